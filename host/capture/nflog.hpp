@@ -1,0 +1,40 @@
+// The kernel as a source: one socket per NFLOG group, read by one thread.
+#pragma once
+
+#include "capture/filters.hpp"
+#include "capture/source.hpp"
+#include "config/config.hpp"
+#include "event/batch.hpp"
+#include "event/topic.hpp"
+#include "privileged/helper.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace nfbus::host {
+
+// What a source hands its batches to: frozen, never empty. Never blocks for the kernel's source; may wait for room for
+// a replay.
+using Publish = std::function<void(const BatchRef& batch)>;
+
+// What every source works with. All of it outlives the source.
+struct SourceContext {
+  TopicTable& topics;
+  SlabPool& slabs;
+  BatchPool& batches;
+  Publish publish;
+};
+
+struct CaptureSpec {
+  CaptureConfig config;
+  std::unique_ptr<CaptureFilters> filters;  // null: none
+};
+
+// [control] Binds every group through `helper`; fails as PrivilegedHelper::bind_group does, with the place in the
+// configuration. `helper` outlives the source.
+Result<std::unique_ptr<Source>> open_nflog(std::vector<CaptureSpec> captures, PrivilegedHelper& helper,
+                                           SourceContext context);
+
+}  // namespace nfbus::host

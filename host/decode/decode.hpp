@@ -1,0 +1,24 @@
+// From the kernel's bytes to a decoded event. Everything here is bounds-checked, allocates nothing and never throws.
+#pragma once
+
+#include "event/event.hpp"
+
+#include <cstdint>
+#include <span>
+
+namespace nfbus::host {
+
+// Reads an NFLOG record (struct nfgenmsg and netlink attributes, linux/netfilter/nfnetlink_log.h) into `event`, which
+// must be zeroed but for struct_size, and whose pointers then refer into `record`. Sets everything but what only the
+// host knows: action, topic, topic_id, interface names, lost_before, fields, and time_ns where the record has none
+// (then present lacks NFBUS_HAS_KERNEL_TIME). A broken attribute ends the reading of attributes and is named in
+// decode_error; what came before it stays. Returns false when `record` is too short for an nfgenmsg: `event` then
+// holds nothing but the record and decode_error.
+bool read_record(std::span<const std::uint8_t> record, Event& event) noexcept;
+
+// Decodes the packet in event.payload (network header first, of event.ether_type) and event.hw_header: sets layers,
+// offsets, ports, ip_protocol, packet_size, vlan_* and, for the first broken layer, decode_error. Good layers below a
+// broken one stay. decode_error always points to a constant text.
+void decode_packet(Event& event) noexcept;
+
+}  // namespace nfbus::host

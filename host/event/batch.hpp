@@ -1,0 +1,126 @@
+// Batches: what travels from capture to the sinks. Built by one thread, then frozen and shared.
+#pragma once
+
+#include "event/event.hpp"
+#include "event/slab.hpp"
+#include "event/text_cache.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace nfbus::host {
+
+class BatchPool;
+class BatchRef;
+
+// Events of one kind, with the slabs that they and their bytes live in.
+// Thread safety: one thread until freeze(); after it, const members from any thread.
+class Batch {
+ public:
+  // How many events of a frozen batch have a topic: lets a subscriber judge the batch without looking at its events.
+  struct TopicCount {
+    TopicId topic_id;
+    std::uint32_t events;
+    std::string_view topic;
+  };
+
+  // Room for `count` events in `writer`'s slab (which the batch then shares), zeroed but for struct_size. Once only.
+  std::span<Event> make_events(SlabWriter& writer, std::size_t count);
+  // Events that were made elsewhere, in a slab that the batch keeps. Once only.
+  void adopt_events(Event* events, std::size_t count) noexcept;
+  // Bytes in `writer`'s slab that live as long as the batch.
+  std::span<std::uint8_t> allocate(SlabWriter& writer, std::size_t size_bytes);
+  // Keeps a slab that events point into.
+  void keep(const SlabRef& slab);
+  // Removes the events whose verdict is NFBUS_DROP; before freeze(). verdicts.size() == events().size().
+  void remove_dropped(std::span<const std::uint8_t> verdicts);
+  // Drops all events from `count` on; before freeze().
+  void truncate(std::size_t count) noexcept;
+  // The batch is complete: sets batch, origin and index of each event and counts the topics. Nothing changes after.
+  void freeze();
+
+  [[nodiscard]] std::span<Event> mutable_events() noexcept { return {events_, count_}; }
+  [[nodiscard]] std::span<const Event> events() const noexcept { return {events_, count_}; }
+  [[nodiscard]] std::span<const TopicCount> topics() const noexcept { return topics_; }
+  [[nodiscard]] std::uint32_t kind() const noexcept { return count_ == 0 ? NFBUS_EVENT_PACKET : events_[0].kind; }
+  [[nodiscard]] std::span<const SlabRef> slabs() const noexcept { return slabs_; }
+  [[nodiscard]] TextCache& texts() const noexcept { return texts_; }
+
+ private:
+  friend class BatchRef;
+  friend class BatchPool;
+  void clear() noexcept;
+
+  BatchPool* pool_ = nullptr;  // null: freed with its last reference
+  std::atomic<std::uint32_t> references_{0};
+  Event* events_ = nullptr;
+  std::size_t count_ = 0;
+  std::vector<SlabRef> slabs_;  // nearly always one
+  std::vector<TopicCount> topics_;
+  mutable TextCache texts_;
+};
+
+// Shared ownership of a batch. Thread safety: copies may live on any thread.
+class BatchRef {
+ public:
+  BatchRef() noexcept = default;
+  explicit BatchRef(Batch* batch) noexcept : batch_(batch) { retain(); }
+  BatchRef(const BatchRef& other) noexcept : batch_(other.batch_) { retain(); }
+  BatchRef(BatchRef&& other) noexcept : batch_(std::exchange(other.batch_, nullptr)) {}
+  BatchRef& operator=(BatchRef other) noexcept {
+    std::swap(batch_, other.batch_);
+    return *this;
+  }
+  ~BatchRef() { reset(); }
+
+  void reset() noexcept;
+  [[nodiscard]] Batch* get() const noexcept { return batch_; }
+  Batch* operator->() const noexcept { return batch_; }
+  Batch& operator*() const noexcept { return *batch_; }
+  explicit operator bool() const noexcept { return batch_ != nullptr; }
+
+ private:
+  void retain() const noexcept {
+    if (batch_ != nullptr) batch_->references_.fetch_add(1, std::memory_order_relaxed);
+  }
+  Batch* batch_ = nullptr;
+};
+
+// Reuses Batch objects (their slabs come from a SlabPool). Outlives its batches. Thread safety: any thread.
+class BatchPool {
+ public:
+  explicit BatchPool(std::size_t keep_free);
+  BatchPool(const BatchPool&) = delete;
+  BatchPool& operator=(const BatchPool&) = delete;
+  ~BatchPool();
+
+  [[nodiscard]] BatchRef take();
+
+ private:
+  friend class BatchRef;
+  void give_back(Batch* batch) noexcept;
+
+  const std::size_t keep_free_;
+  std::mutex mutex_;
+  std::vector<Batch*> free_;  // guarded by mutex_; owned
+};
+
+// A frozen batch of its own that holds copies of the chosen events and of all that they point to.
+[[nodiscard]] BatchRef copy_events(std::span<const Event* const> events);
+
+// A frozen batch of one message event. topic_id: 0, since messages' topics are not interned.
+[[nodiscard]] BatchRef make_message(std::string_view topic, std::string_view text, std::int64_t time_ns,
+                                    std::uint32_t uid);
+
+// Bytes that a sink handles for this event: its record, or its text.
+inline std::size_t event_size_bytes(const nfbus_event& event) noexcept {
+  return event.kind == NFBUS_EVENT_MESSAGE ? event.payload.size : event.record.size;
+}
+
+}  // namespace nfbus::host

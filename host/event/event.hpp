@@ -1,0 +1,28 @@
+// An event inside the host: the view that plugins see, and behind it what only the host needs.
+#pragma once
+
+#include <nfbus/abi.h>
+
+#include <cstdint>
+#include <string_view>
+
+namespace nfbus::host {
+
+class Batch;
+
+// Number of an interned topic (TopicTable); 0 is no topic.
+using TopicId = std::uint32_t;
+
+// Owned by its batch; never moves once the batch is frozen. Plugins get `const nfbus_event*` to exactly this object.
+struct Event : nfbus_event {
+  const Batch* batch;   // the batch that owns this event
+  const Event* origin;  // the event in the frozen batch that an overlay stands for; itself for others
+  TopicId topic_id;     // of `topic`; packets only
+  std::uint32_t index;  // in its batch
+};
+
+inline std::string_view view(nfbus_text text) noexcept { return {text.data, text.size}; }
+inline nfbus_text text(std::string_view view) noexcept { return {view.data(), view.size()}; }
+inline const Event& host_event(const nfbus_event& event) noexcept { return static_cast<const Event&>(event); }
+
+}  // namespace nfbus::host

@@ -1,0 +1,111 @@
+// Instances of plugins, as the host holds them: typed calls, each behind a barrier, each error in our vocabulary.
+#pragma once
+
+#include "event/formats/format.hpp"
+#include "event/formats/renderer.hpp"
+#include "plugins/registry.hpp"
+
+#include <nfbus/abi.h>
+#include <nfbus/result.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace nfbus::host {
+
+// What all instances of a host share. Outlives them.
+struct SharedServices {
+  const FormatSet& formats;
+  // [any] Publishes a message of a plugin; false when its topic is refused.
+  std::function<bool(std::string_view topic, std::string_view text)> publish;
+};
+
+// What stands behind one instance's nfbus_host. Thread safety: as the functions of nfbus_host say.
+class InstanceServices {
+ public:
+  // kind_and_name: "sink.archive", for the log.
+  InstanceServices(std::string kind_and_name, std::string_view instance_name, const SharedServices& shared);
+  InstanceServices(const InstanceServices&) = delete;
+  InstanceServices& operator=(const InstanceServices&) = delete;
+  ~InstanceServices();
+
+  [[nodiscard]] const nfbus_host* abi() const noexcept;
+  // [worker] The call that handed events over has returned.
+  void call_ended() noexcept;
+  // [any] Counters that the plugin registered, with their values.
+  [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> counters() const;
+  // [any] Event copies that the plugin holds.
+  [[nodiscard]] std::uint64_t copies_held() const noexcept;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// The outcome of one write() to a sink.
+struct WriteResult {
+  enum class Status : std::uint8_t { ok = 1, retry = 2, fatal = 3 };
+  Status status;
+  std::uint32_t done;            // with retry: events that do not come again
+  std::uint32_t retry_after_ms;  // with retry: a hint; 0: none
+  std::string error;             // with retry and fatal: what the sink said
+};
+
+// A sink instance: created by create(), destroyed by its destructor. Threads as in nfbus_sink.
+class SinkInstance {
+ public:
+  // [control] name: the instance's. options_json: checked, with defaults.
+  static Result<std::unique_ptr<SinkInstance>> create(const Plugin& plugin, std::string name,
+                                                      std::string_view options_json, const SharedServices& shared);
+  SinkInstance(const SinkInstance&) = delete;
+  SinkInstance& operator=(const SinkInstance&) = delete;
+  ~SinkInstance();  // [control] destroys; close() must have been called if open() had succeeded
+
+  Result<nfbus_shape> open();
+  // rejected: called for each event that the sink rejects, at most once an event, indices below items.size() only.
+  WriteResult write(std::span<const nfbus_event* const> items, std::uint64_t size_bytes,
+                    const std::function<void(std::uint32_t index, std::string_view reason)>& rejected);
+  Result<void> reopen();
+  Result<void> flush();
+  Result<void> tick();
+  void close() noexcept;
+
+  [[nodiscard]] const Plugin& plugin() const noexcept;
+  [[nodiscard]] const std::string& name() const noexcept;
+  [[nodiscard]] InstanceServices& services() noexcept;
+
+ private:
+  struct State;
+  explicit SinkInstance(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// A filter instance. Threads as in nfbus_filter.
+class FilterInstance {
+ public:
+  static Result<std::unique_ptr<FilterInstance>> create(const Plugin& plugin, std::string name,
+                                                        std::string_view options_json, const SharedServices& shared);
+  FilterInstance(const FilterInstance&) = delete;
+  FilterInstance& operator=(const FilterInstance&) = delete;
+  ~FilterInstance();
+
+  using Annotate = std::function<void(std::uint32_t index, std::string_view name, std::string_view value)>;
+  // verdicts.size() == items.size(); preset to NFBUS_KEEP by this call. On error all are NFBUS_KEEP.
+  Result<void> apply(std::span<const nfbus_event* const> items, std::span<std::uint8_t> verdicts,
+                     const Annotate& annotate);
+
+  [[nodiscard]] const std::string& name() const noexcept;
+
+ private:
+  struct State;
+  explicit FilterInstance(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace nfbus::host

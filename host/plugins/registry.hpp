@@ -1,0 +1,47 @@
+// Finding, trusting and loading plugins. The only code that knows of .so files.
+#pragma once
+
+#include <nfbus/abi.h>
+#include <nfbus/result.hpp>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nfbus::host {
+
+// A plugin that passed every check. Its code stays mapped, and its descriptor open, until the process ends.
+struct Plugin {
+  const nfbus_entry* entry;
+  std::filesystem::path file;
+};
+
+// A file in a plugin folder that was not accepted, and why.
+struct RefusedPlugin {
+  std::filesystem::path file;
+  Error error;
+};
+
+// All plugins of some folders. Thread safety: const members from any thread.
+class PluginRegistry {
+ public:
+  // [control] Looks at each *.so of each folder, in order; loads those that can be trusted. A folder that does not
+  // exist or cannot be trusted is an entry of refused(), as is the second plugin of a name.
+  static PluginRegistry scan(const std::vector<std::filesystem::path>& folders);
+
+  [[nodiscard]] const Plugin* find(std::string_view name) const noexcept;
+  [[nodiscard]] const std::vector<Plugin>& plugins() const noexcept { return plugins_; }
+  [[nodiscard]] const std::vector<RefusedPlugin>& refused() const noexcept { return refused_; }
+
+ private:
+  std::vector<Plugin> plugins_;
+  std::vector<RefusedPlugin> refused_;
+};
+
+// Where the running program's own plugins are: <prefix>/lib/nfbus/plugins for <prefix>/bin/nfbus, or the build tree's
+// plugin folder when the program runs from there.
+[[nodiscard]] std::filesystem::path builtin_plugin_folder();
+
+}  // namespace nfbus::host
