@@ -1,0 +1,436 @@
+'''What the integration tests share: throw-away network namespaces, the nfbus program, packets.
+
+Tests are unittest scripts run as root. All that they make lives in namespaces and temporary directories that carry the
+process id and go away with the test, however it ends; what a killed test left behind is removed by the next one.
+
+    with Namespace() as ns, Host(CONFIG, namespace=ns) as host:
+        ns.nft("""table inet t {
+            chain c { type filter hook output priority 0; counter log prefix "a " group 1; }
+        }""")
+        send(ns, [ipv4("127.0.0.1", "127.0.0.1", UDP, udp(1, 2, b"x"))])
+        wait_until(lambda: len(read_json_lines(host.path("out"))) == 1, 5, "the record")
+'''
+
+import atexit
+import itertools
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+NFBUS_BIN = pathlib.Path(os.environ.get("NFBUS_BIN", REPOSITORY / "build/dev/bin/nfbus"))
+
+
+# ---- Waiting and reading ---------------------------------------------------------------------------------------------
+
+
+def wait_until(predicate, seconds, what):
+    """Calls `predicate` until it is true and returns its value; AssertionError naming `what` when time is up."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = predicate()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds} s in vain for {what}")
+        time.sleep(0.01)
+
+
+def read_json_lines(path):
+    """The objects of a file of JSON lines. A last line without newline is still being written and left out."""
+    path = pathlib.Path(path)
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
+
+
+# ---- Namespaces ------------------------------------------------------------------------------------------------------
+
+
+class Namespace:
+    """A network namespace with a unique name and `lo` up. A context manager; close() may be called twice."""
+
+    _PREFIX = "nfbustest"
+    _numbers = itertools.count(1)
+    _open = []
+
+    def __init__(self):
+        self._remove_leftovers()
+        self.name = f"{self._PREFIX}-{os.getpid()}-{next(self._numbers)}"
+        self._children = []
+        subprocess.run(["ip", "netns", "add", self.name], check=True)
+        Namespace._open.append(self)
+        self.run("ip", "link", "set", "lo", "up")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Ends what popen() started here and removes the namespace with its devices and rules."""
+        for child in self._children:
+            end_process(child)
+        self._children.clear()
+        if self in Namespace._open:
+            Namespace._open.remove(self)
+            subprocess.run(["ip", "netns", "del", self.name], check=False)
+
+    def command(self, *argv):
+        """The command line that runs argv in here."""
+        return ["ip", "netns", "exec", self.name, *map(str, argv)]
+
+    def run(self, *argv, input=None, check=True, timeout=30):
+        """Runs a command to its end and returns its CompletedProcess with stdout and stderr as text."""
+        done = subprocess.run(self.command(*argv), input=input, capture_output=True, text=True, timeout=timeout)
+        if check and done.returncode != 0:
+            raise AssertionError(f"{argv} ended with {done.returncode}: {done.stderr}")
+        return done
+
+    def popen(self, *argv, **options):
+        """Starts a command; close() ends it if it still runs."""
+        child = subprocess.Popen(self.command(*argv), **options)
+        self._children.append(child)
+        return child
+
+    def nft(self, rules):
+        """Loads nft rules from text."""
+        self.run("nft", "-f", "-", input=rules + "\n")
+
+    def counters(self):
+        """Packets that each counting rule saw, by its comment or else its log prefix; equal names add up."""
+        totals = {}
+        for item in json.loads(self.run("nft", "-j", "list", "ruleset").stdout)["nftables"]:
+            rule = item.get("rule", {})
+            counts = [e["counter"]["packets"] for e in rule.get("expr", []) if "counter" in e]
+            logs = [e["log"].get("prefix", "") for e in rule.get("expr", []) if isinstance(e.get("log"), dict)]
+            if counts:
+                name = rule.get("comment", logs[0] if logs else "")
+                totals[name] = totals.get(name, 0) + counts[0]
+        return totals
+
+    def connect(self, other, device, other_device, mac=None, other_mac=None):
+        """A veth pair between this namespace and another one, both ends up, quiet (no IPv6 autoconfiguration)."""
+        self.run("ip", "link", "add", device, *(["address", mac] if mac else []), "type", "veth", "peer", "name",
+                 other_device, *(["address", other_mac] if other_mac else []), "netns", other.name)
+        for namespace, name in ((self, device), (other, other_device)):
+            namespace.run("sysctl", "-qw", f"net.ipv6.conf.{name}.accept_dad=0", f"net.ipv6.conf.{name}.autoconf=0",
+                          f"net.ipv6.conf.{name}.accept_ra=0", f"net.ipv6.conf.{name}.router_solicitations=0",
+                          f"net.ipv6.conf.{name}.addr_gen_mode=1")
+        for namespace, name in ((self, device), (other, other_device)):
+            namespace.run("ip", "link", "set", name, "up")
+
+    @classmethod
+    def _remove_leftovers(cls):
+        folder = pathlib.Path("/run/netns")
+        for path in folder.glob(f"{cls._PREFIX}-*") if folder.is_dir() else []:
+            pid = re.fullmatch(rf"{cls._PREFIX}-(\d+)-\d+", path.name)
+            if pid and not pathlib.Path(f"/proc/{pid[1]}").exists():
+                subprocess.run(["ip", "netns", "del", path.name], check=False, stderr=subprocess.DEVNULL)
+
+
+def end_process(child, seconds=5):
+    """SIGTERM, then SIGKILL after `seconds`; returns the exit status. Nothing happens to one that has ended."""
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            child.kill()
+    return child.wait()
+
+
+def _close_all():
+    for namespace in list(Namespace._open):
+        namespace.close()
+
+
+atexit.register(_close_all)
+for _number in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(_number, lambda number, _: sys.exit(128 + number))
+
+
+# ---- The program -----------------------------------------------------------------------------------------------------
+
+
+class Host:
+    """`nfbus run` with a configuration of its own in a directory of its own; ready when the constructor returns.
+
+    config: TOML; @DIR@ stands for the directory. namespace: where it runs. arguments: more of the command line.
+    wait: until its "ready:" line; else only started. A context manager.
+    """
+
+    def __init__(self, config, namespace=None, arguments=(), env=None, wait=True, ready_seconds=15):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"nfbustest-{os.getpid()}-"))
+        self._stderr = []
+        self.config_file = self.path("nfbus.toml")
+        self.config_file.write_text(config.replace("@DIR@", str(self.directory)))
+        # `ip netns exec` becomes the program, so that signals to the child reach it.
+        argv = [NFBUS_BIN, "run", "-c", self.config_file, *arguments]
+        argv = namespace.command(*argv) if namespace else list(map(str, argv))
+        self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=open(self.path("stdout"), "wb"),
+                                        stderr=subprocess.PIPE, env={**os.environ, **(env or {})})
+        self._reader = threading.Thread(target=self._collect, daemon=True)
+        self._reader.start()
+        atexit.register(self.close)
+        if wait:
+            try:
+                self.wait_ready(ready_seconds)
+            except BaseException:
+                self.close()
+                raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def path(self, name):
+        """A file in the host's directory."""
+        return self.directory / name
+
+    @property
+    def stderr(self):
+        """All that it has said so far."""
+        return b"".join(self._stderr).decode(errors="replace")
+
+    @property
+    def stdout(self):
+        return self.path("stdout").read_text(errors="replace")
+
+    def wait_ready(self, seconds=15):
+        self.wait_for(r"ready:", seconds)
+
+    def wait_for(self, pattern, seconds=10):
+        """Waits until a line of stderr matches the regular expression and returns the match."""
+
+        def find():
+            match = re.search(pattern, self.stderr)
+            if not match and self.process.poll() is not None:
+                self._reader.join(5)
+                match = re.search(pattern, self.stderr)
+                if not match:
+                    raise AssertionError(f"nfbus ended with {self.process.returncode}, no {pattern!r}:\n{self.stderr}")
+            return match
+
+        try:
+            return wait_until(find, seconds, f"{pattern!r} on nfbus' stderr")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n--- stderr so far:\n{self.stderr}") from None
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def stop(self, seconds=15):
+        """SIGTERM; returns the exit status. AssertionError when it does not end in time (it is killed then)."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.terminate()
+        return self.wait(seconds)
+
+    def wait(self, seconds=15):
+        """Waits for the end and returns the exit status. AssertionError when it takes longer (it is killed then)."""
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            self._reader.join(5)
+            raise AssertionError(f"nfbus did not end within {seconds} s and was killed:\n{self.stderr}") from None
+        self._reader.join(5)
+        return status
+
+    def close(self):
+        """Ends the program, if it still runs, and removes the directory."""
+        atexit.unregister(self.close)
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+        end_process(self.process)
+        self._reader.join(5)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _collect(self):
+        while chunk := os.read(self.process.stderr.fileno(), 65536):
+            self._stderr.append(chunk)
+
+
+def run_nfbus(*arguments, namespace=None, input=None, timeout=30, env=None):
+    """Runs another command of the program to its end; a CompletedProcess with text."""
+    argv = [NFBUS_BIN, *arguments]
+    argv = namespace.command(*argv) if namespace else list(map(str, argv))
+    return subprocess.run(argv, input=input, capture_output=True, text=True, timeout=timeout,
+                          env={**os.environ, **(env or {})})
+
+
+# ---- Packets ---------------------------------------------------------------------------------------------------------
+
+HOP_BY_HOP, ICMP, TCP, UDP, ROUTING, FRAGMENT, ESP, AH, ICMPV6, NO_NEXT, DESTINATION_OPTIONS, SCTP = (
+    0, 1, 6, 17, 43, 44, 50, 51, 58, 59, 60, 132)
+
+FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
+
+
+def internet_checksum(data):
+    """RFC 1071."""
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def crc32c(data):
+    """RFC 9260, appendix A."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def ipv4(source, destination, protocol, body, *, id=1, ttl=64, tos=0, fragment=0, options=b""):
+    """An IPv4 packet. fragment: the raw 16 bits of flags and offset. TCP, UDP and ICMPv6-like sums are filled in."""
+    addresses = socket.inet_aton(source) + socket.inet_aton(destination)
+    if not fragment & 0x1FFF:
+        body = _with_checksum(protocol, body, addresses + struct.pack("!BBH", 0, protocol, len(body)))
+    size = 20 + len(options)
+    header = struct.pack("!BBHHHBBH", 0x40 | size // 4, tos, size + len(body), id, fragment, ttl, protocol, 0)
+    header += addresses + options
+    return header[:10] + struct.pack("!H", internet_checksum(header)) + header[12:] + body
+
+
+def ipv6(source, destination, next_header, body, *, hop_limit=64, traffic_class=0, flow_label=0, extensions=()):
+    """An IPv6 packet. extensions: (type, bytes after the next-header byte) in order; next_header: what `body` is."""
+    addresses = socket.inet_pton(socket.AF_INET6, source) + socket.inet_pton(socket.AF_INET6, destination)
+    if not any(kind == FRAGMENT for kind, _ in extensions):
+        body = _with_checksum(next_header, body, addresses + struct.pack("!IHBB", len(body), 0, 0, next_header))
+    kinds = [kind for kind, _ in extensions] + [next_header]
+    for (_, content), following in reversed(list(zip(extensions, kinds[1:]))):
+        body = bytes([following]) + content + body
+    first = 6 << 28 | traffic_class << 20 | flow_label
+    return struct.pack("!IHBB", first, len(body), kinds[0], hop_limit) + addresses + body
+
+
+def ipv6_fragment(offset, more, id=1):
+    """An entry of ipv6(extensions=): offset in bytes, a multiple of 8."""
+    return FRAGMENT, struct.pack("!BHI", 0, offset | more, id)
+
+
+def _with_checksum(protocol, body, pseudo_header):
+    offset = {TCP: 16, UDP: 6, ICMPV6: 2}.get(protocol)
+    if offset is None or len(body) < offset + 2:
+        return body
+    value = internet_checksum(pseudo_header + body[:offset] + b"\0\0" + body[offset + 2:])
+    return body[:offset] + struct.pack("!H", value or 0xFFFF) + body[offset + 2:]
+
+
+def tcp(source_port, destination_port, data=b"", *, sequence=1, acknowledgement=0, flags=SYN, window=1024, urgent=0,
+        options=b"", reserved=0):
+    """A TCP segment; ipv4() or ipv6() fills in its sum. options: padded by the caller; reserved: RFC 793's 6 bits."""
+    words = (20 + len(options)) // 4
+    bits = words << 12 | reserved << 6 | flags
+    return struct.pack("!HHIIHHHH", source_port, destination_port, sequence, acknowledgement, bits, window, 0,
+                       urgent) + options + data
+
+
+def udp(source_port, destination_port, data=b""):
+    return struct.pack("!HHHH", source_port, destination_port, 8 + len(data), 0) + data
+
+
+def icmp(kind, code=0, rest=b"\0\0\0\0"):
+    head = struct.pack("!BBH", kind, code, 0) + rest
+    return head[:2] + struct.pack("!H", internet_checksum(head)) + head[4:]
+
+
+def icmpv6(kind, code=0, rest=b"\0\0\0\0"):
+    """ipv6() fills in its sum."""
+    return struct.pack("!BBH", kind, code, 0) + rest
+
+
+def sctp(source_port, destination_port, chunks=b"", tag=1):
+    head = struct.pack("!HHII", source_port, destination_port, tag, 0) + chunks
+    return head[:8] + struct.pack("<I", crc32c(head)) + head[12:]
+
+
+def authentication_header(next_header, body, spi=1, sequence=1, icv=b"\0" * 12):
+    """RFC 4302, for the AH protocol."""
+    return struct.pack("!BBHII", next_header, (12 + len(icv)) // 4 - 2, 0, spi, sequence) + icv + body
+
+
+def esp(spi=1, sequence=1, data=b"\0" * 16):
+    """RFC 4303."""
+    return struct.pack("!II", spi, sequence) + data
+
+
+def ethernet(source, destination, ether_type, body):
+    """A frame. Addresses as in 02:00:00:00:00:01."""
+    return bytes.fromhex((destination + source).replace(":", "")) + struct.pack("!H", ether_type) + body
+
+
+def arp(operation, sender_mac, sender, target_mac, target):
+    return (struct.pack("!HHBBH", 1, 0x0800, 6, 4, operation) + bytes.fromhex(sender_mac.replace(":", "")) +
+            socket.inet_aton(sender) + bytes.fromhex(target_mac.replace(":", "")) + socket.inet_aton(target))
+
+
+_SENDER = r"""
+import json, socket, sys, time
+job = json.load(sys.stdin)
+packets = [bytes.fromhex(p) for p in job["packets"]]
+if job["device"]:
+    link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    link.bind((job["device"], 0))
+else:
+    four = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    six = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    six.setsockopt(socket.IPPROTO_IPV6, 36, 1)  # IPV6_HDRINCL
+    for s in (four, six):
+        if job["mark"]: s.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, job["mark"])
+for _ in range(job["repeat"]):
+    for p in packets:
+        if job["device"]: link.send(p)
+        elif p[0] >> 4 == 4: four.sendto(p, (socket.inet_ntoa(p[16:20]), 0))
+        else: six.sendto(p, (socket.inet_ntop(socket.AF_INET6, p[24:40]), 0))
+        if job["pause"]: time.sleep(job["pause"])
+"""
+
+
+def send(namespace, packets, *, device=None, repeat=1, mark=0, pause_seconds=0):
+    """Sends IP packets through raw sockets (the kernel routes them, and fills in IPv4's total length and checksum), or
+    with `device` whole frames out of that device."""
+    job = {"packets": [bytes(p).hex() for p in packets], "device": device, "repeat": repeat, "mark": mark,
+           "pause": pause_seconds}
+    namespace.run(sys.executable, "-c", _SENDER, input=json.dumps(job), timeout=120)
+
+
+class IntegrationTest(unittest.TestCase):
+    """A test case that needs root, with a fresh namespace as self.namespace."""
+
+    def setUp(self):
+        self.assertEqual(os.geteuid(), 0, "the integration tests need root")
+        self.namespace = Namespace()
+        self.addCleanup(self.namespace.close)
+
+    def start(self, config, **options):
+        """A Host in the test's namespace, ended with the test."""
+        options.setdefault("namespace", self.namespace)
+        host = Host(config, **options)
+        self.addCleanup(host.close)
+        return host
+
+
+def main():
+    unittest.main(verbosity=2)
