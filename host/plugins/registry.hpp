@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace nfbus::host {
@@ -30,15 +31,30 @@ class PluginRegistry {
   // [control] Looks at each *.so of each folder, in order; loads those that can be trusted. A folder that does not
   // exist or cannot be trusted is an entry of refused(), as is the second plugin of a name.
   static PluginRegistry scan(const std::vector<std::filesystem::path>& folders);
+  // A registry of what the caller already has. Entries live as long as the process.
+  static PluginRegistry of(std::vector<Plugin> plugins, std::vector<RefusedPlugin> refused = {},
+                           std::vector<std::filesystem::path> folders = {});
 
   [[nodiscard]] const Plugin* find(std::string_view name) const noexcept;
   [[nodiscard]] const std::vector<Plugin>& plugins() const noexcept { return plugins_; }
   [[nodiscard]] const std::vector<RefusedPlugin>& refused() const noexcept { return refused_; }
+  // Every folder that scan() was given, in its order.
+  [[nodiscard]] const std::vector<std::filesystem::path>& folders() const noexcept { return folders_; }
 
  private:
   std::vector<Plugin> plugins_;
   std::vector<RefusedPlugin> refused_;
+  std::vector<std::filesystem::path> folders_;
 };
+
+inline PluginRegistry PluginRegistry::of(std::vector<Plugin> plugins, std::vector<RefusedPlugin> refused,
+                                         std::vector<std::filesystem::path> folders) {
+  PluginRegistry registry;
+  registry.plugins_ = std::move(plugins);
+  registry.refused_ = std::move(refused);
+  registry.folders_ = std::move(folders);
+  return registry;
+}
 
 // Where the running program's own plugins are: <prefix>/lib/nfbus/plugins for <prefix>/bin/nfbus, or the build tree's
 // plugin folder when the program runs from there.

@@ -1,0 +1,61 @@
+// The JSON schema of a plugin's options: the subset of design section 4, and a few words that only explain. One checker
+// serves plugins' schemas when they are loaded, plugins' options, and the host's own keys (config/host_schema.hpp).
+//
+// Keywords: type (one name or several), enum, minimum, maximum, pattern, properties, required, items, default, x-secret,
+// x-unit; additionalProperties (true or a schema; keys that are not listed are refused without it); description, title
+// and $schema, which check nothing.
+#pragma once
+
+#include <nfbus/result.hpp>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace nfbus::host {
+
+// [control] Whether a plugin may be loaded with this schema: JSON, an object at its root, no keyword outside of the
+// subset, defaults that fit, no key that the host keeps for itself. plugin_kind: NFBUS_PLUGIN_*. Empty: no options, good.
+// The error (invalid) names the place inside the schema. Never throws.
+Result<void> check_schema(std::string_view schema_json, std::uint32_t plugin_kind);
+
+// One option of a plugin, as `nfbus plugins NAME` shows it. Texts are empty where the schema says nothing.
+struct SchemaOption {
+  std::string name;           // "file"; nested: "tls.ca", "drop[].dst"
+  std::string type;           // "string", "integer", "string or array of string", "array of table"
+  std::string default_value;  // as it is written in TOML: "\"ulogd\"", "65536"
+  std::string unit;           // "bytes"
+  std::string allowed;        // "\"a\" or \"b\"", "1 to 10", "at least 1", "matches ^/"
+  std::string description;
+  bool required = false;
+  bool secret = false;  // written as NAME_file = "PATH" or NAME = "${VARIABLE}"
+};
+
+// [control] The options of a schema that check_schema() accepts, in its order, nested ones after their parent. Of any
+// other schema: none. Never throws.
+[[nodiscard]] std::vector<SchemaOption> describe_schema(std::string_view schema_json);
+
+// Where a value is: keys and indexes from the root, {"sink", "archive", "topics", 0}.
+using SchemaPath = std::vector<std::variant<std::string, std::size_t>>;
+
+// "sink.archive.topics[0]"; keys that are not bare are quoted, so that it is always one printable line.
+[[nodiscard]] std::string to_string(const SchemaPath& path);
+
+struct SchemaFinding {
+  SchemaPath path;
+  bool missing = false;  // path is a key that should be there; its parent is the place to show
+  std::string message;
+};
+
+// [control] Checks `value` against `schema`, which check_schema() would accept, and fills in defaults. Values that do
+// not fit are taken out (in arrays: become null), so that what is left has the types that the schema promises. `path` is
+// that of `value`, for the findings. Never prints a value of an x-secret key.
+[[nodiscard]] std::vector<SchemaFinding> apply_schema(const nlohmann::json& schema, nlohmann::json& value,
+                                                      const SchemaPath& path);
+
+}  // namespace nfbus::host
