@@ -1,6 +1,8 @@
 // The configuration as typed values: what the rest of the host works with. config/ alone knows of TOML.
 #pragma once
 
+#include "bus/overflow.hpp"
+
 #include <nfbus/result.hpp>
 
 #include <cstddef>
@@ -26,7 +28,6 @@ inline constexpr std::size_t kQueueBytes = 16UL << 20;  // keeps host and one hu
 }  // namespace defaults
 
 enum class Action : std::uint8_t { allowed = 1, blocked = 2 };  // values of NFBUS_ACTION_*
-enum class Overflow : std::uint8_t { drop_oldest = 1, drop_newest = 2 };
 enum class BusFormat : std::uint8_t { packet = 1, ulogd = 2 };
 enum class BusPayload : std::uint8_t { none = 1, full = 2 };
 

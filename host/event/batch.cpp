@@ -50,12 +50,14 @@ void Batch::truncate(std::size_t count) noexcept { count_ = std::min(count_, cou
 
 void Batch::freeze() {
   topics_.clear();
+  size_bytes_ = count_ * sizeof(Event);
   TopicCount* last = nullptr;  // packets of one topic come in runs
   for (std::size_t i = 0; i < count_; ++i) {
     Event& event = events_[i];
     event.batch = this;
     event.origin = &event;
     event.index = static_cast<std::uint32_t>(i);
+    size_bytes_ += event_size_bytes(event);
     if (last == nullptr || last->topic_id != event.topic_id) {
       const auto found = std::find_if(topics_.begin(), topics_.end(),
                                       [&](const TopicCount& t) { return t.topic_id == event.topic_id; });
@@ -76,6 +78,7 @@ void Batch::clear() noexcept {
   topics_.clear();
   events_ = nullptr;
   count_ = 0;
+  size_bytes_ = 0;
 }
 
 void BatchRef::reset() noexcept {

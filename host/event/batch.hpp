@@ -50,6 +50,8 @@ class Batch {
   [[nodiscard]] std::span<const TopicCount> topics() const noexcept { return topics_; }
   [[nodiscard]] std::uint32_t kind() const noexcept { return count_ == 0 ? NFBUS_EVENT_PACKET : events_[0].kind; }
   [[nodiscard]] std::span<const SlabRef> slabs() const noexcept { return slabs_; }
+  // Of all records (or texts) and events; what a copy of the whole batch would take, about.
+  [[nodiscard]] std::size_t size_bytes() const noexcept { return size_bytes_; }
   [[nodiscard]] TextCache& texts() const noexcept { return texts_; }
 
  private:
@@ -61,6 +63,7 @@ class Batch {
   std::atomic<std::uint32_t> references_{0};
   Event* events_ = nullptr;
   std::size_t count_ = 0;
+  std::size_t size_bytes_ = 0;
   std::vector<SlabRef> slabs_;  // nearly always one
   std::vector<TopicCount> topics_;
   mutable TextCache texts_;

@@ -7,7 +7,7 @@
 namespace nfbus::host {
 
 namespace {
-constexpr std::size_t kChunkBytes = 64UL * 1024;
+constexpr std::size_t kMaxChunkBytes = 64UL * 1024;
 }
 
 std::string_view TextCache::find(FormatId format, std::size_t index) const noexcept {
@@ -27,14 +27,14 @@ std::string_view TextCache::insert(FormatId format, std::size_t index, std::size
       size_bytes_.fetch_add(event_count * sizeof(void*), std::memory_order_relaxed);
     }
   }
-  auto* made = new (allocate(sizeof(Text) + text.size())) Text{text.size()};
+  auto* made = new (allocate(sizeof(Text) + text.size(), event_count - index)) Text{text.size()};
   std::memcpy(made + 1, text.data(), text.size());
   const Text* expected = nullptr;
   if (slots->texts[index].compare_exchange_strong(expected, made, std::memory_order_acq_rel)) return made->view();
   return expected->view();  // the slower of two renderings stays in its chunk, unused
 }
 
-char* TextCache::allocate(std::size_t size) {
+char* TextCache::allocate(std::size_t size, std::size_t texts_to_come) {
   const std::size_t need = (size + alignof(Text) - 1) & ~(alignof(Text) - 1);
   Chunk* head = chunks_.load(std::memory_order_acquire);
   for (;;) {
@@ -42,7 +42,8 @@ char* TextCache::allocate(std::size_t size) {
       const std::size_t at = head->used.fetch_add(need, std::memory_order_relaxed);
       if (at + need <= head->size) return head->bytes() + at;
     }
-    const std::size_t bytes = std::max(kChunkBytes, need);
+    // A batch of one event must not hold a whole chunk.
+    const std::size_t bytes = std::max(need, std::min(kMaxChunkBytes, need * texts_to_come));
     auto* fresh = new (::operator new(sizeof(Chunk) + bytes)) Chunk{.older = head, .size = bytes, .used = need};
     if (chunks_.compare_exchange_strong(head, fresh, std::memory_order_acq_rel)) {
       size_bytes_.fetch_add(bytes, std::memory_order_relaxed);

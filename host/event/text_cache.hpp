@@ -49,7 +49,7 @@ class TextCache {
     char* bytes() noexcept { return reinterpret_cast<char*>(this + 1); }
   };
 
-  char* allocate(std::size_t size);
+  char* allocate(std::size_t size, std::size_t texts_to_come);
 
   std::array<std::atomic<Slots*>, kMaxFormats> slots_{};
   std::atomic<Chunk*> chunks_{nullptr};

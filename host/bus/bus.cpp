@@ -1,0 +1,68 @@
+#include "bus/bus.hpp"
+
+#include <algorithm>
+
+namespace nfbus::host {
+
+bool Subscription::matches(std::string_view topic) const noexcept {
+  return interest_.topics.empty() || std::any_of(interest_.topics.begin(), interest_.topics.end(),
+                                                 [&](const std::string& prefix) { return topic.starts_with(prefix); });
+}
+
+bool Subscription::wants(const Batch::TopicCount& topic) {
+  if (topic.topic_id == 0) return matches(topic.topic);  // messages: not interned
+  if (topic.topic_id >= matched_.size()) matched_.resize(topic.topic_id + 1, Match::unknown);
+  Match& match = matched_[topic.topic_id];
+  if (match == Match::unknown) match = matches(topic.topic) ? Match::yes : Match::no;
+  return match == Match::yes;
+}
+
+void Subscription::offer(const BatchRef& batch, bool wait_for_room) {
+  const std::uint32_t kind = batch->kind();
+  if ((interest_.kinds & kind) == 0) return;
+  if (kind == NFBUS_EVENT_MESSAGE && interest_.topics.empty()) return;
+  std::size_t wanted_events = 0;
+  for (const Batch::TopicCount& topic : batch->topics()) {
+    if (wants(topic)) wanted_events += topic.events;
+  }
+  if (wanted_events == 0) return;
+  std::vector<std::uint32_t> wanted;
+  if (wanted_events != batch->events().size()) {
+    wanted.reserve(wanted_events);
+    for (const Event& event : batch->events()) {
+      if (matched_[event.topic_id] == Match::yes) wanted.push_back(event.index);
+    }
+  }
+  if (wait_for_room) {
+    queue_.push_when_room(batch, std::move(wanted));
+  } else {
+    queue_.push(batch, std::move(wanted));
+  }
+}
+
+std::shared_ptr<Subscription> Bus::add(Interest interest, QueueLimits limits) {
+  auto made = std::make_shared<Subscription>(std::move(interest), limits);
+  const std::lock_guard lock(mutex_);
+  auto list = std::make_shared<List>(*subscriptions_);
+  list->push_back(made);
+  subscriptions_ = std::move(list);
+  return made;
+}
+
+void Bus::remove(const std::shared_ptr<Subscription>& subscription) {
+  const std::lock_guard lock(mutex_);
+  auto list = std::make_shared<List>(*subscriptions_);
+  std::erase(*list, subscription);
+  subscriptions_ = std::move(list);
+}
+
+void Bus::offer(const BatchRef& batch, bool wait_for_room) {
+  std::shared_ptr<const List> subscriptions;
+  {
+    const std::lock_guard lock(mutex_);
+    subscriptions = subscriptions_;
+  }
+  for (const auto& subscription : *subscriptions) subscription->offer(batch, wait_for_room);
+}
+
+}  // namespace nfbus::host

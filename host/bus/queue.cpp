@@ -1,0 +1,253 @@
+#include "bus/queue.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace nfbus::host {
+
+namespace {
+
+constexpr std::size_t kNever = std::numeric_limits<std::size_t>::max();
+
+// Entries looked at for texts that were rendered since they were pushed: only recent batches still gain texts.
+constexpr std::size_t kTextRefreshEntries = 32;
+
+// A slab of which the queue wants less than this part is copied out, so that no rare match pins it.
+constexpr std::size_t kCopyOutPart = 4;
+
+std::size_t wanted_count(const Batch& batch, const std::vector<std::uint32_t>& wanted) noexcept {
+  return wanted.empty() ? batch.events().size() : wanted.size();
+}
+
+}  // namespace
+
+SubscriberQueue::SubscriberQueue(QueueLimits limits) : limits_(limits) {}
+
+void SubscriberQueue::push(const BatchRef& batch, std::vector<std::uint32_t> wanted) {
+  const std::lock_guard lock(mutex_);
+  push_locked(batch, std::move(wanted));
+}
+
+void SubscriberQueue::push_when_room(const BatchRef& batch, std::vector<std::uint32_t> wanted) {
+  std::unique_lock lock(mutex_);
+  const std::size_t events = wanted_count(*batch, wanted);
+  room_.wait(lock, [&] { return failed_ || control_.stop || has_room(*batch, events); });
+  push_locked(batch, std::move(wanted));
+}
+
+bool SubscriberQueue::has_room(const Batch& batch, std::size_t events) const {
+  if (total_events() == 0) return true;
+  return total_events() + events <= limits_.events && total_bytes() + slab_charge(batch) <= limits_.bytes;
+}
+
+void SubscriberQueue::push_locked(const BatchRef& batch, std::vector<std::uint32_t> wanted) {
+  const std::size_t count = wanted_count(*batch, wanted);
+  if (count == 0) return;
+  counters_.published += count;
+  if (failed_) {
+    counters_.rejected += count;
+    return;
+  }
+  QueueEntry fresh{.batch = batch, .wanted = std::move(wanted), .begin = 0, .end = count, .pushed_at = Clock::now()};
+  const Slab* slab = batch->slabs().size() == 1 ? batch->slabs().front().get() : nullptr;
+  if (slab == nullptr || slab != last_slab_) compact_slab_run();
+  refresh_text_charges();
+  make_room(fresh);
+  if (fresh.size() == 0) return;
+
+  waiting_events_ += fresh.size();
+  waiting_bytes_ += fresh.charged_bytes();
+  ++run_entries_;
+  run_wanted_bytes_ += batch->size_bytes() * fresh.size() / batch->events().size();
+  last_slab_ = slab;
+  const bool first = entries_.empty();
+  entries_.push_back(std::move(fresh));
+  if (waiting_events_ >= wake_at_events_ || (first && wake_at_events_ != kNever)) work_.notify_one();
+}
+
+// The newest entries pin one slab, and no more of it will come.
+void SubscriberQueue::compact_slab_run() {
+  const std::size_t entries = std::min(run_entries_, entries_.size());
+  // While one of them waits, the slab that they pin is alive.
+  if (entries != 0 && last_slab_ != nullptr && run_wanted_bytes_ * kCopyOutPart < last_slab_->size_bytes()) {
+    std::vector<const Event*> events;
+    const auto first = entries_.end() - static_cast<std::ptrdiff_t>(entries);
+    for (auto entry = first; entry != entries_.end(); ++entry) {
+      for (std::size_t i = entry->begin; i < entry->end; ++i) events.push_back(&(*entry)[i]);
+      waiting_bytes_ -= entry->charged_bytes();
+    }
+    QueueEntry packed{
+        .batch = copy_events(events), .wanted = {}, .begin = 0, .end = events.size(), .pushed_at = first->pushed_at};
+    packed.slab_bytes = packed.batch->slabs().front()->size_bytes();
+    waiting_bytes_ += packed.slab_bytes;
+    entries_.erase(first, entries_.end());
+    entries_.push_back(std::move(packed));
+  }
+  last_slab_ = nullptr;
+  run_entries_ = 0;
+  run_wanted_bytes_ = 0;
+}
+
+std::size_t SubscriberQueue::slab_charge(const Batch& batch) const {
+  std::size_t bytes = 0;
+  for (const SlabRef& slab : batch.slabs()) {
+    if (entries_.empty() || slab.get() != last_slab_) bytes += slab->size_bytes();
+  }
+  return bytes;
+}
+
+void SubscriberQueue::refresh_text_charges() {
+  const std::size_t recent = std::min(entries_.size(), kTextRefreshEntries);
+  for (auto entry = entries_.end() - static_cast<std::ptrdiff_t>(recent); entry != entries_.end(); ++entry) {
+    const std::size_t now = entry->batch->texts().size_bytes();
+    waiting_bytes_ += now - entry->text_bytes;
+    entry->text_bytes = now;
+  }
+}
+
+void SubscriberQueue::make_room(QueueEntry& fresh) {
+  const auto too_many = [&] {
+    const std::size_t total = total_events() + fresh.size();
+    return total > limits_.events ? total - limits_.events : 0;
+  };
+  const auto too_big = [&] {
+    fresh.slab_bytes = slab_charge(*fresh.batch);
+    return total_bytes() + fresh.slab_bytes > limits_.bytes && total_events() != 0;
+  };
+  if (limits_.overflow == Overflow::drop_newest) {
+    const std::size_t cut = too_big() ? fresh.size() : std::min(fresh.size(), too_many());
+    fresh.end -= cut;
+    counters_.overflowed += cut;
+    return;
+  }
+  drop_oldest_events(std::min(too_many(), waiting_events_));
+  while (too_big() && !entries_.empty()) drop_oldest_events(entries_.front().size());
+  // Still too many: the worker itself holds more than the queue may, and of those left the oldest are in `fresh`.
+  const std::size_t cut = std::min(fresh.size(), too_many());
+  fresh.begin += cut;
+  counters_.overflowed += cut;
+}
+
+void SubscriberQueue::drop_oldest_events(std::size_t events) {
+  counters_.overflowed += events;
+  while (events != 0) {
+    QueueEntry& oldest = entries_.front();
+    const std::size_t cut = std::min(events, oldest.size());
+    events -= cut;
+    if (cut == oldest.size()) {
+      pop_oldest();
+    } else {
+      oldest.begin += cut;
+      waiting_events_ -= cut;
+    }
+  }
+}
+
+void SubscriberQueue::pop_oldest() {
+  const QueueEntry gone = std::move(entries_.front());
+  entries_.pop_front();
+  waiting_events_ -= gone.size();
+  waiting_bytes_ -= gone.charged_bytes();
+  if (entries_.empty() || gone.batch->slabs().empty()) return;
+  // The next entry may pin the same slab, which only the first of them was charged for.
+  QueueEntry& next = entries_.front();
+  if (next.slab_bytes == 0 && next.batch->slabs().front().get() == gone.batch->slabs().back().get()) {
+    next.slab_bytes = next.batch->slabs().front()->size_bytes();
+    waiting_bytes_ += next.slab_bytes;
+  }
+}
+
+void SubscriberQueue::pull(std::vector<QueueEntry>& out, std::size_t events, std::chrono::milliseconds age,
+                           Clock::time_point deadline) {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (control_.stop || waiting_events_ >= events) break;
+    const auto now = Clock::now();
+    auto until = deadline;
+    if (waiting_events_ != 0) {
+      const auto due = entries_.front().pushed_at + age;
+      if (now >= due) break;
+      until = std::min(until, due);
+    }
+    if (control_.reopen || now >= until) return;
+    wake_at_events_ = events;
+    work_.wait_until(lock, until);
+    wake_at_events_ = kNever;
+  }
+  std::size_t pulled = 0;
+  while (pulled < events && !entries_.empty()) {
+    QueueEntry& oldest = entries_.front();
+    pulled += oldest.size();
+    pulled_events_ += oldest.size();
+    pulled_bytes_ += oldest.charged_bytes();
+    out.push_back(oldest);
+    pop_oldest();
+  }
+}
+
+void SubscriberQueue::wait_control(Clock::time_point deadline) {
+  std::unique_lock lock(mutex_);
+  work_.wait_until(lock, deadline, [&] { return control_.stop || control_.reopen; });
+}
+
+void SubscriberQueue::settle(std::uint64_t delivered, std::uint64_t filtered, std::uint64_t rejected) {
+  const std::lock_guard lock(mutex_);
+  counters_.delivered += delivered;
+  counters_.filtered += filtered;
+  counters_.rejected += rejected;
+  pulled_events_ -= delivered + filtered + rejected;
+  room_.notify_all();
+}
+
+void SubscriberQueue::release(const QueueEntry& entry) {
+  const std::lock_guard lock(mutex_);
+  pulled_bytes_ -= entry.charged_bytes();
+  room_.notify_all();
+}
+
+void SubscriberQueue::request_stop() {
+  const std::lock_guard lock(mutex_);
+  control_.stop = true;
+  work_.notify_all();
+  room_.notify_all();
+}
+
+void SubscriberQueue::request_reopen() {
+  const std::lock_guard lock(mutex_);
+  control_.reopen = true;
+  work_.notify_all();
+}
+
+SubscriberQueue::Control SubscriberQueue::take_control() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(control_, Control{.stop = control_.stop, .reopen = false});
+}
+
+bool SubscriberQueue::stopping() const {
+  const std::lock_guard lock(mutex_);
+  return control_.stop;
+}
+
+void SubscriberQueue::fail() {
+  const std::lock_guard lock(mutex_);
+  failed_ = true;
+  counters_.rejected += waiting_events_;
+  waiting_events_ = 0;
+  waiting_bytes_ = 0;
+  entries_.clear();
+  room_.notify_all();
+}
+
+QueueCounters SubscriberQueue::counters() const {
+  const std::lock_guard lock(mutex_);
+  QueueCounters counters = counters_;
+  counters.queued = total_events();
+  return counters;
+}
+
+std::size_t SubscriberQueue::pinned_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return total_bytes();
+}
+
+}  // namespace nfbus::host

@@ -1,0 +1,127 @@
+// A subscriber's queue: the one place where events wait, are bounded, and are counted for their sink.
+#pragma once
+
+#include "bus/overflow.hpp"
+#include "event/batch.hpp"
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <limits>
+#include <mutex>
+#include <vector>
+
+namespace nfbus::host {
+
+struct QueueLimits {
+  std::size_t events;
+  std::size_t bytes;  // of slabs and texts that waiting events pin; one batch is always let in
+  Overflow overflow;
+};
+
+// The events of one batch that a subscriber wants.
+struct QueueEntry {
+  BatchRef batch;
+  std::vector<std::uint32_t> wanted;  // indices into the batch; empty: all of it
+  std::size_t begin = 0;              // the first that was not consumed, of wanted or of the batch
+  std::size_t end = 0;
+  std::size_t slab_bytes = 0;  // what this entry counts for in the queue's bytes: slabs,
+  std::size_t text_bytes = 0;  // and rendered texts
+  std::chrono::steady_clock::time_point pushed_at;
+
+  [[nodiscard]] std::size_t size() const noexcept { return end - begin; }
+  [[nodiscard]] std::size_t charged_bytes() const noexcept { return slab_bytes + text_bytes; }
+  [[nodiscard]] const Event& operator[](std::size_t i) const noexcept {
+    return batch->events()[wanted.empty() ? i : wanted[i]];
+  }
+};
+
+// What became of a subscriber's events. At any moment:
+//   published = delivered + filtered + overflowed + rejected + queued
+struct QueueCounters {
+  std::uint64_t published = 0;
+  std::uint64_t delivered = 0;
+  std::uint64_t filtered = 0;
+  std::uint64_t overflowed = 0;
+  std::uint64_t rejected = 0;
+  std::uint64_t queued = 0;  // waiting, in a call or in backoff
+};
+
+// Thread safety: push() from any thread; pull(), settle(), wait_control() from the one worker; the rest from any
+// thread. Nobody holds the lock while a plugin runs or a text is rendered.
+class SubscriberQueue {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  // What woke the worker, besides events.
+  struct Control {
+    bool stop = false;
+    bool reopen = false;
+  };
+
+  explicit SubscriberQueue(QueueLimits limits);
+
+  // Takes the wanted events of a frozen batch (`wanted` empty: all of them). Never waits: a full queue applies its
+  // overflow policy and counts.
+  void push(const BatchRef& batch, std::vector<std::uint32_t> wanted = {});
+  // As push(), but waits for room first. For a replay, which must not lose what it could read later.
+  void push_when_room(const BatchRef& batch, std::vector<std::uint32_t> wanted = {});
+
+  // Moves entries to the end of `out` until that brings `events` events, or all that wait. Waits until `events` are
+  // there, or the oldest has waited for `age`, or `deadline` passes, or control() has something new.
+  void pull(std::vector<QueueEntry>& out, std::size_t events, std::chrono::milliseconds age,
+            Clock::time_point deadline);
+  // Waits until `deadline` or until control() has something new; events do not wake it. For backoff.
+  void wait_control(Clock::time_point deadline);
+  // The worker is through with this many pulled events.
+  void settle(std::uint64_t delivered, std::uint64_t filtered, std::uint64_t rejected);
+  // A pulled entry was given up: its batch may go.
+  void release(const QueueEntry& entry);
+
+  // Passes a full queue: the worker sees it at its next pull() or wait_control(). Requests are never taken back, but
+  // take_control() clears `reopen`.
+  void request_stop();
+  void request_reopen();
+  [[nodiscard]] Control take_control();
+  [[nodiscard]] bool stopping() const;
+
+  // The subscriber is gone for good: what waits and whatever comes counts as rejected.
+  void fail();
+
+  [[nodiscard]] QueueCounters counters() const;
+  [[nodiscard]] std::size_t pinned_bytes() const;
+
+ private:
+  [[nodiscard]] bool has_room(const Batch& batch, std::size_t events) const;
+  void push_locked(const BatchRef& batch, std::vector<std::uint32_t> wanted);
+  void make_room(QueueEntry& fresh);
+  void pop_oldest();
+  void drop_oldest_events(std::size_t events);
+  std::size_t slab_charge(const Batch& batch) const;
+  void refresh_text_charges();
+  [[nodiscard]] std::size_t total_bytes() const noexcept { return waiting_bytes_ + pulled_bytes_; }
+  [[nodiscard]] std::size_t total_events() const noexcept { return waiting_events_ + pulled_events_; }
+  void compact_slab_run();
+
+  const QueueLimits limits_;
+  mutable std::mutex mutex_;
+  // Guarded by mutex_:
+  std::condition_variable work_;  // the worker waits here
+  std::condition_variable room_;  // push_when_room() waits here
+  std::deque<QueueEntry> entries_;
+  std::size_t waiting_events_ = 0;  // in entries_
+  std::size_t pulled_events_ = 0;   // with the worker
+  std::size_t waiting_bytes_ = 0;
+  std::size_t pulled_bytes_ = 0;
+  const Slab* last_slab_ = nullptr;   // the slab that the newest entries pin and that is charged once
+  std::size_t run_entries_ = 0;       // newest entries that pin last_slab_ alone
+  std::size_t run_wanted_bytes_ = 0;  // of what they want of it
+  QueueCounters counters_;
+  Control control_;
+  bool failed_ = false;
+  std::size_t wake_at_events_ = std::numeric_limits<std::size_t>::max();
+};
+
+}  // namespace nfbus::host
