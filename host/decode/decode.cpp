@@ -1,0 +1,210 @@
+// Link, network and transport layer of one packet. What each step needs to know of a protocol is in its header.
+#include "decode/decode.hpp"
+
+#include "decode/fail.hpp"
+#include "decode/headers.hpp"
+#include "decode/vlan.hpp"
+
+#include <net/if_arp.h>
+
+#include <linux/netfilter.h>
+
+namespace nfbus::host {
+namespace {
+
+// Offsets are 16 bits wide, and the last value means none; no netlink attribute is longer anyway.
+constexpr std::size_t kMaxPacketBytes = NFBUS_NO_OFFSET - 1;
+
+class Ports : public HeaderView<4> {
+ public:
+  using HeaderView::HeaderView;
+  [[nodiscard]] std::uint16_t source() const noexcept { return u16<0>(); }
+  [[nodiscard]] std::uint16_t destination() const noexcept { return u16<2>(); }
+};
+
+void decode_link(Event& event) noexcept {
+  if (event.hw_header.size == 0) return;
+  // Bridges have Ethernet ports only, and the kernel gives no hardware type when a packet leaves.
+  const bool is_ethernet =
+      (event.present & NFBUS_HAS_HW_TYPE) != 0 ? event.hw_type == ARPHRD_ETHER : event.family == NFPROTO_BRIDGE;
+  if (!is_ethernet) return;
+  const Bytes frame = to_bytes(event.hw_header);
+  if (frame.size() < EthernetHeader::kSize) return fail(event, NFBUS_TEXT("Ethernet: header cut short"));
+  event.layers |= NFBUS_LAYER_ETHERNET;
+  note_vlan_of_frame(event, frame);
+}
+
+// Bridges hand packets over from the inner tag on; the payload is to start with the network header.
+[[nodiscard]] bool decode_inner_vlan_tags(Event& event) noexcept {
+  while (is_vlan_type(event.ether_type)) {
+    Reader reader(to_bytes(event.payload));
+    const auto tag = reader.peek<VlanTag>();
+    if (!tag || !reader.skip(VlanTag::kSize)) {
+      fail(event, NFBUS_TEXT("VLAN: tag cut short"));
+      return false;
+    }
+    note_vlan(event, event.ether_type, tag->tci());
+    event.ether_type = tag->type();
+    event.payload = {reader.rest().data(), reader.rest().size()};
+  }
+  return true;
+}
+
+void decode_arp(Event& event, Bytes packet) noexcept {
+  const auto header = Reader(packet).peek<ArpHeader>();
+  if (!header) return fail(event, NFBUS_TEXT("ARP: header cut short"));
+  if (header->hardware_size_bytes() != 6 || header->protocol_size_bytes() != 4 ||
+      header->protocol_type() != kEtherTypeIpv4) {
+    return fail(event, NFBUS_TEXT("ARP: addresses are not of Ethernet and IPv4"));
+  }
+  event.layers |= NFBUS_LAYER_ARP;
+}
+
+// The fixed part of a transport header at event.transport_offset.
+template <class Header>
+std::optional<Header> decode_fixed_part(Event& event, const Reader& upper, nfbus_text cut_short) noexcept {
+  const auto header = upper.peek<Header>();
+  if (header) {
+    event.layers |= Header::kLayer;
+  } else {
+    fail(event, cut_short);
+  }
+  return header;
+}
+
+// Ports are of use even where the rest of the header is missing.
+void decode_ports(Event& event, const Reader& upper) noexcept {
+  const auto ports = upper.peek<Ports>();
+  if (!ports) return;
+  event.source_port = ports->source();
+  event.destination_port = ports->destination();
+  event.present |= NFBUS_HAS_PORTS;
+}
+
+void set_data_offset(Event& event, const Reader& upper, std::size_t header_bytes) noexcept {
+  event.data_offset = static_cast<std::uint16_t>(upper.offset() + header_bytes);
+}
+
+void decode_tcp(Event& event, const Reader& upper) noexcept {
+  decode_ports(event, upper);
+  const auto header = decode_fixed_part<TcpHeader>(event, upper, NFBUS_TEXT("TCP: header cut short"));
+  if (!header) return;
+  const std::size_t size_bytes = header->size_bytes();
+  if (size_bytes < TcpHeader::kSize) return fail(event, NFBUS_TEXT("TCP: data offset below 5 words"));
+  if (size_bytes > upper.rest().size()) return fail(event, NFBUS_TEXT("TCP: options cut short"));
+  set_data_offset(event, upper, size_bytes);
+}
+
+void decode_udp(Event& event, const Reader& upper) noexcept {
+  decode_ports(event, upper);
+  const auto header = decode_fixed_part<UdpHeader>(event, upper, NFBUS_TEXT("UDP: header cut short"));
+  if (!header) return;
+  set_data_offset(event, upper, UdpHeader::kSize);
+  if (header->length() != 0 && header->length() < UdpHeader::kSize) {
+    fail(event, NFBUS_TEXT("UDP: length below 8 bytes"));
+  }
+}
+
+void decode_sctp(Event& event, const Reader& upper) noexcept {
+  decode_ports(event, upper);
+  if (decode_fixed_part<SctpHeader>(event, upper, NFBUS_TEXT("SCTP: header cut short"))) {
+    set_data_offset(event, upper, SctpHeader::kSize);
+  }
+}
+
+template <class Header>
+void decode_portless(Event& event, const Reader& upper, nfbus_text cut_short) noexcept {
+  if (decode_fixed_part<Header>(event, upper, cut_short)) set_data_offset(event, upper, Header::kSize);
+}
+
+void decode_transport(Event& event, const Reader& upper) noexcept {
+  if (!upper.rest().empty()) event.transport_offset = static_cast<std::uint16_t>(upper.offset());
+  const bool is_ipv6 = (event.layers & NFBUS_LAYER_IPV6) != 0;
+  switch (event.ip_protocol) {
+    case kProtocolTcp: return decode_tcp(event, upper);
+    case kProtocolUdp: return decode_udp(event, upper);
+    case kProtocolSctp: return decode_sctp(event, upper);
+    case kProtocolEsp: return decode_portless<EspHeader>(event, upper, NFBUS_TEXT("ESP: header cut short"));
+    case kProtocolIcmp:
+      if (!is_ipv6) decode_portless<IcmpHeader>(event, upper, NFBUS_TEXT("ICMP: header cut short"));
+      return;
+    case kProtocolIcmpv6:
+      if (is_ipv6) decode_portless<Icmpv6Header>(event, upper, NFBUS_TEXT("ICMPv6: header cut short"));
+      return;
+    case kProtocolNone:
+      if (is_ipv6) event.transport_offset = NFBUS_NO_OFFSET;
+      return;
+    default: return;  // a protocol that we do not know is no error
+  }
+}
+
+// From the end of the IP header on.
+void decode_chain(Event& event, HeaderChain chain) noexcept {
+  while (chain.at_extension()) {
+    const std::uint8_t protocol = chain.protocol();
+    event.ip_protocol = protocol;
+    if (!chain.skip()) {
+      return fail(event, protocol == kProtocolAh ? nfbus_text NFBUS_TEXT("AH: header cut short or of impossible length")
+                                                 : nfbus_text NFBUS_TEXT("IPv6: extension header cut short"));
+    }
+    if (protocol == kProtocolAh) event.layers |= NFBUS_LAYER_AH;
+  }
+  event.ip_protocol = chain.protocol();
+  if (chain.later_fragment()) {
+    event.layers |= NFBUS_LAYER_FRAGMENT;
+  } else {
+    decode_transport(event, chain.reader());
+  }
+}
+
+template <class Header>
+Bytes decode_ip_length(Event& event, const Header& header, Bytes packet) noexcept {
+  const std::size_t claimed = claimed_size_bytes(header);
+  if (claimed > packet.size()) event.packet_size = static_cast<std::uint32_t>(claimed);
+  return without_padding(header, packet);
+}
+
+void decode_ipv4(Event& event, Bytes packet) noexcept {
+  const auto header = Reader(packet).peek<Ipv4Header>();
+  if (!header) return fail(event, NFBUS_TEXT("IPv4: header cut short"));
+  if (header->version() != 4) return fail(event, NFBUS_TEXT("IPv4: version is not 4"));
+  event.layers |= NFBUS_LAYER_IPV4;
+  event.ip_protocol = header->protocol();
+  packet = decode_ip_length(event, *header, packet);
+  const std::size_t size_bytes = header->size_bytes();
+  if (size_bytes < Ipv4Header::kSize) return fail(event, NFBUS_TEXT("IPv4: header length below 5 words"));
+  if (header->total_length() != 0 && header->total_length() < size_bytes) {
+    return fail(event, NFBUS_TEXT("IPv4: total length below the header's"));
+  }
+  if (size_bytes > packet.size()) return fail(event, NFBUS_TEXT("IPv4: options cut short"));
+  decode_chain(event, HeaderChain(*header, packet));
+}
+
+void decode_ipv6(Event& event, Bytes packet) noexcept {
+  const auto header = Reader(packet).peek<Ipv6Header>();
+  if (!header) return fail(event, NFBUS_TEXT("IPv6: header cut short"));
+  if (header->version() != 6) return fail(event, NFBUS_TEXT("IPv6: version is not 6"));
+  event.layers |= NFBUS_LAYER_IPV6;
+  packet = decode_ip_length(event, *header, packet);
+  decode_chain(event, HeaderChain(*header, packet));
+}
+
+}  // namespace
+
+void decode_packet(Event& event) noexcept {
+  event.transport_offset = NFBUS_NO_OFFSET;
+  event.data_offset = NFBUS_NO_OFFSET;
+  decode_link(event);
+  const bool has_network_header = decode_inner_vlan_tags(event);
+  event.packet_size = static_cast<std::uint32_t>(event.payload.size);
+  if (!has_network_header) return;
+  const Bytes packet = clamped(to_bytes(event.payload), 0, kMaxPacketBytes);
+  switch (event.ether_type) {
+    case kEtherTypeIpv4: return decode_ipv4(event, packet);
+    case kEtherTypeIpv6: return decode_ipv6(event, packet);
+    case kEtherTypeArp: return decode_arp(event, packet);
+    default: return;  // a protocol that we do not know is no error
+  }
+}
+
+}  // namespace nfbus::host

@@ -1,0 +1,213 @@
+// An NFLOG record: struct nfgenmsg and netlink attributes, linux/netfilter/nfnetlink_log.h.
+#include "decode/decode.hpp"
+#include "decode/ethernet.hpp"
+#include "decode/fail.hpp"
+#include "decode/reader.hpp"
+#include "decode/vlan.hpp"
+
+#include <linux/netfilter.h>
+#include <linux/netfilter/nfnetlink_log.h>
+#include <linux/netlink.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <limits>
+
+namespace nfbus::host {
+namespace {
+
+constexpr std::size_t kMaxPrefixBytes = 127;  // NF_LOG_PREFIXLEN of linux/netfilter/nf_log.h, without the NUL
+
+// struct nfgenmsg of linux/netfilter/nfnetlink.h.
+class RecordHeader : public HeaderView<sizeof(nfgenmsg)> {
+ public:
+  using HeaderView::HeaderView;
+  [[nodiscard]] std::uint8_t family() const noexcept { return u8<0>(); }
+  [[nodiscard]] std::uint16_t group() const noexcept { return u16<2>(); }
+};
+
+// Why an attribute is broken, by its type.
+constexpr auto kBrokenAttribute = [] {
+  std::array<nfbus_text, NFULA_MAX + 1> texts{};
+  texts.fill(NFBUS_TEXT("NFLOG: attribute cut short"));
+  texts[NFULA_PACKET_HDR] = NFBUS_TEXT("NFLOG: packet header attribute cut short");
+  texts[NFULA_MARK] = NFBUS_TEXT("NFLOG: mark attribute cut short");
+  texts[NFULA_TIMESTAMP] = NFBUS_TEXT("NFLOG: timestamp attribute cut short or out of range");
+  texts[NFULA_IFINDEX_INDEV] = NFBUS_TEXT("NFLOG: input interface attribute cut short");
+  texts[NFULA_IFINDEX_OUTDEV] = NFBUS_TEXT("NFLOG: output interface attribute cut short");
+  texts[NFULA_IFINDEX_PHYSINDEV] = NFBUS_TEXT("NFLOG: input bridge port attribute cut short");
+  texts[NFULA_IFINDEX_PHYSOUTDEV] = NFBUS_TEXT("NFLOG: output bridge port attribute cut short");
+  texts[NFULA_PAYLOAD] = NFBUS_TEXT("NFLOG: payload attribute cut short");
+  texts[NFULA_PREFIX] = NFBUS_TEXT("NFLOG: prefix attribute cut short");
+  texts[NFULA_UID] = NFBUS_TEXT("NFLOG: uid attribute cut short");
+  texts[NFULA_GID] = NFBUS_TEXT("NFLOG: gid attribute cut short");
+  texts[NFULA_SEQ] = NFBUS_TEXT("NFLOG: sequence attribute cut short");
+  texts[NFULA_HWTYPE] = NFBUS_TEXT("NFLOG: hardware type attribute cut short");
+  texts[NFULA_HWHEADER] = NFBUS_TEXT("NFLOG: hardware header attribute cut short");
+  texts[NFULA_VLAN] = NFBUS_TEXT("NFLOG: VLAN attribute cut short");
+  texts[NFULA_L2HDR] = NFBUS_TEXT("NFLOG: link-layer header attribute cut short");
+  return texts;
+}();
+
+nfbus_text broken_attribute(std::size_t type) noexcept {
+  return type < kBrokenAttribute.size() ? kBrokenAttribute[type] : kBrokenAttribute[NFULA_UNSPEC];
+}
+
+struct Attribute {
+  std::uint16_t type;
+  Bytes value;  // without the padding that aligns the next attribute
+  bool whole;   // else value is what there is of it
+};
+
+// Takes the first attribute off `bytes`; false when there is none, or less than the header of one.
+bool take_attribute(Bytes& bytes, Attribute& attribute) noexcept {
+  nlattr header{};
+  if (bytes.size() < sizeof header) return false;
+  std::memcpy(&header, bytes.data(), sizeof header);  // host byte order
+  attribute.type = header.nla_type & NLA_TYPE_MASK;
+  attribute.whole = header.nla_len >= sizeof header && header.nla_len <= bytes.size();
+  const std::size_t length = std::clamp<std::size_t>(header.nla_len, sizeof header, bytes.size());
+  attribute.value = bytes.subspan(sizeof header, length - sizeof header);
+  bytes = bytes.subspan(std::min<std::size_t>(NLA_ALIGN(length), bytes.size()));
+  return true;
+}
+
+// Values are big-endian. False when `bytes` is too short; then `value` stays.
+bool read_value(Bytes bytes, std::uint16_t& value) noexcept {
+  if (bytes.size() < 2) return false;
+  value = load_be16(bytes.first<2>());
+  return true;
+}
+
+bool read_value(Bytes bytes, std::uint32_t& value) noexcept {
+  if (bytes.size() < 4) return false;
+  value = load_be32(bytes.first<4>());
+  return true;
+}
+
+bool read_optional(Bytes bytes, Event& event, std::uint32_t present, std::uint32_t& value) noexcept {
+  if (!read_value(bytes, value)) return false;
+  event.present |= present;
+  return true;
+}
+
+bool read_packet_header(Bytes bytes, Event& event) noexcept {
+  if (bytes.size() < sizeof(nfulnl_msg_packet_hdr)) return false;
+  event.ether_type = load_be16(bytes.first<2>());
+  event.hook = bytes[2];
+  return true;
+}
+
+bool read_timestamp(Bytes bytes, Event& event) noexcept {
+  constexpr std::uint64_t kMaxSeconds = std::numeric_limits<std::int64_t>::max() / 1'000'000'000 - 1;
+  if (bytes.size() < sizeof(nfulnl_msg_packet_timestamp)) return false;
+  const std::uint64_t seconds = load_be64(bytes.first<8>());
+  const std::uint64_t microseconds = load_be64(bytes.subspan<8, 8>());
+  if (seconds > kMaxSeconds || microseconds >= 1'000'000) return false;
+  event.time_ns = static_cast<std::int64_t>(seconds * 1'000'000'000 + microseconds * 1'000);
+  event.present |= NFBUS_HAS_KERNEL_TIME;
+  return true;
+}
+
+void read_prefix(Bytes bytes, Event& event) noexcept {
+  const auto* text = reinterpret_cast<const char*>(bytes.data());
+  event.prefix = {text, bytes.empty() ? 0 : strnlen(text, std::min(bytes.size(), kMaxPrefixBytes))};
+}
+
+bool read_vlan(Bytes bytes, Event& event) noexcept {
+  std::uint16_t protocol = kEtherTypeVlan;
+  std::uint16_t tci = 0;
+  bool has_tci = false;
+  Attribute attribute{};
+  while (take_attribute(bytes, attribute)) {
+    if (!attribute.whole) return false;
+    if (attribute.type == NFULA_VLAN_PROTO && !read_value(attribute.value, protocol)) return false;
+    if (attribute.type == NFULA_VLAN_TCI) {
+      if (!read_value(attribute.value, tci)) return false;
+      has_tci = true;
+    }
+  }
+  if (has_tci) note_vlan(event, protocol, tci);
+  return has_tci;
+}
+
+// False when the value is too short for its type.
+bool read_attribute(const Attribute& attribute, Event& event, Bytes& l2_header) noexcept {
+  const Bytes value = attribute.value;
+  switch (attribute.type) {
+    case NFULA_PACKET_HDR: return read_packet_header(value, event);
+    case NFULA_MARK: return read_optional(value, event, NFBUS_HAS_MARK, event.mark);
+    case NFULA_TIMESTAMP: return read_timestamp(value, event);
+    case NFULA_IFINDEX_INDEV: return read_optional(value, event, NFBUS_HAS_IN, event.in_index);
+    case NFULA_IFINDEX_OUTDEV: return read_optional(value, event, NFBUS_HAS_OUT, event.out_index);
+    case NFULA_IFINDEX_PHYSINDEV: return read_optional(value, event, NFBUS_HAS_PHYS_IN, event.phys_in_index);
+    case NFULA_IFINDEX_PHYSOUTDEV: return read_optional(value, event, NFBUS_HAS_PHYS_OUT, event.phys_out_index);
+    case NFULA_PAYLOAD: event.payload = {value.data(), value.size()}; return true;
+    case NFULA_PREFIX: read_prefix(value, event); return true;
+    case NFULA_UID: return read_optional(value, event, NFBUS_HAS_UID, event.uid);
+    case NFULA_GID: return read_optional(value, event, NFBUS_HAS_GID, event.gid);
+    case NFULA_SEQ: return read_optional(value, event, NFBUS_HAS_SEQUENCE, event.sequence);
+    case NFULA_HWTYPE:
+      if (!read_value(value, event.hw_type)) return false;
+      event.present |= NFBUS_HAS_HW_TYPE;
+      return true;
+    case NFULA_HWHEADER: event.hw_header = {value.data(), value.size()}; return true;
+    case NFULA_VLAN: return read_vlan(value, event);
+    case NFULA_L2HDR: l2_header = value; return true;
+    default: return true;
+  }
+}
+
+void read_attributes(Bytes bytes, Event& event) noexcept {
+  Bytes l2_header;
+  Attribute attribute{};
+  while (take_attribute(bytes, attribute)) {
+    // The payload comes last, so it is what a capture file with a small snaplen cuts: what there is of it is of use.
+    const bool readable = attribute.whole || attribute.type == NFULA_PAYLOAD;
+    if (!readable || !read_attribute(attribute, event, l2_header) || !attribute.whole) {
+      fail(event, broken_attribute(attribute.type));
+      bytes = {};
+    }
+  }
+  if (!bytes.empty()) fail(event, NFBUS_TEXT("NFLOG: attribute header cut short"));
+  if (l2_header.empty()) return;
+  // The bridge and netdev families give both; the hardware header then lacks tags.
+  note_vlan_of_frame(event, l2_header);
+  if (event.hw_header.size == 0) event.hw_header = {l2_header.data(), l2_header.size()};
+}
+
+// For records without a packet header attribute.
+std::uint16_t guess_ether_type(const Event& event) noexcept {
+  switch (event.family) {
+    case NFPROTO_IPV4: return kEtherTypeIpv4;
+    case NFPROTO_IPV6: return kEtherTypeIpv6;
+    case NFPROTO_ARP: return kEtherTypeArp;
+    default: break;
+  }
+  if (event.payload.size == 0) return 0;
+  switch (event.payload.data[0] >> 4U) {
+    case 4: return kEtherTypeIpv4;
+    case 6: return kEtherTypeIpv6;
+    default: return 0;
+  }
+}
+
+}  // namespace
+
+bool read_record(std::span<const std::uint8_t> record, Event& event) noexcept {
+  event.record = {record.data(), record.size()};
+  const auto header = Reader(record).peek<RecordHeader>();
+  if (!header) {
+    fail(event, NFBUS_TEXT("NFLOG: record header cut short"));
+    return false;
+  }
+  event.kind = NFBUS_EVENT_PACKET;
+  event.family = header->family();
+  event.group = header->group();
+  read_attributes(record.subspan(RecordHeader::kSize), event);
+  if (event.ether_type == 0) event.ether_type = guess_ether_type(event);
+  return true;
+}
+
+}  // namespace nfbus::host
