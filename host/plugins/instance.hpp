@@ -4,6 +4,7 @@
 #include "event/formats/format.hpp"
 #include "event/formats/renderer.hpp"
 #include "plugins/registry.hpp"
+#include "support/log.hpp"
 
 #include <nfbus/abi.h>
 #include <nfbus/result.hpp>
@@ -36,14 +37,17 @@ class InstanceServices {
   ~InstanceServices();
 
   [[nodiscard]] const nfbus_host* abi() const noexcept;
-  // [worker] The call that handed events over has returned.
+  // [worker] A call into the instance has returned: texts that it was given end here. The instances below do it.
   void call_ended() noexcept;
   // [any] Counters that the plugin registered, with their values.
   [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> counters() const;
+  // [any] A line in the host's log, after "sink.archive: ".
+  void log(log::Level level, std::string_view line) const noexcept;
   // [any] Event copies that the plugin holds.
   [[nodiscard]] std::uint64_t copies_held() const noexcept;
 
  private:
+  friend struct ServiceFunctions;
   struct State;
   std::unique_ptr<State> state_;
 };
@@ -57,7 +61,11 @@ struct WriteResult {
   std::string error;             // with retry and fatal: what the sink said
 };
 
-// A sink instance: created by create(), destroyed by its destructor. Threads as in nfbus_sink.
+// A sink instance: created by create(), destroyed by its destructor. Threads as in nfbus_sink. Nothing that a plugin
+// throws comes through: it is an error like those that the plugin returns, with Code::invalid from create() and
+// Code::io from the others, and from write() Status::fatal, as an unknown status is. What a plugin says beyond the ABI
+// (an event rejected twice, an index out of range, more done than given) is ignored, or cut, and logged once per
+// instance.
 class SinkInstance {
  public:
   // [control] name: the instance's. options_json: checked, with defaults.
@@ -67,8 +75,10 @@ class SinkInstance {
   SinkInstance& operator=(const SinkInstance&) = delete;
   ~SinkInstance();  // [control] destroys; close() must have been called if open() had succeeded
 
+  // The shape is the entry's as the sink changed it; fields that it left open are 0. Once; after a failure: destroy.
   Result<nfbus_shape> open();
-  // rejected: called for each event that the sink rejects, at most once an event, indices below items.size() only.
+  // Costs nothing per event by itself. rejected: called for each event that the sink rejects, at most once an event,
+  // indices below items.size() only.
   WriteResult write(std::span<const nfbus_event* const> items, std::uint64_t size_bytes,
                     const std::function<void(std::uint32_t index, std::string_view reason)>& rejected);
   Result<void> reopen();
@@ -96,11 +106,14 @@ class FilterInstance {
   ~FilterInstance();
 
   using Annotate = std::function<void(std::uint32_t index, std::string_view name, std::string_view value)>;
-  // verdicts.size() == items.size(); preset to NFBUS_KEEP by this call. On error all are NFBUS_KEEP.
+  // verdicts.size() == items.size(); preset to NFBUS_KEEP by this call. On error (an exception is one) all are
+  // NFBUS_KEEP; annotations made before it stay. annotate's texts are the plugin's: raw bytes, valid during the call.
   Result<void> apply(std::span<const nfbus_event* const> items, std::span<std::uint8_t> verdicts,
                      const Annotate& annotate);
 
+  [[nodiscard]] const Plugin& plugin() const noexcept;
   [[nodiscard]] const std::string& name() const noexcept;
+  [[nodiscard]] InstanceServices& services() noexcept;
 
  private:
   struct State;

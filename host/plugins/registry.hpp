@@ -29,7 +29,8 @@ struct RefusedPlugin {
 class PluginRegistry {
  public:
   // [control] Looks at each *.so of each folder, in order; loads those that can be trusted. A folder that does not
-  // exist or cannot be trusted is an entry of refused(), as is the second plugin of a name.
+  // exist or cannot be trusted is an entry of refused(), as is the second plugin of a name. A folder that is named
+  // twice is looked at once. A later scan may run while plugins of an earlier one are in use.
   static PluginRegistry scan(const std::vector<std::filesystem::path>& folders);
   // A registry of what the caller already has. Entries live as long as the process.
   static PluginRegistry of(std::vector<Plugin> plugins, std::vector<RefusedPlugin> refused = {},
@@ -42,6 +43,8 @@ class PluginRegistry {
   [[nodiscard]] const std::vector<std::filesystem::path>& folders() const noexcept { return folders_; }
 
  private:
+  void add(std::filesystem::path file, Result<const nfbus_entry*> entry);
+
   std::vector<Plugin> plugins_;
   std::vector<RefusedPlugin> refused_;
   std::vector<std::filesystem::path> folders_;

@@ -1,0 +1,40 @@
+#include "plugins/crossing.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace nfbus::host {
+
+namespace {
+constexpr std::size_t kMaxTextBytes = sizeof(nfbus_error::text);
+}
+
+std::string clean_text(std::string_view text) {
+  using nlohmann::json;
+  const json cut = std::string(text.substr(0, kMaxTextBytes));
+  // Writing replaces what is not UTF-8 by U+FFFD; reading it back undoes the escapes.
+  return json::parse(cut.dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
+}
+
+void append_error(nfbus_error& error, std::string_view text) noexcept {
+  const std::size_t used = std::min<std::size_t>(error.size, sizeof error.text);
+  const std::size_t room = std::min(sizeof error.text - used, text.size());
+  if (room != 0) std::memcpy(error.text + used, text.data(), room);
+  error.size = static_cast<std::uint32_t>(used + room);
+}
+
+std::string failure_text(std::uint32_t status, const nfbus_error& error, std::string_view function) {
+  std::string said = clean_text({error.text, std::min<std::size_t>(error.size, sizeof error.text)});
+  if (said.empty()) said = "it does not say why";
+  if (status != NFBUS_RETRY && status != NFBUS_FATAL) {
+    return fmt::format("{}() returned the unknown status {}: {}", function, status, said);
+  }
+  return fmt::format("{}() failed: {}", function, said);
+}
+
+Result<void> outcome(std::uint32_t status, const nfbus_error& error, std::string_view function, Code code) {
+  if (status == NFBUS_OK) return {};
+  return Error{.code = code, .text = failure_text(status, error, function)};
+}
+
+}  // namespace nfbus::host

@@ -1,0 +1,63 @@
+// What comes over from a plugin, made safe to use: structs of another size, texts, errors, exceptions.
+#pragma once
+
+#include <nfbus/abi.h>
+#include <nfbus/result.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <string>
+#include <string_view>
+
+namespace nfbus::host {
+
+// A plugin's struct as this host knows it: what the plugin's struct_size does not cover is zero.
+template <typename Struct>
+Struct host_copy(const Struct& theirs) noexcept {
+  Struct ours{};
+  std::memcpy(&ours, &theirs, std::min<std::size_t>(theirs.struct_size, sizeof ours));
+  ours.struct_size = sizeof ours;
+  return ours;
+}
+
+// Empty for a text without data.
+inline std::string_view plugin_view(nfbus_text text) noexcept {
+  return text.data == nullptr ? std::string_view() : std::string_view(text.data, text.size);
+}
+
+// A plugin's text as valid UTF-8 of bounded length, for logs and status.
+[[nodiscard]] std::string clean_text(std::string_view text);
+
+// Adds `text` to the buffer, cut to the room that is left.
+void append_error(nfbus_error& error, std::string_view text) noexcept;
+
+// The barrier: runs `call`, which calls one function of a plugin, and lets no exception through. Clears `error`
+// before; an exception becomes NFBUS_FATAL with its text.
+template <typename Call>
+std::uint32_t call_plugin(nfbus_error& error, const Call& call) noexcept {
+  error.struct_size = sizeof error;
+  error.size = 0;
+  try {
+    return call();
+  } catch (const std::exception& thrown) {
+    error.size = 0;
+    append_error(error, "it threw an exception: ");
+    append_error(error, thrown.what());
+  } catch (...) {
+    error.size = 0;
+    append_error(error, "it threw an exception of an unknown type");
+  }
+  return NFBUS_FATAL;
+}
+
+// What the plugin said of a call to `function` that did not return NFBUS_OK. Names a status that the ABI does not know.
+[[nodiscard]] std::string failure_text(std::uint32_t status, const nfbus_error& error, std::string_view function);
+
+// The call's outcome; `code` is that of a failure.
+[[nodiscard]] Result<void> outcome(std::uint32_t status, const nfbus_error& error, std::string_view function,
+                                   Code code);
+
+}  // namespace nfbus::host

@@ -1,0 +1,99 @@
+#include "plugins/registry.hpp"
+
+#include "plugins/elf.hpp"
+#include "plugins/handshake.hpp"
+#include "plugins/library.hpp"
+#include "plugins/trust.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <system_error>
+#include <utility>
+
+namespace nfbus::host {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// Names of the *.so in a folder, sorted, so that which of two plugins comes first does not depend on the disk.
+Result<std::vector<std::string>> list_libraries(const Trusted& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  // Through the descriptor: the folder that was checked, whatever its path leads to by now.
+  fs::directory_iterator entries(fmt::format("/proc/self/fd/{}", folder.descriptor.get()), error);
+  for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
+    const fs::path name = entries->path().filename();
+    if (name.extension() == ".so") names.push_back(name.string());
+  }
+  if (error) return Error{.code = Code::io, .text = "cannot list the plugin folder: " + error.message()};
+  std::ranges::sort(names);
+  return names;
+}
+
+Result<const nfbus_entry*> load(const Trusted& folder, const std::string& name) {
+  auto file = open_trusted_file(folder, name);
+  if (!file) return file.error();
+  if (auto checked = check_elf(file->descriptor.get(), file->size_bytes); !checked) return checked.error();
+  auto symbol = load_entry(std::move(file).value());
+  if (!symbol) return symbol.error();
+  return check_entry(*symbol);
+}
+
+}  // namespace
+
+PluginRegistry PluginRegistry::scan(const std::vector<fs::path>& folders) {
+  PluginRegistry registry;
+  registry.folders_ = folders;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> seen;  // device and inode: a folder may be named twice
+  for (const fs::path& folder : folders) {
+    auto opened = open_trusted_folder(folder);
+    if (!opened) {
+      registry.refused_.push_back({folder, opened.error()});
+      continue;
+    }
+    const std::pair identity(opened->device, opened->inode);
+    if (std::ranges::find(seen, identity) != seen.end()) continue;
+    seen.push_back(identity);
+    auto names = list_libraries(*opened);
+    if (!names) {
+      registry.refused_.push_back({folder, names.error()});
+      continue;
+    }
+    for (const std::string& name : *names) registry.add(folder / name, load(*opened, name));
+  }
+  return registry;
+}
+
+void PluginRegistry::add(fs::path file, Result<const nfbus_entry*> entry) {
+  if (!entry) {
+    refused_.push_back({std::move(file), std::move(entry).error()});
+    return;
+  }
+  const std::string_view name((*entry)->name.data, (*entry)->name.size);
+  if (const Plugin* first = find(name); first != nullptr) {
+    refused_.push_back({std::move(file), Error{.code = Code::busy,
+                                               .text = fmt::format("a plugin named \"{}\" was found before it in {}: "
+                                                                   "remove one of the two files",
+                                                                   name, first->file.string())}});
+    return;
+  }
+  plugins_.push_back({.entry = *entry, .file = std::move(file)});
+}
+
+const Plugin* PluginRegistry::find(std::string_view name) const noexcept {
+  const auto found = std::ranges::find_if(plugins_, [&](const Plugin& plugin) {
+    return std::string_view(plugin.entry->name.data, plugin.entry->name.size) == name;
+  });
+  return found == plugins_.end() ? nullptr : &*found;
+}
+
+fs::path builtin_plugin_folder() {
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  return program.parent_path().parent_path() / "lib/nfbus/plugins";
+}
+
+}  // namespace nfbus::host

@@ -1,0 +1,212 @@
+// What the host does for an instance: the functions behind nfbus_host. None lets an exception out.
+#include "event/batch.hpp"
+#include "plugins/crossing.hpp"
+#include "plugins/handshake.hpp"
+#include "plugins/instance.hpp"
+#include "support/log.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <unordered_map>
+
+namespace nfbus::host {
+
+namespace {
+
+constexpr std::size_t kMaxCounters = 64;
+
+struct Counter {
+  std::string name;
+  std::atomic<std::uint64_t> value{0};
+};
+
+}  // namespace
+
+struct InstanceServices::State {
+  State(std::string whole_name, std::string_view short_name, const SharedServices& services)
+      : kind_and_name(std::move(whole_name)), instance_name(short_name), shared(services), renderer(services.formats) {}
+
+  // Constant after construction.
+  const std::string kind_and_name;
+  const std::string instance_name;
+  const SharedServices& shared;
+  nfbus_host abi{};
+
+  // Written by [control], read by [worker].
+  std::array<std::atomic<bool>, kMaxFormats> formats_used{};
+
+  // Owned by [worker].
+  Renderer renderer;
+
+  // Any thread.
+  std::array<Counter, kMaxCounters> counters;  // [0, counter_count): names do not change any more
+  std::atomic<std::uint32_t> counter_count{0};
+  std::mutex counters_mutex;  // of those who register
+  std::mutex copies_mutex;
+  std::unordered_map<const nfbus_event*, BatchRef> copies;  // guarded by copies_mutex
+
+  void say(log::Level level, std::string_view line) const noexcept {
+    try {
+      log::write(level, fmt::format("{}: {}", kind_and_name, line));
+    } catch (const std::exception&) {
+      log::write(level, line);
+    }
+  }
+};
+
+namespace {
+
+// Runs a service; an exception (memory is short) makes it answer `otherwise`.
+template <typename Answer, typename Service>
+Answer guarded(Answer otherwise, const Service& service) noexcept {
+  try {
+    return service();
+  } catch (const std::exception&) {
+    return otherwise;
+  }
+}
+
+}  // namespace
+
+// The functions of nfbus_host, with the State that their context is.
+struct ServiceFunctions {
+  using State = InstanceServices::State;
+  static State& of(void* context) noexcept { return *static_cast<State*>(context); }
+
+  static void log(void* context, uint32_t level, nfbus_text line) noexcept {
+    const bool known = level >= NFBUS_LOG_ERROR && level <= NFBUS_LOG_DEBUG;
+    of(context).say(known ? static_cast<log::Level>(level) : log::Level::info, plugin_view(line));
+  }
+
+  static uint32_t publish(void* context, nfbus_text topic, nfbus_text text) noexcept {
+    return guarded(NFBUS_FATAL, [&] {
+      const auto& publish = of(context).shared.publish;
+      return publish && publish(plugin_view(topic), plugin_view(text)) ? NFBUS_OK : NFBUS_FATAL;
+    });
+  }
+
+  static uint32_t format(void* context, nfbus_text name) noexcept {
+    State& state = of(context);
+    const FormatId id = state.shared.formats.find(plugin_view(name));
+    if (id == 0) return 0;
+    if (!state.formats_used.at(id).exchange(true)) state.shared.formats.add_user(id);
+    return id;
+  }
+
+  static nfbus_text render(void* context, const nfbus_event* event, uint32_t format) noexcept {
+    State& state = of(context);
+    if (event == nullptr || format >= kMaxFormats) return {};
+    if (!state.formats_used[format].load(std::memory_order_relaxed)) return {};
+    return guarded(nfbus_text{}, [&] { return text(state.renderer.render(host_event(*event), format)); });
+  }
+
+  static const nfbus_event* event_copy(void* context, const nfbus_event* event) noexcept {
+    State& state = of(context);
+    if (event == nullptr) return nullptr;
+    return guarded<const nfbus_event*>(nullptr, [&]() -> const nfbus_event* {
+      const Event* const one = &host_event(*event);
+      BatchRef batch = copy_events({&one, 1});
+      const nfbus_event* copy = batch->events().data();
+      const std::lock_guard lock(state.copies_mutex);
+      state.copies.emplace(copy, std::move(batch));
+      return copy;
+    });
+  }
+
+  static void event_release(void* context, const nfbus_event* event) noexcept {
+    State& state = of(context);
+    if (event == nullptr) return;
+    BatchRef released;  // freed outside of the lock
+    bool known = false;
+    {
+      const std::lock_guard lock(state.copies_mutex);
+      if (const auto found = state.copies.find(event); found != state.copies.end()) {
+        released = std::move(found->second);
+        state.copies.erase(found);
+        known = true;
+      }
+    }
+    if (!known) state.say(log::Level::warning, "released an event copy that it does not hold: ignored");
+  }
+
+  static uint32_t counter(void* context, nfbus_text name) noexcept {
+    State& state = of(context);
+    return guarded(0U, [&]() -> uint32_t {
+      const std::string_view wanted = plugin_view(name);
+      if (!is_plain_name(wanted)) {
+        state.say(log::Level::warning, fmt::format("counter \"{}\" does not fit [a-z0-9_-]+: not counted", wanted));
+        return 0;
+      }
+      const std::lock_guard lock(state.counters_mutex);
+      const std::uint32_t count = state.counter_count.load(std::memory_order_relaxed);
+      for (std::uint32_t i = 0; i < count; ++i) {
+        if (state.counters.at(i).name == wanted) return i + 1;
+      }
+      if (count == kMaxCounters) return 0;
+      state.counters.at(count).name = wanted;
+      state.counter_count.store(count + 1, std::memory_order_release);
+      return count + 1;
+    });
+  }
+
+  static void counter_add(void* context, uint32_t counter, uint64_t amount) noexcept {
+    State& state = of(context);
+    if (counter == 0 || counter > state.counter_count.load(std::memory_order_acquire)) return;
+    state.counters[counter - 1].value.fetch_add(amount, std::memory_order_relaxed);
+  }
+};
+
+InstanceServices::InstanceServices(std::string kind_and_name, std::string_view instance_name,
+                                   const SharedServices& shared)
+    : state_(std::make_unique<State>(std::move(kind_and_name), instance_name, shared)) {
+  state_->abi = {.struct_size = sizeof(nfbus_host),
+                 .abi_major = NFBUS_ABI_MAJOR,
+                 .abi_minor = NFBUS_ABI_MINOR,
+                 .context = state_.get(),
+                 .instance_name = text(state_->instance_name),
+                 .log = ServiceFunctions::log,
+                 .publish = ServiceFunctions::publish,
+                 .format = ServiceFunctions::format,
+                 .render = ServiceFunctions::render,
+                 .event_copy = ServiceFunctions::event_copy,
+                 .event_release = ServiceFunctions::event_release,
+                 .counter = ServiceFunctions::counter,
+                 .counter_add = ServiceFunctions::counter_add};
+}
+
+InstanceServices::~InstanceServices() {
+  for (FormatId id = 1; id < kMaxFormats; ++id) {
+    if (state_->formats_used.at(id)) state_->shared.formats.remove_user(id);
+  }
+  if (const std::uint64_t held = copies_held(); held != 0) {
+    state_->say(log::Level::warning,
+                fmt::format("the plugin did not give back {} event copies: freed by the host", held));
+  }
+}
+
+const nfbus_host* InstanceServices::abi() const noexcept { return &state_->abi; }
+
+void InstanceServices::call_ended() noexcept { state_->renderer.release(); }
+
+void InstanceServices::log(log::Level level, std::string_view line) const noexcept { state_->say(level, line); }
+
+std::vector<std::pair<std::string, std::uint64_t>> InstanceServices::counters() const {
+  std::vector<std::pair<std::string, std::uint64_t>> out;
+  const std::uint32_t count = state_->counter_count.load(std::memory_order_acquire);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const Counter& counter = state_->counters.at(i);
+    out.emplace_back(counter.name, counter.value.load(std::memory_order_relaxed));
+  }
+  return out;
+}
+
+std::uint64_t InstanceServices::copies_held() const noexcept {
+  const std::lock_guard lock(state_->copies_mutex);
+  return state_->copies.size();
+}
+
+}  // namespace nfbus::host

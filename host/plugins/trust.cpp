@@ -1,0 +1,103 @@
+#include "plugins/trust.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string_view>
+#include <system_error>
+
+namespace nfbus::host {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr mode_t kWritableByOthers = S_IWGRP | S_IWOTH;  // an ACL that lets somebody write shows in the group's bit
+
+Error refuse(std::string text) { return Error{.code = Code::refused, .text = std::move(text)}; }
+
+Error failed(std::string_view doing, const std::string& path, int error_number) {
+  const Code code = error_number == ENOENT ? Code::not_found : Code::io;
+  return Error{.code = code,
+               .text = fmt::format("cannot {} {}: {}", doing, path, std::generic_category().message(error_number))};
+}
+
+Error refuse_link(int folder, const std::string& name, const std::string& path) {
+  std::string target(PATH_MAX, '\0');
+  const ssize_t size = ::readlinkat(folder, name.c_str(), target.data(), target.size());
+  target.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
+  return refuse(fmt::format("{} is a symbolic link to {}: use the real file or folder instead", path, target));
+}
+
+// The owner and mode rule. sticky_will_do: a folder above the plugin folder.
+Result<void> check_owner_and_mode(const struct stat& status, const std::string& path, bool sticky_will_do) {
+  const uid_t user = ::geteuid();
+  if (status.st_uid != 0 && status.st_uid != user) {
+    return refuse(
+        fmt::format("{} belongs to uid {}, neither to root nor to the user that runs nfbus (uid {}): chown it", path,
+                    status.st_uid, user));
+  }
+  if ((status.st_mode & kWritableByOthers) == 0) return {};
+  if (sticky_will_do && status.st_uid == 0 && (status.st_mode & S_ISVTX) != 0) return {};
+  return refuse(fmt::format("{} is writable by others than its owner (mode {:04o}): chmod go-w it", path,
+                            status.st_mode & 07777U));
+}
+
+Trusted trusted(Descriptor descriptor, const struct stat& status) {
+  return Trusted{.descriptor = std::move(descriptor),
+                 .device = status.st_dev,
+                 .inode = status.st_ino,
+                 .size_bytes = static_cast<std::uint64_t>(status.st_size)};
+}
+
+// Opens one step of the way. O_PATH: a folder above need not be readable, only passable.
+Result<Trusted> step_into(int above, const std::string& name, const std::string& path, bool last) {
+  Descriptor here(::openat(above, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat status {};
+  if (!here.valid() || ::fstat(here.get(), &status) != 0) return failed("open", path, errno);
+  if (S_ISLNK(status.st_mode)) return refuse_link(above, name, path);
+  if (!S_ISDIR(status.st_mode)) return refuse(path + " is not a folder");
+  if (auto checked = check_owner_and_mode(status, path, !last); !checked) return checked.error();
+  return trusted(std::move(here), status);
+}
+
+}  // namespace
+
+Descriptor::~Descriptor() {
+  if (number_ >= 0) ::close(number_);
+}
+
+Result<Trusted> open_trusted_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::path path = fs::absolute(folder, error).lexically_normal();
+  if (error) return failed("find", folder.string(), error.value());
+  if (!path.has_filename()) path = path.parent_path();  // a trailing slash
+
+  fs::path walked = path.root_path();
+  const fs::path below = path.relative_path();
+  Result<Trusted> here = step_into(AT_FDCWD, walked.string(), walked.string(), below.empty());
+  for (auto part = below.begin(); here && part != below.end(); ++part) {
+    walked /= *part;
+    here = step_into(here->descriptor.get(), part->string(), walked.string(), std::next(part) == below.end());
+  }
+  return here;
+}
+
+Result<Trusted> open_trusted_file(const Trusted& folder, const std::string& name) {
+  // O_NONBLOCK: a FIFO must not hold up the start; it has no effect on a regular file.
+  Descriptor file(::openat(folder.descriptor.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!file.valid()) {
+    if (errno == ELOOP) return refuse_link(folder.descriptor.get(), name, name);
+    return failed("open", name, errno);
+  }
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return failed("open", name, errno);
+  if (!S_ISREG(status.st_mode)) return refuse(name + " is not a regular file");
+  if (auto checked = check_owner_and_mode(status, name, false); !checked) return checked.error();
+  return trusted(std::move(file), status);
+}
+
+}  // namespace nfbus::host

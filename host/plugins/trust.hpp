@@ -1,0 +1,53 @@
+// Which files the host dares to run: the trust check of design section 9.
+#pragma once
+
+#include <nfbus/result.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <utility>
+
+namespace nfbus::host {
+
+// An open file descriptor, closed by its destructor. Thread safety: none.
+class Descriptor {
+ public:
+  Descriptor() noexcept = default;
+  explicit Descriptor(int number) noexcept : number_(number) {}
+  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(number_, other.number_);
+    return *this;
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor();
+
+  [[nodiscard]] int get() const noexcept { return number_; }
+  [[nodiscard]] bool valid() const noexcept { return number_ >= 0; }
+  // Leaves it open for good.
+  [[nodiscard]] int release() noexcept { return std::exchange(number_, -1); }
+
+ private:
+  int number_ = -1;
+};
+
+// A file or folder as it was when it was checked.
+struct Trusted {
+  Descriptor descriptor;
+  std::uint64_t device;
+  std::uint64_t inode;
+  std::uint64_t size_bytes;
+};
+
+// [control] Opens a plugin folder. It and each folder above belong to root or to the effective user and are writable
+// by nobody else; above it, a root-owned sticky folder (/tmp) will do. A symbolic link anywhere in the path is refused
+// and named with its target. The path is walked from the root by descriptors, so that what was checked is what is
+// opened. Relative paths start at the working directory. Code::not_found, Code::refused or Code::io.
+[[nodiscard]] Result<Trusted> open_trusted_folder(const std::filesystem::path& folder);
+
+// [control] Opens the regular file `name` of a folder that open_trusted_folder() gave, under the same rule.
+[[nodiscard]] Result<Trusted> open_trusted_file(const Trusted& folder, const std::string& name);
+
+}  // namespace nfbus::host
