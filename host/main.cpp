@@ -1,1 +1,78 @@
-int main() { return 0; }
+// The commands of nfbus. What `run` does, stage by stage, is in cli/run.cpp.
+#include "cli/commands.hpp"
+#include "config/config.hpp"
+
+#include <nfbus/version.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include <cstdio>
+#include <exception>
+#include <string>
+
+namespace {
+
+using namespace nfbus::host;  // NOLINT(google-build-using-namespace)
+
+int run(int argc, char** argv) {
+  CLI::App app("nfbus: netfilter packet logs, decoded once, for any number of plugins");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "nfbus " NFBUS_VERSION);
+
+  int status = exit_status::kUsage;
+  std::string config_file = defaults::kConfigFile;
+  const auto add = [&](const char* name, const char* summary) { return app.add_subcommand(name, summary); };
+  const auto add_config = [&](CLI::App* command) {
+    return command->add_option("-c,--config", config_file, "the configuration")->capture_default_str();
+  };
+
+  RunOptions run_options;
+  CLI::App* run = add("run", "capture, decode, deliver; in the foreground");
+  add_config(run);
+  run->add_option("--replay", run_options.replay_file, "read this pcap file instead of the kernel's groups");
+  run->callback([&] {
+    run_options.config_file = config_file;
+    status = run_command(run_options);
+  });
+
+  CLI::App* check = add("check", "look for mistakes in the configuration; starts nothing");
+  add_config(check);
+  check->callback([&] { status = check_command(config_file); });
+
+  PluginsOptions plugins_options;
+  CLI::App* plugins = add("plugins", "list the plugins found, or the options of one");
+  const CLI::Option* plugins_config = add_config(plugins);
+  plugins->add_option("NAME", plugins_options.name, "show this plugin's options");
+  plugins->callback([&] {
+    plugins_options.config_file = config_file;
+    plugins_options.config_given = plugins_config->count() != 0;
+    status = plugins_command(plugins_options);
+  });
+
+  DemoOptions demo_options;
+  CLI::App* demo = add("demo", "real rules and packets in throw-away namespaces");
+  demo->add_flag("--json", demo_options.json, "the events' JSON, one a line");
+  demo->add_option("-n,--count", demo_options.count, "end after so many packets")->check(CLI::PositiveNumber);
+  demo->add_option("--seconds", demo_options.seconds, "end after so long")->check(CLI::PositiveNumber);
+  demo->callback([&] { status = demo_command(demo_options); });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? exit_status::kDone : exit_status::kUsage;
+  }
+  return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "nfbus: error: %s\n", error.what());
+    return exit_status::kFailed;
+  }
+}

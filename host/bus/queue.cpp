@@ -1,6 +1,8 @@
 #include "bus/queue.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <span>
 #include <utility>
 
 namespace nfbus::host {
@@ -14,6 +16,20 @@ constexpr std::size_t kTextRefreshEntries = 32;
 
 // A slab of which the queue wants less than this part is copied out, so that no rare match pins it.
 constexpr std::size_t kCopyOutPart = 4;
+
+bool is_rare(std::size_t wanted_bytes, std::size_t pinned_bytes) noexcept {
+  return wanted_bytes * kCopyOutPart < pinned_bytes;
+}
+
+// `out` becomes one entry with copies of what the entries want; it may be one of them.
+void copy_out(std::span<const QueueEntry> entries, QueueEntry& out) {
+  std::vector<const Event*> events;
+  for (const QueueEntry& entry : entries) {
+    for (std::size_t i = entry.begin; i < entry.end; ++i) events.push_back(&entry[i]);
+  }
+  const auto pushed_at = entries.front().pushed_at;
+  out = {.batch = copy_events(events), .wanted = {}, .begin = 0, .end = events.size(), .pushed_at = pushed_at};
+}
 
 std::size_t wanted_count(const Batch& batch, const std::vector<std::uint32_t>& wanted) noexcept {
   return wanted.empty() ? batch.events().size() : wanted.size();
@@ -31,7 +47,7 @@ void SubscriberQueue::push(const BatchRef& batch, std::vector<std::uint32_t> wan
 void SubscriberQueue::push_when_room(const BatchRef& batch, std::vector<std::uint32_t> wanted) {
   std::unique_lock lock(mutex_);
   const std::size_t events = wanted_count(*batch, wanted);
-  room_.wait(lock, [&] { return failed_ || control_.stop || has_room(*batch, events); });
+  room_.wait(lock, [&] { return failed_ || never_wait_ || has_room(*batch, events); });
   push_locked(batch, std::move(wanted));
 }
 
@@ -49,8 +65,14 @@ void SubscriberQueue::push_locked(const BatchRef& batch, std::vector<std::uint32
     return;
   }
   QueueEntry fresh{.batch = batch, .wanted = std::move(wanted), .begin = 0, .end = count, .pushed_at = Clock::now()};
-  const Slab* slab = batch->slabs().size() == 1 ? batch->slabs().front().get() : nullptr;
-  if (slab == nullptr || slab != last_slab_) compact_slab_run();
+  std::size_t wanted_bytes = batch->size_bytes() * count / batch->events().size();
+  const Slab* slab = batch->slabs().back().get();
+  if (slab != last_slab_ || batch->slabs().size() > 1) compact_slab_run();
+  if (batch->slabs().size() > 1 && is_rare(wanted_bytes, slab_charge(*batch))) {
+    copy_out({&fresh, 1}, fresh);
+    slab = fresh.batch->slabs().front().get();
+    wanted_bytes = slab->size_bytes();
+  }
   refresh_text_charges();
   make_room(fresh);
   if (fresh.size() == 0) return;
@@ -58,7 +80,7 @@ void SubscriberQueue::push_locked(const BatchRef& batch, std::vector<std::uint32
   waiting_events_ += fresh.size();
   waiting_bytes_ += fresh.charged_bytes();
   ++run_entries_;
-  run_wanted_bytes_ += batch->size_bytes() * fresh.size() / batch->events().size();
+  run_wanted_bytes_ += wanted_bytes;
   last_slab_ = slab;
   const bool first = entries_.empty();
   entries_.push_back(std::move(fresh));
@@ -69,18 +91,15 @@ void SubscriberQueue::push_locked(const BatchRef& batch, std::vector<std::uint32
 void SubscriberQueue::compact_slab_run() {
   const std::size_t entries = std::min(run_entries_, entries_.size());
   // While one of them waits, the slab that they pin is alive.
-  if (entries != 0 && last_slab_ != nullptr && run_wanted_bytes_ * kCopyOutPart < last_slab_->size_bytes()) {
-    std::vector<const Event*> events;
+  if (entries != 0 && is_rare(run_wanted_bytes_, last_slab_->size_bytes())) {
     const auto first = entries_.end() - static_cast<std::ptrdiff_t>(entries);
-    for (auto entry = first; entry != entries_.end(); ++entry) {
-      for (std::size_t i = entry->begin; i < entry->end; ++i) events.push_back(&(*entry)[i]);
-      waiting_bytes_ -= entry->charged_bytes();
-    }
-    QueueEntry packed{
-        .batch = copy_events(events), .wanted = {}, .begin = 0, .end = events.size(), .pushed_at = first->pushed_at};
+    std::vector<QueueEntry> run(std::make_move_iterator(first), std::make_move_iterator(entries_.end()));
+    entries_.erase(first, entries_.end());
+    for (const QueueEntry& entry : run) waiting_bytes_ -= entry.charged_bytes();
+    QueueEntry packed;
+    copy_out(run, packed);
     packed.slab_bytes = packed.batch->slabs().front()->size_bytes();
     waiting_bytes_ += packed.slab_bytes;
-    entries_.erase(first, entries_.end());
     entries_.push_back(std::move(packed));
   }
   last_slab_ = nullptr;
@@ -143,18 +162,19 @@ void SubscriberQueue::drop_oldest_events(std::size_t events) {
   }
 }
 
-void SubscriberQueue::pop_oldest() {
-  const QueueEntry gone = std::move(entries_.front());
+QueueEntry SubscriberQueue::pop_oldest() {
+  QueueEntry gone = std::move(entries_.front());
   entries_.pop_front();
   waiting_events_ -= gone.size();
   waiting_bytes_ -= gone.charged_bytes();
-  if (entries_.empty() || gone.batch->slabs().empty()) return;
+  if (entries_.empty() || gone.batch->slabs().empty()) return gone;
   // The next entry may pin the same slab, which only the first of them was charged for.
   QueueEntry& next = entries_.front();
   if (next.slab_bytes == 0 && next.batch->slabs().front().get() == gone.batch->slabs().back().get()) {
     next.slab_bytes = next.batch->slabs().front()->size_bytes();
     waiting_bytes_ += next.slab_bytes;
   }
+  return gone;
 }
 
 void SubscriberQueue::pull(std::vector<QueueEntry>& out, std::size_t events, std::chrono::milliseconds age,
@@ -176,13 +196,11 @@ void SubscriberQueue::pull(std::vector<QueueEntry>& out, std::size_t events, std
   }
   std::size_t pulled = 0;
   while (pulled < events && !entries_.empty()) {
-    QueueEntry& oldest = entries_.front();
-    pulled += oldest.size();
-    pulled_events_ += oldest.size();
-    pulled_bytes_ += oldest.charged_bytes();
-    out.push_back(oldest);
-    pop_oldest();
+    out.push_back(pop_oldest());
+    pulled += out.back().size();
+    pulled_bytes_ += out.back().charged_bytes();
   }
+  pulled_events_ += pulled;
 }
 
 void SubscriberQueue::wait_control(Clock::time_point deadline) {
@@ -209,6 +227,11 @@ void SubscriberQueue::request_stop() {
   const std::lock_guard lock(mutex_);
   control_.stop = true;
   work_.notify_all();
+}
+
+void SubscriberQueue::end_waiting() {
+  const std::lock_guard lock(mutex_);
+  never_wait_ = true;
   room_.notify_all();
 }
 

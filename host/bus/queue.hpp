@@ -80,6 +80,9 @@ class SubscriberQueue {
   // A pulled entry was given up: its batch may go.
   void release(const QueueEntry& entry);
 
+  // push_when_room() is as push() from now on: the host stops, and nobody may wait for a sink any more.
+  void end_waiting();
+
   // Passes a full queue: the worker sees it at its next pull() or wait_control(). Requests are never taken back, but
   // take_control() clears `reopen`.
   void request_stop();
@@ -97,7 +100,7 @@ class SubscriberQueue {
   [[nodiscard]] bool has_room(const Batch& batch, std::size_t events) const;
   void push_locked(const BatchRef& batch, std::vector<std::uint32_t> wanted);
   void make_room(QueueEntry& fresh);
-  void pop_oldest();
+  QueueEntry pop_oldest();
   void drop_oldest_events(std::size_t events);
   std::size_t slab_charge(const Batch& batch) const;
   void refresh_text_charges();
@@ -121,6 +124,7 @@ class SubscriberQueue {
   QueueCounters counters_;
   Control control_;
   bool failed_ = false;
+  bool never_wait_ = false;
   std::size_t wake_at_events_ = std::numeric_limits<std::size_t>::max();
 };
 

@@ -1,0 +1,85 @@
+// A running host: the stages of the flow, wired together. `run` drives it.
+#pragma once
+
+#include "bus/bus.hpp"
+#include "capture/nflog.hpp"
+#include "config/config.hpp"
+#include "delivery/sink_worker.hpp"
+#include "event/formats/format.hpp"
+#include "event/topic.hpp"
+#include "plugins/instance.hpp"
+#include "plugins/registry.hpp"
+#include "privileged/helper.hpp"
+
+#include <nfbus/result.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace nfbus::host {
+
+// Life: open_sinks(), then open_source(), then start(), then stop(). Thread safety: all members [control], but
+// log_counters() from any thread once started.
+class Host {
+ public:
+  // config and plugins outlive the host.
+  Host(const Config& config, const PluginRegistry& plugins);
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+  ~Host();
+
+  // Creates every sink and its filters, and opens the sinks. An error names the sink and its place.
+  Result<void> open_sinks();
+  // Binds every group, or opens the file. helper: null with replay_file; outlives the host.
+  Result<void> open_source(PrivilegedHelper* helper, const std::optional<std::string>& replay_file);
+  // Starts the threads: sinks first, so that nothing waits for them. source_ended is called once, on the source's
+  // thread, when it has ended by itself or after a stop.
+  void start(std::function<void()> source_ended);
+
+  // Files are opened anew (SIGHUP).
+  void reopen_sinks();
+  // The source is asked to drain and end, and nobody waits for room any more.
+  void stop_source();
+  // Once the source has ended: what went wrong with it.
+  Result<void> join_source();
+  // Every sink is asked to deliver what waits, until the deadline.
+  void stop_sinks(std::chrono::steady_clock::time_point deadline);
+  // True when every sink has ended; waits for that until `deadline`. A sink that has not is stuck in its plugin.
+  [[nodiscard]] bool sinks_stopped_by(std::chrono::steady_clock::time_point deadline);
+  // Names of the sinks that have not ended.
+  [[nodiscard]] std::vector<std::string> running_sinks() const;
+
+  // One line per group and per sink, with every counter of design section 5.
+  void log_counters() const;
+  // "2 groups, 3 sinks": for the ready line.
+  [[nodiscard]] std::string summary() const;
+
+ private:
+  Result<FilterChain> make_filters(const std::vector<std::string>& names);
+  Result<void> open_sink(const SinkConfig& config);
+  bool publish_message(std::string_view topic, std::string_view text);
+
+  const Config& config_;
+  const PluginRegistry& plugins_;
+
+  // In the order of the flow; destroyed from the end of it.
+  SlabPool slabs_;
+  BatchPool batches_;
+  TopicTable topics_;
+  FormatSet formats_;
+  Bus bus_;
+  SharedServices services_;
+  std::vector<std::unique_ptr<SinkWorker>> sinks_;
+  std::vector<bool> sink_ended_;
+  std::unique_ptr<Source> source_;
+  std::optional<Result<void>> source_result_;
+  std::thread source_thread_;
+};
+
+}  // namespace nfbus::host

@@ -1,0 +1,116 @@
+// `nfbus run`: load, check, wire, run, drain, stop.
+#include "cli/commands.hpp"
+#include "cli/host.hpp"
+#include "config/load.hpp"
+#include "support/log.hpp"
+#include "support/signals.hpp"
+
+#include <fmt/format.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+
+namespace nfbus::host {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// How long a stop may take: what waits is delivered until then.
+constexpr std::chrono::seconds kDrainDeadline{5};
+
+// While a replay's last events are delivered, sinks are looked at so often.
+constexpr std::chrono::milliseconds kSinkPoll{20};
+
+int fail(const Error& error) {
+  log::error(to_string(error));
+  return exit_status::kFailed;
+}
+
+// Serves signals until one of them, or the end of the source, ends the run. True: a signal asked for the end.
+bool serve(Host& host, Signals& signals, const std::atomic<bool>& source_ended) {
+  for (;;) {
+    const auto signal = signals.wait(std::chrono::milliseconds(-1));
+    if (source_ended) return false;
+    if (!signal) continue;
+    switch (*signal) {
+      case SIGHUP: host.reopen_sinks(); break;
+      case SIGUSR1: host.log_counters(); break;
+      default: return true;
+    }
+  }
+}
+
+// Waits for the sinks to deliver all of a replay; a signal cuts that short.
+void await_delivery(Host& host, Signals& signals) {
+  host.stop_sinks(Clock::time_point::max());
+  while (!host.sinks_stopped_by(Clock::now() + kSinkPoll)) {
+    const auto signal = signals.wait(std::chrono::milliseconds(0));
+    if (signal && *signal == SIGUSR1) host.log_counters();
+    if (signal && (*signal == SIGTERM || *signal == SIGINT)) return;
+  }
+}
+
+}  // namespace
+
+int run_command(const RunOptions& options) {
+  auto signals = Signals::block();
+  if (!signals) return fail(signals.error());
+
+  // The helper is forked first: it keeps what the rest gives up, and no plugin's code runs before that.
+  const HostConfig early = read_host_section(options.config_file);
+  std::optional<PrivilegedHelper> helper;
+  if (!options.replay_file) {
+    auto started = PrivilegedHelper::start();
+    if (!started) return fail(started.error());
+    helper = std::move(started).value();
+  }
+  if (auto lowered = lower_privileges(early.user, early.user_given); !lowered) return fail(lowered.error());
+
+  const PluginRegistry plugins = PluginRegistry::scan(plugin_folders(early));
+  const LoadedConfig loaded = load_config(options.config_file, plugins, {.replay = options.replay_file.has_value()});
+  if (!loaded.errors.empty()) {
+    for (const Error& error : loaded.errors) log::error(to_string(error));
+    return exit_status::kConfig;
+  }
+
+  Host host(loaded.config, plugins);
+  if (auto opened = host.open_sinks(); !opened) return fail(opened.error());
+  if (auto bound = host.open_source(helper ? &*helper : nullptr, options.replay_file); !bound) {
+    return fail(bound.error());
+  }
+  if (auto dropped = drop_privileges(); !dropped) return fail(dropped.error());
+
+  std::atomic<bool> source_ended = false;
+  host.start([&] {
+    source_ended = true;
+    signals->wake();
+  });
+  log::info(fmt::format("ready: {} ({})", host.summary(), options.config_file));
+  ::sd_notify(0, "READY=1");
+
+  const bool asked_to_stop = serve(host, *signals, source_ended);
+  ::sd_notify(0, "STOPPING=1");
+  if (asked_to_stop) host.stop_source();
+  const Result<void> source_result = host.join_source();
+  if (!source_result) log::error(to_string(source_result.error()));
+  if (options.replay_file && !asked_to_stop) await_delivery(host, *signals);
+  const auto deadline = Clock::now() + kDrainDeadline;
+  host.stop_sinks(deadline);
+  const bool stopped = host.sinks_stopped_by(deadline);
+  host.log_counters();
+  const int status = source_result ? exit_status::kDone : exit_status::kFailed;
+  if (stopped) return status;
+
+  // A thread inside a plugin cannot be ended: the process ends without it.
+  for (const std::string& name : host.running_sinks()) {
+    log::error(fmt::format("sink.{}: its plugin did not return in {} s; the host ends without it", name,
+                           kDrainDeadline.count()));
+  }
+  ::_exit(exit_status::kFailed);
+}
+
+}  // namespace nfbus::host

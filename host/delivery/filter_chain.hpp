@@ -1,0 +1,41 @@
+// The filters of one sink or one capture, in order.
+#pragma once
+
+#include "plugins/instance.hpp"
+#include "support/repeat_guard.hpp"
+
+#include <nfbus/abi.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace nfbus::host {
+
+// Thread safety: none; owned by the thread that calls apply(), which is [worker] to the filters.
+class FilterChain {
+ public:
+  // Adds a field to an event; returns the event to go on with (the same one, or what stands for it).
+  using Annotate =
+      std::function<const nfbus_event*(const nfbus_event& event, std::string_view name, std::string_view value)>;
+
+  explicit FilterChain(std::vector<std::unique_ptr<FilterInstance>> filters);
+
+  [[nodiscard]] bool empty() const noexcept { return filters_.empty(); }
+  // Removes from `items` what a filter drops; each filter sees only what those before it kept, with their fields. A
+  // filter that fails keeps everything; that is logged. Returns how many were dropped.
+  std::size_t apply(std::vector<const nfbus_event*>& items, const Annotate& annotate);
+
+ private:
+  struct Stage {
+    std::unique_ptr<FilterInstance> filter;
+    RepeatGuard complaints;
+  };
+  std::vector<Stage> filters_;
+  std::vector<std::uint8_t> verdicts_;  // scratch
+};
+
+}  // namespace nfbus::host

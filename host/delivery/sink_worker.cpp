@@ -1,0 +1,265 @@
+#include "delivery/sink_worker.hpp"
+
+#include "delivery/backoff.hpp"
+#include "support/log.hpp"
+
+#include <fmt/format.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <random>
+
+namespace nfbus::host {
+
+namespace {
+
+// The host's shape where a sink states none: calls of about a millisecond at full load, texts that stay in the cache.
+constexpr std::uint32_t kDefaultBatchEvents = 1024;
+constexpr std::uint64_t kDefaultBatchBytes = 1UL << 20;
+
+// While draining, a sink that asks for retries gets several before the deadline.
+constexpr std::chrono::milliseconds kDrainBackoffCap{100};
+
+constexpr auto kNever = SinkWorker::Clock::time_point::max();
+
+nfbus_shape with_defaults(nfbus_shape shape) noexcept {
+  if (shape.batch_events == 0) shape.batch_events = kDefaultBatchEvents;
+  if (shape.batch_bytes == 0) shape.batch_bytes = kDefaultBatchBytes;
+  return shape;
+}
+
+}  // namespace
+
+std::string_view to_string(SinkState state) noexcept {
+  switch (state) {
+    case SinkState::running: return "running";
+    case SinkState::retrying: return "retrying";
+    case SinkState::failed: return "failed";
+    case SinkState::stopped: return "stopped";
+  }
+  return "";
+}
+
+SinkWorker::SinkWorker(std::unique_ptr<SinkInstance> sink, nfbus_shape shape, FilterChain filters,
+                       std::shared_ptr<Subscription> subscription)
+    : sink_(std::move(sink)),
+      shape_(with_defaults(shape)),
+      subscription_(std::move(subscription)),
+      filters_(std::move(filters)),
+      last_tick_(Clock::now()) {}
+
+SinkWorker::~SinkWorker() {
+  if (!thread_.joinable()) {
+    if (!failed_) sink_->close();
+    return;
+  }
+  request_stop(Clock::now());
+  thread_.join();
+}
+
+void SinkWorker::start() {
+  thread_ = std::thread([this] { run(); });
+  ::pthread_setname_np(thread_.native_handle(), ("sink:" + name()).substr(0, 15).c_str());
+}
+
+void SinkWorker::request_reopen() { subscription_->queue().request_reopen(); }
+
+void SinkWorker::request_stop(Clock::time_point deadline) {
+  deadline_.store(deadline.time_since_epoch().count(), std::memory_order_relaxed);
+  subscription_->queue().request_stop();
+}
+
+bool SinkWorker::stopped_by(Clock::time_point deadline) {
+  {
+    std::unique_lock lock(ended_mutex_);
+    if (!ended_signal_.wait_until(lock, deadline, [&] { return ended_; })) return false;
+  }
+  thread_.join();
+  return true;
+}
+
+SinkSnapshot SinkWorker::snapshot() const {
+  return {.name = sink_->name(),
+          .plugin = std::string(view(sink_->plugin().entry->name)),
+          .state = state_.load(std::memory_order_relaxed),
+          .events = subscription_->queue().counters(),
+          .retries = retries_.load(std::memory_order_relaxed),
+          .own = sink_->services().counters()};
+}
+
+void SinkWorker::run() {
+  SubscriberQueue& queue = subscription_->queue();
+  for (;;) {
+    serve_control();
+    tick_when_due();
+    if (failed_) {
+      if (queue.stopping()) break;
+      queue.wait_control(kNever);
+    } else if (gather()) {
+      deliver();
+      if (past_deadline()) break;
+    } else if (queue.stopping()) {
+      break;
+    }
+  }
+  if (!failed_) {
+    if (const auto flushed = sink_->flush(); !flushed) {
+      log::error(fmt::format("sink.{}: flush: {}", name(), flushed.error().text));
+    }
+    sink_->close();
+    failed_ = true;  // closed: the destructor has nothing left to do
+    state_.store(SinkState::stopped, std::memory_order_relaxed);
+  }
+  const std::lock_guard lock(ended_mutex_);
+  ended_ = true;
+  ended_signal_.notify_all();
+}
+
+void SinkWorker::serve_control() {
+  if (!subscription_->queue().take_control().reopen || failed_) return;
+  if (const auto reopened = sink_->reopen(); !reopened) {
+    log::error(fmt::format("sink.{}: reopen: {}", name(), reopened.error().text));
+  }
+}
+
+SinkWorker::Clock::time_point SinkWorker::next_tick() const noexcept {
+  return shape_.tick_ms == 0 ? kNever : last_tick_ + std::chrono::milliseconds(shape_.tick_ms);
+}
+
+void SinkWorker::tick_when_due() {
+  if (failed_ || Clock::now() < next_tick()) return;
+  last_tick_ = Clock::now();
+  if (const auto ticked = sink_->tick(); !ticked) {
+    log::warning(fmt::format("sink.{}: {}", name(), ticked.error().text));
+  }
+}
+
+// Fills items_ with one call's events; false when there are none.
+bool SinkWorker::gather() {
+  std::size_t in_hand = 0;
+  for (std::size_t i = entry_; i < entries_.size(); ++i) in_hand += entries_[i].size();
+  const std::chrono::milliseconds age(shape_.batch_age_ms);
+  if (in_hand == 0 || (in_hand < shape_.batch_events && age.count() != 0)) {
+    const auto due = in_hand == 0 ? kNever : entries_[entry_].pushed_at + age;
+    subscription_->queue().pull(entries_, shape_.batch_events - in_hand, age, std::min(due, next_tick()));
+  }
+  items_bytes_ = 0;
+  while (entry_ < entries_.size() && items_.size() < shape_.batch_events) {
+    QueueEntry& entry = entries_[entry_];
+    if (!items_.empty() && items_.front()->kind != entry.batch->kind()) break;
+    while (entry.size() != 0 && items_.size() < shape_.batch_events) {
+      const Event& event = entry[entry.begin];
+      const std::size_t size_bytes = event_size_bytes(event);
+      if (!items_.empty() && items_bytes_ + size_bytes > shape_.batch_bytes) return true;
+      items_.push_back(&event);
+      items_bytes_ += size_bytes;
+      ++entry.begin;
+    }
+    if (entry.size() == 0) ++entry_;
+  }
+  return !items_.empty();
+}
+
+void SinkWorker::deliver() {
+  SubscriberQueue& queue = subscription_->queue();
+  if (!filters_.empty()) {
+    const std::size_t dropped =
+        filters_.apply(items_, [this](const nfbus_event& event, std::string_view field, std::string_view value) {
+          return overlay_.annotate(event, field, value);
+        });
+    if (dropped != 0) queue.settle(0, dropped, 0);
+  }
+  write_all();
+  if (!items_.empty()) return;  // the deadline passed: they stay queued
+  overlay_.clear();
+  for (std::size_t i = 0; i < entry_; ++i) queue.release(entries_[i]);
+  entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(entry_));
+  entry_ = 0;
+}
+
+void SinkWorker::write_all() {
+  SubscriberQueue& queue = subscription_->queue();
+  while (!items_.empty()) {
+    rejected_.assign(items_.size(), 0);
+    const WriteResult result = sink_->write(items_, items_bytes_, [this](std::uint32_t index, std::string_view reason) {
+      rejected_[index] = 1;
+      if (const auto held_back = rejections_.admit()) {
+        log::warning(fmt::format("sink.{}: event rejected: {} ({} more before)", name(), reason, *held_back));
+      }
+    });
+    sink_->services().call_ended();
+    if (result.status == WriteResult::Status::fatal) {
+      fail(result.error);
+      return;
+    }
+    const std::size_t done = result.status == WriteResult::Status::ok ? items_.size() : result.done;
+    std::size_t left = 0;
+    std::uint64_t rejected = 0;
+    items_bytes_ = 0;
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      if (rejected_[i] != 0) {
+        ++rejected;
+      } else if (i >= done) {
+        items_bytes_ += event_size_bytes(*items_[i]);
+        items_[left++] = items_[i];
+      }
+    }
+    const std::uint64_t gone = items_.size() - left;
+    items_.resize(left);
+    if (gone != 0) {
+      queue.settle(gone - rejected, 0, rejected);
+      attempts_ = 0;
+    }
+    if (result.status == WriteResult::Status::ok) {
+      if (state_.exchange(SinkState::running, std::memory_order_relaxed) == SinkState::retrying) {
+        log::info(fmt::format("sink.{}: delivers again", name()));
+      }
+      return;
+    }
+    if (past_deadline()) return;
+    back_off(result);
+  }
+}
+
+void SinkWorker::back_off(const WriteResult& result) {
+  SubscriberQueue& queue = subscription_->queue();
+  retries_.fetch_add(1, std::memory_order_relaxed);
+  if (state_.exchange(SinkState::retrying, std::memory_order_relaxed) == SinkState::running) {
+    log::warning(fmt::format("sink.{}: {}; its events wait, and it is tried again", name(), result.error));
+  }
+  // Jitter keeps the sinks of many hosts from returning to a recovered server all at once.
+  thread_local std::minstd_rand random{std::random_device{}()};
+  std::chrono::milliseconds delay(result.retry_after_ms);
+  if (delay.count() == 0) delay = backoff_delay(++attempts_, random);
+  const auto until = Clock::now() + delay;
+  while (Clock::now() < until && !queue.stopping()) {
+    queue.wait_control(std::min(until, next_tick()));
+    if (queue.take_control().reopen) {
+      if (const auto reopened = sink_->reopen(); reopened) return;
+    }
+    tick_when_due();
+  }
+  if (Clock::now() < until) std::this_thread::sleep_for(std::min(delay, kDrainBackoffCap));
+}
+
+void SinkWorker::fail(const std::string& why) {
+  SubscriberQueue& queue = subscription_->queue();
+  log::error(fmt::format("sink.{}: closed for good: {}", name(), why));
+  sink_->close();
+  failed_ = true;
+  state_.store(SinkState::failed, std::memory_order_relaxed);
+  queue.fail();
+  std::uint64_t in_hand = items_.size();
+  for (std::size_t i = entry_; i < entries_.size(); ++i) in_hand += entries_[i].size();
+  queue.settle(0, 0, in_hand);
+  items_.clear();
+  for (const QueueEntry& entry : entries_) queue.release(entry);
+  entries_.clear();
+  entry_ = 0;
+}
+
+bool SinkWorker::past_deadline() const noexcept {
+  return Clock::now().time_since_epoch().count() >= deadline_.load(std::memory_order_relaxed);
+}
+
+}  // namespace nfbus::host

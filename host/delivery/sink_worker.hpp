@@ -1,0 +1,106 @@
+// One sink's delivery: a thread that takes events from its queue, runs its filters and calls the plugin.
+#pragma once
+
+#include "bus/bus.hpp"
+#include "delivery/filter_chain.hpp"
+#include "delivery/overlay.hpp"
+#include "plugins/instance.hpp"
+#include "support/repeat_guard.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace nfbus::host {
+
+enum class SinkState : std::uint8_t {
+  running = 1,
+  retrying,  // the sink asked for a retry; its events wait in backoff
+  failed,    // closed after a fatal error; everything counts as rejected
+  stopped,
+};
+[[nodiscard]] std::string_view to_string(SinkState state) noexcept;
+
+// The numbers of one sink; design section 5 names them.
+struct SinkSnapshot {
+  std::string name;
+  std::string plugin;
+  SinkState state;
+  QueueCounters events;
+  std::uint64_t retries;
+  std::vector<std::pair<std::string, std::uint64_t>> own;  // counters that the plugin registered
+};
+
+// Owns the sink instance, its filters and its thread. Created and destroyed [control]; request_*() and snapshot() from
+// any thread.
+class SinkWorker {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  // sink: opened, with the shape that it asked for.
+  SinkWorker(std::unique_ptr<SinkInstance> sink, nfbus_shape shape, FilterChain filters,
+             std::shared_ptr<Subscription> subscription);
+  SinkWorker(const SinkWorker&) = delete;
+  SinkWorker& operator=(const SinkWorker&) = delete;
+  // Requests a stop and waits without bound: end with stop_until() first.
+  ~SinkWorker();
+
+  void start();
+  void request_reopen();
+  // Delivers what waits, closes the sink and ends; no retry is begun past the deadline.
+  void request_stop(Clock::time_point deadline);
+  // [control] False when the thread is still inside the plugin at the deadline: it can never be ended then, and the
+  // process must end without destroying this object.
+  [[nodiscard]] bool stopped_by(Clock::time_point deadline);
+
+  [[nodiscard]] SinkSnapshot snapshot() const;
+  [[nodiscard]] const std::string& name() const noexcept { return sink_->name(); }
+  [[nodiscard]] const std::shared_ptr<Subscription>& subscription() const noexcept { return subscription_; }
+
+ private:
+  void run();
+  void serve_control();
+  void tick_when_due();
+  [[nodiscard]] Clock::time_point next_tick() const noexcept;
+  bool gather();
+  void deliver();
+  void write_all();
+  void back_off(const WriteResult& result);
+  void fail(const std::string& why);
+  [[nodiscard]] bool past_deadline() const noexcept;
+
+  // Constant after construction.
+  const std::unique_ptr<SinkInstance> sink_;
+  const nfbus_shape shape_;
+  const std::shared_ptr<Subscription> subscription_;
+
+  // Owned by the worker thread.
+  FilterChain filters_;
+  Overlay overlay_;
+  std::vector<QueueEntry> entries_;        // pulled from the queue, oldest first
+  std::size_t entry_ = 0;                  // the first of them that still has events
+  std::vector<const nfbus_event*> items_;  // one call's events; what is delivered or rejected leaves it
+  std::uint64_t items_bytes_ = 0;
+  std::vector<std::uint8_t> rejected_;  // one an item of the current call
+  std::uint32_t attempts_ = 0;          // of the current events, without progress
+  RepeatGuard rejections_;
+  Clock::time_point last_tick_;
+  bool failed_ = false;
+
+  // Any thread.
+  std::atomic<SinkState> state_{SinkState::running};
+  std::atomic<std::uint64_t> retries_{0};
+  std::atomic<Clock::rep> deadline_{Clock::time_point::max().time_since_epoch().count()};
+  std::mutex ended_mutex_;
+  std::condition_variable ended_signal_;
+  bool ended_ = false;  // guarded by ended_mutex_
+
+  std::thread thread_;
+};
+
+}  // namespace nfbus::host

@@ -1,0 +1,69 @@
+#include "bus/bus.hpp"
+
+#include "../make_events.hpp"
+
+#include <gtest/gtest.h>
+
+namespace nfbus::host {
+namespace {
+
+using test::Events;
+
+constexpr QueueLimits kLimits{.events = 1000, .bytes = 1UL << 30, .overflow = Overflow::drop_oldest};
+
+TEST(Bus, GivesASubscriberTheTopicsThatBeginWithItsPrefixes) {
+  Events events;
+  Bus bus;
+  const auto drops = bus.add({.topics = {"nft:drop:"}}, kLimits);
+  const auto exact = bus.add({.topics = {"nft:lan:in"}}, kLimits);
+  const auto both = bus.add({.topics = {"nft:drop:input", "nft:lan:"}}, kLimits);
+  const auto all = bus.add({}, kLimits);
+  bus.publish(events.packets({"lan:in ", "drop:input ", "drop:mac ", "LAN:IN2 "}));
+  EXPECT_EQ(drops->queue().counters().published, 2U);
+  EXPECT_EQ(exact->queue().counters().published, 2U);  // a prefix match: lan:in2 too
+  EXPECT_EQ(both->queue().counters().published, 3U);
+  EXPECT_EQ(all->queue().counters().published, 4U);
+}
+
+TEST(Bus, MatchesTopicsByteForByte) {
+  Events events;
+  Bus bus;
+  const auto upper = bus.add({.topics = {"NFT:LAN"}}, kLimits);
+  bus.publish(events.packets(1));
+  EXPECT_EQ(upper->queue().counters().published, 0U);
+}
+
+TEST(Bus, KeepsMessagesFromThoseWhoDidNotNameTheirTopicOrTakeNone) {
+  Bus bus;
+  const auto packets = bus.add({.topics = {"dns:"}}, kLimits);
+  const auto unnamed = bus.add({.topics = {}, .kinds = NFBUS_EVENT_PACKET | NFBUS_EVENT_MESSAGE}, kLimits);
+  const auto named = bus.add({.topics = {"dns:"}, .kinds = NFBUS_EVENT_PACKET | NFBUS_EVENT_MESSAGE}, kLimits);
+  bus.publish(make_message("dns:serve:x", "{}", 0, 0));
+  EXPECT_EQ(packets->queue().counters().published, 0U);
+  EXPECT_EQ(unnamed->queue().counters().published, 0U);
+  EXPECT_EQ(named->queue().counters().published, 1U);
+}
+
+TEST(Bus, ForgetsASubscriberThatLeft) {
+  Events events;
+  Bus bus;
+  const auto left = bus.add({}, kLimits);
+  const auto stays = bus.add({}, kLimits);
+  bus.remove(left);
+  bus.publish(events.packets(2));
+  EXPECT_EQ(left->queue().counters().published, 0U);
+  EXPECT_EQ(stays->queue().counters().published, 2U);
+}
+
+TEST(Bus, KeepsAFullQueueFromDelayingTheOthers) {
+  Events events;
+  Bus bus;
+  const auto small = bus.add({}, {.events = 1, .bytes = 1UL << 30, .overflow = Overflow::drop_newest});
+  const auto large = bus.add({}, kLimits);
+  bus.publish(events.packets(10));
+  EXPECT_EQ(small->queue().counters().overflowed, 9U);
+  EXPECT_EQ(large->queue().counters().queued, 10U);
+}
+
+}  // namespace
+}  // namespace nfbus::host

@@ -1,0 +1,246 @@
+#include "bus/queue.hpp"
+
+#include "../make_events.hpp"
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <thread>
+
+namespace nfbus::host {
+namespace {
+
+using namespace std::chrono_literals;
+using test::Events;
+
+constexpr std::size_t kPlenty = 1UL << 30;
+
+QueueLimits limits(std::size_t events, Overflow overflow = Overflow::drop_oldest, std::size_t bytes = kPlenty) {
+  return {.events = events, .bytes = bytes, .overflow = overflow};
+}
+
+// Sequence numbers of all that waits.
+std::vector<std::uint32_t> pull_all(SubscriberQueue& queue) {
+  std::vector<QueueEntry> entries;
+  queue.pull(entries, kPlenty, 0ms, SubscriberQueue::Clock::now());
+  std::vector<std::uint32_t> sequences;
+  for (const QueueEntry& entry : entries) {
+    for (std::size_t i = entry.begin; i < entry.end; ++i) sequences.push_back(entry[i].sequence);
+  }
+  return sequences;
+}
+
+TEST(SubscriberQueue, HandsOutEventsInTheOrderTheyCame) {
+  Events events;
+  SubscriberQueue queue(limits(100));
+  queue.push(events.packets(2));
+  queue.push(events.packets(3));
+  EXPECT_EQ(pull_all(queue), (std::vector<std::uint32_t>{0, 1, 2, 3, 4}));
+}
+
+TEST(SubscriberQueue, HandsOutOnlyTheWantedEventsOfABatch) {
+  Events events;
+  SubscriberQueue queue(limits(100));
+  queue.push(events.packets(5), {1, 4});
+  EXPECT_EQ(pull_all(queue), (std::vector<std::uint32_t>{1, 4}));
+  EXPECT_EQ(queue.counters().published, 2U);
+}
+
+TEST(SubscriberQueue, DropsTheOldestAndCountsItWhenFull) {
+  Events events;
+  SubscriberQueue queue(limits(4));
+  queue.push(events.packets(3));
+  queue.push(events.packets(3));
+  EXPECT_EQ(queue.counters().overflowed, 2U);
+  EXPECT_EQ(queue.counters().queued, 4U);
+  EXPECT_EQ(pull_all(queue), (std::vector<std::uint32_t>{2, 3, 4, 5}));
+}
+
+TEST(SubscriberQueue, DropsTheNewestAndCountsItWhenToldTo) {
+  Events events;
+  SubscriberQueue queue(limits(4, Overflow::drop_newest));
+  queue.push(events.packets(3));
+  queue.push(events.packets(3));
+  queue.push(events.packets(1));
+  EXPECT_EQ(queue.counters().overflowed, 3U);
+  EXPECT_EQ(pull_all(queue), (std::vector<std::uint32_t>{0, 1, 2, 3}));
+}
+
+TEST(SubscriberQueue, KeepsTheNewestOfABatchThatIsLargerThanTheQueue) {
+  Events events;
+  SubscriberQueue queue(limits(2));
+  queue.push(events.packets(5));
+  EXPECT_EQ(queue.counters().overflowed, 3U);
+  EXPECT_EQ(pull_all(queue), (std::vector<std::uint32_t>{3, 4}));
+}
+
+TEST(SubscriberQueue, CountsWhatTheWorkerHoldsAsQueuedAndAgainstItsBound) {
+  Events events;
+  SubscriberQueue queue(limits(4));
+  queue.push(events.packets(3));
+  EXPECT_EQ(pull_all(queue).size(), 3U);
+  queue.push(events.packets(3));
+  EXPECT_EQ(queue.counters().queued, 4U);
+  EXPECT_EQ(queue.counters().overflowed, 2U);
+  queue.settle(2, 1, 0);
+  const QueueCounters counters = queue.counters();
+  EXPECT_EQ(counters.delivered, 2U);
+  EXPECT_EQ(counters.filtered, 1U);
+  EXPECT_EQ(counters.queued, 1U);
+  EXPECT_EQ(counters.published, counters.delivered + counters.filtered + counters.overflowed + counters.queued);
+}
+
+TEST(SubscriberQueue, StaysWithinItsBytesByGivingUpTheOldestBatches) {
+  Events events(16384);
+  SubscriberQueue queue(limits(kPlenty, Overflow::drop_oldest, 5UL * 16384));
+  for (int i = 0; i < 50; ++i) queue.push(events.packets(20, "lan:in ", 200));
+  EXPECT_LE(queue.pinned_bytes(), 5UL * 16384);
+  const QueueCounters counters = queue.counters();
+  EXPECT_GT(counters.overflowed, 0U);
+  EXPECT_EQ(counters.queued + counters.overflowed, 1000U);
+  const auto left = pull_all(queue);
+  EXPECT_EQ(left.back(), 999U);
+  EXPECT_EQ(left.size(), counters.queued);
+}
+
+TEST(SubscriberQueue, LetsOneBatchInThatIsLargerThanItsBytes) {
+  Events events;
+  SubscriberQueue queue(limits(kPlenty, Overflow::drop_newest, 10));
+  queue.push(events.packets(3));
+  EXPECT_EQ(queue.counters().queued, 3U);
+  queue.push(events.packets(3));
+  EXPECT_EQ(queue.counters().overflowed, 3U);
+}
+
+TEST(SubscriberQueue, CopiesRareEventsOutSoThatTheyPinNoSlab) {
+  constexpr std::size_t kSlab = 64UL * 1024;
+  Events events(kSlab);
+  SubscriberQueue queue(limits(kPlenty));
+  // One wanted event in each slab.
+  for (int i = 0; i < 40; ++i) queue.push(events.packets(150, "lan:in ", 200), {7});
+  EXPECT_EQ(queue.counters().queued, 40U);
+  EXPECT_LE(queue.pinned_bytes(), 2 * kSlab + 40 * 1024);
+  const auto left = pull_all(queue);
+  ASSERT_EQ(left.size(), 40U);
+  for (std::size_t i = 0; i < left.size(); ++i) EXPECT_EQ(left[i], i * 150 + 7);
+}
+
+TEST(SubscriberQueue, ChargesOneSlabOnceForTheQuietBatchesInIt) {
+  constexpr std::size_t kSlab = 64UL * 1024;
+  Events events(kSlab);
+  SubscriberQueue queue(limits(kPlenty));
+  for (int i = 0; i < 100; ++i) queue.push(events.packets(1));
+  EXPECT_EQ(queue.pinned_bytes(), kSlab);
+}
+
+TEST(SubscriberQueue, CountsRenderedTextsInItsBytes) {
+  Events events;
+  SubscriberQueue queue(limits(kPlenty));
+  const BatchRef batch = events.packets(1);
+  queue.push(batch);
+  const std::size_t before = queue.pinned_bytes();
+  (void)batch->texts().insert(1, 0, 1, std::string(5000, 'x'));
+  queue.push(events.packets(1));
+  EXPECT_GE(queue.pinned_bytes(), before + 5000);
+}
+
+TEST(SubscriberQueue, RejectsAllThatWaitsAndComesOnceItFailed) {
+  Events events;
+  SubscriberQueue queue(limits(100));
+  queue.push(events.packets(3));
+  queue.fail();
+  queue.push(events.packets(2));
+  EXPECT_EQ(queue.counters().rejected, 5U);
+  EXPECT_EQ(queue.counters().queued, 0U);
+  EXPECT_EQ(queue.pinned_bytes(), 0U);
+}
+
+TEST(SubscriberQueue, WakesItsWorkerForEventsForControlAndForAge) {
+  Events events;
+  SubscriberQueue queue(limits(100));
+  const auto far = SubscriberQueue::Clock::now() + 1h;
+  std::vector<QueueEntry> entries;
+
+  auto worker = std::async(std::launch::async, [&] { queue.pull(entries, 1, 0ms, far); });
+  queue.push(events.packets(1));
+  worker.get();
+  EXPECT_EQ(entries.size(), 1U);
+
+  worker = std::async(std::launch::async, [&] { queue.pull(entries, 100, 20ms, far); });
+  queue.push(events.packets(1));  // too few for the batch: its age brings it
+  worker.get();
+  EXPECT_EQ(entries.size(), 2U);
+
+  worker = std::async(std::launch::async, [&] { queue.pull(entries, 100, 1h, far); });
+  queue.request_reopen();
+  worker.get();
+  EXPECT_TRUE(queue.take_control().reopen);
+  EXPECT_FALSE(queue.take_control().reopen);
+}
+
+TEST(SubscriberQueue, HoldsAReplayBackUntilTheWorkerMadeRoom) {
+  Events events;
+  SubscriberQueue queue(limits(10));
+  std::vector<QueueEntry> entries;
+  std::atomic<int> pushed = 0;
+  std::thread replay([&] {
+    for (int i = 0; i < 20; ++i) {
+      queue.push_when_room(events.packets(5));
+      ++pushed;
+    }
+  });
+  std::uint64_t taken = 0;
+  while (taken < 100) {
+    entries.clear();
+    queue.pull(entries, 1, 0ms, SubscriberQueue::Clock::now() + 10s);
+    ASSERT_FALSE(entries.empty());
+    for (const QueueEntry& entry : entries) {
+      taken += entry.size();
+      queue.settle(entry.size(), 0, 0);
+      queue.release(entry);
+    }
+  }
+  replay.join();
+  EXPECT_EQ(pushed, 20);
+  EXPECT_EQ(queue.counters().overflowed, 0U);
+  EXPECT_EQ(queue.counters().delivered, 100U);
+}
+
+TEST(SubscriberQueue, LetsAWaitingReplayGoWhenTheHostStops) {
+  Events events;
+  SubscriberQueue queue(limits(5));
+  queue.push(events.packets(5));
+  std::thread replay([&] { queue.push_when_room(events.packets(1)); });
+  queue.end_waiting();
+  replay.join();
+  EXPECT_EQ(queue.counters().overflowed, 1U);
+}
+
+TEST(SubscriberQueue, BalancesWhilePushedAndPulledAtOnce) {
+  Events events;
+  SubscriberQueue queue(limits(64));
+  std::atomic<bool> done = false;
+  std::thread worker([&] {
+    std::vector<QueueEntry> entries;
+    while (!done || queue.counters().queued != 0) {
+      entries.clear();
+      queue.pull(entries, 16, 0ms, SubscriberQueue::Clock::now() + 1ms);
+      for (const QueueEntry& entry : entries) {
+        queue.settle(entry.size(), 0, 0);
+        queue.release(entry);
+      }
+    }
+  });
+  for (int i = 0; i < 3000; ++i) {
+    queue.push(events.packets(7));
+    const QueueCounters c = queue.counters();
+    EXPECT_EQ(c.published, c.delivered + c.overflowed + c.queued);
+  }
+  done = true;
+  worker.join();
+  EXPECT_EQ(queue.counters().published, 21000U);
+  EXPECT_EQ(queue.pinned_bytes(), 0U);
+}
+
+}  // namespace
+}  // namespace nfbus::host
