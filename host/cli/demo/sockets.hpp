@@ -1,0 +1,60 @@
+// Sockets for the demo's traffic: each call sends one exchange of the plainest kind. Failures are not reported: what
+// did not go out is not seen on the terminal, and comes again with the next round.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+namespace nfbus::host::demo {
+
+// Owns a descriptor.
+class Socket {
+ public:
+  explicit Socket(int descriptor) noexcept : descriptor_(descriptor) {}
+  Socket(Socket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  Socket& operator=(Socket&&) = delete;
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+  ~Socket();
+  [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+// A numeric IPv4 or IPv6 address and a port.
+class Address {
+ public:
+  Address(const char* text, std::uint16_t port) noexcept;
+  [[nodiscard]] const sockaddr* data() const noexcept { return reinterpret_cast<const sockaddr*>(&storage_); }
+  [[nodiscard]] socklen_t size() const noexcept { return size_; }
+  [[nodiscard]] int family() const noexcept { return storage_.ss_family; }
+
+ private:
+  sockaddr_storage storage_{};
+  socklen_t size_;
+};
+
+// A datagram, and its answer if `wait` says so and one comes in time.
+void udp_exchange(const Address& to, std::string_view text, bool wait) noexcept;
+// A whole connection: handshake, request, answer, end.
+void tcp_fetch(const Address& to) noexcept;
+// The first segment of a handshake, and no second one.
+void tcp_knock(const Address& to) noexcept;
+// An echo request, and its answer if `wait` says so and one comes in time.
+void ping(const Address& to, bool wait) noexcept;
+// An ICMPv6 router advertisement (RFC 4861) to all nodes: what a stranger's router says to ours.
+void router_advertisement() noexcept;
+// A UDP datagram over IPv4 in a frame with a forged hardware address.
+void spoofed_datagram() noexcept;
+
+// Sockets that answer on IPv4 and IPv6 alike.
+Socket udp_server(std::uint16_t port) noexcept;
+Socket tcp_server(std::uint16_t port) noexcept;
+void answer_datagram(const Socket& server) noexcept;
+void answer_connection(const Socket& server) noexcept;
+
+}  // namespace nfbus::host::demo

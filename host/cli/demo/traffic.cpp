@@ -1,0 +1,98 @@
+#include "cli/demo/traffic.hpp"
+
+#include "cli/demo/plan.hpp"
+#include "cli/demo/sockets.hpp"
+
+#include <poll.h>
+
+#include <array>
+#include <chrono>
+#include <functional>
+#include <span>
+#include <vector>
+
+namespace nfbus::host::demo {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+// The first round shows every prefix within a second or two; the later ones leave time to read.
+constexpr milliseconds kFirstRoundPause(120);
+constexpr milliseconds kLaterPause(600);
+
+using Step = void (*)();
+
+struct Service {
+  Socket socket;
+  void (*answer)(const Socket& server);
+};
+
+// Takes the steps round and round and answers in between, until `control` says that it is over.
+void live(int control, std::span<const Step> steps, std::span<const Service> services) {
+  std::vector<pollfd> waiting = {{control, POLLIN, 0}};
+  for (const Service& service : services) waiting.push_back({service.socket.descriptor(), POLLIN, 0});
+  std::size_t taken = 0;
+  Clock::time_point next = Clock::now();
+  for (;;) {
+    const auto left = std::chrono::ceil<milliseconds>(next - Clock::now()).count();
+    poll(waiting.data(), waiting.size(), steps.empty() ? -1 : static_cast<int>(left > 0 ? left : 0));
+    if (waiting[0].revents != 0) return;
+    for (std::size_t i = 0; i < services.size(); ++i) {
+      if (waiting[i + 1].revents != 0) services[i].answer(services[i].socket);
+    }
+    if (steps.empty() || Clock::now() < next) continue;
+    steps[taken % steps.size()]();
+    ++taken;
+    next = Clock::now() + (taken < steps.size() ? kFirstRoundPause : kLaterPause);
+  }
+}
+
+}  // namespace
+
+void lan_traffic(int control) {
+  constexpr std::array<Step, 8> kSteps = {
+      [] {
+        udp_exchange({kLanRouter4, kDnsPort}, "who is example.net?", true);
+      },
+      [] {
+        ping({kLanRouter6, 0}, true);
+      },
+      [] {
+        udp_exchange({kWanHost4, kNtpPort}, "what time is it?", true);
+      },
+      [] { spoofed_datagram(); },
+      [] {
+        tcp_fetch({kWanHost6, kHttpsPort});
+      },
+      [] {
+        ping({kWanHost4, 0}, true);
+      },
+      [] {
+        tcp_fetch({kWanHost4, kHttpPort});
+      },
+      [] {
+        udp_exchange({kLanRouter6, kDnsPort}, "who is example.org?", true);
+      },
+  };
+  live(control, kSteps, {});
+}
+
+void wan_traffic(int control) {
+  constexpr std::array<Step, 6> kSteps = {
+      [] { tcp_knock({kWanRouter4, 22}); },  [] { udp_exchange({kLanHost4, 5060}, "OPTIONS", false); },
+      [] { router_advertisement(); },        [] { tcp_knock({kLanHost6, 3389}); },
+      [] { ping({kWanRouter6, 0}, false); }, [] { tcp_knock({kLanHost4, 23}); },
+  };
+  std::array services = {Service{udp_server(kNtpPort), answer_datagram},
+                         Service{tcp_server(kHttpPort), answer_connection},
+                         Service{tcp_server(kHttpsPort), answer_connection}};
+  live(control, kSteps, services);
+}
+
+void router_services(int control) {
+  std::array services = {Service{udp_server(kDnsPort), answer_datagram}};
+  live(control, {}, services);
+}
+
+}  // namespace nfbus::host::demo

@@ -1,0 +1,190 @@
+#include "cli/packet_line.hpp"
+
+#include "event/event.hpp"
+
+#include <fmt/format.h>
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <iterator>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace nfbus::host {
+namespace {
+
+using Line = fmt::memory_buffer;
+
+struct Colours {
+  std::string_view allowed, blocked, dim, warning, off;
+};
+constexpr Colours kNoColours = {};
+constexpr Colours kAnsiColours = {"\x1b[32m", "\x1b[31m", "\x1b[2m", "\x1b[33m", "\x1b[0m"};
+
+// Widths of the columns; longer values push the rest of their line to the right.
+constexpr std::size_t kTopicWidth = 16;
+constexpr std::size_t kDeviceWidth = 4;
+constexpr std::size_t kEndpointWidth = 23;
+
+bool has(const nfbus_event& event, std::uint32_t layer) { return (event.layers & layer) != 0; }
+
+template <typename... Values>
+void add(Line& line, fmt::format_string<Values...> format, Values&&... values) {
+  fmt::format_to(std::back_inserter(line), format, std::forward<Values>(values)...);
+}
+
+// A firewall rule, a client or a packet chose these bytes.
+std::string printable(nfbus_text text) {
+  std::string out(view(text));
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+  return out;
+}
+
+void add_time(Line& line, std::int64_t time_ns) {
+  const std::time_t seconds = time_ns / 1'000'000'000;
+  std::tm local{};
+  localtime_r(&seconds, &local);
+  add(line, "{:02}:{:02}:{:02}.{:03}", local.tm_hour, local.tm_min, local.tm_sec, time_ns / 1'000'000 % 1000);
+}
+
+std::string address(int family, std::span<const std::uint8_t> bytes) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  inet_ntop(family, bytes.data(), text.data(), text.size());
+  return text.data();
+}
+
+// An address with its port, as a browser or ssh takes them.
+std::string endpoint(const nfbus_event& event, bool source) {
+  const std::span packet(event.payload.data, event.payload.size);
+  const bool ports = (event.present & NFBUS_HAS_PORTS) != 0;
+  const unsigned port = source ? event.source_port : event.destination_port;
+  if (has(event, NFBUS_LAYER_IPV4)) {
+    const std::string text = address(AF_INET, packet.subspan(source ? 12 : 16, 4));  // RFC 791
+    return ports ? fmt::format("{}:{}", text, port) : text;
+  }
+  if (has(event, NFBUS_LAYER_IPV6)) {
+    const std::string text = address(AF_INET6, packet.subspan(source ? 8 : 24, 16));  // RFC 8200
+    return ports ? fmt::format("[{}]:{}", text, port) : text;
+  }
+  if (has(event, NFBUS_LAYER_ARP) && packet.size() >= 28) {
+    return address(AF_INET, packet.subspan(source ? 14 : 24, 4));  // RFC 826, Ethernet and IPv4
+  }
+  return "?";
+}
+
+std::string protocol(const nfbus_event& event) {
+  constexpr std::array<std::pair<std::uint32_t, std::string_view>, 8> kNames = {{{NFBUS_LAYER_TCP, "TCP"},
+                                                                                 {NFBUS_LAYER_UDP, "UDP"},
+                                                                                 {NFBUS_LAYER_ICMP, "ICMP"},
+                                                                                 {NFBUS_LAYER_ICMPV6, "ICMPv6"},
+                                                                                 {NFBUS_LAYER_SCTP, "SCTP"},
+                                                                                 {NFBUS_LAYER_ARP, "ARP"},
+                                                                                 {NFBUS_LAYER_ESP, "ESP"},
+                                                                                 {NFBUS_LAYER_AH, "AH"}}};
+  for (const auto& [layer, name] : kNames) {
+    if (has(event, layer)) return std::string(name);
+  }
+  if (has(event, NFBUS_LAYER_IPV4 | NFBUS_LAYER_IPV6)) return fmt::format("IP {}", event.ip_protocol);
+  return fmt::format("0x{:04x}", event.ether_type);
+}
+
+std::string_view icmp_name(std::uint8_t type) {  // IANA, ICMP type numbers
+  switch (type) {
+    case 0: return "echo reply";
+    case 3: return "unreachable";
+    case 5: return "redirect";
+    case 8: return "echo request";
+    case 11: return "time exceeded";
+    case 12: return "parameter problem";
+    default: return {};
+  }
+}
+
+std::string_view icmpv6_name(std::uint8_t type) {  // IANA, ICMPv6 type numbers
+  switch (type) {
+    case 1: return "unreachable";
+    case 2: return "packet too big";
+    case 3: return "time exceeded";
+    case 4: return "parameter problem";
+    case 128: return "echo request";
+    case 129: return "echo reply";
+    case 133: return "router solicitation";
+    case 134: return "router advertisement";
+    case 135: return "neighbour solicitation";
+    case 136: return "neighbour advertisement";
+    case 137: return "redirect";
+    case 143: return "multicast listener report";
+    default: return {};
+  }
+}
+
+void add_tcp_flags(Line& line, std::uint8_t flags) {  // RFC 9293, section 3.1
+  constexpr std::array<std::string_view, 8> kFlags = {"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"};
+  for (std::size_t bit = 0; bit < kFlags.size(); ++bit) {
+    if ((flags >> bit & 1U) != 0) add(line, " {}", kFlags[bit]);
+  }
+}
+
+// What tells this packet from others between the same ends. A layer that is set was decoded whole, so its header is
+// there.
+void add_details(Line& line, const nfbus_event& event) {
+  const std::span packet(event.payload.data, event.payload.size);
+  if (has(event, NFBUS_LAYER_FRAGMENT)) add(line, " fragment");
+  if (event.transport_offset != NFBUS_NO_OFFSET) {
+    const auto transport = packet.subspan(std::min<std::size_t>(event.transport_offset, packet.size()));
+    if (has(event, NFBUS_LAYER_TCP) && transport.size() > 13) add_tcp_flags(line, transport[13]);
+    if (has(event, NFBUS_LAYER_ICMP | NFBUS_LAYER_ICMPV6) && transport.size() > 1) {
+      const std::string_view name = has(event, NFBUS_LAYER_ICMP) ? icmp_name(transport[0]) : icmpv6_name(transport[0]);
+      if (name.empty()) {
+        add(line, " type {} code {}", transport[0], transport[1]);
+      } else {
+        add(line, " {}", name);
+      }
+    }
+  }
+  add(line, " {} B", event.packet_size);
+}
+
+}  // namespace
+
+void append_packet_line(const nfbus_event& event, bool colour, TextBuffer& out) {
+  const Colours& colours = colour ? kAnsiColours : kNoColours;
+  Line line;
+  line.append(colours.dim);
+  add_time(line, event.time_ns);
+  line.append(colours.off);
+  if (event.kind == NFBUS_EVENT_MESSAGE) {
+    const nfbus_text text = {reinterpret_cast<const char*>(event.payload.data), event.payload.size};
+    add(line, "  {}  {}\n", printable(event.topic), printable(text));
+    out.append({line.data(), line.size()});
+    return;
+  }
+
+  const bool blocked = event.action == NFBUS_ACTION_BLOCKED;
+  const auto device = [](nfbus_text name) { return name.size == 0 ? std::string("-") : printable(name); };
+  add(line, "  {}{}  {:<{}}{}", blocked ? colours.blocked : colours.allowed, blocked ? "blocked" : "allowed",
+      printable(event.topic), kTopicWidth, colours.off);
+  add(line, "  {:>{}} -> {:<{}}  {:<6}", device(event.in_name), kDeviceWidth, device(event.out_name), kDeviceWidth,
+      protocol(event));
+  add(line, "  {:>{}} -> {:<{}} {}", endpoint(event, true), kEndpointWidth, endpoint(event, false), kEndpointWidth,
+      colours.dim);
+  add_details(line, event);
+  line.append(colours.off);
+  for (const nfbus_field& field : std::span(event.fields, event.field_count)) {
+    add(line, " {}={}", printable(field.name), printable(field.value));
+  }
+  if (event.lost_before != 0) add(line, " {}{} lost before it{}", colours.warning, event.lost_before, colours.off);
+  if (event.decode_error.size != 0) {
+    add(line, " {}{}{}", colours.warning, printable(event.decode_error), colours.off);
+  }
+  line.push_back('\n');
+  out.append({line.data(), line.size()});
+}
+
+}  // namespace nfbus::host
