@@ -1,9 +1,9 @@
 // The JSON schema of a plugin's options: the subset of design section 4, and a few words that only explain. One checker
 // serves plugins' schemas when they are loaded, plugins' options, and the host's own keys (config/host_schema.hpp).
 //
-// Keywords: type (one name or several), enum, minimum, maximum, pattern, properties, required, items, default, x-secret,
-// x-unit; additionalProperties (true or a schema; keys that are not listed are refused without it); description, title
-// and $schema, which check nothing.
+// Keywords: type (one name or several), enum, minimum, maximum, pattern, properties, required, items, default,
+// x-secret, x-unit; additionalProperties (true or a schema; keys that are not listed are refused without it);
+// description, title and $schema, which check nothing.
 #pragma once
 
 #include <nfbus/result.hpp>
@@ -20,8 +20,8 @@
 namespace nfbus::host {
 
 // [control] Whether a plugin may be loaded with this schema: JSON, an object at its root, no keyword outside of the
-// subset, defaults that fit, no key that the host keeps for itself. plugin_kind: NFBUS_PLUGIN_*. Empty: no options, good.
-// The error (invalid) names the place inside the schema. Never throws.
+// subset, defaults that fit, no key that the host keeps for itself. plugin_kind: NFBUS_PLUGIN_*. Empty: no options,
+// good. The error (invalid) names the place inside the schema. Never throws.
 Result<void> check_schema(std::string_view schema_json, std::uint32_t plugin_kind);
 
 // One option of a plugin, as `nfbus plugins NAME` shows it. Texts are empty where the schema says nothing.
@@ -47,14 +47,15 @@ using SchemaPath = std::vector<std::variant<std::string, std::size_t>>;
 [[nodiscard]] std::string to_string(const SchemaPath& path);
 
 struct SchemaFinding {
+  enum class Kind : std::uint8_t { wrong_value = 1, wrong_type, unknown_key, missing_key };
   SchemaPath path;
-  bool missing = false;  // path is a key that should be there; its parent is the place to show
+  Kind kind = Kind::wrong_value;
   std::string message;
 };
 
 // [control] Checks `value` against `schema`, which check_schema() would accept, and fills in defaults. Values that do
-// not fit are taken out (in arrays: become null), so that what is left has the types that the schema promises. `path` is
-// that of `value`, for the findings. Never prints a value of an x-secret key.
+// not fit are taken out (in arrays: become null), so that what is left has the types that the schema promises. `path`
+// is that of `value`, for the findings. Never prints a value of an x-secret key.
 [[nodiscard]] std::vector<SchemaFinding> apply_schema(const nlohmann::json& schema, nlohmann::json& value,
                                                       const SchemaPath& path);
 

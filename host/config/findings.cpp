@@ -1,0 +1,55 @@
+#include "config/findings.hpp"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+namespace nfbus::host {
+namespace {
+
+bool is_key(const SchemaPath& path, std::size_t index, std::string_view key) {
+  const auto* text = index < path.size() ? std::get_if<std::string>(&path[index]) : nullptr;
+  return text != nullptr && *text == key;
+}
+
+// What the schema cannot say: how TOML writes the tables of this file, and words of later releases.
+std::string advice(const SchemaFinding& finding) {
+  const SchemaPath& path = finding.path;
+  const bool wrong_type = finding.kind == SchemaFinding::Kind::wrong_type;
+  if (wrong_type && path.size() == 1 && is_key(path, 0, "capture")) return "; write [[capture]]";
+  for (const std::string_view kind : {"filter", "sink"}) {
+    if (wrong_type && path.size() <= 2 && is_key(path, 0, kind)) return "; write [" + std::string(kind) + ".NAME]";
+  }
+  if (path.size() == 3 && is_key(path, 0, "sink") && is_key(path, 2, "overflow") &&
+      finding.message.find("\"spill\"") != std::string::npos) {
+    return "; the disk queue \"spill\" is not in this release";
+  }
+  return {};
+}
+
+}  // namespace
+
+void Findings::add(const std::vector<SchemaFinding>& findings) {
+  for (const SchemaFinding& finding : findings) {
+    add(finding.path, finding.message + advice(finding), finding.kind == SchemaFinding::Kind::unknown_key);
+  }
+}
+
+void Findings::about_file(std::string message) {
+  errors_.push_back({.code = Code::invalid, .text = std::move(message), .where = document_.locate({}, false)});
+}
+
+std::vector<Error> Findings::take() {
+  std::stable_sort(errors_.begin(), errors_.end(), [](const Error& a, const Error& b) {
+    return std::tie(a.where->line, a.where->column) < std::tie(b.where->line, b.where->column);
+  });
+  return std::exchange(errors_, {});
+}
+
+void Findings::add(const SchemaPath& path, const std::string& message, bool key) {
+  std::string name = to_string(path);
+  if (!seen_.insert(name).second) return;
+  errors_.push_back({.code = Code::invalid, .text = name + ": " + message, .where = document_.locate(path, key)});
+}
+
+}  // namespace nfbus::host

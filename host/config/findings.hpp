@@ -1,0 +1,36 @@
+// What is wrong with a configuration, gathered while it is read.
+#pragma once
+
+#include "config/document.hpp"
+
+#include <set>
+#include <string>
+#include <vector>
+
+namespace nfbus::host {
+
+class Findings {
+ public:
+  // `document` outlives this.
+  explicit Findings(const Document& document) : document_(document) {}
+
+  // At a value. Of several findings about one path the first one is kept: the others follow from it.
+  void at_value(const SchemaPath& path, const std::string& message) { add(path, message, false); }
+  // At a key: unknown, misnamed, or its table as a whole.
+  void at_key(const SchemaPath& path, const std::string& message) { add(path, message, true); }
+  void add(const std::vector<SchemaFinding>& findings);
+  // About the file as a whole.
+  void about_file(std::string message);
+
+  // Empties this. In the order of the file.
+  [[nodiscard]] std::vector<Error> take();
+
+ private:
+  void add(const SchemaPath& path, const std::string& message, bool key);
+
+  const Document& document_;
+  std::set<std::string> seen_;
+  std::vector<Error> errors_;
+};
+
+}  // namespace nfbus::host

@@ -1,0 +1,353 @@
+#include "config/load.hpp"
+
+#include "config/document.hpp"
+#include "config/findings.hpp"
+#include "config/host_schema.hpp"
+#include "config/read_file.hpp"
+#include "config/secrets.hpp"
+#include "event/topic.hpp"
+#include "plugins/host_keys.hpp"
+#include "support/suggest.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <sys/un.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <utility>
+
+namespace nfbus::host {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr std::size_t kMostFileBytes = std::size_t{1} << 20U;
+
+Result<Document> read_document(const std::string& file) {
+  Result<std::string> text = read_file(file, kMostFileBytes);
+  if (text) return Document::parse(*text, file);
+  Error error = std::move(text).error();
+  if (error.code == Code::not_found) {
+    error.text += "; name another one with -c FILE, or start from one in share/nfbus/configs";
+  }
+  if (error.code == Code::refused) error.text += "; run as a user who may, or change the file's owner or mode";
+  error.where = Location{file};
+  return error;
+}
+
+std::string folder_of(const std::string& file) { return std::filesystem::path(file).parent_path().string(); }
+
+// Relative paths of the host's keys start at the configuration's folder.
+std::string beside(const std::string& file, const std::string& path) {
+  return (std::filesystem::path(folder_of(file)) / path).string();
+}
+
+// A member of `table` that apply_schema() left in it; else `fallback`.
+template <typename T>
+T member(const json& table, const char* key, T fallback) {
+  const auto found = table.find(key);
+  return found == table.end() ? fallback : found->get<T>();
+}
+
+const json& table_at(const json& parent, const char* key) {
+  static const json kEmpty = json::object();
+  const auto found = parent.find(key);
+  return found == parent.end() ? kEmpty : *found;
+}
+
+SchemaPath operator/(SchemaPath path, const char* key) {
+  path.emplace_back(std::string(key));
+  return path;
+}
+
+SchemaPath operator/(SchemaPath path, std::size_t index) {
+  path.emplace_back(index);
+  return path;
+}
+
+bool is_printable(std::string_view text) {
+  return std::none_of(text.begin(), text.end(), [](char c) { return (c >= 0 && c < ' ') || c == '\x7f'; });
+}
+
+class Loader {
+ public:
+  Loader(const Document& document, const PluginRegistry& plugins, const std::string& file)
+      : document_(document), plugins_(plugins), findings_(document) {
+    config_.file = file;
+  }
+
+  LoadedConfig load(const LoadOptions& options) && {
+    std::vector<SchemaFinding> unusable;
+    json root = document_.to_json(unusable);
+    findings_.add(unusable);
+    findings_.add(apply_schema(json::parse(kHostSchema), root, {}));
+    const bool empty = root.empty();
+    if (!root.contains("capture") && !root.contains("sink") && !options.replay) {
+      findings_.about_file(std::string(empty ? "it is empty: " : "") +
+                           "there is neither a [[capture]] nor a [sink.NAME], so there is nothing to do; "
+                           "add one, or replay a file with --replay PCAP");
+    }
+    read_host(table_at(root, "host"));
+    read_bus(table_at(root, "bus"));
+    read_filters(table_at(root, "filter"));
+    read_captures(table_at(root, "capture"));
+    read_sinks(table_at(root, "sink"));
+    return {.config = std::move(config_), .errors = findings_.take()};
+  }
+
+ private:
+  void read_host(const json& table) {
+    const SchemaPath path = {"host"};
+    HostConfig& host = config_.host;
+    host.device = member(table, "device", host.device);
+    check_text(path / "device", host.device);
+    host.topic_root = member(table, "topic_root", host.topic_root);
+    check_text(path / "topic_root", host.topic_root);
+    if (host.topic_root.starts_with("nfbus:")) {
+      findings_.at_value(path / "topic_root", "topics under \"nfbus:\" are the host's own; use another root");
+    }
+    host.user_given = table.contains("user");
+    host.user = member(table, "user", host.user);
+    check_text(path / "user", host.user);
+    std::size_t index = 0;
+    for (const json& folder : table_at(table, "plugin_dirs")) {
+      const SchemaPath place = path / "plugin_dirs" / index++;
+      if (folder.is_null()) continue;
+      const auto& name = folder.get_ref<const std::string&>();
+      check_text(place, name);
+      host.plugin_dirs.push_back(beside(config_.file, name));
+      for (const RefusedPlugin& refused : plugins_.refused()) {
+        if (refused.file == host.plugin_dirs.back()) findings_.at_value(place, refused.error.text);
+      }
+    }
+  }
+
+  void read_bus(const json& table) {
+    const SchemaPath path = {"bus"};
+    BusConfig& bus = config_.bus;
+    if (table.contains("socket")) {
+      const auto given = table["socket"].get<std::string>();
+      check_text(path / "socket", given);
+      bus.socket = beside(config_.file, given);
+      constexpr std::size_t kMostBytes = sizeof(sockaddr_un::sun_path) - 1;
+      if (bus.socket.size() > kMostBytes) {
+        findings_.at_value(path / "socket",
+                           "a socket's path has at most " + std::to_string(kMostBytes) + " bytes; use a shorter one");
+      }
+    }
+    bus.group = member(table, "group", bus.group);
+    if (table.contains("group")) check_text(path / "group", bus.group);
+    bus.format = member<std::string>(table, "format", "packet") == "ulogd" ? BusFormat::ulogd : BusFormat::packet;
+    bus.payload = member<std::string>(table, "payload", "none") == "full" ? BusPayload::full : BusPayload::none;
+  }
+
+  void read_captures(const json& list) {
+    std::map<std::uint16_t, Location> groups;
+    std::size_t index = 0;
+    for (const json& table : list) {
+      const SchemaPath path = SchemaPath{"capture"} / index++;
+      if (table.is_null()) continue;
+      CaptureConfig capture;
+      capture.where = document_.locate(path, false);
+      capture.group = member(table, "group", capture.group);
+      if (table.contains("group")) {
+        const auto [first, is_new] = groups.emplace(capture.group, document_.locate(path / "group", false));
+        if (!is_new) {
+          findings_.at_value(path / "group", "group " + std::to_string(capture.group) +
+                                                 " is captured already, at line " + std::to_string(first->second.line) +
+                                                 "; each group has one capture");
+        }
+      }
+      const bool blocked = member<std::string>(table, "action", "allowed") == "blocked";
+      capture.action = blocked ? Action::blocked : Action::allowed;
+      capture.prefixes = read_texts(table, path, "prefixes", "to forward all of them");
+      for (std::string& prefix : capture.prefixes) prefix = normalize_prefix(prefix);
+      capture.filters = read_filter_names(table, path);
+      capture.snaplen_bytes = member(table, "snaplen", capture.snaplen_bytes);
+      capture.latency_ms = member(table, "latency_ms", capture.latency_ms);
+      capture.recv_buffer_bytes = member(table, "recv_buffer", capture.recv_buffer_bytes);
+      config_.captures.push_back(std::move(capture));
+    }
+  }
+
+  void read_filters(const json& instances) {
+    for (const auto& [name, given] : instances.items()) {
+      filter_names_.push_back(name);
+      FilterConfig filter;
+      read_instance({"filter", name}, given, NFBUS_PLUGIN_FILTER, filter);
+      config_.filters.push_back(std::move(filter));
+    }
+  }
+
+  void read_sinks(const json& instances) {
+    for (const auto& [name, given] : instances.items()) {
+      const SchemaPath path = {"sink", name};
+      SinkConfig sink;
+      const json table = read_instance(path, given, NFBUS_PLUGIN_SINK, sink);
+      sink.topics = read_texts(table, path, "topics", "to get every packet topic");
+      sink.filters = read_filter_names(table, path);
+      sink.queue_events = member(table, "queue", sink.queue_events);
+      sink.queue_bytes = member(table, "queue_bytes", sink.queue_bytes);
+      const bool newest = member<std::string>(table, "overflow", "drop_oldest") == "drop_newest";
+      sink.overflow = newest ? Overflow::drop_newest : Overflow::drop_oldest;
+      config_.sinks.push_back(std::move(sink));
+    }
+  }
+
+  // Checks the table of one instance against the host's keys and the plugin's, and returns what passed.
+  json read_instance(const SchemaPath& path, json table, std::uint32_t kind, PluginConfig& instance) {
+    instance.name = std::get<std::string>(path.back());
+    instance.where = document_.locate(path, false);
+    check_name(path, instance.name);
+    json schema = json::parse(host_keys_schema(kind));
+    const json host_keys = schema["properties"];
+    const Plugin* plugin = find_plugin(path, table, kind);
+    if (plugin == nullptr) {
+      schema["additionalProperties"] = true;  // who knows
+    } else {
+      add_plugin_keys(*plugin, schema);
+    }
+    SecretFindings secrets = resolve_secrets(schema, table, path, folder_of(config_.file));
+    std::vector<SchemaFinding> found = apply_schema(schema, table, path);
+    std::erase_if(found, [&secrets](const SchemaFinding& finding) {
+      return std::find(secrets.unresolved.begin(), secrets.unresolved.end(), finding.path) != secrets.unresolved.end();
+    });
+    findings_.add(secrets.findings);
+    findings_.add(found);
+    instance.plugin = member(table, "plugin", instance.plugin);
+    json options = table;
+    for (const auto& [key, property] : host_keys.items()) options.erase(key);
+    instance.options_json = options.dump();
+    return table;
+  }
+
+  static void add_plugin_keys(const Plugin& plugin, json& schema) {
+    const nfbus_text text = plugin.entry->schema;
+    if (text.size == 0) return;
+    json own = json::parse(std::string_view(text.data, text.size));
+    for (const auto& [key, property] : table_at(own, "properties").items()) schema["properties"][key] = property;
+    for (const json& key : table_at(own, "required")) schema["required"].push_back(key);
+    if (own.contains("additionalProperties")) schema["additionalProperties"] = own["additionalProperties"];
+  }
+
+  const Plugin* find_plugin(const SchemaPath& path, const json& table, std::uint32_t kind) {
+    const auto given = table.find("plugin");
+    if (given == table.end() || !given->is_string()) return nullptr;
+    const auto& name = given->get_ref<const std::string&>();
+    const SchemaPath place = path / "plugin";
+    const Plugin* plugin = plugins_.find(name);
+    if (plugin == nullptr) {
+      findings_.at_value(place, unknown_plugin(name, kind));
+    } else if (plugin->entry->plugin_kind != kind) {
+      const std::string right = kind == NFBUS_PLUGIN_SINK ? "filter" : "sink";
+      findings_.at_value(place, '"' + name + "\" is a " + right + "; name it under [" + right + ".NAME]");
+      return nullptr;
+    }
+    return plugin;
+  }
+
+  std::string unknown_plugin(const std::string& name, std::uint32_t kind) const {
+    std::vector<std::string> names;
+    for (const Plugin& plugin : plugins_.plugins()) {
+      const nfbus_text text = plugin.entry->name;
+      if (plugin.entry->plugin_kind == kind) names.emplace_back(text.data, text.size);
+    }
+    std::string message = "no plugin " + json(name).dump(-1, ' ', false, json::error_handler_t::replace) + " was found";
+    message += did_you_mean(name, names) + "; searched in ";
+    if (plugins_.folders().empty()) message += "no folder";
+    for (const auto& folder : plugins_.folders()) {
+      if (&folder != &plugins_.folders().front()) message += ", ";
+      message += folder.string();
+    }
+    for (const RefusedPlugin& refused : plugins_.refused()) {
+      const bool is_folder =
+          std::find(plugins_.folders().begin(), plugins_.folders().end(), refused.file) != plugins_.folders().end();
+      if (is_folder || (!name.empty() && refused.file.stem().string().find(name) != std::string::npos)) {
+        message += "; " + refused.file.string() + " was refused: " + refused.error.text;
+      }
+    }
+    return message;
+  }
+
+  void check_name(const SchemaPath& path, const std::string& name) {
+    constexpr std::size_t kMostBytes = 64;
+    constexpr std::string_view kBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    if (name.empty() || name.size() > kMostBytes || name.find_first_not_of(kBytes) != std::string::npos) {
+      findings_.at_key(path, "a name has 1 to 64 letters of A-Z, a-z, 0-9, _ and -");
+    }
+  }
+
+  void check_text(const SchemaPath& path, const std::string& text) {
+    constexpr std::size_t kMostBytes = 4095;  // PATH_MAX
+    if (text.empty()) findings_.at_value(path, "is empty");
+    if (!is_printable(text)) findings_.at_value(path, "has control characters in it");
+    if (text.size() > kMostBytes) findings_.at_value(path, "is longer than " + std::to_string(kMostBytes) + " bytes");
+  }
+
+  // An array of texts that means "only these". `to_get_all`: why one would leave it out.
+  std::vector<std::string> read_texts(const json& table, const SchemaPath& path, const char* key,
+                                      const std::string& to_get_all) {
+    std::vector<std::string> texts;
+    if (!table.contains(key)) return texts;
+    if (table[key].empty()) findings_.at_value(path / key, "lists nothing; leave it out " + to_get_all);
+    std::size_t index = 0;
+    for (const json& element : table[key]) {
+      const SchemaPath place = path / key / index++;
+      if (element.is_null()) continue;
+      auto text = element.get<std::string>();
+      if (normalize_prefix(text).empty()) {
+        findings_.at_value(place, "is empty; leave " + std::string(key) + " out " + to_get_all);
+      }
+      check_text(place, text);
+      texts.push_back(std::move(text));
+    }
+    return texts;
+  }
+
+  std::vector<std::string> read_filter_names(const json& table, const SchemaPath& path) {
+    std::vector<std::string> names;
+    std::size_t index = 0;
+    for (const json& element : table_at(table, "filters")) {
+      const SchemaPath place = path / "filters" / index++;
+      if (element.is_null()) continue;
+      const auto& name = element.get_ref<const std::string&>();
+      if (std::find(filter_names_.begin(), filter_names_.end(), name) == filter_names_.end()) {
+        findings_.at_value(place, "there is no [filter." + name + "]" + did_you_mean(name, filter_names_) +
+                                      (filter_names_.empty() ? "; no filter is declared" : ""));
+      }
+      names.push_back(name);
+    }
+    return names;
+  }
+
+  const Document& document_;
+  const PluginRegistry& plugins_;
+  Findings findings_;
+  Config config_;
+  std::vector<std::string> filter_names_;
+};
+
+}  // namespace
+
+std::vector<std::string> read_plugin_dirs(const std::string& file) {
+  const Result<Document> document = read_document(file);
+  if (!document) return {};
+  std::vector<SchemaFinding> ignored;
+  const json root = document->to_json(ignored);
+  std::vector<std::string> folders;
+  for (const json& folder : table_at(table_at(root, "host"), "plugin_dirs")) {
+    if (folder.is_string()) folders.push_back(beside(file, folder.get<std::string>()));
+  }
+  return folders;
+}
+
+LoadedConfig load_config(const std::string& file, const PluginRegistry& plugins, const LoadOptions& options) {
+  const Result<Document> document = read_document(file);
+  if (!document) return {.config = {}, .errors = {document.error()}};
+  return Loader(*document, plugins, file).load(options);
+}
+
+}  // namespace nfbus::host

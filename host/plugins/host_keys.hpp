@@ -1,0 +1,33 @@
+// The keys of [filter.NAME] and [sink.NAME] that are the host's own, as a schema; a plugin's schema may not use them.
+#pragma once
+
+#include <nfbus/abi.h>
+
+#include <cstdint>
+#include <string_view>
+
+namespace nfbus::host {
+
+// [any] plugin_kind: NFBUS_PLUGIN_*. Limits stand here, defaults in config/config.hpp.
+inline std::string_view host_keys_schema(std::uint32_t plugin_kind) noexcept {
+  constexpr std::string_view kFilter = R"({
+    "type": "object",
+    "required": ["plugin"],
+    "properties": {"plugin": {"type": "string"}}
+  })";
+  constexpr std::string_view kSink = R"({
+    "type": "object",
+    "required": ["plugin"],
+    "properties": {
+      "plugin": {"type": "string"},
+      "topics": {"type": "array", "items": {"type": "string"}},
+      "filters": {"type": "array", "items": {"type": "string"}},
+      "queue": {"type": "integer", "minimum": 1, "maximum": 16777216, "x-unit": "events"},
+      "queue_bytes": {"type": "integer", "minimum": 65536, "maximum": 68719476736, "x-unit": "bytes"},
+      "overflow": {"enum": ["drop_oldest", "drop_newest"]}
+    }
+  })";
+  return plugin_kind == NFBUS_PLUGIN_SINK ? kSink : kFilter;
+}
+
+}  // namespace nfbus::host

@@ -1,0 +1,102 @@
+#include "plugins/schema_words.hpp"
+
+#include <array>
+#include <cstddef>
+
+namespace nfbus::host::schema_words {
+
+using nlohmann::json;
+
+namespace {
+
+struct TypeName {
+  std::string_view type;
+  std::string_view one;
+  std::string_view many;
+};
+
+constexpr std::array<TypeName, 6> kTypeNames = {{{"string", "a string", "strings"},
+                                                 {"integer", "an integer", "integers"},
+                                                 {"number", "a number", "numbers"},
+                                                 {"boolean", "true or false", "booleans"},
+                                                 {"array", "an array", "arrays"},
+                                                 {"object", "a table", "tables"}}};
+
+std::string_view name_of(std::string_view type, bool many) {
+  for (const TypeName& name : kTypeNames) {
+    if (name.type == type) return many ? name.many : name.one;
+  }
+  return type;
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+  std::string text;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (i != 0) text += i + 1 == parts.size() ? " or " : ", ";
+    text += parts[i];
+  }
+  return text;
+}
+
+std::string expected(const json& schema, bool many) {
+  std::vector<std::string> parts;
+  for (const std::string& type : types(schema)) {
+    std::string part(name_of(type, many));
+    if (type == "array" && schema.contains("items")) {
+      const std::string items = expected(schema["items"], true);
+      if (!items.empty()) part += " of " + items;
+    }
+    parts.push_back(std::move(part));
+  }
+  return joined(parts);
+}
+
+}  // namespace
+
+std::string shown(const json& value) {
+  constexpr std::size_t kMostBytes = 80;
+  std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
+  if (text.size() <= kMostBytes) return text;
+  std::size_t end = kMostBytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;  // not inside of a character
+  return text.substr(0, end) + "...";
+}
+
+std::vector<std::string> types(const json& schema) {
+  const auto type = schema.find("type");
+  if (type == schema.end()) return {};
+  if (type->is_string()) return {type->get<std::string>()};
+  return type->get<std::vector<std::string>>();
+}
+
+std::string expected(const json& schema) {
+  std::string text = expected(schema, false);
+  return text.empty() ? "anything" : text;
+}
+
+std::string choices(const json& values) {
+  std::vector<std::string> parts;
+  for (const json& value : values) parts.push_back(shown(value));
+  return joined(parts);
+}
+
+std::string range(const json& schema) {
+  const auto minimum = schema.find("minimum");
+  const auto maximum = schema.find("maximum");
+  std::string text;
+  if (minimum != schema.end() && maximum != schema.end()) {
+    text = minimum->dump() + " to " + maximum->dump();
+  } else if (minimum != schema.end()) {
+    text = "at least " + minimum->dump();
+  } else if (maximum != schema.end()) {
+    text = "at most " + maximum->dump();
+  } else {
+    return {};
+  }
+  const auto unit = schema.find("x-unit");
+  return unit == schema.end() ? text : text + ' ' + unit->get<std::string>();
+}
+
+bool is_secret(const json& schema) { return schema.value("x-secret", false); }
+
+}  // namespace nfbus::host::schema_words

@@ -1,0 +1,24 @@
+// What a schema says, in the words of a user of TOML: for errors and for `nfbus plugins NAME`.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nfbus::host::schema_words {
+
+// [any] The value as TOML would have it, shortened, one line.
+[[nodiscard]] std::string shown(const nlohmann::json& value);
+// [any] `type` as a list; empty: any.
+[[nodiscard]] std::vector<std::string> types(const nlohmann::json& schema);
+// [any] "a string", "an array of strings", "a string or an array"; "anything" without a type.
+[[nodiscard]] std::string expected(const nlohmann::json& schema);
+// [any] `"a", "b" or "c"`.
+[[nodiscard]] std::string choices(const nlohmann::json& values);
+// [any] "0 to 65535", "at least 1 ms", "at most 10"; empty without limits.
+[[nodiscard]] std::string range(const nlohmann::json& schema);
+[[nodiscard]] bool is_secret(const nlohmann::json& schema);
+
+}  // namespace nfbus::host::schema_words
