@@ -177,6 +177,7 @@ void Host::log_counters() const {
     for (const auto& [name, value] : s.own) line += fmt::format(" {}={}", name, value);
     log::info(line);
   }
+  log::info("counters end");
 }
 
 std::string Host::summary() const {

@@ -187,7 +187,6 @@ void SinkWorker::write_all() {
         log::warning(fmt::format("sink.{}: event rejected: {} ({} more before)", name(), reason, *held_back));
       }
     });
-    sink_->services().call_ended();
     if (result.status == WriteResult::Status::fatal) {
       fail(result.error);
       return;

@@ -1,0 +1,250 @@
+#include "delivery/sink_worker.hpp"
+
+#include "../make_events.hpp"
+#include "scripted_sink.hpp"
+
+#include <gtest/gtest.h>
+
+#include <future>
+
+namespace nfbus::host {
+namespace {
+
+using namespace std::chrono_literals;
+using test::Events;
+using test::ScriptedSink;
+
+constexpr auto kSoon = 10s;  // a bound for waits, never reached by a test that passes
+
+std::uint32_t accept(const nfbus_events& /*events*/, nfbus_report& /*report*/) { return NFBUS_OK; }
+
+// A worker on a bus, serving a scripted sink.
+class Delivery {
+ public:
+  explicit Delivery(ScriptedSink& /*script*/,
+                    QueueLimits limits = {.events = 1000, .bytes = 1UL << 30, .overflow = Overflow::drop_oldest}) {
+    auto sink = SinkInstance::create(ScriptedSink::plugin(), "test", "{}", services_);
+    EXPECT_TRUE(sink.ok());
+    const auto shape = (*sink)->open();
+    EXPECT_TRUE(shape.ok());
+    subscription_ = bus_.add({}, limits);
+    worker_ = std::make_unique<SinkWorker>(std::move(sink).value(), *shape, FilterChain({}), subscription_);
+  }
+
+  void start() { worker_->start(); }
+  void publish(std::size_t events) { bus_.publish(events_.packets(events)); }
+  [[nodiscard]] bool stop(std::chrono::milliseconds within = kSoon) {
+    const auto deadline = SinkWorker::Clock::now() + within;
+    worker_->request_stop(deadline);
+    return worker_->stopped_by(deadline + kSoon);
+  }
+  [[nodiscard]] SinkSnapshot snapshot() const { return worker_->snapshot(); }
+  SinkWorker& worker() { return *worker_; }
+
+ private:
+  Events events_;
+  FormatSet formats_{"test"};
+  SharedServices services_{.formats = formats_, .publish = [](auto, auto) { return true; }};
+  Bus bus_;
+  std::shared_ptr<Subscription> subscription_;
+  std::unique_ptr<SinkWorker> worker_;
+};
+
+void expect_balance(const SinkSnapshot& snapshot) {
+  const QueueCounters& c = snapshot.events;
+  EXPECT_EQ(c.published, c.delivered + c.filtered + c.overflowed + c.rejected + c.queued);
+}
+
+TEST(SinkWorker, DeliversWhatWaitsBeforeItStops) {
+  ScriptedSink script(accept);
+  Delivery delivery(script);
+  delivery.publish(5);
+  delivery.start();
+  ASSERT_TRUE(delivery.stop());
+  EXPECT_EQ(script.seen(), (std::vector<std::uint32_t>{0, 1, 2, 3, 4}));
+  EXPECT_EQ(delivery.snapshot().events.delivered, 5U);
+  EXPECT_EQ(delivery.snapshot().state, SinkState::stopped);
+  EXPECT_EQ(script.history(), (std::vector<std::string>{"open", "flush", "close"}));
+}
+
+TEST(SinkWorker, CutsBatchesToTheShapeThatTheSinkAskedFor) {
+  ScriptedSink script(accept);
+  script.shape.batch_events = 4;
+  Delivery delivery(script);
+  delivery.publish(10);
+  delivery.start();
+  ASSERT_TRUE(delivery.stop());
+  EXPECT_EQ(script.call_sizes(), (std::vector<std::size_t>{4, 4, 2}));
+}
+
+TEST(SinkWorker, CutsBatchesToTheBytesThatTheSinkAskedForButHandsALargeEventAlone) {
+  ScriptedSink script(accept);
+  script.shape.batch_bytes = 250;  // records are of 100 bytes
+  Delivery delivery(script);
+  delivery.publish(5);
+  delivery.start();
+  ASSERT_TRUE(delivery.stop());
+  EXPECT_EQ(script.call_sizes(), (std::vector<std::size_t>{2, 2, 1}));
+
+  ScriptedSink small(accept);
+  small.shape.batch_bytes = 10;
+  Delivery alone(small);
+  alone.publish(2);
+  alone.start();
+  ASSERT_TRUE(alone.stop());
+  EXPECT_EQ(small.call_sizes(), (std::vector<std::size_t>{1, 1}));
+}
+
+TEST(SinkWorker, WaitsForAFullBatchButNotLongerThanItsAge) {
+  ScriptedSink script(accept);
+  script.shape.batch_events = 6;
+  script.shape.batch_age_ms = 3600 * 1000;
+  Delivery delivery(script);
+  delivery.start();
+  delivery.publish(3);
+  delivery.publish(3);
+  script.wait_calls(1);
+  EXPECT_EQ(script.call_sizes(), (std::vector<std::size_t>{6}));
+  ASSERT_TRUE(delivery.stop());
+
+  ScriptedSink impatient(accept);
+  impatient.shape.batch_events = 100;
+  impatient.shape.batch_age_ms = 20;
+  Delivery aged(impatient);
+  aged.start();
+  aged.publish(2);
+  impatient.wait_calls(1);
+  EXPECT_EQ(impatient.seen().size(), 2U);
+  ASSERT_TRUE(aged.stop());
+}
+
+TEST(SinkWorker, BringsOnlyTheRestAgainAfterARetry) {
+  int calls = 0;
+  ScriptedSink script([&](const nfbus_events& /*events*/, nfbus_report& report) -> std::uint32_t {
+    if (++calls > 1) return NFBUS_OK;
+    report.done = 2;
+    report.retry_after_ms = 1;
+    return NFBUS_RETRY;
+  });
+  Delivery delivery(script);
+  delivery.publish(5);
+  delivery.start();
+  script.wait_calls(2);
+  ASSERT_TRUE(delivery.stop());
+  EXPECT_EQ(script.seen(), (std::vector<std::uint32_t>{0, 1, 2, 3, 4, 2, 3, 4}));
+  EXPECT_EQ(delivery.snapshot().events.delivered, 5U);
+  EXPECT_EQ(delivery.snapshot().retries, 1U);
+}
+
+TEST(SinkWorker, CountsEventsInBackoffAsQueued) {
+  ScriptedSink script([](const nfbus_events& /*events*/, nfbus_report& report) -> std::uint32_t {
+    report.retry_after_ms = 3600 * 1000;
+    return NFBUS_RETRY;
+  });
+  Delivery delivery(script);
+  delivery.start();
+  delivery.publish(3);
+  script.wait_calls(1);
+  EXPECT_EQ(delivery.snapshot().events.queued, 3U);
+  ASSERT_TRUE(delivery.stop(200ms));  // ends although the backoff is an hour
+  EXPECT_EQ(delivery.snapshot().events.queued, 3U);
+  expect_balance(delivery.snapshot());
+}
+
+TEST(SinkWorker, CountsRejectedEventsAndDeliversTheOthers) {
+  ScriptedSink script([](const nfbus_events& events, nfbus_report& report) -> std::uint32_t {
+    for (std::uint32_t i = 0; i < events.count; i += 2) report.rejected(report.context, i, NFBUS_TEXT("odd"));
+    return NFBUS_OK;
+  });
+  Delivery delivery(script);
+  delivery.publish(5);
+  delivery.start();
+  ASSERT_TRUE(delivery.stop());
+  EXPECT_EQ(delivery.snapshot().events.rejected, 3U);
+  EXPECT_EQ(delivery.snapshot().events.delivered, 2U);
+}
+
+TEST(SinkWorker, NeverBringsARejectedEventAgain) {
+  int calls = 0;
+  ScriptedSink script([&](const nfbus_events& /*events*/, nfbus_report& report) -> std::uint32_t {
+    if (++calls > 1) return NFBUS_OK;
+    report.rejected(report.context, 3, NFBUS_TEXT("too long"));
+    report.done = 1;
+    report.retry_after_ms = 1;
+    return NFBUS_RETRY;
+  });
+  Delivery delivery(script);
+  delivery.publish(5);
+  delivery.start();
+  script.wait_calls(2);
+  ASSERT_TRUE(delivery.stop());
+  EXPECT_EQ(script.seen(), (std::vector<std::uint32_t>{0, 1, 2, 3, 4, 1, 2, 4}));
+  EXPECT_EQ(delivery.snapshot().events.rejected, 1U);
+  EXPECT_EQ(delivery.snapshot().events.delivered, 4U);
+}
+
+TEST(SinkWorker, ClosesASinkThatIsFatalAndCountsAllElseAsRejected) {
+  ScriptedSink script([](const nfbus_events&, nfbus_report&) -> std::uint32_t { return NFBUS_FATAL; });
+  script.shape.batch_events = 2;
+  Delivery delivery(script);
+  delivery.publish(5);
+  delivery.start();
+  script.wait_history("close");
+  delivery.publish(4);
+  ASSERT_TRUE(delivery.stop());
+  const SinkSnapshot snapshot = delivery.snapshot();
+  EXPECT_EQ(snapshot.state, SinkState::failed);
+  EXPECT_EQ(snapshot.events.rejected, 9U);
+  EXPECT_EQ(snapshot.events.queued, 0U);
+  EXPECT_EQ(script.call_sizes().size(), 1U);
+  EXPECT_EQ(script.history(), (std::vector<std::string>{"open", "close"}));
+}
+
+TEST(SinkWorker, SaysThatAHungSinkDidNotStopAndKeepsItsQueueBounded) {
+  std::promise<void> release;
+  ScriptedSink script([&](const nfbus_events& /*events*/, nfbus_report& /*report*/) -> std::uint32_t {
+    release.get_future().wait();
+    return NFBUS_OK;
+  });
+  Delivery delivery(script, {.events = 10, .bytes = 1UL << 30, .overflow = Overflow::drop_oldest});
+  delivery.publish(3);
+  delivery.start();
+  while (delivery.snapshot().events.published == 0) std::this_thread::yield();
+  for (int i = 0; i < 20; ++i) delivery.publish(3);
+  EXPECT_LE(delivery.snapshot().events.queued, 10U);
+  expect_balance(delivery.snapshot());
+  delivery.worker().request_stop(SinkWorker::Clock::now());
+  EXPECT_FALSE(delivery.worker().stopped_by(SinkWorker::Clock::now()));
+  release.set_value();
+  EXPECT_TRUE(delivery.worker().stopped_by(SinkWorker::Clock::now() + kSoon));
+  expect_balance(delivery.snapshot());
+}
+
+TEST(SinkWorker, ReopensOnRequestAlsoInBackoffAndTriesAgainAtOnce) {
+  int calls = 0;
+  ScriptedSink script([&](const nfbus_events& /*events*/, nfbus_report& report) -> std::uint32_t {
+    if (++calls > 1) return NFBUS_OK;
+    report.retry_after_ms = 3600 * 1000;
+    return NFBUS_RETRY;
+  });
+  Delivery delivery(script);
+  delivery.start();
+  delivery.publish(1);
+  script.wait_calls(1);
+  delivery.worker().request_reopen();
+  script.wait_calls(2);
+  ASSERT_TRUE(delivery.stop());
+  EXPECT_EQ(delivery.snapshot().events.delivered, 1U);
+}
+
+TEST(SinkWorker, TicksWhileNothingArrives) {
+  ScriptedSink script(accept);
+  script.shape.tick_ms = 1;
+  Delivery delivery(script);
+  delivery.start();
+  script.wait_history("tick");
+  ASSERT_TRUE(delivery.stop());
+}
+
+}  // namespace
+}  // namespace nfbus::host
