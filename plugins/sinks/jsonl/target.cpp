@@ -1,0 +1,217 @@
+#include "target.hpp"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ctime>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+namespace jsonl {
+namespace {
+
+// Holds back the SIGPIPE that a write of this thread may raise, and swallows it, whatever the process does with it.
+class NoSigpipe {
+ public:
+  NoSigpipe() noexcept {
+    sigemptyset(&sigpipe_);
+    sigaddset(&sigpipe_, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
+  }
+  NoSigpipe(const NoSigpipe&) = delete;
+  NoSigpipe& operator=(const NoSigpipe&) = delete;
+  ~NoSigpipe() {
+    if (raised_) {
+      const timespec at_once{};
+      sigtimedwait(&sigpipe_, nullptr, &at_once);
+    }
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+
+  void raised() noexcept { raised_ = true; }
+
+ private:
+  sigset_t sigpipe_{};
+  sigset_t before_{};
+  bool raised_ = false;
+};
+
+std::string reason(int error) { return std::generic_category().message(error); }
+
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return "the current folder";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Target::Kind kind_of(mode_t mode) {
+  if (S_ISREG(mode)) return Target::Kind::regular;
+  return S_ISFIFO(mode) ? Target::Kind::fifo : Target::Kind::device;
+}
+
+bool same_file(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
+
+}  // namespace
+
+Target::Target(std::string path) : path_(std::move(path)) {
+  if (path_ == "-") kind_ = Kind::standard_output;
+}
+
+nfbus::Error Target::cannot_open(int error) const {
+  std::string text = "cannot open " + path_ + ": ";
+  switch (error) {
+    case ENXIO:
+      if (kind_ != Kind::fifo) return {nfbus::Code::unsupported, text + "it is neither a file nor a FIFO"};
+      return {nfbus::Code::io, text + "nobody reads this FIFO; lines wait in the queue until a reader opens it"};
+    case ENOENT: return {nfbus::Code::not_found, text + "there is no such folder; create " + folder_of(path_)};
+    case EISDIR: return {nfbus::Code::invalid, text + "it is a folder; name a file in it"};
+    case EACCES:
+    case EPERM:
+      return {nfbus::Code::refused, text + reason(error) + "; let uid " + std::to_string(geteuid()) +
+                                        " read and write it and its folder " + folder_of(path_)};
+    case EROFS: return {nfbus::Code::refused, text + reason(error) + "; name a file elsewhere"};
+    default: return {nfbus::Code::io, text + reason(error)};
+  }
+}
+
+std::string Target::explain(int error) const {
+  std::string text = "cannot write to " + (kind_ == Kind::standard_output ? "standard output" : path_) + ": ";
+  switch (error) {
+    case ENOSPC:
+    case EDQUOT: return text + reason(error) + "; free some space, or set rotate_bytes and rotate_keep";
+    case EAGAIN: return text + "its reader is too slow";
+    case EPIPE: return text + "its reader has left";
+    default: return text + reason(error);
+  }
+}
+
+nfbus::Result<void> Target::open() {
+  if (is_open()) return {};
+  if (kind_ == Kind::standard_output) {
+    if (fcntl(STDOUT_FILENO, F_GETFD) < 0) return cannot_open(errno);
+    fd_ = STDOUT_FILENO;
+    return {};
+  }
+  struct stat found {};
+  if (stat(path_.c_str(), &found) == 0) {
+    kind_ = kind_of(found.st_mode);
+  } else if (errno == ENOENT && kind_ != Kind::regular) {
+    return nfbus::Error{nfbus::Code::not_found, "cannot open " + path_ + ": it is gone; make it again"};
+  }
+  // Reading is for the look at a file's last byte; it would make the host a reader of its own FIFO.
+  const int access = kind_ == Kind::regular ? O_RDWR | O_CREAT : O_WRONLY;
+  fd_ = ::open(path_.c_str(), access | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+  if (fd_ < 0) return cannot_open(errno);
+  nfbus::Result<void> adopted = adopt();
+  if (!adopted.ok()) close();
+  return adopted;
+}
+
+// Makes sure that what was opened is what stat() saw, and looks at its end.
+nfbus::Result<void> Target::adopt() {
+  struct stat opened {};
+  if (fstat(fd_, &opened) != 0) return cannot_open(errno);
+  if (kind_of(opened.st_mode) != kind_) {
+    kind_ = kind_of(opened.st_mode);
+    return nfbus::Error{nfbus::Code::busy, "cannot open " + path_ + ": somebody replaced it at that moment"};
+  }
+  size_bytes_ = 0;
+  if (kind_ == Kind::fifo) return {};
+  // Only a FIFO has a reader worth not waiting for.
+  if (fcntl(fd_, F_SETFL, O_APPEND) != 0) return cannot_open(errno);
+  if (kind_ == Kind::device) return {};
+  size_bytes_ = static_cast<std::uint64_t>(opened.st_size);
+  return end_broken_line();
+}
+
+nfbus::Result<void> Target::end_broken_line() {
+  if (size_bytes_ == 0) return {};
+  char last = 0;
+  if (pread(fd_, &last, 1, static_cast<off_t>(size_bytes_ - 1)) != 1) return cannot_open(errno);
+  if (last == '\n') return {};
+  const Progress progress = write("\n");
+  if (progress.error != 0) return nfbus::Error{nfbus::Code::io, explain(progress.error)};
+  return {};
+}
+
+void Target::close() noexcept {
+  if (fd_ >= 0 && kind_ != Kind::standard_output) ::close(fd_);
+  fd_ = -1;
+}
+
+void Target::close_if_stale() noexcept {
+  if (!is_open() || kind_ == Kind::standard_output) return;
+  if (kind_ == Kind::fifo) {
+    pollfd reader{fd_, 0, 0};
+    if (poll(&reader, 1, 0) == 1 && (reader.revents & POLLERR) != 0) return close();
+  }
+  struct stat opened {};
+  struct stat named {};
+  if (fstat(fd_, &opened) != 0) return close();
+  // A path that cannot be looked at now (EACCES) says nothing of the file.
+  const bool found = stat(path_.c_str(), &named) == 0;
+  if (found ? !same_file(opened, named) : errno == ENOENT || errno == ENOTDIR) close();
+}
+
+void Target::close_if_removed() noexcept {
+  if (!is_open() || kind_ != Kind::regular) return;
+  struct stat opened {};
+  if (fstat(fd_, &opened) != 0 || opened.st_nlink == 0) close();
+}
+
+// How much of it to write at once.
+std::size_t Target::piece(std::string_view rest) const noexcept {
+  if (kind_ != Kind::fifo || rest.size() <= PIPE_BUF) return rest.size();
+  int waiting = 0;
+  const int capacity = fcntl(fd_, F_GETPIPE_SZ);
+  if (ioctl(fd_, FIONREAD, &waiting) == 0 && waiting == 0 && capacity > 0 &&
+      rest.size() <= static_cast<std::size_t>(capacity)) {
+    return rest.size();
+  }
+  const std::size_t last = rest.rfind('\n', PIPE_BUF - 1);
+  const std::size_t end = last != std::string_view::npos ? last : rest.find('\n');
+  return end != std::string_view::npos ? end + 1 : rest.size();
+}
+
+Progress Target::write(std::string_view lines) noexcept {
+  std::optional<NoSigpipe> no_sigpipe;
+  if (kind_ != Kind::regular) no_sigpipe.emplace();
+  std::size_t at = 0;
+  while (at < lines.size()) {
+    const std::string_view rest = lines.substr(at);
+    const ssize_t written = ::write(fd_, rest.data(), piece(rest));
+    if (written > 0) {
+      at += static_cast<std::size_t>(written);
+      size_bytes_ += static_cast<std::uint64_t>(written);
+      continue;
+    }
+    const int error = written == 0 ? EIO : errno;
+    if (error == EINTR) continue;
+    if (error == EPIPE && no_sigpipe) no_sigpipe->raised();
+    return {at, error};
+  }
+  return {at, 0};
+}
+
+bool Target::take_back(std::size_t size_bytes) noexcept {
+  if (kind_ != Kind::regular) return false;
+  struct stat now {};
+  if (fstat(fd_, &now) != 0 || now.st_size < static_cast<off_t>(size_bytes)) return false;
+  if (ftruncate(fd_, now.st_size - static_cast<off_t>(size_bytes)) != 0) return false;
+  size_bytes_ -= size_bytes;
+  return true;
+}
+
+std::int64_t Target::birth_ns() const noexcept {
+  struct statx found {};
+  if (statx(fd_, "", AT_EMPTY_PATH, STATX_BTIME, &found) != 0 || (found.stx_mask & STATX_BTIME) == 0) return 0;
+  return found.stx_btime.tv_sec * 1'000'000'000 + found.stx_btime.tv_nsec;
+}
+
+}  // namespace jsonl

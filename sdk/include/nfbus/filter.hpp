@@ -1,0 +1,128 @@
+// A filter in C++: a class and one macro.
+//
+//   class Quiet {
+//    public:
+//     Quiet(nfbus::Host host, const nfbus::Options& options);  // [control] or a default constructor
+//     void apply(nfbus::Candidates candidates);                // [worker]  required
+//   };                                                         // [control] destructor
+//   NFBUS_FILTER(Quiet, "quiet", {.summary = "drops the usual", .schema = kSchema})
+//
+// Calls to one instance never overlap. An exception of the constructor: the host does not start. Of apply(): it is
+// logged and counted, and every event of that call is kept.
+#pragma once
+
+#include <nfbus/abi.h>
+#include <nfbus/detail/barrier.hpp>
+#include <nfbus/event.hpp>
+#include <nfbus/plugin.hpp>
+#include <nfbus/text.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace nfbus {
+
+// An event that is being judged; it is kept unless drop() is called.
+class Candidate {
+ public:
+  Candidate(nfbus_filter_call* call, std::uint32_t index) noexcept : call_(call), index_(index) {}
+
+  [[nodiscard]] Event event() const noexcept { return Event(call_->items[index_]); }
+  void drop() const noexcept { call_->verdicts[index_] = NFBUS_DROP; }
+  // Adds a field for those downstream; both texts are copied. A name that the event already has is replaced.
+  void annotate(std::string_view name, std::string_view value) const noexcept {
+    call_->annotate(call_->context, index_, to_text(name), to_text(value));
+  }
+
+ private:
+  nfbus_filter_call* call_;
+  std::uint32_t index_;
+};
+
+// The events of one apply(), at least one, all of one kind. A range; pass it by value.
+class Candidates {
+ public:
+  class Iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using iterator_concept = std::forward_iterator_tag;
+    using value_type = Candidate;
+    using difference_type = std::ptrdiff_t;
+    using pointer = void;
+    using reference = Candidate;
+
+    Iterator() = default;
+    Iterator(nfbus_filter_call* call, std::uint32_t index) noexcept : call_(call), index_(index) {}
+
+    Candidate operator*() const noexcept { return {call_, index_}; }
+    Iterator& operator++() noexcept {
+      ++index_;
+      return *this;
+    }
+    Iterator operator++(int) noexcept { return {call_, index_++}; }
+    bool operator==(const Iterator&) const = default;
+
+   private:
+    nfbus_filter_call* call_ = nullptr;
+    std::uint32_t index_ = 0;
+  };
+
+  explicit Candidates(nfbus_filter_call* call) noexcept : call_(call) {}
+
+  [[nodiscard]] std::uint32_t size() const noexcept { return call_->count; }
+  [[nodiscard]] Candidate operator[](std::uint32_t index) const noexcept { return {call_, index}; }
+  [[nodiscard]] Iterator begin() const noexcept { return {call_, 0}; }
+  [[nodiscard]] Iterator end() const noexcept { return {call_, call_->count}; }
+
+ private:
+  nfbus_filter_call* call_;
+};
+
+namespace detail {
+
+template <typename T>
+concept Applies = requires(T& filter, Candidates candidates) {
+  filter.apply(candidates);
+};
+
+template <typename T>
+std::uint32_t apply(void* instance, nfbus_filter_call* call, nfbus_error* error) noexcept {
+  return guard(error, [&] { plugin_of<T>(instance).apply(Candidates(call)); });
+}
+
+template <typename T>
+constexpr void check_filter() {
+  static_assert(is_creatable<T>,
+                "nfbus: a filter needs a public constructor `T(nfbus::Host host, const nfbus::Options& options)` or "
+                "`T()`");
+  static_assert(Applies<T>, "nfbus: a filter needs a public `void apply(nfbus::Candidates candidates)`");
+  if constexpr (Applies<T>) {
+    static_assert(std::is_void_v<decltype(std::declval<T&>().apply(std::declval<Candidates>()))>,
+                  "nfbus: apply must return void");
+  }
+}
+
+template <typename T>
+inline constexpr nfbus_filter kFilter = {sizeof(nfbus_filter), 0, &create<T>, &apply<T>, &destroy<T>};
+
+template <typename T>
+constexpr nfbus_entry filter_entry(std::string_view name, const Info& info = {}) {
+  check_filter<T>();
+  nfbus_entry out = entry(NFBUS_PLUGIN_FILTER, name, info);
+  out.filter = &kFilter<T>;
+  return out;
+}
+
+}  // namespace detail
+}  // namespace nfbus
+
+// NFBUS_FILTER(Class, "name") or NFBUS_FILTER(Class, "name", {.summary = "...", ...}): once in a plugin, outside of any
+// namespace. The fields are nfbus::Info's.
+// NOLINTNEXTLINE(cppcoreguidelines-macro-usage): it defines the symbol
+#define NFBUS_FILTER(Class, ...)                                \
+  extern "C" NFBUS_EXPORT const nfbus_entry nfbus_plugin_entry; \
+  extern "C" constinit const nfbus_entry nfbus_plugin_entry = ::nfbus::detail::filter_entry<Class>(__VA_ARGS__);

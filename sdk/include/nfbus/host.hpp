@@ -1,0 +1,101 @@
+// What the host offers to an instance, to a command and to diagnose().
+#pragma once
+
+#include <nfbus/abi.h>
+#include <nfbus/event.hpp>
+#include <nfbus/text.hpp>
+
+#include <cstdint>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace nfbus {
+
+// A copy of an event that outlives the call that handed the event over; given back by the destructor, which must run
+// before the instance ends. [any]
+class EventCopy {
+ public:
+  EventCopy() = default;
+  EventCopy(const nfbus_host* host, const nfbus_event* event) noexcept : host_(host), event_(event) {}
+  EventCopy(EventCopy&& other) noexcept : host_(other.host_), event_(std::exchange(other.event_, nullptr)) {}
+  EventCopy& operator=(EventCopy&& other) noexcept {
+    std::swap(host_, other.host_);
+    std::swap(event_, other.event_);
+    return *this;
+  }
+  EventCopy(const EventCopy&) = delete;
+  EventCopy& operator=(const EventCopy&) = delete;
+  ~EventCopy() {
+    if (event_ != nullptr) host_->event_release(host_->context, event_);
+  }
+
+  [[nodiscard]] explicit operator bool() const noexcept { return event_ != nullptr; }
+  // Valid as long as this copy. Must not be called when the copy is empty.
+  [[nodiscard]] Event event() const noexcept { return Event(event_); }
+
+ private:
+  const nfbus_host* host_ = nullptr;
+  const nfbus_event* event_ = nullptr;
+};
+
+// A number of this instance that `nfbus status` shows. [any]
+class Counter {
+ public:
+  Counter(const nfbus_host* host, std::uint32_t number) noexcept : host_(host), number_(number) {}
+  void add(std::uint64_t amount = 1) const noexcept { host_->counter_add(host_->context, number_, amount); }
+
+ private:
+  const nfbus_host* host_;
+  std::uint32_t number_;
+};
+
+// A handle, as large as a pointer; pass and keep it by value. Valid until the instance's destructor has returned.
+class Host {
+ public:
+  explicit Host(const nfbus_host* raw) noexcept : raw_(raw) {}
+
+  [[nodiscard]] const nfbus_host* raw() const noexcept { return raw_; }
+  // "archive" for [sink.archive].
+  [[nodiscard]] std::string_view instance_name() const noexcept { return to_view(raw_->instance_name); }
+
+  // [any] One line in the host's log.
+  void error(std::string_view line) const noexcept { log(NFBUS_LOG_ERROR, line); }
+  void warning(std::string_view line) const noexcept { log(NFBUS_LOG_WARNING, line); }
+  void info(std::string_view line) const noexcept { log(NFBUS_LOG_INFO, line); }
+  void debug(std::string_view line) const noexcept { log(NFBUS_LOG_DEBUG, line); }
+  void log(std::uint32_t level, std::string_view line) const noexcept {
+    raw_->log(raw_->context, level, to_text(line));
+  }
+
+  // [any] Publishes a message event. False when the topic is refused: the host's own topics are not for plugins.
+  [[nodiscard]] bool publish(std::string_view topic, std::string_view text) const noexcept {
+    return raw_->publish(raw_->context, to_text(topic), to_text(text)) == NFBUS_OK;
+  }
+
+  // [control] A text format by its name. Throws std::invalid_argument when this host does not know it.
+  [[nodiscard]] Format format(std::string_view name) const {
+    const std::uint32_t number = raw_->format(raw_->context, to_text(name));
+    if (number == 0) throw std::invalid_argument("this host does not know the format \"" + std::string(name) + '"');
+    return {raw_, number};
+  }
+
+  // [worker] A copy of an event. Throws std::bad_alloc when memory is short.
+  [[nodiscard]] EventCopy copy(Event event) const {
+    const nfbus_event* copy = raw_->event_copy(raw_->context, event.raw());
+    if (copy == nullptr) throw std::bad_alloc();
+    return {raw_, copy};
+  }
+
+  // [control] Registers a counter. When there are too many, the counter counts nothing.
+  [[nodiscard]] Counter counter(std::string_view name) const noexcept {
+    return {raw_, raw_->counter(raw_->context, to_text(name))};
+  }
+
+ private:
+  const nfbus_host* raw_;
+};
+
+}  // namespace nfbus

@@ -1,0 +1,433 @@
+// The sink through its entry, against real files and FIFOs. Lines are `{"n":1}` and the like: the fake host renders an
+// event as its payload.
+#include "fake_host.hpp"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+extern "C" const nfbus_entry nfbus_plugin_entry;
+
+namespace {
+
+namespace fs = std::filesystem;
+using nfbus::test::Batch;
+using nfbus::test::SinkDriver;
+using nfbus::test::Written;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Pair;
+
+std::string read_file(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void write_file(const fs::path& path, std::string_view text) { std::ofstream(path, std::ios::binary) << text; }
+
+// All that can be read without waiting.
+std::string drain(int fd) {
+  std::string out;
+  char buffer[65536];
+  for (ssize_t got = 0; (got = read(fd, buffer, sizeof buffer)) > 0;) out.append(buffer, static_cast<std::size_t>(got));
+  return out;
+}
+
+class JsonlTest : public testing::Test {
+ protected:
+  JsonlTest() {
+    std::string name = (fs::temp_directory_path() / "nfbus-jsonl-XXXXXX").string();
+    folder_ = mkdtemp(name.data());
+    // A SIGPIPE or SIGXFSZ that reached the process would end this test.
+    (void)std::signal(SIGPIPE, SIG_DFL);
+    (void)std::signal(SIGXFSZ, SIG_IGN);
+  }
+  ~JsonlTest() override {
+    limit_file_size(RLIM_INFINITY);
+    fs::remove_all(folder_);
+  }
+
+  [[nodiscard]] nfbus::test::Values options(std::int64_t rotate_bytes = 0, std::int64_t rotate_age_s = 0,
+                                            std::int64_t keep = 2) const {
+    return {{"/file", file().string()},
+            {"/format", "ulogd"},
+            {"/rotate_bytes", rotate_bytes},
+            {"/rotate_age_s", rotate_age_s},
+            {"/rotate_keep", keep}};
+  }
+  [[nodiscard]] fs::path file() const { return folder_ / "out.json"; }
+  [[nodiscard]] fs::path numbered(int number) const { return file().string() + '.' + std::to_string(number); }
+
+  // A disk that is full for every file beyond so many bytes.
+  static void limit_file_size(rlim_t size_bytes) {
+    rlimit limit{};
+    getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = size_bytes;
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+
+  [[nodiscard]] int open_reader() const { return ::open(file().c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC); }
+
+  fs::path folder_;
+};
+
+TEST_F(JsonlTest, WritesALineForEachEvent) {
+  SinkDriver sink(nfbus_plugin_entry, options());
+  ASSERT_TRUE(sink.open());
+  EXPECT_EQ(sink.write({R"({"n":1})", R"({"n":2})"}).status, NFBUS_OK);
+  EXPECT_EQ(sink.write({R"({"n":3})"}).status, NFBUS_OK);
+  EXPECT_EQ(read_file(file()), "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n");
+  struct stat found {};
+  ASSERT_EQ(stat(file().c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 0137U, 0U) << "nobody else may read what packets say";
+}
+
+TEST_F(JsonlTest, RejectsAnEventThatTheFormatCannotShow) {
+  SinkDriver sink(nfbus_plugin_entry, options());
+  ASSERT_TRUE(sink.open());
+  const Written written = sink.write({"", R"({"n":1})", ""});
+  EXPECT_EQ(written.status, NFBUS_OK);
+  EXPECT_THAT(written.rejected, ElementsAre(Pair(0U, HasSubstr("cannot show")), Pair(2U, HasSubstr("cannot show"))));
+  EXPECT_EQ(read_file(file()), "{\"n\":1}\n");
+}
+
+TEST_F(JsonlTest, AppendsToAFileAndEndsALineThatACrashLeftBroken) {
+  write_file(file(), "{\"n\":1}\n{\"n\":");
+  SinkDriver sink(nfbus_plugin_entry, options());
+  ASSERT_TRUE(sink.open());
+  EXPECT_EQ(sink.write({R"({"n":2})"}).status, NFBUS_OK);
+  EXPECT_EQ(read_file(file()), "{\"n\":1}\n{\"n\":\n{\"n\":2}\n");
+}
+
+TEST_F(JsonlTest, WaitsForItsFolderAndSaysSoOnce) {
+  SinkDriver sink(nfbus_plugin_entry, {{"/file", (folder_ / "sub/out.json").string()},
+                                       {"/format", "ulogd"},
+                                       {"/rotate_bytes", std::int64_t{0}},
+                                       {"/rotate_age_s", std::int64_t{0}},
+                                       {"/rotate_keep", std::int64_t{1}}});
+  ASSERT_TRUE(sink.open());
+  for (int i = 0; i < 3; ++i) {
+    const Written written = sink.write({R"({"n":1})"});
+    EXPECT_EQ(written.status, NFBUS_RETRY);
+    EXPECT_EQ(written.done, 0U);
+    EXPECT_THAT(written.error, HasSubstr("create " + (folder_ / "sub").string()));
+    EXPECT_EQ(sink.tick(), NFBUS_OK);
+  }
+  EXPECT_THAT(sink.host.logged, ElementsAre(Pair(NFBUS_LOG_WARNING, HasSubstr("there is no such folder"))));
+  fs::create_directory(folder_ / "sub");
+  EXPECT_EQ(sink.write({R"({"n":1})"}).status, NFBUS_OK);
+  EXPECT_EQ(read_file(folder_ / "sub/out.json"), "{\"n\":1}\n");
+  EXPECT_THAT(sink.host.logged.back(), Pair(NFBUS_LOG_INFO, HasSubstr("again")));
+}
+
+TEST_F(JsonlTest, SaysThatItsFileIsAFolder) {
+  fs::create_directory(file());
+  SinkDriver sink(nfbus_plugin_entry, options());
+  ASSERT_TRUE(sink.open());
+  EXPECT_EQ(sink.write({"{}"}).status, NFBUS_RETRY);
+  EXPECT_THAT(sink.error(), HasSubstr("it is a folder"));
+}
+
+// ---- A file that others touch ----
+
+TEST_F(JsonlTest, MakesANewFileAtOnceWhenItsFileIsRemoved) {
+  SinkDriver sink(nfbus_plugin_entry, options());
+  ASSERT_TRUE(sink.open());
+  sink.write({R"({"n":1})"});
+  fs::remove(file());
+  EXPECT_EQ(sink.write({R"({"n":2})"}).status, NFBUS_OK);
+  EXPECT_EQ(read_file(file()), "{\"n\":2}\n");
+}
+
+TEST_F(JsonlTest, FollowsALogrotateWhenToldToAndByItself) {
+  SinkDriver sink(nfbus_plugin_entry, options());
+  ASSERT_TRUE(sink.open());
+  EXPECT_GT(sink.shape().tick_ms, 0U);
+  sink.write({R"({"n":1})"});
+  fs::rename(file(), numbered(2));
+  EXPECT_EQ(sink.write({R"({"n":2})"}).status, NFBUS_OK) << "until it is told, the old file is the file";
+  EXPECT_EQ(sink.reopen(), NFBUS_OK);
+  sink.write({R"({"n":3})"});
+  fs::rename(file(), numbered(1));
+  EXPECT_EQ(sink.tick(), NFBUS_OK);
+  sink.write({R"({"n":4})"});
+  EXPECT_EQ(read_file(numbered(2)), "{\"n\":1}\n{\"n\":2}\n");
+  EXPECT_EQ(read_file(numbered(1)), "{\"n\":3}\n");
+  EXPECT_EQ(read_file(file()), "{\"n\":4}\n");
+}
+
+// ---- Rotation ----
+
+TEST_F(JsonlTest, RotatesBySizeBetweenLinesAndKeepsSoManyOldFiles) {
+  SinkDriver sink(nfbus_plugin_entry, options(16, 0, 2));
+  ASSERT_TRUE(sink.open());
+  EXPECT_EQ(sink.write({R"({"n":1})", R"({"n":2})", R"({"n":3})", R"({"n":4})", R"({"n":5})"}).status, NFBUS_OK);
+  EXPECT_EQ(read_file(numbered(2)), "{\"n\":1}\n{\"n\":2}\n");
+  EXPECT_EQ(read_file(numbered(1)), "{\"n\":3}\n{\"n\":4}\n");
+  EXPECT_EQ(read_file(file()), "{\"n\":5}\n");
+  EXPECT_EQ(sink.write({R"({"n":6})", R"({"n":7})"}).status, NFBUS_OK);
+  EXPECT_EQ(read_file(numbered(2)), "{\"n\":3}\n{\"n\":4}\n");
+  EXPECT_EQ(read_file(numbered(1)), "{\"n\":5}\n{\"n\":6}\n");
+  EXPECT_FALSE(fs::exists(numbered(3)));
+}
+
+TEST_F(JsonlTest, ALineLongerThanTheLimitGetsAFileOfItsOwn) {
+  const std::string longer = R"({"n":"a long line indeed"})";
+  SinkDriver sink(nfbus_plugin_entry, options(16, 0, 5));
+  ASSERT_TRUE(sink.open());
+  EXPECT_EQ(sink.write({"{}", longer, "[]"}).status, NFBUS_OK);
+  EXPECT_EQ(read_file(numbered(2)), "{}\n");
+  EXPECT_EQ(read_file(numbered(1)), longer + "\n");
+  EXPECT_EQ(read_file(file()), "[]\n");
+}
+
+TEST_F(JsonlTest, RotatesByAgeAlsoWhenNothingArrivesButNoEmptyFile) {
+  SinkDriver sink(nfbus_plugin_entry, options(0, 1, 2));
+  ASSERT_TRUE(sink.open());
+  sink.write({R"({"n":1})"});
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!fs::exists(numbered(1)) && std::chrono::steady_clock::now() < deadline) {
+    ASSERT_EQ(sink.tick(), NFBUS_OK);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_EQ(read_file(numbered(1)), "{\"n\":1}\n");
+  EXPECT_EQ(read_file(file()), "");
+}
+
+TEST_F(JsonlTest, ARotationThatFailsLosesNothingAndIsSaidOnce) {
+  fs::create_directories(numbered(1) / "in the way");
+  SinkDriver sink(nfbus_plugin_entry, options(8, 0, 1));
+  ASSERT_TRUE(sink.open());
+  EXPECT_EQ(sink.write({R"({"n":1})", R"({"n":2})"}).status, NFBUS_OK);
+  EXPECT_EQ(sink.write({R"({"n":3})"}).status, NFBUS_OK);
+  EXPECT_EQ(read_file(file()), "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n");
+  EXPECT_EQ(std::count_if(sink.host.logged.begin(), sink.host.logged.end(),
+                          [](const auto& line) { return line.second.starts_with("cannot rotate"); }),
+            1);
+}
+
+// ---- A full disk ----
+
+TEST_F(JsonlTest, AFullDiskLeavesWholeLinesAndTheRestComesAgain) {
+  SinkDriver sink(nfbus_plugin_entry, options());
+  ASSERT_TRUE(sink.open());
+  const Batch batch({R"({"n":1})", R"({"n":2})", R"({"n":3})", R"({"n":4})"});
+  limit_file_size(20);  // two lines and a half
+  const Written first = sink.write(batch);
+  EXPECT_EQ(first.status, NFBUS_RETRY);
+  EXPECT_EQ(first.done, 2U);
+  EXPECT_THAT(first.error, HasSubstr(file().string()));
+  EXPECT_EQ(read_file(file()), "{\"n\":1}\n{\"n\":2}\n");
+  EXPECT_EQ(sink.write(batch, 2).done, 0U);
+  EXPECT_EQ(read_file(file()), "{\"n\":1}\n{\"n\":2}\n");
+  limit_file_size(RLIM_INFINITY);
+  EXPECT_EQ(sink.write(batch, 2).status, NFBUS_OK);
+  EXPECT_EQ(read_file(file()), "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n{\"n\":4}\n");
+  ASSERT_EQ(sink.host.logged.size(), 2U);
+  EXPECT_THAT(sink.host.logged[1].second, HasSubstr("again"));
+}
+
+TEST_F(JsonlTest, RejectsOnceAlsoWhenTheBatchComesAgain) {
+  SinkDriver sink(nfbus_plugin_entry, options());
+  ASSERT_TRUE(sink.open());
+  const Batch batch({"", R"({"n":2})", R"({"n":3})", ""});
+  limit_file_size(12);
+  const Written first = sink.write(batch);
+  EXPECT_EQ(first.done, 2U);
+  EXPECT_THAT(first.rejected, ElementsAre(Pair(0U, testing::_)));
+  limit_file_size(RLIM_INFINITY);
+  EXPECT_THAT(sink.write(batch, 2).rejected, ElementsAre(Pair(1U, testing::_)));
+}
+
+// ---- FIFOs ----
+
+class FifoTest : public JsonlTest {
+ protected:
+  FifoTest() { EXPECT_EQ(mkfifo(file().c_str(), 0600), 0); }
+};
+
+TEST_F(FifoTest, WaitsForAReaderWithoutBlocking) {
+  SinkDriver sink(nfbus_plugin_entry, options());
+  ASSERT_TRUE(sink.open());
+  EXPECT_EQ(sink.write({R"({"n":1})"}).status, NFBUS_RETRY);
+  EXPECT_THAT(sink.error(), HasSubstr("nobody reads this FIFO"));
+  const int reader = open_reader();
+  EXPECT_EQ(sink.write({R"({"n":1})"}).status, NFBUS_OK);
+  EXPECT_EQ(drain(reader), "{\"n\":1}\n");
+  close(reader);
+}
+
+TEST_F(FifoTest, AReaderThatLeavesIsNoSigpipeAndTheNextBeginsWithAWholeLine) {
+  SinkDriver sink(nfbus_plugin_entry, options());
+  int reader = open_reader();
+  ASSERT_TRUE(sink.open());
+  EXPECT_EQ(sink.write({R"({"n":1})", R"({"n":2})"}).status, NFBUS_OK);
+  char half[4];
+  ASSERT_EQ(read(reader, half, sizeof half), 4);
+  close(reader);
+  const Written written = sink.write({R"({"n":3})"});
+  EXPECT_EQ(written.status, NFBUS_RETRY);
+  EXPECT_EQ(written.done, 0U);
+  reader = open_reader();
+  EXPECT_EQ(sink.write({R"({"n":3})"}).status, NFBUS_OK);
+  EXPECT_EQ(drain(reader), "{\"n\":3}\n");
+  close(reader);
+}
+
+TEST_F(FifoTest, ThrowsAwayWhatADepartedReaderLeftAlsoWhenNothingArrives) {
+  SinkDriver sink(nfbus_plugin_entry, options());
+  int reader = open_reader();
+  ASSERT_TRUE(sink.open());
+  sink.write({R"({"n":1})"});
+  close(reader);
+  EXPECT_EQ(sink.tick(), NFBUS_OK);
+  reader = open_reader();
+  EXPECT_EQ(sink.write({R"({"n":2})"}).status, NFBUS_OK);
+  EXPECT_EQ(drain(reader), "{\"n\":2}\n");
+  close(reader);
+}
+
+// Writes the batch to a reader who reads only when the sink is stuck, and gives all that was read.
+std::string write_to_slow_reader(SinkDriver& sink, const Batch& batch, int reader) {
+  std::string read_so_far;
+  for (std::size_t done = 0;;) {
+    const Written written = sink.write(batch, done);
+    if (written.status == NFBUS_OK) break;
+    EXPECT_EQ(written.status, NFBUS_RETRY);
+    EXPECT_THAT(written.error, HasSubstr("too slow"));
+    done += written.done;
+    const std::string more = drain(reader);
+    EXPECT_FALSE(more.empty());
+    if (more.empty()) break;
+    read_so_far += more;
+  }
+  return read_so_far + drain(reader);
+}
+
+TEST_F(FifoTest, ASlowReaderGetsEveryLineWholeAndOnce) {
+  SinkDriver sink(nfbus_plugin_entry, options());
+  const int reader = open_reader();
+  ASSERT_TRUE(sink.open());
+  std::vector<std::string> lines;
+  std::string expected;
+  for (int i = 0; i < 500; ++i) {
+    lines.push_back("{\"n\":" + std::to_string(i) + ",\"x\":\"" + std::string(static_cast<std::size_t>(i), 'x') +
+                    "\"}");
+    expected += lines.back() + '\n';
+  }
+  EXPECT_EQ(write_to_slow_reader(sink, Batch(lines), reader), expected);
+  EXPECT_THAT(sink.host.logged, IsEmpty()) << "a slow reader is no news";
+  close(reader);
+}
+
+TEST_F(FifoTest, ASlowReaderGetsLinesLongerThanPipeBufWhole) {
+  SinkDriver sink(nfbus_plugin_entry, options());
+  const int reader = open_reader();
+  ASSERT_TRUE(sink.open());
+  std::vector<std::string> lines;
+  std::string expected;
+  for (int i = 0; i < 40; ++i) {
+    lines.push_back("{\"n\":" + std::to_string(i) + ",\"x\":\"" + std::string(9000, 'x') + "\"}");
+    expected += lines.back() + '\n';
+  }
+  EXPECT_EQ(write_to_slow_reader(sink, Batch(lines), reader), expected);
+  close(reader);
+}
+
+TEST_F(FifoTest, ALineThatWasCutIsEndedAlsoWhenItsEventDoesNotComeAgain) {
+  SinkDriver sink(nfbus_plugin_entry, options());
+  const int reader = open_reader();
+  ASSERT_TRUE(sink.open());
+  const std::string longer(100'000, 'x');  // more than a FIFO holds
+  ASSERT_EQ(sink.write({longer}).status, NFBUS_RETRY);
+  std::string all = drain(reader);
+  EXPECT_LT(all.size(), longer.size());
+  EXPECT_EQ(sink.write({R"({"n":1})"}).status, NFBUS_OK);
+  all += drain(reader);
+  EXPECT_EQ(all, longer + "\n{\"n\":1}\n");
+  close(reader);
+}
+
+TEST_F(FifoTest, DoesNotMakeAFileOfAFifoThatIsGone) {
+  SinkDriver sink(nfbus_plugin_entry, options());
+  const int reader = open_reader();
+  ASSERT_TRUE(sink.open());
+  fs::remove(file());
+  EXPECT_EQ(sink.tick(), NFBUS_OK);
+  EXPECT_EQ(sink.write({"{}"}).status, NFBUS_RETRY);
+  EXPECT_THAT(sink.error(), HasSubstr("make it again"));
+  EXPECT_FALSE(fs::exists(file()));
+  close(reader);
+}
+
+// ---- Standard output ----
+
+// Puts another descriptor in the place of standard output.
+class StandardOutput {
+ public:
+  explicit StandardOutput(int fd) : before_(dup(STDOUT_FILENO)) {
+    (void)fflush(stdout);
+    dup2(fd, STDOUT_FILENO);
+  }
+  StandardOutput(const StandardOutput&) = delete;
+  StandardOutput& operator=(const StandardOutput&) = delete;
+  ~StandardOutput() {
+    dup2(before_, STDOUT_FILENO);
+    close(before_);
+  }
+
+ private:
+  int before_;
+};
+
+TEST_F(JsonlTest, StandardOutputWithoutItsReaderIsTheEndOfTheSink) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  nfbus::test::Values values = options();
+  values["/file"] = "-";
+  SinkDriver sink(nfbus_plugin_entry, values);
+  ASSERT_TRUE(sink.open());
+  Written first{};
+  Written second{};
+  std::string all;
+  {
+    const StandardOutput to_pipe(ends[1]);
+    first = sink.write({R"({"n":1})"});
+    char buffer[64];
+    all.assign(buffer, static_cast<std::size_t>(std::max<ssize_t>(read(ends[0], buffer, sizeof buffer), 0)));
+    close(ends[0]);
+    second = sink.write({R"({"n":2})"});
+  }
+  close(ends[1]);
+  EXPECT_EQ(first.status, NFBUS_OK);
+  EXPECT_EQ(all, "{\"n\":1}\n");
+  EXPECT_EQ(second.status, NFBUS_FATAL);
+  EXPECT_THAT(second.error, HasSubstr("standard output: its reader has left"));
+}
+
+TEST_F(JsonlTest, ADeviceThatIsFullIsTriedAgain) {
+  nfbus::test::Values values = options();
+  values["/file"] = "/dev/full";
+  SinkDriver sink(nfbus_plugin_entry, values);
+  ASSERT_TRUE(sink.open());
+  const Written written = sink.write({"{}"});
+  EXPECT_EQ(written.status, NFBUS_RETRY);
+  EXPECT_THAT(written.error, HasSubstr("No space left on device; free some space"));
+}
+
+}  // namespace

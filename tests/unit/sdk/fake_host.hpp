@@ -1,0 +1,214 @@
+// A host that a plugin's tests drive: it keeps what the plugin said, and hands over made-up events.
+#pragma once
+
+#include <nfbus/abi.h>
+#include <nfbus/text.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace nfbus::test {
+
+// One value of a configuration, at its JSON pointer. An array is the number of its elements.
+struct Array {
+  std::size_t count;
+};
+using Value = std::variant<std::string, std::int64_t, double, bool, Array>;
+using Values = std::map<std::string, Value>;
+
+class FakeOptions {
+ public:
+  explicit FakeOptions(Values values) : values_(std::move(values)) {
+    raw_.struct_size = sizeof raw_;
+    raw_.context = this;
+    raw_.get = [](void* context, nfbus_text pointer, nfbus_value* value) {
+      return static_cast<const FakeOptions*>(context)->get(to_view(pointer), *value);
+    };
+  }
+  FakeOptions(const FakeOptions&) = delete;
+  FakeOptions& operator=(const FakeOptions&) = delete;
+  ~FakeOptions() = default;
+
+  [[nodiscard]] const nfbus_options* raw() const { return &raw_; }
+
+ private:
+  std::uint32_t get(std::string_view pointer, nfbus_value& out) const {
+    const auto found = values_.find(std::string(pointer));
+    if (found == values_.end()) return NFBUS_FATAL;
+    if (const auto* text = std::get_if<std::string>(&found->second)) {
+      out.type = NFBUS_VALUE_TEXT;
+      out.text = to_text(*text);
+    } else if (const auto* integer = std::get_if<std::int64_t>(&found->second)) {
+      out.type = NFBUS_VALUE_INTEGER;
+      out.integer = *integer;
+      out.number = static_cast<double>(*integer);
+    } else if (const auto* number = std::get_if<double>(&found->second)) {
+      out.type = NFBUS_VALUE_NUMBER;
+      out.number = *number;
+    } else if (const auto* boolean = std::get_if<bool>(&found->second)) {
+      out.type = NFBUS_VALUE_BOOLEAN;
+      out.integer = *boolean ? 1 : 0;
+    } else {
+      out.type = NFBUS_VALUE_ARRAY;
+      out.count = std::get<Array>(found->second).count;
+    }
+    return NFBUS_OK;
+  }
+
+  Values values_;
+  nfbus_options raw_{};
+};
+
+// Knows one format, "ulogd": the text of an event is its payload. Topics below "nft:" are refused.
+class FakeHost {
+ public:
+  FakeHost() {
+    raw_.struct_size = sizeof raw_;
+    raw_.abi_major = NFBUS_ABI_MAJOR;
+    raw_.abi_minor = NFBUS_ABI_MINOR;
+    raw_.context = this;
+    raw_.instance_name = NFBUS_TEXT("test");
+    raw_.log = [](void* context, std::uint32_t level, nfbus_text line) {
+      self(context).logged.emplace_back(level, to_view(line));
+    };
+    raw_.publish = [](void* context, nfbus_text topic, nfbus_text text) -> std::uint32_t {
+      if (to_view(topic).starts_with("nft:")) return NFBUS_FATAL;
+      self(context).published.emplace_back(to_view(topic), to_view(text));
+      return NFBUS_OK;
+    };
+    raw_.format = [](void* /*context*/, nfbus_text name) -> std::uint32_t { return to_view(name) == "ulogd" ? 1 : 0; };
+    raw_.render = [](void* /*context*/, const nfbus_event* event, std::uint32_t /*format*/) {
+      return nfbus_text{reinterpret_cast<const char*>(event->payload.data), event->payload.size};
+    };
+    raw_.event_copy = [](void* context, const nfbus_event* event) -> const nfbus_event* {
+      if (self(context).memory_is_short) return nullptr;
+      ++self(context).copies_held;
+      return new nfbus_event(*event);
+    };
+    raw_.event_release = [](void* context, const nfbus_event* event) {
+      if (event == nullptr) return;
+      --self(context).copies_held;
+      delete event;
+    };
+    raw_.counter = [](void* context, nfbus_text name) -> std::uint32_t {
+      self(context).counters.emplace_back(to_view(name), 0);
+      return static_cast<std::uint32_t>(self(context).counters.size());
+    };
+    raw_.counter_add = [](void* context, std::uint32_t counter, std::uint64_t amount) {
+      self(context).counters.at(counter - 1).second += amount;
+    };
+  }
+  FakeHost(const FakeHost&) = delete;
+  FakeHost& operator=(const FakeHost&) = delete;
+  ~FakeHost() = default;
+
+  [[nodiscard]] const nfbus_host* raw() const { return &raw_; }
+
+  std::vector<std::pair<std::uint32_t, std::string>> logged;
+  std::vector<std::pair<std::string, std::string>> published;
+  std::vector<std::pair<std::string, std::uint64_t>> counters;
+  std::int64_t copies_held = 0;
+  bool memory_is_short = false;
+
+ private:
+  static FakeHost& self(void* context) { return *static_cast<FakeHost*>(context); }
+  nfbus_host raw_{};
+};
+
+// Events whose payload is the text, as a host would hand them over; valid as long as this object.
+class Batch {
+ public:
+  explicit Batch(const std::vector<std::string>& texts) : texts_(texts.begin(), texts.end()) {
+    for (const std::string& text : texts_) {
+      nfbus_event& event = events_.emplace_back();
+      event.struct_size = sizeof event;
+      event.kind = NFBUS_EVENT_PACKET;
+      event.payload = {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+      event.transport_offset = event.data_offset = NFBUS_NO_OFFSET;
+      items_.push_back(&event);
+    }
+  }
+
+  [[nodiscard]] nfbus_event& event(std::size_t index) { return events_.at(index); }
+  [[nodiscard]] const std::vector<const nfbus_event*>& items() const { return items_; }
+
+ private:
+  std::deque<std::string> texts_;
+  std::deque<nfbus_event> events_;
+  std::vector<const nfbus_event*> items_;
+};
+
+struct Written {
+  std::uint32_t status;
+  std::uint32_t done;
+  std::string error;
+  std::vector<std::pair<std::uint32_t, std::string>> rejected;
+};
+
+// One instance of a sink, driven through the ABI as the host does it. Closed and destroyed by its destructor.
+class SinkDriver {
+ public:
+  SinkDriver(const nfbus_entry& entry, Values options)
+      : sink_(*entry.sink), shape_(entry.shape), options_(std::move(options)) {
+    created_ = sink_.create(host.raw(), options_.raw(), &instance_, clean()) == NFBUS_OK;
+  }
+  SinkDriver(const SinkDriver&) = delete;
+  SinkDriver& operator=(const SinkDriver&) = delete;
+  ~SinkDriver() {
+    if (opened_) sink_.close(instance_);
+    if (created_) sink_.destroy(instance_);
+  }
+
+  [[nodiscard]] bool created() const { return created_; }
+  bool open() { return opened_ = sink_.open(instance_, &shape_, clean()) == NFBUS_OK; }
+  Written write(const Batch& batch, std::size_t from = 0) {
+    const std::vector<const nfbus_event*> rest(batch.items().begin() + static_cast<std::ptrdiff_t>(from),
+                                               batch.items().end());
+    const nfbus_events events{sizeof events, static_cast<std::uint32_t>(rest.size()), rest.data(), 0};
+    Written out{};
+    nfbus_report report{};
+    report.struct_size = sizeof report;
+    report.context = &out;
+    report.rejected = [](void* context, std::uint32_t index, nfbus_text reason) {
+      static_cast<Written*>(context)->rejected.emplace_back(index, to_view(reason));
+    };
+    out.status = sink_.write(instance_, &events, &report, clean());
+    out.done = report.done;
+    out.error = error();
+    return out;
+  }
+  Written write(const std::vector<std::string>& texts) { return write(Batch(texts)); }
+  std::uint32_t reopen() { return sink_.reopen(instance_, clean()); }
+  std::uint32_t flush() { return sink_.flush(instance_, clean()); }
+  std::uint32_t tick() { return sink_.tick(instance_, clean()); }
+
+  [[nodiscard]] std::string error() const { return {error_->text, error_->size}; }
+  [[nodiscard]] const nfbus_shape& shape() const { return shape_; }
+
+  FakeHost host;
+
+ private:
+  nfbus_error* clean() {
+    *error_ = {};
+    error_->struct_size = sizeof *error_;
+    return error_.get();
+  }
+
+  const nfbus_sink& sink_;
+  nfbus_shape shape_;
+  FakeOptions options_;
+  std::unique_ptr<nfbus_error> error_ = std::make_unique<nfbus_error>();
+  void* instance_ = nullptr;
+  bool created_ = false;
+  bool opened_ = false;
+};
+
+}  // namespace nfbus::test
