@@ -1,0 +1,34 @@
+#include "fixture.hpp"
+
+#include <algorithm>
+
+namespace {
+class Retries : public fixture::Sink {
+ public:
+  Retries(const nfbus_host& host, const nfbus_options& options)
+      : Sink(host, options),
+        times_(fixture::integer(options, "/times")),
+        done_(static_cast<std::uint32_t>(fixture::integer(options, "/done"))),
+        retry_after_ms_(static_cast<std::uint32_t>(fixture::integer(options, "/retry_after_ms"))) {}
+
+  std::uint32_t write(const nfbus_events& events, nfbus_report& report, nfbus_error* error) {
+    called();
+    if (times_-- <= 0) {
+      delivered(events.count);
+      return NFBUS_OK;
+    }
+    report.done = std::min(done_, events.count);
+    report.retry_after_ms = retry_after_ms_;
+    delivered(report.done);
+    return fixture::fail(error, "not now", NFBUS_RETRY);
+  }
+
+ private:
+  std::int64_t times_;
+  const std::uint32_t done_;
+  const std::uint32_t retry_after_ms_;
+};
+}  // namespace
+
+FIXTURE_SINK(Retries, "retries", "asks so many times for a retry, each time after so many events are done",
+             R"(,"times":{"type":"integer"},"done":{"type":"integer"},"retry_after_ms":{"type":"integer"})");

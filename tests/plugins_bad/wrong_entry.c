@@ -1,0 +1,89 @@
+/* A sink that does nothing, with one thing wrong: the one that CMakeLists.txt defines. */
+#include <nfbus/abi.h>
+
+#ifndef MAJOR
+#define MAJOR NFBUS_ABI_MAJOR
+#endif
+#ifndef MINOR
+#define MINOR NFBUS_ABI_MINOR
+#endif
+#ifndef ENTRY_BYTES
+#define ENTRY_BYTES sizeof(nfbus_entry)
+#endif
+#ifndef SINK_BYTES
+#define SINK_BYTES sizeof(nfbus_sink)
+#endif
+#ifndef SINK
+#define SINK &sink
+#endif
+#ifndef WRITE
+#define WRITE write_events
+#endif
+#ifndef TICK_MS
+#define TICK_MS 0
+#endif
+#ifndef KIND
+#define KIND NFBUS_PLUGIN_SINK
+#endif
+#ifndef EVENTS
+#define EVENTS NFBUS_EVENT_PACKET
+#endif
+#ifndef SCHEMA
+#define SCHEMA ""
+#endif
+#ifndef ENTRY
+#define ENTRY nfbus_plugin_entry
+#endif
+#ifndef COMMANDS
+#define COMMANDS 0
+#endif
+
+#ifdef MISSING
+void nfbus_test_function_that_nobody_defines(void);
+#endif
+
+static uint32_t create(const nfbus_host* host, const nfbus_options* options, void** instance, nfbus_error* error) {
+  (void)host, (void)options, (void)instance, (void)error;
+  return NFBUS_OK;
+}
+
+static uint32_t open_output(void* instance, nfbus_shape* shape, nfbus_error* error) {
+  (void)instance, (void)shape, (void)error;
+#ifdef MISSING
+  nfbus_test_function_that_nobody_defines();
+#endif
+  return NFBUS_OK;
+}
+
+__attribute__((unused)) static uint32_t write_events(void* instance, const nfbus_events* events, nfbus_report* report,
+                                                     nfbus_error* error) {
+  (void)instance, (void)events, (void)report, (void)error;
+  return NFBUS_OK;
+}
+
+static void end(void* instance) { (void)instance; }
+
+__attribute__((unused)) static const nfbus_sink sink = {
+    .struct_size = SINK_BYTES, .create = create, .open = open_output, .write = WRITE, .close = end, .destroy = end};
+
+#if COMMANDS == 1
+static const nfbus_command command_list[] = {{NFBUS_TEXT("runs-nothing"), NFBUS_TEXT("a command without run()"), NULL}};
+#else
+#define command_list NULL
+#endif
+
+NFBUS_EXPORT const nfbus_entry ENTRY = {
+    .abi_major = MAJOR,
+    .abi_minor = MINOR,
+    .struct_size = ENTRY_BYTES,
+    .plugin_kind = KIND,
+    .event_kinds = EVENTS,
+    .name = NFBUS_TEXT(NAME),
+    .version = NFBUS_TEXT("1"),
+    .summary = NFBUS_TEXT("a plugin that must be refused"),
+    .schema = NFBUS_TEXT(SCHEMA),
+    .shape = {.struct_size = sizeof(nfbus_shape), .tick_ms = TICK_MS},
+    .sink = SINK,
+    .commands = command_list,
+    .command_count = COMMANDS,
+};

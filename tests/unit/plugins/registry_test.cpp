@@ -1,0 +1,113 @@
+#include "plugins/registry.hpp"
+
+#include "folder.hpp"
+
+#include <gmock/gmock.h>
+
+#include <set>
+
+namespace nfbus::host::test {
+namespace {
+
+std::size_t open_descriptors() {
+  return static_cast<std::size_t>(std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator()));
+}
+
+TEST(PluginRegistry, FindsAllPluginsOfAFolderByName) {
+  const PluginRegistry registry = PluginRegistry::scan({kGood});
+  std::set<std::string> names;
+  for (const Plugin& plugin : registry.plugins()) names.emplace(plugin.entry->name.data, plugin.entry->name.size);
+  EXPECT_THAT(names, ::testing::ElementsAre("fails", "filter_annotates", "filter_drops", "filter_throws", "hangs",
+                                            "noop", "rejects", "retries", "throws"));
+  EXPECT_TRUE(registry.refused().empty());
+  ASSERT_NE(registry.find("noop"), nullptr);
+  EXPECT_EQ(registry.find("noop")->file, kGood / "noop.so");
+  EXPECT_EQ(registry.find("nooq"), nullptr);
+}
+
+TEST(PluginRegistry, LooksOnlyAtFilesThatEndInSo) {
+  const Folder folder;
+  folder.add(kGood / "noop.so", "noop.so.1");
+  folder.add(kGood / "noop.so", "noop.so.dpkg-new");
+  folder.add(kGood / "noop.so", ".so");
+  folder.add(kBad / "not_elf.so", "README.md");
+  const PluginRegistry registry = folder.scan();
+  EXPECT_TRUE(registry.plugins().empty());
+  EXPECT_TRUE(registry.refused().empty());
+}
+
+TEST(PluginRegistry, KeepsGoodPluginsBesideBadOnes) {
+  const Folder folder;
+  folder.add(kBad / "not_elf.so");
+  folder.add(kBad / "other_major.so");
+  folder.add(kGood / "noop.so");
+  const PluginRegistry registry = folder.scan();
+  EXPECT_NE(registry.find("noop"), nullptr);
+  EXPECT_EQ(registry.refused().size(), 2U);
+}
+
+TEST(PluginRegistry, PrefersTheFirstFolder) {
+  const Folder first;
+  const Folder second;
+  first.add(kGood / "noop.so");
+  second.add(kGood / "noop.so");
+  const PluginRegistry registry = PluginRegistry::scan({first.path(), second.path()});
+  ASSERT_NE(registry.find("noop"), nullptr);
+  EXPECT_EQ(registry.find("noop")->file, first.path() / "noop.so");
+  ASSERT_EQ(registry.refused().size(), 1U);
+  EXPECT_EQ(registry.refused()[0].file, second.path() / "noop.so");
+}
+
+TEST(PluginRegistry, LooksOnceAtAFolderThatIsNamedTwice) {
+  const Folder folder;
+  folder.add(kGood / "noop.so");
+  const PluginRegistry registry = PluginRegistry::scan({folder.path(), folder.path() / "."});
+  EXPECT_EQ(registry.plugins().size(), 1U);
+  EXPECT_TRUE(registry.refused().empty());
+}
+
+TEST(PluginRegistry, KeepsNoFurtherDescriptorWhenItScansAgain) {
+  const Folder folder;
+  folder.add(kGood / "noop.so");
+  folder.add(kBad / "no_symbol.so");
+  const PluginRegistry first = folder.scan();
+  const std::size_t before = open_descriptors();
+  const PluginRegistry second = folder.scan();
+  EXPECT_EQ(open_descriptors(), before);
+  EXPECT_EQ(second.find("noop")->entry, first.find("noop")->entry);
+}
+
+TEST(PluginRegistry, LoadsTheNewFileOfAPluginThatWasReplaced) {
+  const Folder folder;
+  folder.add(kGood / "noop.so", "plugin.so");
+  const PluginRegistry first = folder.scan();
+  fs::remove(folder.path() / "plugin.so");
+  folder.add(kGood / "throws.so", "plugin.so");
+  const PluginRegistry second = folder.scan();
+  EXPECT_NE(second.find("throws"), nullptr);
+  EXPECT_EQ(second.find("noop"), nullptr);
+  EXPECT_NE(first.find("noop"), nullptr);  // and its code is still there
+  EXPECT_EQ(std::string_view(first.find("noop")->entry->version.data, 3), "1.0");
+}
+
+TEST(PluginRegistry, TakesNeitherLibraryForTheOtherAfterARefusal) {
+  // A refused library whose descriptor was closed would be what the loader finds under the reused number.
+  const Folder folder;
+  folder.add(kBad / "missing_library.so", "a.so");
+  folder.add(kBad / "no_symbol.so", "b.so");
+  folder.add(kGood / "noop.so", "c.so");
+  folder.add(kGood / "throws.so", "d.so");
+  const PluginRegistry registry = folder.scan();
+  EXPECT_EQ(registry.refused().size(), 2U);
+  ASSERT_NE(registry.find("noop"), nullptr);
+  EXPECT_EQ(registry.find("noop")->file, folder.path() / "c.so");
+  ASSERT_NE(registry.find("throws"), nullptr);
+  EXPECT_EQ(registry.find("throws")->file, folder.path() / "d.so");
+}
+
+TEST(PluginRegistry, FindsTheBuiltInPluginsRelativeToTheProgram) {
+  EXPECT_EQ(builtin_plugin_folder(), fs::canonical(NFBUS_BUILD_DIR) / "lib/nfbus/plugins");
+}
+
+}  // namespace
+}  // namespace nfbus::host::test

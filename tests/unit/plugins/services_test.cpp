@@ -1,0 +1,135 @@
+#include "plugins/instance.hpp"
+
+#include "instances.hpp"
+
+#include <gmock/gmock.h>
+
+#include <thread>
+
+namespace nfbus::host::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Pair;
+
+class Services : public Instances {
+ protected:
+  const nfbus_host& host() { return *services_.abi(); }
+  static nfbus_text lit(std::string_view text) { return {text.data(), text.size()}; }
+
+  InstanceServices services_{"sink.archive", "archive", shared_};
+};
+
+TEST_F(Services, TellAnInstanceItsNameAndTheAbi) {
+  EXPECT_EQ(view(host().instance_name), "archive");
+  EXPECT_EQ(host().abi_major, NFBUS_ABI_MAJOR);
+  EXPECT_EQ(host().abi_minor, NFBUS_ABI_MINOR);
+  EXPECT_EQ(host().struct_size, sizeof(nfbus_host));
+}
+
+TEST_F(Services, LogUnderTheNameOfTheInstance) {
+  ::testing::internal::CaptureStderr();
+  host().log(host().context, NFBUS_LOG_WARNING, lit("disk is full"));
+  host().log(host().context, 99, lit("a level of tomorrow"));
+  host().log(host().context, NFBUS_LOG_INFO, nfbus_text{nullptr, 5});
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(),
+            "nfbus: warning: sink.archive: disk is full\n"
+            "nfbus: info: sink.archive: a level of tomorrow\n"
+            "nfbus: info: sink.archive: \n");
+}
+
+TEST_F(Services, PublishThroughTheHostAndSayWhenATopicIsRefused) {
+  EXPECT_EQ(host().publish(host().context, lit("alarm"), lit("fire")), NFBUS_OK);
+  EXPECT_EQ(host().publish(host().context, lit("nfbus:mine"), lit("fire")), NFBUS_FATAL);
+  EXPECT_THAT(published_, ElementsAre(Pair("alarm", "fire"), Pair("nfbus:mine", "fire")));
+}
+
+TEST_F(Services, CountPerNameUpToALimit) {
+  const std::uint32_t sent = host().counter(host().context, lit("sent"));
+  const std::uint32_t lost = host().counter(host().context, lit("lost"));
+  EXPECT_EQ(host().counter(host().context, lit("sent")), sent);
+  host().counter_add(host().context, sent, 2);
+  host().counter_add(host().context, sent, 3);
+  host().counter_add(host().context, 0, 7);
+  host().counter_add(host().context, 1000, 7);
+  EXPECT_THAT(services_.counters(), ElementsAre(Pair("sent", 5), Pair("lost", 0)));
+  EXPECT_NE(sent, lost);
+
+  for (int i = 2; i < 64; ++i) EXPECT_NE(host().counter(host().context, lit("n" + std::to_string(i))), 0U);
+  EXPECT_EQ(host().counter(host().context, lit("one-too-many")), 0U);
+  EXPECT_EQ(host().counter(host().context, lit("sent")), sent);
+}
+
+TEST_F(Services, RefuseACounterWithANameThatStatusCannotShow) {
+  EXPECT_EQ(host().counter(host().context, lit("Lost \"packets\"")), 0U);
+  EXPECT_EQ(host().counter(host().context, {}), 0U);
+  EXPECT_TRUE(services_.counters().empty());
+}
+
+TEST_F(Services, GiveCopiesThatOutliveTheEvent) {
+  const nfbus_event* copy = nullptr;
+  {
+    const BatchRef batch = make_message("alarm", "fire", 42, 1000);
+    copy = host().event_copy(host().context, batch->events().data());
+  }
+  ASSERT_NE(copy, nullptr);
+  EXPECT_EQ(services_.copies_held(), 1U);
+  EXPECT_EQ(view(copy->topic), "alarm");
+  EXPECT_EQ(std::string_view(reinterpret_cast<const char*>(copy->payload.data), copy->payload.size), "fire");
+  EXPECT_EQ(copy->uid, 1000U);
+  std::thread([&] { host().event_release(host().context, copy); }).join();
+  EXPECT_EQ(services_.copies_held(), 0U);
+}
+
+TEST_F(Services, IgnoreTheReleaseOfWhatIsNotHeld) {
+  const BatchRef batch = make_message("alarm", "fire", 42, 1000);
+  host().event_release(host().context, nullptr);
+  host().event_release(host().context, batch->events().data());
+  const nfbus_event* copy = host().event_copy(host().context, batch->events().data());
+  host().event_release(host().context, copy);
+  host().event_release(host().context, copy);
+  EXPECT_EQ(services_.copies_held(), 0U);
+  EXPECT_EQ(host().event_copy(host().context, nullptr), nullptr);
+}
+
+TEST_F(Services, FreeAndNameTheCopiesThatAnInstanceForgets) {
+  const BatchRef batch = make_message("alarm", "fire", 42, 1000);
+  ::testing::internal::CaptureStderr();
+  {
+    const InstanceServices forgetful("sink.leaky", "leaky", shared_);
+    EXPECT_NE(forgetful.abi()->event_copy(forgetful.abi()->context, batch->events().data()), nullptr);
+  }
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              HasSubstr("sink.leaky: the plugin did not give back 1 event copies: freed by the host"));
+}
+
+TEST_F(Services, RenderOnlyFormatsThatTheInstanceAskedFor) {
+  const BatchRef batch = make_message("alarm", "{\"fire\":true}", 42, 1000);
+  const nfbus_event* event = batch->events().data();
+  EXPECT_EQ(host().format(host().context, lit("morse")), 0U);
+  const FormatId ulogd = formats_.find("ulogd");
+  ASSERT_NE(ulogd, 0U);
+  EXPECT_EQ(host().render(host().context, event, ulogd).size, 0U);
+  EXPECT_EQ(host().format(host().context, lit("ulogd")), ulogd);
+  const std::string text(view(host().render(host().context, event, ulogd)));
+  EXPECT_THAT(text, HasSubstr("\"Topic\":\"alarm\""));
+  EXPECT_EQ(host().render(host().context, event, 0).size, 0U);
+  EXPECT_EQ(host().render(host().context, event, UINT32_MAX).size, 0U);
+  EXPECT_EQ(host().render(host().context, nullptr, ulogd).size, 0U);
+}
+
+TEST_F(Services, CountAnInstanceOnceAmongTheUsersOfAFormatAndOnlyWhileItLives) {
+  const FormatId ulogd = host().format(host().context, lit("ulogd"));
+  EXPECT_EQ(host().format(host().context, lit("ulogd")), ulogd);
+  EXPECT_FALSE(formats_.shared(ulogd));
+  {
+    const InstanceServices other("sink.other", "other", shared_);
+    EXPECT_EQ(other.abi()->format(other.abi()->context, lit("ulogd")), ulogd);
+    EXPECT_TRUE(formats_.shared(ulogd));
+  }
+  EXPECT_FALSE(formats_.shared(ulogd));
+}
+
+}  // namespace
+}  // namespace nfbus::host::test
