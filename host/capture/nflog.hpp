@@ -8,6 +8,7 @@
 #include "event/topic.hpp"
 #include "privileged/helper.hpp"
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -26,6 +27,9 @@ struct SourceContext {
   BatchPool& batches;
   Publish publish;
 };
+
+// Size of the slabs in SourceContext.slabs: room for several datagrams and their events.
+inline constexpr std::size_t kSlabBytes = 1U << 20U;
 
 struct CaptureSpec {
   CaptureConfig config;

@@ -1,0 +1,172 @@
+#include "capture/intake.hpp"
+
+#include "decode/decode.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+namespace nfbus::host {
+
+namespace {
+
+enum Forward : std::uint8_t { kForward = 1, kHold = 2 };
+
+// Bounds a batch's events to well under a slab, whatever the size of the packets.
+constexpr std::size_t kMaxBatchEvents = 2048;
+
+bool matches(const CaptureConfig& config, std::string_view normalized) {
+  return std::any_of(config.prefixes.begin(), config.prefixes.end(),
+                     [&](const std::string& prefix) { return normalized.starts_with(prefix); });
+}
+
+}  // namespace
+
+Intake::Intake(std::vector<CaptureSpec> captures, SourceContext context, Losses losses, InterfaceNames* names)
+    : context_(std::move(context)), losses_(losses), names_(names), writer_(context_.slabs), topics_(context_.topics) {
+  for (CaptureSpec& capture : captures) groups_.push_back(std::make_unique<Group>(std::move(capture)));
+}
+
+Intake::Group& Intake::group_of_number(std::uint16_t number) {
+  if (last_group_ != nullptr && last_group_->spec.config.group == number) return *last_group_;
+  const auto found = std::find_if(groups_.begin(), groups_.end(),
+                                  [&](const auto& group) { return group->spec.config.group == number; });
+  if (found != groups_.end()) return *(last_group_ = found->get());
+  CaptureSpec capture;  // a file's group that the configuration does not name
+  capture.config.group = number;
+  const std::lock_guard lock(mutex_);
+  groups_.push_back(std::make_unique<Group>(std::move(capture)));
+  return *(last_group_ = groups_.back().get());
+}
+
+Taken Intake::take(const SlabRef& slab, std::span<const Datagram> datagrams, std::int64_t now_ns,
+                   std::span<const std::int64_t> times_ns) {
+  Taken taken;
+  MessageCursor cursor(datagrams);
+  for (Run run = next_run(cursor); run.packets != 0; run = next_run(cursor)) {
+    publish_run(run, cursor, slab, now_ns, times_ns.empty() ? times_ns : times_ns.subspan(taken.packets));
+    taken.packets += run.packets;
+  }
+  static_cast<void>(cursor.next());  // past what follows the last packet
+  taken.broken = cursor.broken();
+  taken.answers = cursor.answers();
+  taken.last_answer = cursor.last_answer();
+  return taken;
+}
+
+Intake::Run Intake::next_run(MessageCursor cursor) {
+  Record record = cursor.next();
+  if (record.data() == nullptr) return {};
+  const Group* const likely = last_group_ == nullptr && !groups_.empty() ? groups_.front().get() : last_group_;
+  const std::uint16_t number = group_of(record, likely != nullptr ? likely->spec.config.group : 0);
+  Run run{.group = &group_of_number(number), .packets = 0};
+  do {
+    ++run.packets;
+    record = cursor.next();
+  } while (record.data() != nullptr && run.packets < kMaxBatchEvents && group_of(record, number) == number);
+  return run;
+}
+
+void Intake::publish_run(const Run& run, MessageCursor& cursor, const SlabRef& slab, std::int64_t now_ns,
+                         std::span<const std::int64_t> times_ns) {
+  Group& group = *run.group;
+  const BatchRef batch = context_.batches.take();
+  batch->keep(slab);
+  ++batch_serial_;
+  const std::span<Event> events = batch->make_events(writer_, run.packets);
+  std::size_t kept = 0;
+  std::size_t decode_errors = 0;
+  for (std::size_t i = 0; i < run.packets; ++i) {
+    Event& event = events[kept];
+    if (!read_record(cursor.next(), event)) event.group = group.spec.config.group;
+    group.lost_before += count_gap(group, event);
+    const Topic& topic = topics_.find(view(event.prefix));
+    if (!forwarded(group, topic, view(event.prefix))) {
+      event = Event{};
+      event.struct_size = sizeof(nfbus_event);
+      continue;
+    }
+    decode_packet(event);
+    if (!times_ns.empty()) {
+      event.time_ns = times_ns[i];
+    } else if ((event.present & NFBUS_HAS_KERNEL_TIME) == 0) {
+      event.time_ns = now_ns;
+    }
+    event.action = static_cast<std::uint8_t>(group.spec.config.action);
+    event.topic = text(topic.topic);
+    event.topic_id = topic.id;
+    event.lost_before = std::exchange(group.lost_before, 0);
+    decode_errors += event.decode_error.size != 0;
+    if (names_ != nullptr) set_names(event, *batch);
+    ++kept;
+  }
+  batch->truncate(kept);
+  group.received.add(run.packets);
+  group.decode_errors.add(decode_errors);
+  group.not_forwarded.add(run.packets - kept);
+  if (group.spec.filters && kept != 0) group.filtered.add(group.spec.filters->apply(*batch, writer_));
+  batch->freeze();
+  const std::size_t published = batch->events().size();
+  if (published == 0) return;
+  context_.publish(batch);
+  group.published.add(published);
+}
+
+bool Intake::forwarded(Group& group, const Topic& topic, std::string_view prefix) {
+  if (group.spec.config.prefixes.empty()) return true;
+  // The table is full: the entry stands for many prefixes, so each packet's own one is judged.
+  if (topic.prefix != prefix) return matches(group.spec.config, normalize_prefix(prefix));
+  if (group.forward.size() <= topic.id) group.forward.resize(topic.id + 1);
+  std::uint8_t& judgement = group.forward[topic.id];
+  if (judgement == 0) judgement = matches(group.spec.config, topic.normalized) ? kForward : kHold;
+  return judgement == kForward;
+}
+
+std::uint32_t Intake::count_gap(Group& group, const Event& event) {
+  if (losses_ == Losses::ignored || (event.present & NFBUS_HAS_SEQUENCE) == 0) return 0;
+  const std::uint32_t gap = group.sequence.gap_before(event.sequence);
+  if (gap == 0) return 0;
+  group.lost.add(gap);
+  group.enobufs.add(1);
+  return gap;
+}
+
+void Intake::set_names(Event& event, Batch& batch) {
+  if ((event.present & NFBUS_HAS_IN) != 0) event.in_name = name_in_batch(event.in_index, batch);
+  if ((event.present & NFBUS_HAS_OUT) != 0) event.out_name = name_in_batch(event.out_index, batch);
+}
+
+// Names change while batches live on, so each batch holds its own copy.
+nfbus_text Intake::name_in_batch(std::uint32_t index, Batch& batch) {
+  InterfaceNames::Name* const name = names_->find(index);
+  if (name == nullptr) return {};
+  if (name->copied_for != batch_serial_) {
+    const std::span<std::uint8_t> room = batch.allocate(writer_, name->size);
+    std::memcpy(room.data(), name->text, name->size);
+    name->copy = reinterpret_cast<const char*>(room.data());
+    name->copied_for = batch_serial_;
+  }
+  return {.data = name->copy, .size = name->size};
+}
+
+void Intake::count_overrun(std::uint16_t group) { group_of_number(group).enobufs.add(1); }
+
+std::vector<CaptureSnapshot> Intake::snapshots() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<CaptureSnapshot> rows;
+  rows.reserve(groups_.size());
+  for (const auto& group : groups_) {
+    rows.push_back({.group = group->spec.config.group,
+                    .received = group->received.get(),
+                    .lost = group->lost.get(),
+                    .published = group->published.get(),
+                    .not_forwarded = group->not_forwarded.get(),
+                    .filtered = group->filtered.get(),
+                    .decode_errors = group->decode_errors.get(),
+                    .enobufs = group->enobufs.get()});
+  }
+  return rows;
+}
+
+}  // namespace nfbus::host

@@ -1,0 +1,98 @@
+// From datagrams to published batches: what the kernel's groups and a replayed file have in common.
+#pragma once
+
+#include "capture/interface_names.hpp"
+#include "capture/messages.hpp"
+#include "capture/nflog.hpp"
+#include "capture/sequence.hpp"
+#include "capture/source.hpp"
+#include "capture/topic_cache.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+namespace nfbus::host {
+
+// What one take() saw besides the packets that it published.
+struct Taken {
+  std::size_t packets = 0;
+  std::size_t broken = 0;   // datagrams with an unreadable end
+  std::size_t answers = 0;  // of the kernel to configuration messages
+  int last_answer = 0;      // 0: done; else -errno
+};
+
+// One row of counters: written by the capture thread alone, read by any.
+class Counter {
+ public:
+  void add(std::uint64_t amount) noexcept {
+    // No read-modify-write: there is one writer.
+    value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+// Thread safety: snapshots() from any thread, all else on the capture thread.
+class Intake {
+ public:
+  enum class Losses : std::uint8_t {
+    counted = 1,  // gaps in the sequence numbers are packets that we lost
+    ignored = 2,  // a file's gaps are packets that somebody left out
+  };
+
+  // names: null where this machine's interfaces mean nothing; else outlives the intake.
+  Intake(std::vector<CaptureSpec> captures, SourceContext context, Losses losses, InterfaceNames* names);
+
+  // A slab with room for `room_bytes`, to be filled from writer().room() and committed before take().
+  const SlabRef& reserve(std::size_t room_bytes) { return writer_.reserve(room_bytes); }
+  SlabWriter& writer() noexcept { return writer_; }
+
+  // Publishes the packets of `datagrams`, which lie in `slab`, in one or more batches. now_ns: the time of receipt.
+  // times_ns: empty, or a time for each packet that overrides the record's.
+  Taken take(const SlabRef& slab, std::span<const Datagram> datagrams, std::int64_t now_ns,
+             std::span<const std::int64_t> times_ns = {});
+  void count_overrun(std::uint16_t group);
+  [[nodiscard]] std::vector<CaptureSnapshot> snapshots() const;
+
+ private:
+  struct Group {
+    explicit Group(CaptureSpec capture) : spec(std::move(capture)) {}
+    CaptureSpec spec;
+    SequenceTracker sequence;
+    std::uint32_t lost_before = 0;           // not yet told to an event, since none was forwarded
+    std::vector<std::uint8_t> forward;       // by topic id: 0 not judged yet, else a Forward
+    Counter received, lost, published, not_forwarded, filtered, decode_errors, enobufs;
+  };
+  // A run of packets of one group that becomes one batch.
+  struct Run {
+    Group* group = nullptr;
+    std::size_t packets = 0;
+  };
+
+  Group& group_of_number(std::uint16_t number);
+  Run next_run(MessageCursor cursor);
+  void publish_run(const Run& run, MessageCursor& cursor, const SlabRef& slab, std::int64_t now_ns,
+                   std::span<const std::int64_t> times_ns);
+  bool forwarded(Group& group, const Topic& topic, std::string_view prefix);
+  std::uint32_t count_gap(Group& group, const Event& event);
+  void set_names(Event& event, Batch& batch);
+  nfbus_text name_in_batch(std::uint32_t index, Batch& batch);
+
+  const SourceContext context_;
+  const Losses losses_;
+  InterfaceNames* const names_;
+  SlabWriter writer_;
+  TopicCache topics_;
+  std::uint64_t batch_serial_ = 0;
+  Group* last_group_ = nullptr;
+  mutable std::mutex mutex_;                    // taken for a new group and for snapshots()
+  std::vector<std::unique_ptr<Group>> groups_;  // grown under mutex_, by the capture thread alone
+};
+
+}  // namespace nfbus::host

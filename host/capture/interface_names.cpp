@@ -1,0 +1,144 @@
+#include "capture/interface_names.hpp"
+
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <libmnl/libmnl.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+namespace nfbus::host {
+
+namespace {
+
+// Room for any datagram of a link dump: the kernel makes them up to 32 KiB when the reader offers as much.
+constexpr std::size_t kDatagramBytes = 32768;
+
+Error system_error(const char* what) {
+  return {.code = Code::io, .text = std::string(what) + ": " + std::generic_category().message(errno)};
+}
+
+// An mnl_attr_cb_t: fills the InterfaceNames::Name in `data` from IFLA_IFNAME.
+int read_name(const nlattr* attribute, void* data) {
+  if (mnl_attr_get_type(attribute) != IFLA_IFNAME) return MNL_CB_OK;
+  auto* const name = static_cast<InterfaceNames::Name*>(data);
+  const std::size_t room = std::min<std::size_t>(mnl_attr_get_payload_len(attribute), IFNAMSIZ - 1);
+  name->size = static_cast<std::uint8_t>(::strnlen(mnl_attr_get_str(attribute), room));
+  std::memcpy(name->text, mnl_attr_get_payload(attribute), name->size);
+  return MNL_CB_STOP;
+}
+
+}  // namespace
+
+Result<InterfaceNames> InterfaceNames::open() {
+  InterfaceNames names;
+  names.socket_ = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+  if (names.socket_ < 0) return system_error("cannot learn interface names");
+  sockaddr_nl address{};
+  address.nl_family = AF_NETLINK;
+  address.nl_groups = RTMGRP_LINK;
+  if (::bind(names.socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    return system_error("cannot follow changes of interface names");
+  }
+  if (!names.request_all()) return system_error("cannot ask for the interfaces");
+  names.update();
+  return names;
+}
+
+InterfaceNames::InterfaceNames(InterfaceNames&& other) noexcept
+    : socket_(std::exchange(other.socket_, -1)), names_(std::move(other.names_)) {
+  other.forget_recent();
+}
+
+InterfaceNames& InterfaceNames::operator=(InterfaceNames&& other) noexcept {
+  std::swap(socket_, other.socket_);
+  std::swap(names_, other.names_);
+  forget_recent();
+  other.forget_recent();
+  return *this;
+}
+
+InterfaceNames::~InterfaceNames() {
+  if (socket_ >= 0) ::close(socket_);
+}
+
+bool InterfaceNames::request_all() noexcept {
+  alignas(NLMSG_ALIGNTO) std::array<char, 64> buffer{};
+  nlmsghdr* const message = mnl_nlmsg_put_header(buffer.data());
+  message->nlmsg_type = RTM_GETLINK;
+  message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  mnl_nlmsg_put_extra_header(message, sizeof(ifinfomsg));
+  return ::send(socket_, message, message->nlmsg_len, 0) >= 0;
+}
+
+InterfaceNames::Read InterfaceNames::read_one() {
+  alignas(NLMSG_ALIGNTO) std::array<std::uint8_t, kDatagramBytes> buffer;  // NOLINT(*-member-init): filled by recv
+  const ssize_t size = ::recv(socket_, buffer.data(), buffer.size(), MSG_DONTWAIT);
+  if (size >= 0) {
+    apply({buffer.data(), static_cast<std::size_t>(size)});
+    return Read::datagram;
+  }
+  if (errno == EINTR) return Read::datagram;
+  return errno == ENOBUFS ? Read::overrun : Read::nothing;
+}
+
+void InterfaceNames::update() {
+  if (socket_ < 0) return;
+  while (true) {
+    switch (read_one()) {
+      case Read::datagram: break;
+      case Read::nothing: return;
+      case Read::overrun:  // news was lost: what is gone stays in the table until its index is used again
+        if (!request_all()) return;
+        break;
+    }
+  }
+}
+
+void InterfaceNames::apply(std::span<const std::uint8_t> datagram) {
+  int left = static_cast<int>(datagram.size());
+  for (auto* message = reinterpret_cast<const nlmsghdr*>(datagram.data()); mnl_nlmsg_ok(message, left);
+       message = mnl_nlmsg_next(message, &left)) {
+    if (message->nlmsg_type != RTM_NEWLINK && message->nlmsg_type != RTM_DELLINK) continue;
+    if (mnl_nlmsg_get_payload_len(message) < sizeof(ifinfomsg)) continue;
+    const auto* link = static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(message));
+    if (link->ifi_family != AF_UNSPEC) continue;  // a bridge's news of its port
+    const auto index = static_cast<std::uint32_t>(link->ifi_index);
+    forget_recent();
+    if (message->nlmsg_type == RTM_DELLINK) {
+      names_.erase(index);
+      continue;
+    }
+    Name name{};
+    mnl_attr_parse(message, sizeof(ifinfomsg), read_name, &name);
+    if (name.size != 0) names_[index] = name;
+  }
+}
+
+InterfaceNames::Name* InterfaceNames::look_up(std::uint32_t index) noexcept {
+  const auto found = names_.find(index);
+  return found == names_.end() ? nullptr : &found->second;
+}
+
+InterfaceNames::Name* InterfaceNames::find(std::uint32_t index) {
+  Recent& recent = recent_[index % kRecent];
+  if (recent.name != nullptr && recent.index == index) return recent.name;
+  Name* name = look_up(index);
+  if (name == nullptr) {
+    update();
+    name = look_up(index);
+  }
+  if (name != nullptr) recent_[index % kRecent] = {.index = index, .name = name};
+  return name;
+}
+
+void InterfaceNames::forget_recent() noexcept { std::fill(std::begin(recent_), std::end(recent_), Recent{}); }
+
+}  // namespace nfbus::host

@@ -1,0 +1,67 @@
+// The names of interfaces by index, kept current by rtnetlink.
+#pragma once
+
+#include <nfbus/result.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+
+#include <net/if.h>
+
+namespace nfbus::host {
+
+// Thread safety: none; the capture thread's own. Needs no capability.
+class InterfaceNames {
+ public:
+  // A name and what a batch made of it.
+  struct Name {
+    char text[IFNAMSIZ];
+    std::uint8_t size;
+    // The copy in the slab of batch `copied_for`, made by the batch's builder; 0: none yet.
+    std::uint64_t copied_for;
+    const char* copy;
+  };
+
+  // [control] Subscribes to changes and reads all interfaces of this network namespace. Errors: io.
+  static Result<InterfaceNames> open();
+  // A table without a socket, filled by apply() alone.
+  InterfaceNames() = default;
+
+  InterfaceNames(InterfaceNames&& other) noexcept;
+  InterfaceNames& operator=(InterfaceNames&& other) noexcept;
+  InterfaceNames(const InterfaceNames&) = delete;
+  InterfaceNames& operator=(const InterfaceNames&) = delete;
+  ~InterfaceNames();
+
+  // Readable when something changed; -1 without a socket.
+  [[nodiscard]] int descriptor() const noexcept { return socket_; }
+  // Takes in the changes that wait. After an overrun all interfaces are read again. Never blocks.
+  void update();
+  // Null: no such interface. Valid until the next update() or apply(). An unknown index is looked for once more among
+  // the changes that wait, since a packet can be faster than the news of its interface.
+  Name* find(std::uint32_t index);
+  // Takes in a datagram of RTM_NEWLINK and RTM_DELLINK messages (linux/rtnetlink.h).
+  void apply(std::span<const std::uint8_t> datagram);
+
+ private:
+  enum class Read : std::uint8_t { datagram = 1, nothing = 2, overrun = 3 };
+  static constexpr std::size_t kRecent = 64;
+  struct Recent {
+    std::uint32_t index;
+    Name* name;
+  };
+
+  [[nodiscard]] bool request_all() noexcept;
+  Read read_one();
+  Name* look_up(std::uint32_t index) noexcept;
+  void forget_recent() noexcept;
+
+  int socket_ = -1;
+  std::unordered_map<std::uint32_t, Name> names_;
+  Recent recent_[kRecent] = {};  // by index % kRecent, in front of names_
+};
+
+}  // namespace nfbus::host

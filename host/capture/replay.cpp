@@ -1,0 +1,131 @@
+#include "capture/replay.hpp"
+
+#include "capture/frame.hpp"
+#include "capture/intake.hpp"
+
+#include <pcap/pcap.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace nfbus::host {
+
+namespace {
+
+// A batch from a file: large enough to be cheap, small enough that its events fit beside it in the slab.
+constexpr std::size_t kChunkBytes = 128UL << 10U;
+constexpr std::size_t kChunkPackets = 1024;
+// No record of ours can be larger: a payload attribute ends at 64 KiB. Nor does any tool write larger DLT_NFLOG frames.
+constexpr std::size_t kMaxFrameBytes = 256UL << 10U;
+
+struct ClosePcap {
+  void operator()(pcap_t* file) const noexcept { pcap_close(file); }
+};
+using PcapFile = std::unique_ptr<pcap_t, ClosePcap>;
+
+class ReplaySource final : public Source {
+ public:
+  ReplaySource(std::string name, PcapFile file, LinkLayer layer, std::uint16_t group,
+               std::vector<CaptureSpec> captures, SourceContext context)
+      : name_(std::move(name)),
+        file_(std::move(file)),
+        layer_(layer),
+        group_(group),
+        intake_(std::move(captures), std::move(context), Intake::Losses::ignored, nullptr) {
+    times_ns_.reserve(kChunkPackets);
+  }
+
+  Result<void> run() override {
+    while (!stopping_.load(std::memory_order_relaxed)) {
+      pcap_pkthdr* header = nullptr;
+      const u_char* data = nullptr;
+      const int got = pcap_next_ex(file_.get(), &header, &data);
+      if (got == 1) {
+        append({data, header->caplen}, header->ts.tv_sec * 1'000'000'000LL + header->ts.tv_usec);
+        continue;
+      }
+      publish();
+      if (got == PCAP_ERROR_BREAK) return {};  // the end of the file
+      return Error{.code = Code::io, .text = fmt::format("{}: {}", name_, pcap_geterr(file_.get()))};
+    }
+    publish();
+    return {};
+  }
+
+  void stop() noexcept override { stopping_.store(true, std::memory_order_relaxed); }
+  [[nodiscard]] std::vector<CaptureSnapshot> snapshots() const override { return intake_.snapshots(); }
+
+ private:
+  void append(std::span<const std::uint8_t> frame, std::int64_t time_ns) {
+    frame = frame.first(std::min(frame.size(), kMaxFrameBytes));
+    const std::size_t need = frame.size() + kMessageOverheadBytes;
+    if (times_ns_.size() == kChunkPackets || (used_bytes_ != 0 && used_bytes_ + need > kChunkBytes)) publish();
+    if (used_bytes_ == 0) slab_ = intake_.reserve(std::max(need, kChunkBytes));
+    used_bytes_ += write_message(layer_, frame, group_, time_ns, intake_.writer().room().subspan(used_bytes_));
+    times_ns_.push_back(time_ns);
+  }
+
+  void publish() {
+    if (times_ns_.empty()) return;
+    const Datagram datagram(intake_.writer().room().first(used_bytes_));
+    intake_.writer().commit(used_bytes_);
+    // Each packet has the file's time, so there is no time of receipt.
+    intake_.take(std::exchange(slab_, {}), std::span(&datagram, 1), 0, times_ns_);
+    times_ns_.clear();
+    used_bytes_ = 0;
+  }
+
+  const std::string name_;
+  const PcapFile file_;
+  const LinkLayer layer_;
+  const std::uint16_t group_;
+  Intake intake_;
+  std::atomic<bool> stopping_{false};
+  // The chunk being gathered, in the writer's uncommitted room.
+  SlabRef slab_;
+  std::size_t used_bytes_ = 0;
+  std::vector<std::int64_t> times_ns_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Source>> open_replay(const std::string& file, std::vector<CaptureSpec> captures,
+                                            SourceContext context) {
+  // Opened by us rather than by libpcap, for the errno behind the failure.
+  std::FILE* const stream = std::fopen(file.c_str(), "rbe");
+  if (stream == nullptr) {
+    return Error{.code = errno == ENOENT ? Code::not_found : Code::io,
+                 .text = fmt::format("{}: {}", file, std::generic_category().message(errno))};
+  }
+  std::array<char, PCAP_ERRBUF_SIZE> why{};
+  PcapFile pcap(pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO, why.data()));
+  if (!pcap) {
+    std::fclose(stream);
+    return Error{.code = Code::invalid, .text = fmt::format("{}: not a pcap file: {}", file, why.data())};
+  }
+  const int dlt = pcap_datalink(pcap.get());
+  const auto layer = link_layer(dlt);
+  if (!layer) {
+    const char* const name = pcap_datalink_val_to_name(dlt);
+    return Error{.code = Code::invalid,
+                 .text = fmt::format("{}: cannot read link type {} ({}); known are RAW, IPV4, IPV6, EN10MB, LINUX_SLL, "
+                                     "LINUX_SLL2 and NFLOG",
+                                     file, dlt, name != nullptr ? name : "unknown")};
+  }
+  if (captures.empty()) captures.emplace_back();  // group 0, allowed
+  const std::uint16_t group = captures.front().config.group;
+  return std::unique_ptr<Source>(std::make_unique<ReplaySource>(file, std::move(pcap), *layer, group,
+                                                                std::move(captures), std::move(context)));
+}
+
+}  // namespace nfbus::host
