@@ -12,22 +12,20 @@ namespace nfbus::host {
 
 namespace {
 
-constexpr std::int64_t kSecond_ns = 1'000'000'000;
 constexpr std::size_t kMaxTimestamp = 64;
 
 // RFC 3339 with the fraction's trailing zeros left out, as Go writes it.
 char* put_rfc3339(char* out, std::int64_t time_ns) noexcept {
-  std::int64_t fraction_ns = time_ns % kSecond_ns;
-  if (fraction_ns < 0) fraction_ns += kSecond_ns;
-  const std::time_t second = (time_ns - fraction_ns) / kSecond_ns;
+  const SplitTime time = split_time(time_ns);
+  const std::time_t second = time.second;
   std::tm local{};
   localtime_r(&second, &local);
   out += std::strftime(out, kMaxTimestamp, "%Y-%m-%dT%H:%M:%S", &local);
-  if (fraction_ns != 0) {
+  if (time.fraction_ns != 0) {
     *out++ = '.';
-    for (std::int64_t unit = kSecond_ns / 10; fraction_ns != 0; unit /= 10) {
-      *out++ = static_cast<char>('0' + fraction_ns / unit);
-      fraction_ns %= unit;
+    std::uint32_t left_ns = time.fraction_ns;
+    for (std::uint32_t unit_ns = 100'000'000; left_ns != 0; left_ns %= unit_ns, unit_ns /= 10) {
+      *out++ = static_cast<char>('0' + left_ns / unit_ns);
     }
   }
   if (local.tm_gmtoff == 0) return json::put(out, "Z");

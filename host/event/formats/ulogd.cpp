@@ -361,7 +361,6 @@ UlogdFormat::UlogdFormat(std::string_view device) {
 void UlogdFormat::render(const Event& event, TextBuffer& out) const {
   if (event.kind == NFBUS_EVENT_MESSAGE) return render_message(event, out);
 
-  constexpr std::int64_t kSecond_ns = 1'000'000'000;
   const Bytes packet(event.payload.data, event.payload.size);
   const Bytes header(event.hw_header.data, event.hw_header.size);
   const Bytes address = hardware_address(event);
@@ -369,10 +368,9 @@ void UlogdFormat::render(const Event& event, TextBuffer& out) const {
   const std::optional<Ipv6End> ipv6_end =
       network.ipv6 ? std::optional<Ipv6End>(walk_ipv6(*network.ipv6, packet)) : std::nullopt;
 
-  std::int64_t fraction_ns = event.time_ns % kSecond_ns;
-  if (fraction_ns < 0) fraction_ns += kSecond_ns;
-  const SecondTexts& second = texts_of((event.time_ns - fraction_ns) / kSecond_ns);
-  const auto microseconds = static_cast<std::uint32_t>(fraction_ns / 1000);
+  const SplitTime time = split_time(event.time_ns);
+  const SecondTexts& second = texts_of(time.second);
+  const std::uint32_t microseconds = time.fraction_ns / 1000;
 
   const std::size_t texts_size = event.prefix.size + event.in_name.size + event.out_name.size + event.decode_error.size;
   char* at = out.room(kFixedRoom + device_.size() + json::kMaxEscapedByte * texts_size + 3 * header.size());
