@@ -197,6 +197,8 @@ std::uint16_t guess_ether_type(const Event& event) noexcept {
 
 bool read_record(std::span<const std::uint8_t> record, Event& event) noexcept {
   event.record = {record.data(), record.size()};
+  event.transport_offset = NFBUS_NO_OFFSET;  // also where no decode_packet() follows
+  event.data_offset = NFBUS_NO_OFFSET;
   const auto header = Reader(record).peek<RecordHeader>();
   if (!header) {
     fail(event, NFBUS_TEXT("NFLOG: record header cut short"));
