@@ -117,16 +117,17 @@ void lan_main(int control) {
   }
 }
 
+// Services are bound before anybody may ask them.
 void wan_main(int control) {
-  if (report(control, own_namespace()) &&
-      report(control, configure_end(kWanHost4, kWanHost6, kWanRouter4, kWanRouter6))) {
-    wan_traffic(control);
-  }
+  if (!report(control, own_namespace())) return;
+  const std::vector<Service> services = wan_services();
+  if (report(control, configure_end(kWanHost4, kWanHost6, kWanRouter4, kWanRouter6))) wan_traffic(control, services);
 }
 
-// The router's services live in the router's namespace, which is there already.
-void services_main(int control) {
-  if (report(control, {}) && report(control, {})) router_services(control);
+// In the router's namespace, which is there already.
+void router_services_main(int control) {
+  const std::vector<Service> services = router_services();
+  if (report(control, {}) && report(control, {})) router_traffic(control, services);
 }
 
 }  // namespace
@@ -161,7 +162,7 @@ Result<Network> Network::build() {
   Network network;
   if (auto forked = network.fork_peer("lan", lan_main); !forked) return forked.error();
   if (auto forked = network.fork_peer("wan", wan_main); !forked) return forked.error();
-  if (auto forked = network.fork_peer("services", services_main); !forked) return forked.error();
+  if (auto forked = network.fork_peer("services", router_services_main); !forked) return forked.error();
   if (auto done = configure_router(network.peers_[0].process, network.peers_[1].process); !done) return done.error();
   for (const Peer& peer : network.peers_) tell(peer);
   for (const Peer& peer : network.peers_) {

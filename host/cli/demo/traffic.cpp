@@ -23,11 +23,6 @@ constexpr milliseconds kLaterPause(600);
 
 using Step = void (*)();
 
-struct Service {
-  Socket socket;
-  void (*answer)(const Socket& server);
-};
-
 // Takes the steps round and round and answers in between, until `control` says that it is over.
 void live(int control, std::span<const Step> steps, std::span<const Service> services) {
   std::vector<pollfd> waiting = {{control, POLLIN, 0}};
@@ -78,21 +73,29 @@ void lan_traffic(int control) {
   live(control, kSteps, {});
 }
 
-void wan_traffic(int control) {
+std::vector<Service> wan_services() {
+  std::vector<Service> services;
+  services.push_back({udp_server(kNtpPort), answer_datagram});
+  services.push_back({tcp_server(kHttpPort), answer_connection});
+  services.push_back({tcp_server(kHttpsPort), answer_connection});
+  return services;
+}
+
+std::vector<Service> router_services() {
+  std::vector<Service> services;
+  services.push_back({udp_server(kDnsPort), answer_datagram});
+  return services;
+}
+
+void wan_traffic(int control, std::span<const Service> services) {
   constexpr std::array<Step, 6> kSteps = {
       [] { tcp_knock({kWanRouter4, 22}); },  [] { udp_exchange({kLanHost4, 5060}, "OPTIONS", false); },
       [] { router_advertisement(); },        [] { tcp_knock({kLanHost6, 3389}); },
       [] { ping({kWanRouter6, 0}, false); }, [] { tcp_knock({kLanHost4, 23}); },
   };
-  std::array services = {Service{udp_server(kNtpPort), answer_datagram},
-                         Service{tcp_server(kHttpPort), answer_connection},
-                         Service{tcp_server(kHttpsPort), answer_connection}};
   live(control, kSteps, services);
 }
 
-void router_services(int control) {
-  std::array services = {Service{udp_server(kDnsPort), answer_datagram}};
-  live(control, {}, services);
-}
+void router_traffic(int control, std::span<const Service> services) { live(control, {}, services); }
 
 }  // namespace nfbus::host::demo
