@@ -28,9 +28,14 @@ Result<std::vector<std::string>> list_libraries(const Trusted& folder) {
     const fs::path name = entries->path().filename();
     if (name.extension() == ".so") names.push_back(name.string());
   }
-  if (error) return Error{.code = Code::io, .text = "cannot list the plugin folder: " + error.message()};
+  if (error) return Error{.code = Code::io, .text = "cannot list it: " + error.message()};
   std::ranges::sort(names);
   return names;
+}
+
+RefusedPlugin unused(const fs::path& folder, Error error) {
+  error.text = "no plugins are loaded from here: " + error.text;
+  return {.file = folder, .error = std::move(error)};
 }
 
 Result<const nfbus_entry*> load(const Trusted& folder, const std::string& name) {
@@ -51,7 +56,7 @@ PluginRegistry PluginRegistry::scan(const std::vector<fs::path>& folders) {
   for (const fs::path& folder : folders) {
     auto opened = open_trusted_folder(folder);
     if (!opened) {
-      registry.refused_.push_back({folder, opened.error()});
+      registry.refused_.push_back(unused(folder, opened.error()));
       continue;
     }
     const std::pair identity(opened->device, opened->inode);
@@ -59,7 +64,7 @@ PluginRegistry PluginRegistry::scan(const std::vector<fs::path>& folders) {
     seen.push_back(identity);
     auto names = list_libraries(*opened);
     if (!names) {
-      registry.refused_.push_back({folder, names.error()});
+      registry.refused_.push_back(unused(folder, names.error()));
       continue;
     }
     for (const std::string& name : *names) registry.add(folder / name, load(*opened, name));

@@ -15,6 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr char kFile[] = "it";                           // a refused file is named before the text
 constexpr mode_t kWritableByOthers = S_IWGRP | S_IWOTH;  // an ACL that lets somebody write shows in the group's bit
 
 Error refuse(std::string text) { return Error{.code = Code::refused, .text = std::move(text)}; }
@@ -90,13 +91,13 @@ Result<Trusted> open_trusted_file(const Trusted& folder, const std::string& name
   // O_NONBLOCK: a FIFO must not hold up the start; it has no effect on a regular file.
   Descriptor file(::openat(folder.descriptor.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!file.valid()) {
-    if (errno == ELOOP) return refuse_link(folder.descriptor.get(), name, name);
-    return failed("open", name, errno);
+    if (errno == ELOOP) return refuse_link(folder.descriptor.get(), name, kFile);
+    return failed("open", kFile, errno);
   }
   struct stat status {};
-  if (::fstat(file.get(), &status) != 0) return failed("open", name, errno);
-  if (!S_ISREG(status.st_mode)) return refuse(name + " is not a regular file");
-  if (auto checked = check_owner_and_mode(status, name, false); !checked) return checked.error();
+  if (::fstat(file.get(), &status) != 0) return failed("open", kFile, errno);
+  if (!S_ISREG(status.st_mode)) return refuse("it is not a regular file");
+  if (auto checked = check_owner_and_mode(status, kFile, false); !checked) return checked.error();
   return trusted(std::move(file), status);
 }
 

@@ -26,7 +26,7 @@ TEST(PluginTrust, RefusesAFileThatOthersMayWrite) {
   for (const unsigned mode : {0664U, 0646U, 0666U}) {
     const fs::path file = folder.add(kGood / "noop.so");
     Folder::chmod(file, mode);
-    EXPECT_THAT(refusal(folder), HasSubstr("noop.so is writable by others than its owner (mode 06"));
+    EXPECT_THAT(refusal(folder), HasSubstr("it is writable by others than its owner (mode 06"));
     fs::remove(file);
   }
 }
@@ -35,7 +35,7 @@ TEST(PluginTrust, RefusesAFileOfAnotherUser) {
   const Folder folder;
   give_to_stranger(folder.add(kGood / "noop.so"));
   EXPECT_EQ(refusal(folder),
-            "noop.so belongs to uid 4711, neither to root nor to the user that runs nfbus (uid 0): chown it");
+            "it belongs to uid 4711, neither to root nor to the user that runs nfbus (uid 0): chown it");
 }
 
 TEST(PluginTrust, AcceptsAFileOfTheUserThatRunsTheHost) {
@@ -52,15 +52,15 @@ TEST(PluginTrust, RefusesASymbolicLinkAndNamesItsTarget) {
   const Folder folder;
   fs::create_symlink(kGood / "noop.so", folder.path() / "link.so");
   EXPECT_EQ(refusal(folder),
-            "link.so is a symbolic link to " + (kGood / "noop.so").string() + ": use the real file or folder instead");
+            "it is a symbolic link to " + (kGood / "noop.so").string() + ": use the real file or folder instead");
 }
 
 TEST(PluginTrust, RefusesAFolderThatOthersMayWriteEvenIfItIsSticky) {
   const Folder folder;
   folder.add(kGood / "noop.so");
   Folder::chmod(folder.path(), 0775);
-  EXPECT_EQ(refusal(folder),
-            folder.path().string() + " is writable by others than its owner (mode 0775): chmod go-w it");
+  EXPECT_EQ(refusal(folder), "no plugins are loaded from here: " + folder.path().string() +
+                                 " is writable by others than its owner (mode 0775): chmod go-w it");
   Folder::chmod(folder.path(), 01777);
   EXPECT_THAT(refusal(folder), HasSubstr("(mode 1777)"));
 }
@@ -120,8 +120,8 @@ TEST(PluginTrust, NamesAMissingFolder) {
   const PluginRegistry registry = PluginRegistry::scan({folder.path() / "nowhere"});
   ASSERT_EQ(registry.refused().size(), 1U);
   EXPECT_EQ(registry.refused()[0].error.code, Code::not_found);
-  EXPECT_EQ(registry.refused()[0].error.text,
-            "cannot open " + (folder.path() / "nowhere").string() + ": No such file or directory");
+  EXPECT_EQ(registry.refused()[0].error.text, "no plugins are loaded from here: cannot open " +
+                                                  (folder.path() / "nowhere").string() + ": No such file or directory");
 }
 
 TEST(PluginTrust, NamesAPluginFolderThatIsAFile) {
@@ -135,10 +135,10 @@ TEST(PluginTrust, NamesAPluginFolderThatIsAFile) {
 TEST(PluginTrust, RefusesWhatIsNoRegularFileWithoutWaitingForIt) {
   const Folder folder;
   ASSERT_EQ(::mkfifo((folder.path() / "fifo.so").c_str(), 0600), 0);
-  EXPECT_EQ(refusal(folder), "fifo.so is not a regular file");
+  EXPECT_EQ(refusal(folder), "it is not a regular file");
   fs::remove(folder.path() / "fifo.so");
   fs::create_directory(folder.path() / "folder.so");
-  EXPECT_EQ(refusal(folder), "folder.so is not a regular file");
+  EXPECT_EQ(refusal(folder), "it is not a regular file");
 }
 
 }  // namespace

@@ -1,0 +1,121 @@
+#include "cli/commands.hpp"
+#include "config/load.hpp"
+#include "config/read_file.hpp"
+#include "plugins/handshake.hpp"
+#include "plugins/registry.hpp"
+#include "plugins/schema.hpp"
+#include "support/log.hpp"
+#include "support/suggest.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nfbus::host {
+
+namespace {
+
+constexpr std::size_t kMostConfigBytes = std::size_t{16} << 20U;
+
+using Row = std::vector<std::string>;
+
+// A plugin's text on one line of the terminal.
+std::string one_line(nfbus_text text) {
+  std::string out(text.data, text.size);
+  std::ranges::replace_if(
+      out, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+  return out;
+}
+
+// Aligned columns, two spaces apart; nothing behind a row's last text.
+void print_table(const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths;
+  for (const Row& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const Row& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) line += fmt::format("{:<{}}  ", row[i], widths[i]);
+    line.erase(line.find_last_not_of(' ') + 1);
+    fmt::print("{}\n", line);
+  }
+}
+
+Row plugin_row(const Plugin& plugin) {
+  const nfbus_entry& entry = *plugin.entry;
+  return {one_line(entry.name),    std::string(kind_name(entry.plugin_kind)),
+          one_line(entry.version), fmt::format("{}.{}", entry.abi_major, entry.abi_minor),
+          plugin.file.string(),    one_line(entry.summary)};
+}
+
+Row option_row(const SchemaOption& option) {
+  std::string value;
+  if (option.required) value = "required";
+  if (!option.default_value.empty()) value = "default " + option.default_value;
+  Row notes;
+  if (!option.unit.empty()) notes.push_back("in " + option.unit);
+  if (!option.allowed.empty()) notes.push_back(option.allowed);
+  if (option.secret)
+    notes.push_back(fmt::format("a secret: {0}_file = \"PATH\" or {0} = \"${{VARIABLE}}\"", option.name));
+  if (!option.description.empty()) notes.push_back(option.description);
+  std::string all_notes;
+  for (const std::string& note : notes) all_notes += (all_notes.empty() ? "" : "; ") + note;
+  return {option.name, option.type, std::move(value), std::move(all_notes)};
+}
+
+void show_options(const Plugin& plugin) {
+  print_table({plugin_row(plugin)});
+  const std::vector<SchemaOption> options =
+      describe_schema(std::string_view(plugin.entry->schema.data, plugin.entry->schema.size));
+  if (options.empty()) fmt::print("it has no options of its own\n");
+  std::vector<Row> rows;
+  for (const SchemaOption& option : options) rows.push_back(option_row(option));
+  print_table(rows);
+}
+
+void warn_of_refused(const PluginRegistry& registry) {
+  for (const RefusedPlugin& refused : registry.refused()) {
+    log::warning(fmt::format("{}: {}", refused.file.string(), refused.error.text));
+  }
+}
+
+}  // namespace
+
+int plugins_command(const PluginsOptions& options) {
+  if (options.config_given) {
+    if (const auto content = read_file(options.config_file, kMostConfigBytes); !content) {
+      log::error(fmt::format("{}: {}", options.config_file, content.error().text));
+      return exit_status::kConfig;
+    }
+  }
+  std::vector<std::filesystem::path> folders = {builtin_plugin_folder()};
+  for (std::string& folder : read_plugin_dirs(options.config_file)) folders.emplace_back(std::move(folder));
+  const PluginRegistry registry = PluginRegistry::scan(folders);
+
+  if (options.name) {
+    if (const Plugin* plugin = registry.find(*options.name); plugin != nullptr) {
+      show_options(*plugin);
+      return exit_status::kDone;
+    }
+    warn_of_refused(registry);
+    std::vector<std::string> names;
+    for (const Plugin& plugin : registry.plugins()) names.push_back(one_line(plugin.entry->name));
+    log::error(fmt::format("there is no plugin \"{}\"{}", *options.name, did_you_mean(*options.name, names)));
+    return exit_status::kFailed;
+  }
+
+  std::vector<Row> rows;
+  for (const Plugin& plugin : registry.plugins()) rows.push_back(plugin_row(plugin));
+  std::ranges::sort(rows);
+  print_table(rows);
+  warn_of_refused(registry);
+  return exit_status::kDone;
+}
+
+}  // namespace nfbus::host
