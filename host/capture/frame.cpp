@@ -142,8 +142,7 @@ std::uint8_t family_of(std::uint16_t ether_type) noexcept {
 }
 
 void write_parts(const Parts& parts, std::uint16_t group, std::int64_t time_ns, Writer& out) noexcept {
-  const nfgenmsg header{
-      .nfgen_family = family_of(parts.ether_type), .version = NFNETLINK_V0, .res_id = htons(group)};
+  const nfgenmsg header{.nfgen_family = family_of(parts.ether_type), .version = NFNETLINK_V0, .res_id = htons(group)};
   out.bytes(&header, sizeof header);
   const nfulnl_msg_packet_hdr packet{.hw_protocol = htons(parts.ether_type), .hook = 0, ._pad = 0};
   out.attribute(NFULA_PACKET_HDR, &packet, sizeof packet);

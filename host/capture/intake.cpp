@@ -25,6 +25,7 @@ bool matches(const CaptureConfig& config, std::string_view normalized) {
 
 Intake::Intake(std::vector<CaptureSpec> captures, SourceContext context, Losses losses, InterfaceNames* names)
     : context_(std::move(context)), losses_(losses), names_(names), writer_(context_.slabs), topics_(context_.topics) {
+  records_.reserve(kMaxBatchEvents);
   for (CaptureSpec& capture : captures) groups_.push_back(std::make_unique<Group>(std::move(capture)));
 }
 
@@ -44,42 +45,41 @@ Taken Intake::take(const SlabRef& slab, std::span<const Datagram> datagrams, std
                    std::span<const std::int64_t> times_ns) {
   Taken taken;
   MessageCursor cursor(datagrams);
-  for (Run run = next_run(cursor); run.packets != 0; run = next_run(cursor)) {
-    publish_run(run, cursor, slab, now_ns, times_ns.empty() ? times_ns : times_ns.subspan(taken.packets));
-    taken.packets += run.packets;
+  while (Group* const group = next_run(cursor)) {
+    publish_run(*group, slab, now_ns, times_ns.empty() ? times_ns : times_ns.subspan(taken.packets));
+    taken.packets += records_.size();
   }
-  static_cast<void>(cursor.next());  // past what follows the last packet
   taken.broken = cursor.broken();
   taken.answers = cursor.answers();
   taken.last_answer = cursor.last_answer();
   return taken;
 }
 
-Intake::Run Intake::next_run(MessageCursor cursor) {
-  Record record = cursor.next();
-  if (record.data() == nullptr) return {};
+Intake::Group* Intake::next_run(MessageCursor& cursor) {
+  records_.clear();
+  Record record = pending_.data() != nullptr ? std::exchange(pending_, {}) : cursor.next();
+  if (record.data() == nullptr) return nullptr;
   const Group* const likely = last_group_ == nullptr && !groups_.empty() ? groups_.front().get() : last_group_;
   const std::uint16_t number = group_of(record, likely != nullptr ? likely->spec.config.group : 0);
-  Run run{.group = &group_of_number(number), .packets = 0};
   do {
-    ++run.packets;
+    records_.push_back(record);
     record = cursor.next();
-  } while (record.data() != nullptr && run.packets < kMaxBatchEvents && group_of(record, number) == number);
-  return run;
+  } while (record.data() != nullptr && records_.size() < kMaxBatchEvents && group_of(record, number) == number);
+  pending_ = record;
+  return &group_of_number(number);
 }
 
-void Intake::publish_run(const Run& run, MessageCursor& cursor, const SlabRef& slab, std::int64_t now_ns,
+void Intake::publish_run(Group& group, const SlabRef& slab, std::int64_t now_ns,
                          std::span<const std::int64_t> times_ns) {
-  Group& group = *run.group;
   const BatchRef batch = context_.batches.take();
   batch->keep(slab);
   ++batch_serial_;
-  const std::span<Event> events = batch->make_events(writer_, run.packets);
+  const std::span<Event> events = batch->make_events(writer_, records_.size());
   std::size_t kept = 0;
   std::size_t decode_errors = 0;
-  for (std::size_t i = 0; i < run.packets; ++i) {
+  for (std::size_t i = 0; i < records_.size(); ++i) {
     Event& event = events[kept];
-    if (!read_record(cursor.next(), event)) event.group = group.spec.config.group;
+    if (!read_record(records_[i], event)) event.group = group.spec.config.group;
     group.lost_before += count_gap(group, event);
     const Topic& topic = topics_.find(view(event.prefix));
     if (!forwarded(group, topic, view(event.prefix))) {
@@ -102,9 +102,9 @@ void Intake::publish_run(const Run& run, MessageCursor& cursor, const SlabRef& s
     ++kept;
   }
   batch->truncate(kept);
-  group.received.add(run.packets);
+  group.received.add(records_.size());
   group.decode_errors.add(decode_errors);
-  group.not_forwarded.add(run.packets - kept);
+  group.not_forwarded.add(records_.size() - kept);
   if (group.spec.filters && kept != 0) group.filtered.add(group.spec.filters->apply(*batch, writer_));
   batch->freeze();
   const std::size_t published = batch->events().size();

@@ -65,20 +65,14 @@ class Intake {
     explicit Group(CaptureSpec capture) : spec(std::move(capture)) {}
     CaptureSpec spec;
     SequenceTracker sequence;
-    std::uint32_t lost_before = 0;           // not yet told to an event, since none was forwarded
-    std::vector<std::uint8_t> forward;       // by topic id: 0 not judged yet, else a Forward
+    std::uint32_t lost_before = 0;      // not yet told to an event, since none was forwarded
+    std::vector<std::uint8_t> forward;  // by topic id: 0 not judged yet, else a Forward
     Counter received, lost, published, not_forwarded, filtered, decode_errors, enobufs;
   };
-  // A run of packets of one group that becomes one batch.
-  struct Run {
-    Group* group = nullptr;
-    std::size_t packets = 0;
-  };
-
   Group& group_of_number(std::uint16_t number);
-  Run next_run(MessageCursor cursor);
-  void publish_run(const Run& run, MessageCursor& cursor, const SlabRef& slab, std::int64_t now_ns,
-                   std::span<const std::int64_t> times_ns);
+  // Fills records_ with the next packets of one group, which become one batch; null at the end.
+  Group* next_run(MessageCursor& cursor);
+  void publish_run(Group& group, const SlabRef& slab, std::int64_t now_ns, std::span<const std::int64_t> times_ns);
   bool forwarded(Group& group, const Topic& topic, std::string_view prefix);
   std::uint32_t count_gap(Group& group, const Event& event);
   void set_names(Event& event, Batch& batch);
@@ -91,6 +85,8 @@ class Intake {
   TopicCache topics_;
   std::uint64_t batch_serial_ = 0;
   Group* last_group_ = nullptr;
+  std::vector<Record> records_;                 // of the batch being made
+  Record pending_;                              // the first of the run after it; data() is null: none
   mutable std::mutex mutex_;                    // taken for a new group and for snapshots()
   std::vector<std::unique_ptr<Group>> groups_;  // grown under mutex_, by the capture thread alone
 };

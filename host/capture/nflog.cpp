@@ -271,9 +271,10 @@ void warn_of_small_buffer(int socket, const CaptureConfig& config) {
   // The kernel doubles what is asked for, for its own bookkeeping: socket(7).
   if (::getsockopt(socket, SOL_SOCKET, SO_RCVBUF, &size_bytes, &length) != 0) return;
   if (static_cast<std::uint32_t>(size_bytes) / 2 >= config.recv_buffer_bytes) return;
-  log::warning(fmt::format("group {}: its receive buffer is {} bytes instead of {}: raise net.core.rmem_max, or run "
-                           "with CAP_NET_ADMIN outside of a user namespace",
-                           config.group, size_bytes / 2, config.recv_buffer_bytes));
+  log::warning(
+      fmt::format("group {}: its receive buffer is {} bytes instead of {}: raise net.core.rmem_max, or run "
+                  "with CAP_NET_ADMIN outside of a user namespace",
+                  config.group, size_bytes / 2, config.recv_buffer_bytes));
 }
 
 Result<GroupSocket> bind_group(const CaptureConfig& config, PrivilegedHelper& helper) {

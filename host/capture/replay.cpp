@@ -35,8 +35,8 @@ using PcapFile = std::unique_ptr<pcap_t, ClosePcap>;
 
 class ReplaySource final : public Source {
  public:
-  ReplaySource(std::string name, PcapFile file, LinkLayer layer, std::uint16_t group,
-               std::vector<CaptureSpec> captures, SourceContext context)
+  ReplaySource(std::string name, PcapFile file, LinkLayer layer, std::uint16_t group, std::vector<CaptureSpec> captures,
+               SourceContext context)
       : name_(std::move(name)),
         file_(std::move(file)),
         layer_(layer),
@@ -124,8 +124,8 @@ Result<std::unique_ptr<Source>> open_replay(const std::string& file, std::vector
   }
   if (captures.empty()) captures.emplace_back();  // group 0, allowed
   const std::uint16_t group = captures.front().config.group;
-  return std::unique_ptr<Source>(std::make_unique<ReplaySource>(file, std::move(pcap), *layer, group,
-                                                                std::move(captures), std::move(context)));
+  return std::unique_ptr<Source>(
+      std::make_unique<ReplaySource>(file, std::move(pcap), *layer, group, std::move(captures), std::move(context)));
 }
 
 }  // namespace nfbus::host

@@ -133,8 +133,8 @@ Result<void> lower_privileges(const std::string& user, bool user_given) {
   if (!account) return account.error();
   if (user_given && !account->has_value()) {
     return Error{.code = Code::not_found,
-                 .text = fmt::format("host.user: there is no user {}: create it (useradd --system {}) or remove the key",
-                                     user, user)};
+                 .text = fmt::format(
+                     "host.user: there is no user {}: create it (useradd --system {}) or remove the key", user, user)};
   }
   const bool reachable = account->has_value() && is_mapped("/proc/self/uid_map", (*account)->uid) &&
                          is_mapped("/proc/self/gid_map", (*account)->gid) && has_capability(CAP_SETUID) &&

@@ -45,9 +45,10 @@ class DropFirst final : public CaptureFilters {
 class IntakeTest : public ::testing::Test {
  protected:
   void open(std::vector<CaptureSpec> captures, Intake::Losses losses = Intake::Losses::counted) {
-    intake_.emplace(std::move(captures),
-                    SourceContext{topics_, slabs_, batches_, [this](const BatchRef& batch) { published_.push_back(batch); }},
-                    losses, &names_);
+    intake_.emplace(
+        std::move(captures),
+        SourceContext{topics_, slabs_, batches_, [this](const BatchRef& batch) { published_.push_back(batch); }},
+        losses, &names_);
   }
 
   Taken take(const DatagramBuilder& datagram, std::span<const std::int64_t> times_ns = {}) {

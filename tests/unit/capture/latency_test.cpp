@@ -14,9 +14,7 @@ TEST(Latency, BelowTenMillisecondsAsksForTheKernelsNextTick) {
   EXPECT_EQ(timeout_10ms(250), 25U);
 }
 
-TEST(AdaptiveThreshold, StartsWithEachPacketAtOnce) {
-  EXPECT_EQ(AdaptiveThreshold().threshold(), kAtOnceThreshold);
-}
+TEST(AdaptiveThreshold, StartsWithEachPacketAtOnce) { EXPECT_EQ(AdaptiveThreshold().threshold(), kAtOnceThreshold); }
 
 TEST(AdaptiveThreshold, BatchesUnderLoadAndStaysSoUntilItIsWellBelow) {
   AdaptiveThreshold adaptive;

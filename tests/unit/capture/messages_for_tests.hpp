@@ -65,8 +65,8 @@ inline DatagramBuilder& DatagramBuilder::message(std::uint16_t type, std::string
 }
 
 inline DatagramBuilder& DatagramBuilder::packet(const Logged& logged) {
-  constexpr std::uint8_t kUdp[] = {0x45, 0, 0, 30, 0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
-                                   0x30, 0x39, 0, 9, 0, 10, 0, 0, 'h', 'i'};
+  constexpr std::uint8_t kUdp[] = {0x45, 0,  0, 30, 0, 1,    0,    0, 64, 17, 0,  0, 10, 0,   0,
+                                   1,    10, 0, 0,  2, 0x30, 0x39, 0, 9,  0,  10, 0, 0,  'h', 'i'};
   DatagramBuilder body;
   const nfgenmsg generic{.nfgen_family = 2, .version = 0, .res_id = htons(logged.group)};
   body.append(&generic, sizeof generic);

@@ -21,9 +21,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 const std::string kUdp4("\x45\0\0\x1c\0\1\0\0\x40\x11\0\0\x0a\0\0\1\x0a\0\0\2\x30\x39\0\x35\0\x08\0\0", 28);
-const std::string kUdp6 =
-    std::string("\x60\0\0\0\0\x08\x11\x40", 8) + std::string(15, '\0') + '\1' + std::string(15, '\0') + '\2' +
-    std::string("\x30\x39\0\x35\0\x08\0\0", 8);
+const std::string kUdp6 = std::string("\x60\0\0\0\0\x08\x11\x40", 8) + std::string(15, '\0') + '\1' +
+                          std::string(15, '\0') + '\2' + std::string("\x30\x39\0\x35\0\x08\0\0", 8);
 const std::string kAddresses("\2\0\0\0\0\1\2\0\0\0\0\2", 12);
 constexpr std::int64_t kFirstNs = 1'600'000'000'123'456'789;
 
@@ -56,16 +55,18 @@ class ReplayTest : public ::testing::Test {
   }
 
   Result<std::unique_ptr<Source>> open(std::vector<CaptureSpec> captures = {}) {
-    return open_replay(file_, std::move(captures), {topics_, slabs_, batches_, [this](const BatchRef& batch) {
-      for (const Event& event : batch->events()) {
-        published_.push_back({.topic = std::string(view(event.topic)),
-                              .prefix = std::string(view(event.prefix)),
-                              .hw_header = std::string(reinterpret_cast<const char*>(event.hw_header.data),
-                                                       event.hw_header.size),
-                              .decode_error = std::string(view(event.decode_error)),
-                              .event = event});
-      }
-    }});
+    return open_replay(
+        file_, std::move(captures),
+        {topics_, slabs_, batches_, [this](const BatchRef& batch) {
+           for (const Event& event : batch->events()) {
+             published_.push_back(
+                 {.topic = std::string(view(event.topic)),
+                  .prefix = std::string(view(event.prefix)),
+                  .hw_header = std::string(reinterpret_cast<const char*>(event.hw_header.data), event.hw_header.size),
+                  .decode_error = std::string(view(event.decode_error)),
+                  .event = event});
+           }
+         }});
   }
 
   // Replays the file to its end.

@@ -1,0 +1,209 @@
+#include "privileged/helper.hpp"
+
+#include "isolated.hpp"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <sys/prctl.h>
+
+#include <cap-ng.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+namespace nfbus::host {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+constexpr GroupBinding kBinding{.group = 3,
+                                .copy_range_bytes = 128,
+                                .recv_buffer_bytes = 1U << 20U,
+                                .batch_bytes = 130000,
+                                .queue_threshold = 5000,
+                                .timeout_10ms = 25};
+
+// The row of a group in /proc/net/netfilter/nfnetlink_log, without the port: group, queued, mode, range, timeout, uses.
+std::string kernel_row(unsigned group) {
+  std::ifstream table("/proc/net/netfilter/nfnetlink_log");
+  for (std::string line; std::getline(table, line);) {
+    std::istringstream row(line);
+    unsigned number = 0, port = 0, queued = 0, mode = 0, range = 0, timeout = 0;
+    row >> number >> port >> queued >> mode >> range >> timeout;
+    if (number == group) {
+      return "mode " + std::to_string(mode) + " range " + std::to_string(range) + " timeout " + std::to_string(timeout);
+    }
+  }
+  return "not bound";
+}
+
+pid_t only_child() {
+  std::ifstream children("/proc/self/task/" + std::to_string(::getpid()) + "/children");
+  pid_t child = 0;
+  children >> child;
+  return child;
+}
+
+std::string text_of(const Result<int>& bound) { return bound ? "bound" : bound.error().text; }
+
+TEST(PrivilegedHelper, BindsAGroupAsAskedAndHandsItsSocketOver) {
+  EXPECT_EQ(in_own_namespace([] {
+              auto helper = PrivilegedHelper::start();
+              const auto bound = helper->bind_group(kBinding);
+              if (!bound) return bound.error().text;
+              int size_bytes = 0;
+              socklen_t length = sizeof size_bytes;
+              ::getsockopt(*bound, SOL_SOCKET, SO_RCVBUF, &size_bytes, &length);
+              return kernel_row(3) + " buffer " + std::to_string(size_bytes / 2);
+            }),
+            "mode 2 range 128 timeout 25 buffer 1048576");
+}
+
+TEST(PrivilegedHelper, BindsManyGroups) {
+  EXPECT_EQ(in_own_namespace([] {
+              auto helper = PrivilegedHelper::start();
+              for (std::uint16_t group = 0; group < 20; ++group) {
+                GroupBinding binding = kBinding;
+                binding.group = group;
+                if (const auto bound = helper->bind_group(binding); !bound) return bound.error().text;
+              }
+              return kernel_row(0) == kernel_row(19) ? std::string("all") : kernel_row(19);
+            }),
+            "all");
+}
+
+TEST(PrivilegedHelper, NamesTheProcessThatHoldsATakenGroup) {
+  EXPECT_THAT(in_own_namespace([] {
+                ::prctl(PR_SET_NAME, "firsthost");
+                auto first = PrivilegedHelper::start();
+                if (const auto bound = first->bind_group(kBinding); !bound) return bound.error().text;
+                auto second = PrivilegedHelper::start();
+                const auto refused = second->bind_group(kBinding);
+                const std::string expected = "firsthost (pid " + std::to_string(::getpid()) + ")";
+                if (refused || refused.error().code != Code::busy) return "not busy: " + text_of(refused);
+                if (refused.error().text.find(expected) == std::string::npos)
+                  return "no " + expected + ": " + text_of(refused);
+                return text_of(refused);
+              }),
+              StartsWith("group 3 is taken by firsthost (pid "));
+}
+
+TEST(PrivilegedHelper, SaysThatTheCapabilityIsMissing) {
+  EXPECT_THAT(in_own_namespace([] {
+                capng_clear(CAPNG_SELECT_ALL);
+                capng_apply(CAPNG_SELECT_CAPS);
+                auto helper = PrivilegedHelper::start();
+                const auto refused = helper->bind_group(kBinding);
+                if (refused || refused.error().code != Code::refused) return "not refused: " + text_of(refused);
+                return refused.error().text;
+              }),
+              HasSubstr("run as root, or grant CAP_NET_ADMIN"));
+}
+
+TEST(PrivilegedHelper, KeepsNetAdminAlone) {
+  EXPECT_EQ(in_own_namespace([] {
+              auto helper = PrivilegedHelper::start();
+              static_cast<void>(helper->bind_group(kBinding));  // after its answer it has lowered itself
+              const pid_t child = only_child();
+              return status_of(child, "CapPrm") + ' ' + status_of(child, "CapEff") + ' ' + status_of(child, "CapBnd") +
+                     ' ' + status_of(child, "CapInh") + ' ' + status_of(child, "NoNewPrivs");
+            }),
+            "0000000000001000 0000000000001000 0000000000000000 0000000000000000 1");
+}
+
+TEST(PrivilegedHelper, HoldsNoDescriptorOfTheHost) {
+  EXPECT_EQ(
+      in_own_namespace([] {
+        auto helper = PrivilegedHelper::start();
+        static_cast<void>(helper->bind_group(kBinding));
+        std::string open;
+        for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(only_child()) + "/fd")) {
+          const std::string target = std::filesystem::read_symlink(entry).string();
+          if (target != "/dev/null" && !target.starts_with("socket:")) open += target + ' ';
+        }
+        return open.empty() ? std::string("none") : open;
+      }),
+      "none");
+}
+
+TEST(PrivilegedHelper, OutlivesSignalsForTheWholeGroupAndEndsWithTheHost) {
+  EXPECT_EQ(in_own_namespace([] {
+              ::setpgid(0, 0);
+              ::signal(SIGTERM, SIG_IGN);
+              ::signal(SIGINT, SIG_IGN);
+              ::signal(SIGHUP, SIG_IGN);
+              pid_t child = 0;
+              {
+                auto helper = PrivilegedHelper::start();
+                GroupBinding binding = kBinding;
+                static_cast<void>(helper->bind_group(binding));
+                child = only_child();
+                for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::kill(0, number);
+                binding.group = 4;
+                if (const auto bound = helper->bind_group(binding); !bound) return bound.error().text;
+              }
+              return ::kill(child, 0) == 0 ? std::string("still there") : kernel_row(4);
+            }),
+            // The socket in this process keeps the group.
+            "mode 2 range 128 timeout 25");
+}
+
+TEST(PrivilegedHelper, ReleasingAGroupUnbindsItAndTheKernelSaysSoOnItsSocket) {
+  EXPECT_EQ(in_own_namespace([] {
+              auto helper = PrivilegedHelper::start();
+              const auto bound = helper->bind_group(kBinding);
+              if (!bound) return bound.error().text;
+              helper->release_group(kBinding.group);
+              pollfd waiting{.fd = *bound, .events = POLLIN, .revents = 0};
+              if (::poll(&waiting, 1, 5000) != 1) return std::string("no answer");
+              struct {
+                nlmsghdr header;
+                nlmsgerr error;
+              } answer{};
+              ::recv(*bound, &answer, sizeof answer, 0);
+              if (answer.header.nlmsg_type != NLMSG_ERROR) return std::string("not an answer");
+              return "answer " + std::to_string(answer.error.error) + ", " + kernel_row(3);
+            }),
+            "answer 0, not bound");
+}
+
+TEST(PrivilegedHelper, ChangingTheThresholdNeedsNoAnswer) {
+  EXPECT_EQ(in_own_namespace([] {
+              auto helper = PrivilegedHelper::start();
+              const auto bound = helper->bind_group(kBinding);
+              if (!bound) return bound.error().text;
+              for (int i = 0; i < 100; ++i) helper->set_queue_threshold(3, 1);
+              helper->set_queue_threshold(77, 1);  // a group that is not bound
+              GroupBinding next = kBinding;
+              next.group = 4;
+              if (const auto other = helper->bind_group(next); !other) return other.error().text;
+              char byte = 0;
+              return ::recv(*bound, &byte, 1, MSG_DONTWAIT | MSG_PEEK) < 0 ? std::string("silent") : "an answer came";
+            }),
+            "silent");
+}
+
+TEST(PrivilegedHelper, ItsEndIsAnErrorNotACrash) {
+  EXPECT_EQ(in_own_namespace([] {
+              auto helper = PrivilegedHelper::start();
+              static_cast<void>(helper->bind_group(kBinding));
+              ::kill(only_child(), SIGKILL);
+              helper->set_queue_threshold(3, 1);
+              GroupBinding next = kBinding;
+              next.group = 4;
+              return text_of(helper->bind_group(next));
+            }),
+            "the privileged helper has ended");
+}
+
+}  // namespace
+}  // namespace nfbus::host
