@@ -241,7 +241,7 @@ class NflogSource final : public Source {
       while (true) {
         const auto taken = receive(socket);
         if (!taken) return taken.error();
-        if (taken->answers != 0) break;
+        if (taken->answers != 0 && taken->last_answer == 0) break;
         if (taken->packets != 0) continue;
         // The answer itself may have been lost to a full buffer.
         if (!wait_readable(socket.socket.get(), deadline)) break;
