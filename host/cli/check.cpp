@@ -5,15 +5,11 @@
 #include <fmt/core.h>
 
 #include <cstdio>
-#include <filesystem>
-#include <vector>
 
 namespace nfbus::host {
 
 int check_command(const std::string& config_file) {
-  std::vector<std::filesystem::path> folders = {builtin_plugin_folder()};
-  for (std::string& folder : read_plugin_dirs(config_file)) folders.emplace_back(std::move(folder));
-  const LoadedConfig loaded = load_config(config_file, PluginRegistry::scan(folders), {});
+  const LoadedConfig loaded = load_config(config_file, PluginRegistry::scan(read_early_config(config_file).plugin_folders), {});
   for (const Error& error : loaded.errors) fmt::print("{}\n", to_string(error));
   if (!loaded.errors.empty()) return exit_status::kConfig;
   const Config& config = loaded.config;

@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -94,9 +93,7 @@ int plugins_command(const PluginsOptions& options) {
       return exit_status::kConfig;
     }
   }
-  std::vector<std::filesystem::path> folders = {builtin_plugin_folder()};
-  for (std::string& folder : read_plugin_dirs(options.config_file)) folders.emplace_back(std::move(folder));
-  const PluginRegistry registry = PluginRegistry::scan(folders);
+  const PluginRegistry registry = PluginRegistry::scan(read_early_config(options.config_file).plugin_folders);
 
   if (options.name) {
     if (const Plugin* plugin = registry.find(*options.name); plugin != nullptr) {

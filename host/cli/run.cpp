@@ -61,7 +61,7 @@ int run_command(const RunOptions& options) {
   if (!signals) return fail(signals.error());
 
   // The helper is forked first: it keeps what the rest gives up, and no plugin's code runs before that.
-  const HostConfig early = read_host_section(options.config_file);
+  const EarlyConfig early = read_early_config(options.config_file);
   std::optional<PrivilegedHelper> helper;
   if (!options.replay_file) {
     auto started = PrivilegedHelper::start();
@@ -70,7 +70,7 @@ int run_command(const RunOptions& options) {
   }
   if (auto lowered = lower_privileges(early.user, early.user_given); !lowered) return fail(lowered.error());
 
-  const PluginRegistry plugins = PluginRegistry::scan(plugin_folders(early));
+  const PluginRegistry plugins = PluginRegistry::scan(early.plugin_folders);
   const LoadedConfig loaded = load_config(options.config_file, plugins, {.replay = options.replay_file.has_value()});
   if (!loaded.errors.empty()) {
     for (const Error& error : loaded.errors) log::error(to_string(error));

@@ -1,7 +1,6 @@
 #include "config/findings.hpp"
 
 #include <algorithm>
-#include <tuple>
 #include <utility>
 
 namespace nfbus::host {
@@ -40,9 +39,11 @@ void Findings::about_file(std::string message) {
 }
 
 std::vector<Error> Findings::take() {
-  std::stable_sort(errors_.begin(), errors_.end(), [](const Error& a, const Error& b) {
-    return std::tie(a.where->line, a.where->column) < std::tie(b.where->line, b.where->column);
-  });
+  const auto place = [](const Error& error) {
+    return error.where ? std::pair(error.where->line, error.where->column) : std::pair(0U, 0U);
+  };
+  std::stable_sort(errors_.begin(), errors_.end(),
+                   [&](const Error& a, const Error& b) { return place(a) < place(b); });
   return std::exchange(errors_, {});
 }
 

@@ -7,6 +7,7 @@
 #include "config/secrets.hpp"
 #include "event/topic.hpp"
 #include "plugins/host_keys.hpp"
+#include "plugins/schema_words.hpp"
 #include "support/suggest.hpp"
 
 #include <nlohmann/json.hpp>
@@ -255,18 +256,18 @@ class Loader {
       const nfbus_text text = plugin.entry->name;
       if (plugin.entry->plugin_kind == kind) names.emplace_back(text.data, text.size);
     }
-    std::string message = "no plugin " + json(name).dump(-1, ' ', false, json::error_handler_t::replace) + " was found";
-    message += did_you_mean(name, names) + "; searched in ";
+    std::string message = "no plugin " + schema_words::shown(json(name)) + " in ";
     if (plugins_.folders().empty()) message += "no folder";
     for (const auto& folder : plugins_.folders()) {
       if (&folder != &plugins_.folders().front()) message += ", ";
       message += folder.string();
     }
+    message += did_you_mean(name, names);
     for (const RefusedPlugin& refused : plugins_.refused()) {
       const bool is_folder =
           std::find(plugins_.folders().begin(), plugins_.folders().end(), refused.file) != plugins_.folders().end();
       if (is_folder || (!name.empty() && refused.file.stem().string().find(name) != std::string::npos)) {
-        message += "; " + refused.file.string() + " was refused: " + refused.error.text;
+        message += "; " + refused.file.string() + ": " + refused.error.text;
       }
     }
     return message;
@@ -332,16 +333,22 @@ class Loader {
 
 }  // namespace
 
-std::vector<std::string> read_plugin_dirs(const std::string& file) {
+EarlyConfig read_early_config(const std::string& file) {
+  EarlyConfig early;
+  early.plugin_folders.push_back(builtin_plugin_folder());
   const Result<Document> document = read_document(file);
-  if (!document) return {};
+  if (!document) return early;
   std::vector<SchemaFinding> ignored;
   const json root = document->to_json(ignored);
-  std::vector<std::string> folders;
-  for (const json& folder : table_at(table_at(root, "host"), "plugin_dirs")) {
-    if (folder.is_string()) folders.push_back(beside(file, folder.get<std::string>()));
+  const json& host = table_at(root, "host");
+  for (const json& folder : table_at(host, "plugin_dirs")) {
+    if (folder.is_string()) early.plugin_folders.emplace_back(beside(file, folder.get<std::string>()));
   }
-  return folders;
+  if (const auto user = host.find("user"); user != host.end() && user->is_string()) {
+    early.user = user->get<std::string>();
+    early.user_given = true;
+  }
+  return early;
 }
 
 LoadedConfig load_config(const std::string& file, const PluginRegistry& plugins, const LoadOptions& options) {

@@ -4,7 +4,7 @@
 #include "config/config.hpp"
 #include "plugins/registry.hpp"
 
-#include <functional>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -19,9 +19,15 @@ struct LoadedConfig {
   std::vector<Error> errors;  // all of them, in the order of the file; empty: the configuration is good
 };
 
-// Reads only what is needed to find plugins: [host] plugin_dirs. An unreadable or unparsable file gives none; load()
-// then reports why.
-[[nodiscard]] std::vector<std::string> read_plugin_dirs(const std::string& file);
+// What must be known before any plugin's code runs: whom the host becomes, and where plugins are.
+struct EarlyConfig {
+  std::string user = defaults::kUser;
+  bool user_given = false;
+  std::vector<std::filesystem::path> plugin_folders;  // the built-in one, then those of the file
+};
+
+// [control] Reads only that. What is missing or wrong in the file has its default; load_config() reports why.
+[[nodiscard]] EarlyConfig read_early_config(const std::string& file);
 
 // [control] Reads and checks `file`, plugins' own keys against the schemas of `plugins`. Starts nothing.
 [[nodiscard]] LoadedConfig load_config(const std::string& file, const PluginRegistry& plugins,

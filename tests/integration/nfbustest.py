@@ -94,7 +94,8 @@ class Namespace:
 
     def run(self, *argv, input=None, check=True, timeout=30):
         """Runs a command to its end and returns its CompletedProcess with stdout and stderr as text."""
-        done = subprocess.run(self.command(*argv), input=input, capture_output=True, text=True, timeout=timeout)
+        done = subprocess.run(self.command(*argv), input=input, capture_output=True, encoding="utf-8",
+                              errors="surrogateescape", timeout=timeout)
         if check and done.returncode != 0:
             raise AssertionError(f"{argv} ended with {done.returncode}: {done.stderr}")
         return done
@@ -180,8 +181,9 @@ class Host:
         # `ip netns exec` becomes the program, so that signals to the child reach it.
         argv = [NFBUS_BIN, "run", "-c", self.config_file, *arguments]
         argv = namespace.command(*argv) if namespace else list(map(str, argv))
-        self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=open(self.path("stdout"), "wb"),
-                                        stderr=subprocess.PIPE, env={**os.environ, **(env or {})})
+        with open(self.path("stdout"), "wb") as stdout:
+            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
+                                            env={**os.environ, **(env or {})})
         self._reader = threading.Thread(target=self._collect, daemon=True)
         self._reader.start()
         atexit.register(self.close)
@@ -234,6 +236,28 @@ class Host:
     def signal(self, number):
         self.process.send_signal(number)
 
+    def counters(self):
+        """Asks a running host for its counters (SIGUSR1): {"capture": {group: {...}}, "sinks": {name: {...}}}."""
+        before = self.stderr.count("info: counters end")
+        self.signal(signal.SIGUSR1)
+        wait_until(lambda: self.stderr.count("info: counters end") > before, 10, "the counters")
+        return self.logged_counters()
+
+    def logged_counters(self):
+        """The counters that were logged last: on request, or at the end."""
+        totals = {"capture": {}, "sinks": {}}
+        for line in self.stderr.splitlines():
+            found = re.match(r"nfbus: info: (capture|sink) (.*)", line)
+            if not found:
+                continue
+            pairs = dict(word.split("=", 1) for word in found[2].split() if "=" in word)
+            numbers = {key: int(value) if value.isdigit() else value for key, value in pairs.items()}
+            if found[1] == "capture" and "group" in numbers:
+                totals["capture"][numbers["group"]] = numbers
+            elif found[1] == "sink" and "name" in numbers:
+                totals["sinks"][numbers["name"]] = numbers
+        return totals
+
     def stop(self, seconds=15):
         """SIGTERM; returns the exit status. AssertionError when it does not end in time (it is killed then)."""
         if self.process.poll() is None:
@@ -260,6 +284,7 @@ class Host:
             self.process.send_signal(signal.SIGCONT)
         end_process(self.process)
         self._reader.join(5)
+        self.process.stderr.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _collect(self):

@@ -28,7 +28,8 @@ topics = ["nft:drop:"]
 RULES = """table inet t { chain c { type filter hook output priority 0;
     udp dport 7001 counter log prefix "lan:in " group 0;
     udp dport 7002 counter log prefix "drop:input " group 1;
-} }"""
+}
+}"""
 
 PACKETS = 100_000
 

@@ -1,6 +1,7 @@
 '''A sink that hangs, throws, fails or rejects harms itself alone, and every packet is accounted for.'''
 
 import os
+import pathlib
 import signal
 
 import nfbustest
@@ -8,7 +9,8 @@ from nfbustest import UDP, ipv4, read_json_lines, send, udp, wait_until
 
 RULES = """table inet t { chain c { type filter hook output priority 0;
     udp dport 7001 counter log prefix "lan:in " group 0;
-} }"""
+}
+}"""
 
 CAPTURE = f"""
 [host]
@@ -60,7 +62,7 @@ class Delivery(nfbustest.IntegrationTest):
     def test_a_hanging_sink_under_full_load_keeps_the_host_under_64_mib(self):
         host = self.start(CAPTURE + '[sink.stuck]\nplugin = "hangs"\n')
         self.flood(host, 200_000)
-        status = open(f"/proc/{host.process.pid}/status").read()
+        status = pathlib.Path(f"/proc/{host.process.pid}/status").read_text()
         peak_kib = int(status.split("VmHWM:")[1].split()[0])
         print(f"peak {peak_kib / 1024:.1f} MiB")
         self.assertLess(peak_kib, 64 * 1024)
