@@ -47,68 +47,79 @@ std::optional<toml::table> try_parse(std::string_view text) {
   }
 }
 
-// The node that the keys of `names`, a chain of tables with one key each, lead to; of arrays of tables the last
-// element.
-const toml::table* last_table(const toml::table& root, const toml::table& names) {
-  const toml::table* table = &root;
-  const toml::table* name = &names;
-  while (!name->empty()) {
-    const auto& [key, next] = *name->begin();
-    const toml::node* node = table->get(key.str());
-    if (node == nullptr) return nullptr;
-    if (const toml::array* array = node->as_array(); array != nullptr && !array->empty()) node = &array->back();
-    table = node->as_table();
-    const toml::node& below = next.is_array() && !next.as_array()->empty() ? next.as_array()->front() : next;
-    name = below.as_table();
-    if (table == nullptr || name == nullptr) return nullptr;
-  }
-  return table;
+// The last element of an array of tables, which is what later headers and keys refer to; else the node itself.
+const toml::node* current(const toml::node* node) {
+  const toml::array* array = node == nullptr ? nullptr : node->as_array();
+  return array == nullptr || array->empty() ? node : &array->back();
 }
 
-// The table that a key at the end of `text` belongs to: of the last header line.
-const toml::table* open_table(const toml::table& root, std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t end = text.find_last_of('\n', text.size() - 1);
-    const std::string_view line = end == std::string_view::npos ? text : text.substr(end + 1);
-    const std::size_t first = line.find_first_not_of(" \t");
-    if (first != std::string_view::npos && line[first] == '[') {
-      if (const auto names = try_parse(line)) return last_table(root, *names);
-    }
-    if (end == std::string_view::npos) break;
-    text = text.substr(0, end);
+// The keys of a name as it is written: "a.'b c'" -> a, b c.
+std::vector<std::string> split(std::string_view name) {
+  std::vector<std::string> keys;
+  const auto parsed = try_parse(std::string(name) + " = 0");
+  const toml::table* table = parsed ? &*parsed : nullptr;
+  while (table != nullptr && !table->empty()) {
+    const auto member = table->begin();
+    keys.emplace_back(member->first.str());
+    table = member->second.as_table();
   }
-  return &root;
+  return keys;
+}
+
+struct OpenTable {
+  const toml::table* table;  // null: not found
+  std::string name;          // as written; empty: the root
+};
+
+// The table that a key at the end of `text` belongs to: that of the last header line.
+OpenTable open_table(const toml::table& root, std::string_view text) {
+  while (!text.empty()) {
+    text = text.substr(0, text.find_last_not_of('\n') + 1);
+    const std::size_t end = text.rfind('\n');
+    std::string_view line = end == std::string_view::npos ? text : text.substr(end + 1);
+    text = end == std::string_view::npos ? std::string_view() : text.substr(0, end);
+    line = line.substr(0, line.rfind(']'));
+    const std::size_t begin = line.find_first_not_of(" \t");
+    if (begin == std::string_view::npos || line[begin] != '[') continue;
+    line = line.substr(begin).substr(line.substr(begin).starts_with("[[") ? 2 : 1);
+    line = line.substr(0, line.find_last_not_of(']') + 1);
+    const std::vector<std::string> keys = split(line);
+    if (keys.empty()) continue;  // an element of an array, not a header
+    const toml::node* node = &root;
+    for (const std::string& key : keys) {
+      const toml::table* table = node == nullptr ? nullptr : node->as_table();
+      node = table == nullptr ? nullptr : current(table->get(key));
+    }
+    return {.table = node == nullptr ? nullptr : node->as_table(), .name = std::string(line)};
+  }
+  return {.table = &root, .name = {}};
 }
 
 struct Definition {
-  std::string path;  // as written
-  toml::source_position place;
+  std::string table;                                // that `name` stands in; empty: the root
+  std::optional<toml::source_position> first = {};  // unknown within one inline table
 };
 
 // Where `name`, as written in the second definition on `line`, was defined first. Looks at what stands before that
-// line, which is TOML for all that the parser saw; not found within one inline table.
-std::optional<Definition> first_definition(std::string_view text, unsigned line, const std::string& name,
-                                           bool is_header) {
+// line, which is TOML for all that the parser saw.
+Definition first_definition(std::string_view text, unsigned line, const std::string& name, bool is_header) {
   const std::string_view before = text.substr(0, text.size() - from_line(text, line).size());
   const std::optional<toml::table> root = try_parse(before);
-  const std::optional<toml::table> names = try_parse(name + " = 0");
-  if (!root || !names) return std::nullopt;
-  const toml::table* table = is_header ? &*root : open_table(*root, before);
-  const toml::table* step = &*names;
-  while (table != nullptr && !step->empty()) {
-    const auto& [key, next] = *step->begin();
-    const auto found = table->find(key.str());
-    if (found == table->end()) return std::nullopt;
-    if (!next.is_table()) {
-      const bool from_header = found->second.is_table() && !found->second.as_table()->is_inline();
-      return Definition{name, from_header ? found->second.source().begin : found->first.source().begin};
-    }
-    const toml::node* node = &found->second;
-    if (const toml::array* array = node->as_array(); array != nullptr && !array->empty()) node = &array->back();
+  if (!root) return {};
+  const OpenTable open = is_header ? OpenTable{.table = &*root, .name = {}} : open_table(*root, before);
+  Definition definition{.table = open.name};
+  const toml::table* table = open.table;
+  for (const std::string& key : split(name)) {
+    if (table == nullptr) return {};
+    const auto found = table->find(key);
+    if (found == table->end()) return definition;
+    const toml::table* inner = found->second.as_table();
+    const bool from_header = inner != nullptr && !inner->is_inline();
+    definition.first = from_header ? inner->source().begin : found->first.source().begin;
+    const toml::node* node = current(&found->second);
     table = node->as_table();
-    step = next.as_table();
   }
-  return std::nullopt;
+  return definition;
 }
 
 // "cannot redefine existing integer 'a.b'" -> "a.b".
@@ -126,9 +137,10 @@ std::string place_of(const toml::source_position& place) {
 }
 
 std::string in_plain_words(std::string_view description) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kWords = {{
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kWords = {{
       {"could not determine value type", "this is not a TOML value; texts stand in quotes: key = \"text\""},
       {"expected '='", "expected KEY = VALUE"},
+      {"expected keys, tables", "expected [TABLE] or KEY = VALUE"},
       {"encountered end-of-file", "the text ends before this is complete; a quote, bracket or value is missing"},
       {"invalid utf-8", "this is not UTF-8 text"},
       {"maximum nested value depth", "arrays and tables are nested more than 256 levels deep"},
@@ -187,14 +199,15 @@ Error explain_syntax_error(const toml::parse_error& error, std::string_view text
   if (name.empty()) return {.code = Code::invalid, .text = in_plain_words(error.description()), .where = where};
 
   const bool is_header = error.description().find("table header") != std::string_view::npos;
-  std::string message = name + ": defined a second time";
   // toml++ points behind a key.
-  const std::size_t behind = place.column - 1;
-  const std::size_t begin = first_line(from_line(text, place.line)).substr(0, behind).rfind(name);
-  if (!is_header && begin != std::string_view::npos) where.column = static_cast<unsigned>(begin + 1);
-  if (const auto first = first_definition(text, place.line, name, is_header)) {
-    message += "; first at " + place_of(first->place);
+  const std::string_view line = first_line(from_line(text, place.line)).substr(0, place.column - 1);
+  if (const std::size_t begin = line.rfind(name); !is_header && begin != std::string_view::npos) {
+    where.column = static_cast<unsigned>(begin + 1);
   }
+  const Definition definition = first_definition(text, place.line, name, is_header);
+  std::string message = definition.table.empty() ? name : definition.table + '.' + name;
+  message += ": defined a second time";
+  if (definition.first) message += "; first at " + place_of(*definition.first);
   return {.code = Code::invalid, .text = std::move(message), .where = where};
 }
 

@@ -1,4 +1,5 @@
 #include "plugins/schema.hpp"
+#include "plugins/schema_pattern.hpp"
 #include "plugins/schema_words.hpp"
 #include "support/suggest.hpp"
 
@@ -6,7 +7,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <regex>
 #include <utility>
 
 namespace nfbus::host {
@@ -14,9 +14,6 @@ namespace nfbus::host {
 using nlohmann::json;
 
 namespace {
-
-// libstdc++'s matcher recurses for each character.
-constexpr std::size_t kMostBytesForPattern = 4096;
 
 bool has_type(const json& value, std::string_view type) {
   if (type == "string") return value.is_string();
@@ -123,11 +120,11 @@ class Checker {
     }
     const auto pattern = schema.find("pattern");
     if (pattern == schema.end()) return true;
-    if (text.size() > kMostBytesForPattern) {
-      find("is longer than " + std::to_string(kMostBytesForPattern) + " bytes");
+    if (text.size() > schema_pattern::kMostTextBytes) {
+      find("is longer than " + std::to_string(schema_pattern::kMostTextBytes) + " bytes");
       return false;
     }
-    if (std::regex_search(text, std::regex(pattern->get_ref<const std::string&>()))) return true;
+    if (schema_pattern::matches(pattern->get_ref<const std::string&>(), text)) return true;
     find(shown(schema, value) + " does not match " + schema_words::shown(*pattern));
     return false;
   }

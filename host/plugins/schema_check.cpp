@@ -1,5 +1,6 @@
 #include "plugins/host_keys.hpp"
 #include "plugins/schema.hpp"
+#include "plugins/schema_pattern.hpp"
 #include "plugins/schema_words.hpp"
 #include "support/suggest.hpp"
 
@@ -8,7 +9,7 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
-#include <regex>
+#include <utility>
 
 namespace nfbus::host {
 
@@ -18,7 +19,6 @@ namespace {
 
 constexpr std::size_t kMostBytes = std::size_t{1} << 20U;
 constexpr int kMostLevels = 16;
-constexpr std::size_t kMostPatternBytes = 512;
 
 // What is wrong; nothing: good.
 using Fault = std::optional<std::string>;
@@ -41,14 +41,8 @@ Fault check_types(const json& type) {
 
 Fault check_pattern(const json& pattern) {
   if (!pattern.is_string()) return "pattern must be a string";
-  const auto& text = pattern.get_ref<const std::string&>();
-  if (text.size() > kMostPatternBytes) return "pattern is longer than " + std::to_string(kMostPatternBytes) + " bytes";
-  try {
-    const std::regex expression(text);
-  } catch (const std::regex_error& error) {
-    return "pattern is not a regular expression: " + std::string(error.what());
-  }
-  return {};
+  std::string fault = schema_pattern::fault(pattern.get_ref<const std::string&>());
+  return fault.empty() ? Fault() : Fault(std::move(fault));
 }
 
 Fault check_required(const json& required, const json& schema) {
