@@ -143,6 +143,18 @@ TEST(UlogdFormat, IsValidJsonWhateverTheRecordHolds) {
   }
 }
 
+TEST(UlogdFormat, HasRoomForTheLongestTexts) {
+  const std::string prefix(60000, '\x01');
+  RecordBuilder record(AF_INET, 0x0800, 1);
+  record.short_number(NFULA_HWTYPE, 1).short_number(NFULA_HWLEN, 60000);
+  record.attribute(NFULA_HWHEADER, test::ByteVector(60000, 0xab));
+  PacketEvent packet(record.bytes());
+  packet.event.prefix = text(prefix);
+  const Object object = Object::parse(rendered(packet.event));
+  EXPECT_EQ(object["oob.prefix"], prefix);
+  EXPECT_EQ(object["mac.str"].get<std::string>().size(), 60000U * 3 - 1);
+}
+
 // ---- The example of packet_logs' documentation ----------------------------------------------------------------------
 
 TEST(UlogdFormat, RendersTheDocumentedRouterAdvertisement) {
