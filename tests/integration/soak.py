@@ -17,11 +17,14 @@ from nfbustest import Host, Namespace, wait_until
 
 MEMORY_LIMIT_MIB = 64
 
-RULES = '''table inet soak { chain c { type filter hook output priority 0;
+RULES = '''table inet soak {
+  chain c {
+    type filter hook output priority 0;
     udp dport 7001 counter log prefix "wan:out " group 0
     udp dport 7002 counter log prefix "drop:forward " group 1
     drop
-} }'''
+  }
+}'''
 
 CONFIG = f'''
 [host]

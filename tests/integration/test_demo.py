@@ -24,12 +24,12 @@ PLACES = {
 
 
 def machine_network():
-    '''What of the network outside the demo could change.'''
+    '''What of the network outside the demo could change; other tests' namespaces come and go.'''
     namespaces = pathlib.Path("/run/netns")
     commands = [["ip", "-brief", "address"], ["ip", "route"], ["ip", "-6", "route"], ["nft", "list", "ruleset"],
                 ["sysctl", "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"]]
     return ([subprocess.run(c, capture_output=True, text=True, check=True).stdout for c in commands],
-            sorted(os.listdir(namespaces)) if namespaces.is_dir() else [])
+            {n for n in os.listdir(namespaces) if not n.startswith("nfbustest-")} if namespaces.is_dir() else set())
 
 
 def descendants(pid):

@@ -141,9 +141,6 @@ Result<void> Network::fork_peer(std::string_view what, Main main) {
   const pid_t parent = getpid();
   const pid_t child = fork();
   if (child == 0) {
-    // Ctrl-C goes to the whole process group; the parent alone decides when it is over.
-    std::signal(SIGINT, SIG_IGN);
-    std::signal(SIGTERM, SIG_IGN);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() == parent) main(pair[1]);
     _exit(0);

@@ -16,8 +16,9 @@ class Network {
  public:
   // Moves this process into a namespace of its own, which becomes the router, and forks the processes of both ends and
   // of the router's own services. Call before any thread exists, and once: there is no way back to the machine's
-  // network. Without root a user namespace is made too. Errors: refused (this process may not), not_found (`ip` or
-  // `nft` is missing), io.
+  // network. SIGINT and SIGTERM should be blocked: Ctrl-C goes to the whole process group, and this process alone
+  // decides when it is over. Without root a user namespace is made too. Errors: refused (this process may not),
+  // not_found (`ip` or `nft` is missing), io.
   static Result<Network> build();
 
   Network(Network&& other) noexcept;
