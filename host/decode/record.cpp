@@ -60,16 +60,22 @@ struct Attribute {
   bool whole;   // else value is what there is of it
 };
 
-// Takes the first attribute off `bytes`; false when there is none, or less than the header of one.
-bool take_attribute(Bytes& bytes, Attribute& attribute) noexcept {
+// Takes the first attribute off `bytes`; false when there is none, or less than the header of one. Inlined: a call for
+// each attribute of each packet shows in bench_decode.
+[[gnu::always_inline]] inline bool take_attribute(Bytes& bytes, Attribute& attribute) noexcept {
   nlattr header{};
   if (bytes.size() < sizeof header) return false;
   std::memcpy(&header, bytes.data(), sizeof header);  // host byte order
   attribute.type = header.nla_type & NLA_TYPE_MASK;
-  attribute.whole = header.nla_len >= sizeof header && header.nla_len <= bytes.size();
-  const std::size_t length = std::clamp<std::size_t>(header.nla_len, sizeof header, bytes.size());
-  attribute.value = bytes.subspan(sizeof header, length - sizeof header);
-  bytes = bytes.subspan(std::min<std::size_t>(NLA_ALIGN(length), bytes.size()));
+  const std::size_t length = header.nla_len;
+  attribute.whole = length >= sizeof header && length <= bytes.size();
+  if (attribute.whole) [[likely]] {
+    attribute.value = bytes.subspan(sizeof header, length - sizeof header);
+    bytes = bytes.subspan(std::min<std::size_t>(NLA_ALIGN(length), bytes.size()));
+  } else {
+    attribute.value = length < sizeof header ? Bytes{} : bytes.subspan(sizeof header);
+    bytes = {};
+  }
   return true;
 }
 
