@@ -1,8 +1,6 @@
 '''A sink that hangs, throws, fails or rejects harms itself alone, and every packet is accounted for.'''
 
 import os
-import pathlib
-import signal
 
 import nfbustest
 from nfbustest import UDP, ipv4, read_json_lines, send, udp, wait_until
@@ -58,15 +56,6 @@ class Delivery(nfbustest.IntegrationTest):
         self.assertRegex(host.stderr, r"sink\.stuck: its plugin did not return")
         self.check_sums(host.logged_counters(), 20_000)
         self.assertEqual(len(read_json_lines(host.path("out"))), 20_000)
-
-    def test_a_hanging_sink_under_full_load_keeps_the_host_under_64_mib(self):
-        host = self.start(CAPTURE + '[sink.stuck]\nplugin = "hangs"\n')
-        self.flood(host, 200_000)
-        status = pathlib.Path(f"/proc/{host.process.pid}/status").read_text()
-        peak_kib = int(status.split("VmHWM:")[1].split()[0])
-        print(f"peak {peak_kib / 1024:.1f} MiB")
-        self.assertLess(peak_kib, 64 * 1024)
-        host.signal(signal.SIGKILL)
 
     def test_a_throwing_sink_is_closed_and_what_it_missed_is_counted_as_rejected(self):
         host = self.start(CAPTURE + '[sink.bad]\nplugin = "throws"\nafter = 2\nbatch_events = 10\n')

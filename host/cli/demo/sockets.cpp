@@ -34,7 +34,7 @@ void wait_readable(const Socket& socket) noexcept {
 
 // Neither a connect nor a read on this socket lasts longer.
 void bound_waiting(const Socket& socket) noexcept {
-  const timeval limit{0, kAnswerWaitMs * 1000};
+  const timeval limit{0, 1000L * kAnswerWaitMs};
   setsockopt(socket.descriptor(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   setsockopt(socket.descriptor(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
@@ -105,7 +105,8 @@ void tcp_fetch(const Address& to) noexcept {
 
 void tcp_knock(const Address& to) noexcept {
   const Socket socket(::socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  connect(socket.descriptor(), to.data(), to.size());  // sends its SYN at once; closing forgets it
+  // The SYN leaves at once; closing forgets it.
+  static_cast<void>(connect(socket.descriptor(), to.data(), to.size()));
 }
 
 void ping(const Address& to, bool wait) noexcept {
@@ -161,9 +162,10 @@ void spoofed_datagram() noexcept {
   udp.len = htons(sizeof udp + kText.size());
 
   std::array<std::uint8_t, sizeof ethernet + sizeof ip + sizeof udp + kText.size()> frame{};
-  auto end = frame.begin();
-  for (const auto part : {bytes_of(ethernet), bytes_of(ip), bytes_of(udp)})
+  auto* end = frame.data();
+  for (const auto part : {bytes_of(ethernet), bytes_of(ip), bytes_of(udp)}) {
     end = std::copy(part.begin(), part.end(), end);
+  }
   std::copy(kText.begin(), kText.end(), end);
 
   const Socket socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
