@@ -53,7 +53,8 @@ def main():
     def check(item):
         file, command = item
         digest = hashlib.sha256(rules + version + command["command"].encode())
-        for name in included.get(command["output"], [file]):
+        output = re.search(r" -o (\S+) ", command["command"])[1]
+        for name in included.get(output, [file]):
             digest.update(file_hash((build / name).resolve()))
         mark = passed / digest.hexdigest()
         if mark.exists():
