@@ -123,7 +123,7 @@ PrivilegedHelper::~PrivilegedHelper() {
   }
 }
 
-Result<int> PrivilegedHelper::bind_group(const GroupBinding& binding) {
+Result<int> PrivilegedHelper::bind_group(const GroupBinding& binding) const {
   const HelperRequest request{.command = HelperCommand::bind_group, .binding = binding};
   if (::send(socket_, &request, sizeof request, MSG_NOSIGNAL) < 0) return helper_gone();
 
@@ -151,7 +151,7 @@ Result<int> PrivilegedHelper::bind_group(const GroupBinding& binding) {
   return descriptor;
 }
 
-void PrivilegedHelper::set_queue_threshold(std::uint16_t group, std::uint32_t queue_threshold) noexcept {
+void PrivilegedHelper::set_queue_threshold(std::uint16_t group, std::uint32_t queue_threshold) const noexcept {
   HelperRequest request{.command = HelperCommand::set_queue_threshold, .binding = {}};
   request.binding.group = group;
   request.binding.queue_threshold = queue_threshold;
@@ -159,7 +159,7 @@ void PrivilegedHelper::set_queue_threshold(std::uint16_t group, std::uint32_t qu
   [[maybe_unused]] const auto sent = ::send(socket_, &request, sizeof request, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-void PrivilegedHelper::release_group(std::uint16_t group) noexcept {
+void PrivilegedHelper::release_group(std::uint16_t group) const noexcept {
   HelperRequest request{.command = HelperCommand::release_group, .binding = {}};
   request.binding.group = group;
   [[maybe_unused]] const auto sent = ::send(socket_, &request, sizeof request, MSG_DONTWAIT | MSG_NOSIGNAL);

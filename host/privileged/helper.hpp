@@ -21,7 +21,7 @@ struct GroupBinding {
 };
 
 // The near end of the helper: a forked child that answers a few fixed commands over a socket pair and ends when that
-// socket closes. Thread safety: bind_group() [control]; set_queue_threshold() from one other thread at a time.
+// socket closes. Thread safety: bind_group() [control]; the others from one other thread at a time.
 class PrivilegedHelper {
  public:
   // [control] Forks; call before any thread exists. The child keeps CAP_NET_ADMIN alone (or what the process had).
@@ -36,11 +36,12 @@ class PrivilegedHelper {
   // A bound, configured NFLOG socket, owned by the caller. The helper keeps a duplicate for set_queue_threshold().
   // Errors: busy (names the process that holds the group), refused (no CAP_NET_ADMIN), unsupported (no
   // nfnetlink_log), io.
-  Result<int> bind_group(const GroupBinding& binding);
+  [[nodiscard]] Result<int> bind_group(const GroupBinding& binding) const;
   // Unacknowledged: the kernel's answer would drown in the log.
-  void set_queue_threshold(std::uint16_t group, std::uint32_t queue_threshold) noexcept;
-  // Forgets the duplicate of a group's socket.
-  void release_group(std::uint16_t group) noexcept;
+  void set_queue_threshold(std::uint16_t group, std::uint32_t queue_threshold) const noexcept;
+  // Unbinds the group and forgets the duplicate of its socket, without waiting. The kernel first sends what it still
+  // holds for the group, then an NLMSG_ERROR of 0: the caller's socket, read up to that, has all that was logged.
+  void release_group(std::uint16_t group) const noexcept;
 
  private:
   PrivilegedHelper(int socket, pid_t child) noexcept : socket_(socket), child_(child) {}
