@@ -128,7 +128,7 @@ TEST(UlogdFormat, SaysWhatIsBrokenInAPacket) {
 }
 
 TEST(UlogdFormat, IsValidJsonWhateverTheRecordHolds) {
-  std::mt19937 random(3);  // NOLINT(cert-msc51-cpp): the same records in each run
+  std::mt19937 random(3);  // NOLINT(cert-msc32-c,cert-msc51-cpp): the same records in each run
   const std::vector<Case> cases = load_cases();
   for (int round = 0; round < 20000; ++round) {
     test::ByteVector record = cases[random() % cases.size()].record;
