@@ -1,0 +1,117 @@
+'''`nfbus plugins`: what is found, what is refused and why, and the options of one plugin.'''
+
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from nfbustest import NFBUS_BIN
+
+GOOD = pathlib.Path(os.environ.get("NFBUS_TEST_PLUGINS", NFBUS_BIN.parents[1] / "tests/plugins"))
+BAD = GOOD.parent / "plugins_bad"
+
+
+class Plugins(unittest.TestCase):
+    def setUp(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="nfbustest-plugins-")).resolve()
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.directory.chmod(0o755)
+        self.folder = self.directory / "plugins"
+        self.folder.mkdir()
+        self.config = self.directory / "nfbus.toml"
+        self.config.write_text(f'[host]\nplugin_dirs = ["{self.folder}"]\n')
+
+    def add(self, file, mode=0o644):
+        target = self.folder / file.name
+        shutil.copyfile(file, target)
+        target.chmod(mode)
+        return target
+
+    def plugins(self, *arguments, **options):
+        return subprocess.run([NFBUS_BIN, "plugins", "-c", self.config, *arguments], capture_output=True, text=True,
+                              timeout=30, **options)
+
+    def test_lists_a_line_per_plugin_with_its_facts_in_columns(self):
+        for name in ("noop", "filter_drops"):
+            self.add(GOOD / f"{name}.so")
+        done = self.plugins()
+        self.assertEqual(done.returncode, 0)
+        lines = {line.split()[0]: line for line in done.stdout.splitlines()}
+        self.assertEqual(lines["noop"].split(None, 5),
+                         ["noop", "sink", "1.0", "1.0", str(self.folder / "noop.so"), "counts events and drops them"])
+        self.assertEqual(lines["filter_drops"].split(None, 5)[1], "filter")
+        self.assertEqual(lines["noop"].index("sink"), lines["filter_drops"].index("filter"))
+
+    def test_refuses_every_bad_plugin_with_a_reason_and_lists_the_good_ones(self):
+        bad = sorted(BAD.glob("*.so"))
+        self.assertGreater(len(bad), 15)
+        for file in bad:
+            if file.is_symlink():
+                (self.folder / file.name).symlink_to(file.resolve())
+            else:
+                self.add(file, file.stat().st_mode & 0o777)
+        self.add(GOOD / "noop.so")
+        done = self.plugins()
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("noop", [line.split()[0] for line in done.stdout.splitlines()])
+        for file in bad:
+            if file.name == "duplicate_first.so":  # the first of two is good
+                continue
+            warnings = [line for line in done.stderr.splitlines() if f"{self.folder / file.name}: " in line]
+            self.assertEqual(len(warnings), 1, file.name)
+            self.assertTrue(warnings[0].startswith("nfbus: warning: "), warnings[0])
+            self.assertNotIn(f"{file.name}  ", done.stdout)
+
+    def test_refuses_files_of_strangers_and_folders_that_others_may_write(self):
+        os.chown(self.add(GOOD / "noop.so"), 4711, 4711)
+        done = self.plugins()
+        self.assertIn("noop.so: it belongs to uid 4711, neither to root nor to the user that runs nfbus (uid 0)",
+                      done.stderr)
+        os.chown(self.folder / "noop.so", 0, 0)
+        self.folder.chmod(0o777)
+        done = self.plugins()
+        self.assertIn("is writable by others than its owner (mode 0777): chmod go-w it", done.stderr)
+        self.assertNotIn("noop", done.stdout)
+
+    def test_accepts_plugins_of_the_user_that_it_runs_as(self):
+        os.chown(self.add(GOOD / "noop.so"), 4711, 4711)
+        program = self.directory / "bin/nfbus"  # where that user may run it
+        program.parent.mkdir()
+        shutil.copy(NFBUS_BIN, program)
+        done = subprocess.run([program, "plugins", "-c", self.config], capture_output=True, text=True, timeout=30,
+                              user=4711, group=4711, extra_groups=[])
+        self.assertIn(str(self.folder / "noop.so"), done.stdout, done.stderr)
+
+    def test_shows_the_options_of_one_plugin_from_its_schema(self):
+        self.add(GOOD / "fails.so")
+        done = self.plugins("fails")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        lines = done.stdout.splitlines()
+        self.assertTrue(lines[0].startswith("fails  sink  1.0  1.0  "), lines[0])
+        options = {line.split()[0]: line for line in lines[1:]}
+        self.assertEqual(set(options), {"batch_events", "batch_age_ms", "after", "at"})
+        self.assertIn("integer", options["after"])
+        self.assertIn('"create" or "open" or "write"', options["at"])
+
+    def test_suggests_a_name_for_an_unknown_one(self):
+        self.add(GOOD / "noop.so")
+        done = self.plugins("nopo")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn('there is no plugin "nopo"; did you mean "noop"?', done.stderr)
+
+    def test_names_a_folder_or_configuration_that_is_missing(self):
+        self.folder.rmdir()
+        done = self.plugins()
+        self.assertEqual(done.returncode, 0)
+        self.assertIn(f"{self.folder}: no plugins are loaded from here: cannot open {self.folder}: "
+                      "No such file or directory", done.stderr)
+        self.config.unlink()
+        done = self.plugins()
+        self.assertEqual(done.returncode, 78)
+        self.assertIn(str(self.config), done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
