@@ -232,4 +232,4 @@ NFBUS_SINK(JsonLines, "jsonl",
             .version = "1.0",
             .schema = kSchema,
             .event_kinds = NFBUS_EVENT_PACKET | NFBUS_EVENT_MESSAGE,
-            .shape = {.batch_events = 512, .batch_bytes = 1024 * 1024}})
+            .shape = {.batch_events = 512, .batch_bytes = 1U << 20U}})

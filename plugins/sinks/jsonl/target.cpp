@@ -1,13 +1,13 @@
 #include "target.hpp"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
+#include <csignal>
 #include <ctime>
 #include <optional>
 #include <system_error>

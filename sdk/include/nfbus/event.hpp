@@ -31,7 +31,7 @@ class AddressText {
 
   [[nodiscard]] std::string_view view() const noexcept { return text_.data(); }
   [[nodiscard]] bool empty() const noexcept { return text_[0] == 0; }
-  operator std::string_view() const noexcept { return view(); }  // NOLINT(google-explicit-constructor)
+  operator std::string_view() const noexcept { return view(); }
 
  private:
   std::array<char, INET6_ADDRSTRLEN> text_{};
@@ -81,7 +81,6 @@ class Event {
 
   // Messages.
   [[nodiscard]] std::string_view text() const noexcept {
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): bytes of a text
     return {reinterpret_cast<const char*>(raw_->payload.data), raw_->payload.size};
   }
 

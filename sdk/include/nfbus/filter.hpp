@@ -122,7 +122,6 @@ constexpr nfbus_entry filter_entry(std::string_view name, const Info& info = {})
 
 // NFBUS_FILTER(Class, "name") or NFBUS_FILTER(Class, "name", {.summary = "...", ...}): once in a plugin, outside of any
 // namespace. The fields are nfbus::Info's.
-// NOLINTNEXTLINE(cppcoreguidelines-macro-usage): it defines the symbol
 #define NFBUS_FILTER(Class, ...)                                \
   extern "C" NFBUS_EXPORT const nfbus_entry nfbus_plugin_entry; \
   extern "C" constinit const nfbus_entry nfbus_plugin_entry = ::nfbus::detail::filter_entry<Class>(__VA_ARGS__);

@@ -83,9 +83,14 @@ struct Instance {
 };
 
 template <typename T>
+void* make_instance(const nfbus_host* host, const Options& options) {
+  return new Instance<T>(host, options);
+}
+
+template <typename T>
 std::uint32_t create(const nfbus_host* host, const nfbus_options* options, void** instance,
                      nfbus_error* error) noexcept {
-  return guard(error, [&] { *instance = new Instance<T>(host, Options(options)); });
+  return guard(error, [&] { *instance = make_instance<T>(host, Options(options)); });
 }
 
 template <typename T>

@@ -217,7 +217,6 @@ constexpr nfbus_entry sink_entry(std::string_view name, const Info& info = {}) {
 
 // NFBUS_SINK(Class, "name") or NFBUS_SINK(Class, "name", {.summary = "...", ...}): once in a plugin, outside of any
 // namespace. The fields are nfbus::Info's.
-// NOLINTNEXTLINE(cppcoreguidelines-macro-usage): it defines the symbol
 #define NFBUS_SINK(Class, ...)                                  \
   extern "C" NFBUS_EXPORT const nfbus_entry nfbus_plugin_entry; \
   extern "C" constinit const nfbus_entry nfbus_plugin_entry = ::nfbus::detail::sink_entry<Class>(__VA_ARGS__);

@@ -12,7 +12,6 @@
 
 namespace {
 
-using nfbus::test::Batch;
 using nfbus::test::SinkDriver;
 using nfbus::test::Written;
 using testing::ElementsAre;
@@ -34,6 +33,7 @@ class Failing final {
   Failing(nfbus::Host /*host*/, const nfbus::Options& options) : fail_(options.text("fail")) { fail_at("create"); }
   Failing(const Failing&) = delete;
   Failing& operator=(const Failing&) = delete;
+  // NOLINTNEXTLINE(bugprone-exception-escape): what the test is about
   ~Failing() noexcept(false) { fail_at("destroy"); }
   nfbus::Result<void> open(nfbus::Shape& shape) {
     shape.batch_events = 7;
@@ -146,7 +146,7 @@ TEST(Sink, AThrowOfCloseOrTheDestructorIsLoggedAndStopsThere) {
 
 class Answers {
  public:
-  nfbus::Delivery write(nfbus::Events events) {
+  static nfbus::Delivery write(nfbus::Events events) {
     if (events[0].text() == "fatal") return nfbus::Delivery::fatal("cannot go on");
     std::uint32_t index = 0;
     for (const nfbus::Event event : events) {
@@ -173,7 +173,7 @@ TEST(Sink, SaysHowMuchOfABatchIsDone) {
 
 class Talkative {
  public:
-  void write(nfbus::Events /*events*/) { throw std::runtime_error(std::string(1015, 'x') + "\u00e9\u00e9"); }
+  static void write(nfbus::Events /*events*/) { throw std::runtime_error(std::string(1015, 'x') + "\u00e9\u00e9"); }
 };
 constexpr nfbus_entry kTalkative = nfbus::detail::sink_entry<Talkative>("talkative");
 

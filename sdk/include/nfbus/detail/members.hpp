@@ -9,7 +9,7 @@ namespace nfbus::detail {
 // A class with one data member of the name, and a class that inherits it and T: there the name is ambiguous, and its
 // address cannot be taken, exactly if T has such a member. A final class cannot be inherited: there only a public
 // function is seen.
-// NOLINTBEGIN(cppcoreguidelines-macro-usage): a name cannot be a template argument
+// NOLINTBEGIN(bugprone-macro-parentheses): it is a name
 #define NFBUS_DETAIL_MEMBER(name)                            \
   template <typename T>                                      \
   struct clash_of_##name {                                   \
@@ -26,7 +26,7 @@ namespace nfbus::detail {
       return !requires { &clash_of_##name<T>::Both::name; }; \
     }                                                        \
   }
-// NOLINTEND(cppcoreguidelines-macro-usage)
+// NOLINTEND(bugprone-macro-parentheses)
 
 NFBUS_DETAIL_MEMBER(open)
 NFBUS_DETAIL_MEMBER(reopen)
