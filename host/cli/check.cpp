@@ -9,7 +9,8 @@
 namespace nfbus::host {
 
 int check_command(const std::string& config_file) {
-  const LoadedConfig loaded = load_config(config_file, PluginRegistry::scan(read_early_config(config_file).plugin_folders), {});
+  const LoadedConfig loaded =
+      load_config(config_file, PluginRegistry::scan(read_early_config(config_file).plugin_folders), {});
   for (const Error& error : loaded.errors) fmt::print("{}\n", to_string(error));
   if (!loaded.errors.empty()) return exit_status::kConfig;
   const Config& config = loaded.config;

@@ -1,5 +1,6 @@
 #include "config/syntax.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <utility>
@@ -122,14 +123,22 @@ Definition first_definition(std::string_view text, unsigned line, const std::str
   return definition;
 }
 
-// "cannot redefine existing integer 'a.b'" -> "a.b".
-std::string redefined_name(std::string_view description) {
-  const std::size_t mark = description.find("cannot redefine existing ");
-  if (mark == std::string_view::npos) return {};
-  const std::size_t begin = description.find('\'', mark);
-  const std::size_t end = description.rfind('\'');
-  if (begin == std::string_view::npos || end <= begin) return {};
-  return std::string(description.substr(begin + 1, end - begin - 1));
+std::string_view trimmed(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t");
+  return begin == std::string_view::npos ? std::string_view()
+                                         : text.substr(begin, text.find_last_not_of(" \t\r") + 1 - begin);
+}
+
+// The name of a second definition as it is written, a part of `line`. toml++'s own message garbles quoted ones, and its
+// place is that of a header, or the one behind a key.
+std::string_view redefined_name(std::string_view line, std::size_t column, bool is_header) {
+  if (!is_header) {
+    line = line.substr(0, column - 1);
+    return trimmed(line.substr(line.find_last_of("{,") + 1));  // npos + 1 is 0
+  }
+  line = trimmed(line);
+  line = line.substr(line.starts_with("[[") ? 2 : 1);
+  return trimmed(line.substr(0, line.find(']')));
 }
 
 std::string place_of(const toml::source_position& place) {
@@ -194,16 +203,19 @@ std::optional<Error> find_deep_key(std::string_view text, const std::string& fil
 
 Error explain_syntax_error(const toml::parse_error& error, std::string_view text, const std::string& file) {
   const toml::source_position place = error.source().begin;
+  const std::string_view description = error.description();
   Location where{file, place.line, place.column};
-  const std::string name = redefined_name(error.description());
-  if (name.empty()) return {.code = Code::invalid, .text = in_plain_words(error.description()), .where = where};
-
-  const bool is_header = error.description().find("table header") != std::string_view::npos;
-  // toml++ points behind a key.
-  const std::string_view line = first_line(from_line(text, place.line)).substr(0, place.column - 1);
-  if (const std::size_t begin = line.rfind(name); !is_header && begin != std::string_view::npos) {
-    where.column = static_cast<unsigned>(begin + 1);
+  const std::string_view line = first_line(from_line(text, place.line));
+  if (description.find("cannot redefine existing ") == std::string_view::npos || line.size() < place.column) {
+    return {.code = Code::invalid, .text = in_plain_words(description), .where = where};
   }
+  const bool is_header = description.find("table header") != std::string_view::npos;
+  // Within a dotted key toml++ points to the part that cannot be one; else behind the key.
+  const bool inside = description.ends_with("as dotted key-value pair");
+  const std::size_t column = inside ? std::min(line.find('=', place.column - 1), line.size()) + 1 : place.column;
+  const std::string name(redefined_name(line, column, is_header));
+  const std::size_t begin = line.substr(0, column - 1).rfind(name);
+  if (!is_header && begin != std::string_view::npos) where.column = static_cast<unsigned>(begin + 1);
   const Definition definition = first_definition(text, place.line, name, is_header);
   std::string message = definition.table.empty() ? name : definition.table + '.' + name;
   message += ": defined a second time";

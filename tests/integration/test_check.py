@@ -1,0 +1,130 @@
+'''`nfbus check` and a start with a bad configuration: exit 78, one line a mistake, with its place and the fix.'''
+
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import tomllib
+import unittest
+
+from nfbustest import NFBUS_BIN, REPOSITORY, main, run_nfbus
+
+CONFIGS = REPOSITORY / "configs"
+GOOD = '[sink.out]\nplugin = "jsonl"\nfile = "/tmp/never-written"\n'
+
+
+class BadConfiguration(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix=f"nfbustest-{os.getpid()}-")
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
+        self.file = self.directory / "nfbus.toml"
+
+    def findings(self, content=None, file=None):
+        """What `check` prints, a list of lines; `run` must refuse the same file in the same words."""
+        file = file or self.file
+        if content is not None:
+            self.file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        check = run_nfbus("check", "-c", file)
+        self.assertEqual(check.returncode, 78, check)
+        lines = check.stdout.splitlines()
+        self.assertTrue(lines)
+        for line in lines:
+            self.assertTrue(line.startswith(f"{file}:"), line)
+        run = run_nfbus("run", "-c", file)
+        self.assertEqual(run.returncode, 78, run)
+        self.assertEqual(run.stdout, "")
+        for line in lines:
+            self.assertIn(line, run.stderr)
+        return [line.removeprefix(f"{file}:").strip() for line in lines]
+
+    def test_missing(self):
+        self.assertRegex(self.findings(file=self.directory / "none.toml")[0], "no such file; name another one with -c")
+
+    def test_a_directory(self):
+        self.assertRegex(self.findings(file=self.directory)[0], "is a directory")
+
+    def test_unreadable(self):
+        self.directory.chmod(0o755)
+        self.file.write_text(GOOD)
+        self.file.chmod(0o600)
+        done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", NFBUS_BIN, "check", "-c",
+                               self.file], capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, 78, done)
+        self.assertRegex(done.stdout, rf"{self.file}: .*permission denied; run as a user who may")
+
+    def test_empty(self):
+        self.assertRegex(self.findings("")[0], r"it is empty: there is neither a \[\[capture\]\] nor a \[sink.NAME\]")
+
+    def test_a_megabyte_of_garbage(self):
+        garbage = os.urandom(1_000_000)
+        self.assertEqual(len(self.findings(garbage)), 1)
+        self.assertRegex(self.findings(b"\0" * 1_000_000)[0], "^1:1: ")
+        self.assertRegex(self.findings(b"[" * 1_000_000)[0], "^1:")
+        self.assertRegex(self.findings(b"x" * 2_000_000)[0], "larger than")
+
+    def test_duplicate_keys(self):
+        self.assertEqual(self.findings(GOOD + 'file = "/y"\n'),
+                         ["4:1: sink.out.file: defined a second time; first at line 3, column 1"])
+
+    def test_every_mistake_at_once(self):
+        self.assertEqual(self.findings('[[capture]]\ngroup = "1"\n[[capture]]\ngroup = 65536\nsnaplan = 1\n'
+                                       '[sink.a]\nplugin = "jsnol"\n[sink.b]\nplugin = "jsonl"\nfil = "x"\n')[0:3],
+                         ["2:9: capture[0].group: expected an integer, found a string",
+                          "4:9: capture[1].group: 65536 is out of range; it must be 0 to 65535",
+                          '5:1: capture[1].snaplan: unknown key; did you mean "snaplen"?'])
+        lines = self.findings()[3:]
+        self.assertRegex(lines[0], r'^7:10: sink.a.plugin: no plugin "jsnol" in /.*; did you mean "jsonl"\?')
+        self.assertEqual(lines[1:], ["8:1: sink.b.file: this key is required",
+                                     '10:1: sink.b.fil: unknown key; did you mean "file"?'])
+
+    def test_no_plugin_folder(self):
+        folder = self.directory / "plugins"
+        lines = self.findings(f'[host]\nplugin_dirs = ["{folder}"]\n{GOOD}')
+        self.assertEqual(len(lines), 1)
+        self.assertRegex(lines[0], r"^2:16: host.plugin_dirs\[0\]: ")
+
+    def test_no_builtin_plugin_folder(self):
+        program = self.directory / "bin/nfbus"
+        program.parent.mkdir()
+        program.write_bytes(pathlib.Path(NFBUS_BIN).read_bytes())
+        program.chmod(0o755)
+        self.file.write_text(GOOD)
+        done = subprocess.run([program, "check", "-c", self.file], capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, 78, done)
+        self.assertRegex(done.stdout, rf'^{self.file}:2:10: sink.out.plugin: no plugin "jsonl" in '
+                                      rf"{self.directory}/lib/nfbus/plugins")
+
+
+class GoodConfiguration(unittest.TestCase):
+    def test_the_examples_pass(self):
+        examples = sorted(CONFIGS.glob("*.toml"))
+        self.assertEqual([path.name for path in examples], ["full.toml", "minimal.toml", "nfbus.toml", "spr.toml"])
+        for path in examples:
+            done = run_nfbus("check", "-c", path)
+            self.assertEqual(done.returncode, 0, done)
+            self.assertRegex(done.stdout, rf"^{re.escape(str(path))}: ok \(\d+ captures, ")
+
+    def test_the_full_example_has_every_key(self):
+        schema = (REPOSITORY / "host/config/host_schema.hpp").read_text()
+        schema += (REPOSITORY / "host/plugins/host_keys.hpp").read_text()
+        schema += (REPOSITORY / "plugins/sinks/jsonl/jsonl.cpp").read_text()
+        keys = set(re.findall(r'"(\w+)": *\{"(?:type|enum)"', schema)) - {"filter"}
+        full = tomllib.loads((CONFIGS / "full.toml").read_text())
+        present = {key for table in (full["host"], full["bus"], *full["capture"], full["sink"]["archive"])
+                   for key in table}
+        self.assertEqual(keys, present)
+
+    def test_the_commented_defaults_of_the_default_file_are_true(self):
+        text = (CONFIGS / "nfbus.toml").read_text().replace('"NAME"', "")
+        self.assertIn("# latency_ms", text)
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory) / "all.toml"
+            path.write_text(re.sub(r"^# (\w+ *= )", r"\1", text, flags=re.M))
+            done = run_nfbus("check", "-c", path)
+            self.assertEqual(done.returncode, 0, done)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+// Configurations from text, checked against two plugins that exist only here.
+#pragma once
+
+#include "config/load.hpp"
+
+#include <nfbus/abi.h>
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nfbus::test {
+
+inline constexpr char kFileSinkSchema[] = R"({
+  "type": "object",
+  "required": ["file"],
+  "properties": {
+    "file": {"type": "string", "pattern": "^[^ ]+$"},
+    "format": {"enum": ["ulogd", "packet"], "default": "ulogd"},
+    "rotate_bytes": {"type": "integer", "minimum": 0, "maximum": 1000, "x-unit": "bytes"},
+    "ratio": {"type": "number", "minimum": 0.5},
+    "flush": {"type": "boolean", "default": true},
+    "since": {"type": "string"},
+    "rules": {"type": "array", "items": {
+      "type": "object", "properties": {"dst": {"type": ["string", "array"], "items": {"type": "string"}},
+                                       "weight": {"type": "integer", "default": 3}}}},
+    "tags": {"type": "object", "additionalProperties": {"type": "string"}},
+    "token": {"type": "string", "x-secret": true, "pattern": "^[a-z]+$"}
+  }
+})";
+
+inline nfbus_entry entry_of(std::string_view name, std::uint32_t kind, std::string_view schema) {
+  nfbus_entry entry = {};
+  entry.abi_major = NFBUS_ABI_MAJOR;
+  entry.struct_size = sizeof(nfbus_entry);
+  entry.plugin_kind = kind;
+  entry.name = {name.data(), name.size()};
+  entry.schema = {schema.data(), schema.size()};
+  return entry;
+}
+
+inline host::PluginRegistry plugins() {
+  static const nfbus_entry kSink = entry_of("files", NFBUS_PLUGIN_SINK, kFileSinkSchema);
+  static const nfbus_entry kFilter = entry_of("sieve", NFBUS_PLUGIN_FILTER, "");
+  return host::PluginRegistry::of({{&kSink, "/plugins/files.so"}, {&kFilter, "/plugins/sieve.so"}},
+                                  {{"/plugins/broken.so", {Code::invalid, "is not a shared object"}},
+                                   {"/gone", {Code::not_found, "no such folder"}}},
+                                  {"/plugins", "/gone"});
+}
+
+// A folder with the configuration in it; gone with the object.
+class Given {
+ public:
+  explicit Given(std::string_view toml) {
+    std::string name = (std::filesystem::temp_directory_path() / "nfbus-config-XXXXXX").string();
+    folder_ = ::mkdtemp(name.data());
+    write("c.toml", toml);
+  }
+  Given(const Given&) = delete;
+  Given& operator=(const Given&) = delete;
+  ~Given() { std::filesystem::remove_all(folder_); }
+
+  [[nodiscard]] std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  void write(const std::string& name, std::string_view content) const {
+    std::ofstream(path(name), std::ios::binary).write(content.data(), static_cast<std::streamsize>(content.size()));
+  }
+
+  [[nodiscard]] host::LoadedConfig load(bool replay = false) const {
+    return host::load_config(path("c.toml"), plugins(), {.replay = replay});
+  }
+  // Each as "LINE:COL: text", or "text" when it is about the file.
+  [[nodiscard]] std::vector<std::string> errors() const {
+    std::vector<std::string> texts;
+    for (const Error& error : load().errors) {
+      EXPECT_TRUE(error.where && error.where->file == path("c.toml")) << error.text;
+      const std::string line = to_string(error);
+      texts.push_back(line.substr(path("c.toml").size() + (error.where->line != 0 ? 1 : 2)));
+    }
+    return texts;
+  }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+inline std::vector<std::string> errors_of(std::string_view toml) { return Given(toml).errors(); }
+
+// The errors of a [sink.a] of the plugin `files` with `keys`, which begin at line 4.
+inline std::vector<std::string> sink_errors(std::string_view keys) {
+  return errors_of("[sink.a]\nplugin = 'files'\nfile = '/x'\n" + std::string(keys));
+}
+
+}  // namespace nfbus::test

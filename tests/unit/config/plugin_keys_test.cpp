@@ -1,0 +1,109 @@
+#include "config/secrets.hpp"
+
+#include "given.hpp"
+
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+
+#include <cstdlib>
+
+namespace nfbus::test {
+namespace {
+
+using nlohmann::json;
+using testing::Each;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+json options_of(const Given& given) { return json::parse(given.load().config.sinks.at(0).options_json); }
+
+std::string sink_with(const std::string& keys) { return "[sink.a]\nplugin = 'files'\nfile = '/x'\n" + keys; }
+
+TEST(PluginKeys, AreCheckedAgainstTheSchema) {
+  EXPECT_THAT(
+      sink_errors("format = 'ulgod'\nrotate_bytes = 1001\nratio = 0.25\nflush = 'yes'\nrules = [{dts = 'x'}, 5]\n"
+                  "tags = {site = 1}\n"),
+      ElementsAre("4:10: sink.a.format: must be \"ulogd\" or \"packet\", found \"ulgod\"; did you mean \"ulogd\"?",
+                  "5:16: sink.a.rotate_bytes: 1001 is out of range; it must be 0 to 1000 bytes",
+                  "6:9: sink.a.ratio: 0.25 is out of range; it must be at least 0.5",
+                  "7:9: sink.a.flush: expected true or false, found a string",
+                  "8:11: sink.a.rules[0].dts: unknown key; did you mean \"dst\"?",
+                  "8:24: sink.a.rules[1]: expected a table, found an integer",
+                  "9:16: sink.a.tags.site: expected a string, found an integer"));
+}
+
+TEST(PluginKeys, MustMatchPatterns) {
+  EXPECT_THAT(errors_of("[sink.a]\nplugin = 'files'\nfile = 'a b'\n"),
+              ElementsAre("3:8: sink.a.file: \"a b\" does not match \"^[^ ]+$\""));
+  const std::string longest(4096, 'x');
+  EXPECT_THAT(errors_of("[sink.a]\nplugin = 'files'\nfile = '" + longest + "'\n"), IsEmpty());
+  EXPECT_THAT(errors_of("[sink.a]\nplugin = 'files'\nfile = '" + longest + "y'\n"),
+              ElementsAre("3:8: sink.a.file: is longer than 4096 bytes"));
+}
+
+TEST(PluginKeys, AreHandedOnAsJsonWithDefaults) {
+  const Given given(
+      sink_with("ratio = 1\nsince = 1979-05-27T07:32:00.5+02:00\nrules = [{dst = ['a']}, {dst = 'b', weight = 1}]\n"));
+  ASSERT_THAT(given.errors(), IsEmpty());
+  EXPECT_EQ(options_of(given), json::parse(R"({"file": "/x", "format": "ulogd", "flush": true, "ratio": 1,
+      "since": "1979-05-27T07:32:00.5+02:00",
+      "rules": [{"dst": ["a"], "weight": 3}, {"dst": "b", "weight": 1}]})"));
+}
+
+TEST(PluginKeys, OfAPluginWithoutSchemaAreUnknown) {
+  EXPECT_THAT(errors_of("[[capture]]\ngroup = 1\n[filter.a]\nplugin = 'sieve'\nx = 1\n"),
+              ElementsAre("5:1: filter.a.x: unknown key; known here: plugin"));
+}
+
+TEST(PluginKeys, AreNotReplacedFromTheEnvironment) {
+  EXPECT_THAT(sink_errors("since = '${HOME}'"), ElementsAre(HasSubstr("only secrets are read from the environment")));
+}
+
+class Secrets : public testing::Test {
+ protected:
+  void SetUp() override { ::setenv("NFBUS_TEST_SECRET", "hunter", 1); }
+  void TearDown() override { ::unsetenv("NFBUS_TEST_SECRET"); }
+};
+
+TEST_F(Secrets, ComeFromTheEnvironment) {
+  const Given given(sink_with("token = '${NFBUS_TEST_SECRET}'"));
+  EXPECT_THAT(given.errors(), IsEmpty());
+  EXPECT_EQ(options_of(given)["token"], "hunter");
+}
+
+TEST_F(Secrets, ComeFromAFileBesideTheConfiguration) {
+  const Given given(sink_with("token_file = 'secret'"));
+  given.write("secret", "sesame\n");
+  EXPECT_THAT(given.errors(), IsEmpty());
+  EXPECT_EQ(options_of(given)["token"], "sesame");
+  EXPECT_FALSE(options_of(given).contains("token_file"));
+}
+
+TEST_F(Secrets, ThatAreMissingAreErrors) {
+  EXPECT_THAT(sink_errors("token = '${NFBUS_TEST_UNSET}'"),
+              ElementsAre(HasSubstr("4:9: sink.a.token: the environment variable NFBUS_TEST_UNSET is not set")));
+  EXPECT_THAT(sink_errors("token_file = '/nonexistent'"),
+              ElementsAre(HasSubstr("4:14: sink.a.token_file: the secret's file \"/nonexistent\": no such file")));
+  EXPECT_THAT(sink_errors("token_file = 5"), ElementsAre(HasSubstr("4:14: sink.a.token_file: expected a string")));
+  EXPECT_THAT(sink_errors("token_file = '/x'\ntoken = '${NFBUS_TEST_SECRET}'"), ElementsAre(HasSubstr("not both")));
+}
+
+TEST_F(Secrets, AreNeverPrinted) {
+  ::setenv("NFBUS_TEST_SECRET", "HUNTER7", 1);  // does not match the pattern
+  const Given given(sink_with("token_file = 'secret'"));
+  given.write("secret", "HUNTER7");
+  for (const auto& errors : {sink_errors("token = 'HUNTER7'"), sink_errors("token = ['HUNTER7']"),
+                             sink_errors("token = '${NFBUS_TEST_SECRET}'"), given.errors()}) {
+    EXPECT_EQ(errors.size(), 1U);
+    EXPECT_THAT(errors, Each(Not(HasSubstr("HUNTER7"))));
+  }
+}
+
+TEST_F(Secrets, AreSuggestedWithTheirFileKey) {
+  EXPECT_THAT(sink_errors("token_fil = 'x'"), ElementsAre(HasSubstr("did you mean \"token_file\"?")));
+}
+
+}  // namespace
+}  // namespace nfbus::test

@@ -1,0 +1,92 @@
+#include "plugins/schema.hpp"
+
+#include "given.hpp"
+#include "support/suggest.hpp"
+
+#include <gmock/gmock.h>
+
+namespace nfbus::test {
+namespace {
+
+using host::check_schema;
+using host::describe_schema;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+std::string refusal(std::string_view schema, std::uint32_t kind = NFBUS_PLUGIN_SINK) {
+  const Result<void> result = check_schema(schema, kind);
+  return result ? "accepted" : result.error().text;
+}
+
+std::string property(const std::string& schema) { return R"({"type": "object", "properties": {"a": )" + schema + "}}"; }
+
+TEST(Schema, OfTheSubsetIsAccepted) {
+  EXPECT_EQ(refusal(kFileSinkSchema), "accepted");
+  EXPECT_EQ(refusal(""), "accepted");
+  EXPECT_EQ(refusal(R"({"$schema": "x", "title": "t", "type": "object"})"), "accepted");
+}
+
+TEST(Schema, WithAnUnknownKeywordIsRefused) {
+  EXPECT_THAT(refusal(property(R"({"type": "string", "minLength": 1})")),
+              HasSubstr("/properties/a: keyword \"minLength\" is not supported"));
+  EXPECT_THAT(refusal(property(R"({"type": "integer", "minimun": 1})")), HasSubstr("did you mean \"minimum\"?"));
+  EXPECT_THAT(refusal(property(R"({"type": "array", "items": {"oneOf": []}})")), HasSubstr("/properties/a/items: "));
+}
+
+TEST(Schema, ThatIsWrongIsRefused) {
+  EXPECT_THAT(refusal("{"), HasSubstr("schema is wrong"));
+  EXPECT_THAT(refusal("[]"), HasSubstr("must be an object"));
+  EXPECT_THAT(refusal("{}"), HasSubstr("type must be \"object\""));
+  EXPECT_THAT(refusal(property("5")), HasSubstr("must be an object"));
+  EXPECT_THAT(refusal(property(R"({"type": "text"})")), HasSubstr("type \"text\" is not known"));
+  EXPECT_THAT(refusal(property(R"({"type": []})")), HasSubstr("type must be"));
+  EXPECT_THAT(refusal(property(R"({"enum": []})")), HasSubstr("enum must be"));
+  EXPECT_THAT(refusal(property(R"({"pattern": "("})")), HasSubstr("not a regular expression"));
+  EXPECT_THAT(refusal(property(R"({"minimum": 2, "maximum": 1})")), HasSubstr("minimum is above maximum"));
+  EXPECT_THAT(refusal(property(R"({"maximum": 18446744073709551615})")), HasSubstr("below 2^63"));
+  EXPECT_THAT(refusal(property(R"({"type": "integer", "x-secret": true})")), HasSubstr("x-secret is for"));
+  EXPECT_THAT(refusal(property(R"({"type": "integer", "default": "x"})")), HasSubstr("default does not fit"));
+  EXPECT_THAT(refusal(R"({"type": "object", "required": ["b"]})"), HasSubstr("required names \"b\""));
+}
+
+TEST(Schema, MayNotUseTheHostsKeys) {
+  const std::string schema = R"({"type": "object", "properties": {"queue": {"type": "integer"}}})";
+  EXPECT_THAT(refusal(schema), HasSubstr("/properties/queue: this key is the host's own"));
+  EXPECT_EQ(refusal(schema, NFBUS_PLUGIN_FILTER), "accepted");
+}
+
+TEST(Schema, ThatIsNestedWithoutEndIsRefused) {
+  std::string schema = R"({"type": "string"})";
+  for (int i = 0; i < 1000; ++i) schema = R"({"type": "array", "items": )" + schema + "}";
+  EXPECT_THAT(refusal(property(schema)), HasSubstr("more than 16 levels"));
+}
+
+TEST(Schema, IsDescribedInItsOwnOrder) {
+  const auto options = describe_schema(kFileSinkSchema);
+  ASSERT_EQ(options.size(), 11U);
+  EXPECT_EQ(options[0].name, "file");
+  EXPECT_TRUE(options[0].required);
+  EXPECT_EQ(options[0].type, "string");
+  EXPECT_EQ(options[0].allowed, "matches ^[^ ]+$");
+  EXPECT_EQ(options[1].default_value, "\"ulogd\"");
+  EXPECT_EQ(options[1].allowed, "\"ulogd\" or \"packet\"");
+  EXPECT_EQ(options[2].unit, "bytes");
+  EXPECT_EQ(options[2].allowed, "0 to 1000");
+  EXPECT_EQ(options[6].type, "array of table");
+  EXPECT_EQ(options[7].name, "rules[].dst");
+  EXPECT_EQ(options[7].type, "string or array of string");
+  EXPECT_TRUE(options[10].secret);
+  EXPECT_THAT(describe_schema("nonsense"), IsEmpty());
+}
+
+TEST(Suggestion, IsTheNearestNameIfOneIsNear) {
+  const std::vector<std::string> names = {"file", "filters", "queue", "queue_bytes"};
+  EXPECT_EQ(host::nearest("fil", names), "file");
+  EXPECT_EQ(host::nearest("FLIE", names), "file");
+  EXPECT_EQ(host::nearest("queue-bytes", names), "queue_bytes");
+  EXPECT_EQ(host::nearest("topics", names), "");
+  EXPECT_EQ(host::nearest("", names), "");
+}
+
+}  // namespace
+}  // namespace nfbus::test

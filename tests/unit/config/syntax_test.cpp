@@ -1,0 +1,78 @@
+#include "config/syntax.hpp"
+
+#include "given.hpp"
+
+#include <gmock/gmock.h>
+
+namespace nfbus::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+constexpr std::string_view kGood = "[[capture]]\ngroup = 1\n";
+
+TEST(Syntax, ShowsBothPlacesOfAKeyThatIsDefinedTwice) {
+  EXPECT_THAT(errors_of("[host]\ndevice = 'a'\n\ndevice = 'b'\n"),
+              ElementsAre("4:1: host.device: defined a second time; first at line 2, column 1"));
+  EXPECT_THAT(errors_of("[[capture]]\ngroup = 1\n[[capture]]\n\"group\" = 2\nx = [\n[1],\n]\n \"group\" = 3\n"),
+              ElementsAre("8:2: capture.\"group\": defined a second time; first at line 4, column 1"));
+  EXPECT_THAT(errors_of("a.b = 1\na.b = 2\n"),
+              ElementsAre(StartsWith("2:1: a.b: defined a second time; first at line 1")));
+  EXPECT_THAT(errors_of("a = 1\na.b = 2\n"),
+              ElementsAre(StartsWith("2:1: a.b: defined a second time; first at line 1")));
+}
+
+TEST(Syntax, ShowsBothPlacesOfATableThatIsDefinedTwice) {
+  EXPECT_THAT(errors_of("[sink.a]\nplugin = 'x'\n[host]\n[sink.a]\n"),
+              ElementsAre("4:1: sink.a: defined a second time; first at line 1, column 1"));
+  EXPECT_THAT(errors_of("[sink.'a']\n\n[[sink.'a']]\n"),
+              ElementsAre("3:1: sink.'a': defined a second time; first at line 1, column 1"));
+}
+
+TEST(Syntax, ShowsTheSecondPlaceInAnInlineTable) {
+  EXPECT_THAT(errors_of("a = {b = 1, b = 2}\n"), ElementsAre("1:13: b: defined a second time"));
+}
+
+TEST(Syntax, IsExplainedInPlainWords) {
+  EXPECT_THAT(errors_of("[host]\ndevice = spr\n"),
+              ElementsAre(HasSubstr("2:10: this is not a TOML value; texts stand in quotes")));
+  EXPECT_THAT(errors_of("[host]\ndevice =\n"), ElementsAre(HasSubstr("2:9: the value is missing")));
+  EXPECT_THAT(errors_of("[host]\nplugin_dirs = ['a'\n"), ElementsAre(HasSubstr("ends before this is complete")));
+  EXPECT_THAT(errors_of("device\n"), ElementsAre(HasSubstr("expected KEY = VALUE")));
+  EXPECT_THAT(errors_of("a = 'x\n'\n"), ElementsAre(HasSubstr("is the closing quote missing?")));
+}
+
+TEST(Syntax, RefusesWhatIsNotText) {
+  EXPECT_THAT(errors_of("[host]\ndevice = '\xff'\n"), ElementsAre("2:11: this is not UTF-8 text"));
+  EXPECT_THAT(errors_of(std::string_view("a = 'x\0y'", 9)), ElementsAre(StartsWith("1:")));
+  EXPECT_THAT(errors_of(std::string_view("\0\0\0\0", 4)), ElementsAre(StartsWith("1:1:")));
+  EXPECT_THAT(errors_of("\xff\xfe[\0h\0"), ElementsAre("1:1: this is not UTF-8 text"));
+}
+
+TEST(Syntax, TakesAByteOrderMarkAndWindowsLineEnds) {
+  EXPECT_THAT(errors_of("\xef\xbb\xbf[[capture]]\r\ngroup = 1\r\n"), IsEmpty());
+}
+
+TEST(Syntax, BoundsNesting) {
+  std::string key = "a";
+  for (int i = 0; i < 100000; ++i) key += ".a";
+  EXPECT_THAT(errors_of(key + " = 1"), ElementsAre("1:34: more than 16 dots in one key"));
+  EXPECT_THAT(errors_of("\n[" + key + "]"), ElementsAre("2:35: more than 16 dots in one key"));
+  EXPECT_THAT(errors_of("a = " + std::string(100000, '[')), ElementsAre(HasSubstr("more than 256 levels deep")));
+  std::string tables = "x = ";
+  for (int i = 0; i < 250; ++i) tables += "{a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a = ";
+  EXPECT_THAT(errors_of(tables + "1" + std::string(250, '}')), ElementsAre(HasSubstr("x: unknown key")));
+}
+
+TEST(Syntax, CountsNoDotsOutsideOfKeys) {
+  const std::string dots(100, '.');
+  EXPECT_THAT(errors_of(std::string(kGood) + "# " + dots + "\nprefixes = ['" + dots + "', \"\\\"" + dots + "\", '''\n" +
+                        "x" + dots + "''']\n"),
+              ElementsAre(HasSubstr("4:")));  // the line end in a prefix, and nothing else
+}
+
+}  // namespace
+}  // namespace nfbus::test
