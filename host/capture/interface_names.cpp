@@ -69,7 +69,7 @@ InterfaceNames::~InterfaceNames() {
   if (socket_ >= 0) ::close(socket_);
 }
 
-bool InterfaceNames::request_all() noexcept {
+bool InterfaceNames::request_all() const noexcept {
   alignas(NLMSG_ALIGNTO) std::array<char, 64> buffer{};
   nlmsghdr* const message = mnl_nlmsg_put_header(buffer.data());
   message->nlmsg_type = RTM_GETLINK;
@@ -104,7 +104,7 @@ void InterfaceNames::update() {
 
 void InterfaceNames::apply(std::span<const std::uint8_t> datagram) {
   int left = static_cast<int>(datagram.size());
-  for (auto* message = reinterpret_cast<const nlmsghdr*>(datagram.data()); mnl_nlmsg_ok(message, left);
+  for (const auto* message = reinterpret_cast<const nlmsghdr*>(datagram.data()); mnl_nlmsg_ok(message, left);
        message = mnl_nlmsg_next(message, &left)) {
     if (message->nlmsg_type != RTM_NEWLINK && message->nlmsg_type != RTM_DELLINK) continue;
     if (mnl_nlmsg_get_payload_len(message) < sizeof(ifinfomsg)) continue;

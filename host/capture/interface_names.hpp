@@ -54,7 +54,7 @@ class InterfaceNames {
     Name* name;
   };
 
-  [[nodiscard]] bool request_all() noexcept;
+  [[nodiscard]] bool request_all() const noexcept;
   Read read_one();
   Name* look_up(std::uint32_t index) noexcept;
   void forget_recent() noexcept;
