@@ -110,7 +110,7 @@ Result<std::unique_ptr<Source>> open_replay(const std::string& file, std::vector
   std::array<char, PCAP_ERRBUF_SIZE> why{};
   PcapFile pcap(pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO, why.data()));
   if (!pcap) {
-    std::fclose(stream);
+    static_cast<void>(std::fclose(stream));  // only read from
     return Error{.code = Code::invalid, .text = fmt::format("{}: not a pcap file: {}", file, why.data())};
   }
   const int dlt = pcap_datalink(pcap.get());
