@@ -42,8 +42,7 @@ std::vector<Error> Findings::take() {
   const auto place = [](const Error& error) {
     return error.where ? std::pair(error.where->line, error.where->column) : std::pair(0U, 0U);
   };
-  std::stable_sort(errors_.begin(), errors_.end(),
-                   [&](const Error& a, const Error& b) { return place(a) < place(b); });
+  std::stable_sort(errors_.begin(), errors_.end(), [&](const Error& a, const Error& b) { return place(a) < place(b); });
   return std::exchange(errors_, {});
 }
 

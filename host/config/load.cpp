@@ -84,9 +84,10 @@ class Loader {
     std::vector<SchemaFinding> unusable;
     json root = document_.to_json(unusable);
     findings_.add(unusable);
-    findings_.add(apply_schema(json::parse(kHostSchema), root, {}));
     const bool empty = root.empty();
-    if (!root.contains("capture") && !root.contains("sink") && !options.replay) {
+    const bool has_work = root.contains("capture") || root.contains("sink");
+    findings_.add(apply_schema(json::parse(kHostSchema), root, {}));
+    if (!has_work && !options.replay) {
       findings_.about_file(std::string(empty ? "it is empty: " : "") +
                            "there is neither a [[capture]] nor a [sink.NAME], so there is nothing to do; "
                            "add one, or replay a file with --replay PCAP");

@@ -67,6 +67,23 @@ std::vector<std::string> split(std::string_view name) {
   return keys;
 }
 
+std::string_view trimmed(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t");
+  return begin == std::string_view::npos ? std::string_view()
+                                         : text.substr(begin, text.find_last_not_of(" \t\r") + 1 - begin);
+}
+
+// "a.b" of "[a.b]" or "[[a.b]]"; empty: the line is no header.
+std::string_view header_name(std::string_view line) {
+  line = trimmed(line);
+  const std::size_t brackets = line.starts_with("[[") ? 2 : 1;
+  const std::size_t end = line.find(']');
+  if (!line.starts_with('[') || end == std::string_view::npos) return {};
+  const std::string_view rest = trimmed(line.substr(std::min(end + brackets, line.size())));
+  if (!rest.empty() && rest.front() != '#') return {};  // an element of an array
+  return trimmed(line.substr(brackets, end - brackets));
+}
+
 struct OpenTable {
   const toml::table* table;  // null: not found
   std::string name;          // as written; empty: the root
@@ -79,11 +96,7 @@ OpenTable open_table(const toml::table& root, std::string_view text) {
     const std::size_t end = text.rfind('\n');
     std::string_view line = end == std::string_view::npos ? text : text.substr(end + 1);
     text = end == std::string_view::npos ? std::string_view() : text.substr(0, end);
-    line = line.substr(0, line.rfind(']'));
-    const std::size_t begin = line.find_first_not_of(" \t");
-    if (begin == std::string_view::npos || line[begin] != '[') continue;
-    line = line.substr(begin).substr(line.substr(begin).starts_with("[[") ? 2 : 1);
-    line = line.substr(0, line.find_last_not_of(']') + 1);
+    line = header_name(line);
     const std::vector<std::string> keys = split(line);
     if (keys.empty()) continue;  // an element of an array, not a header
     const toml::node* node = &root;
@@ -111,7 +124,7 @@ Definition first_definition(std::string_view text, unsigned line, const std::str
   Definition definition{.table = open.name};
   const toml::table* table = open.table;
   for (const std::string& key : split(name)) {
-    if (table == nullptr) return {};
+    if (table == nullptr) return definition;
     const auto found = table->find(key);
     if (found == table->end()) return definition;
     const toml::table* inner = found->second.as_table();
@@ -123,22 +136,13 @@ Definition first_definition(std::string_view text, unsigned line, const std::str
   return definition;
 }
 
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t");
-  return begin == std::string_view::npos ? std::string_view()
-                                         : text.substr(begin, text.find_last_not_of(" \t\r") + 1 - begin);
-}
-
-// The name of a second definition as it is written, a part of `line`. toml++'s own message garbles quoted ones, and its
-// place is that of a header, or the one behind a key.
+// The name of a second definition as it is written, a part of `line`: toml++'s own message garbles quoted ones. Its
+// place is that of the header, or some way behind the key.
 std::string_view redefined_name(std::string_view line, std::size_t column, bool is_header) {
-  if (!is_header) {
-    line = line.substr(0, column - 1);
-    return trimmed(line.substr(line.find_last_of("{,") + 1));  // npos + 1 is 0
-  }
-  line = trimmed(line);
-  line = line.substr(line.starts_with("[[") ? 2 : 1);
-  return trimmed(line.substr(0, line.find(']')));
+  if (is_header) return header_name(line);
+  line = line.substr(0, column);
+  line = line.substr(0, line.rfind('='));
+  return trimmed(line.substr(line.find_last_of("{,") + 1));  // npos + 1 is 0
 }
 
 std::string place_of(const toml::source_position& place) {
@@ -154,7 +158,7 @@ std::string in_plain_words(std::string_view description) {
       {"invalid utf-8", "this is not UTF-8 text"},
       {"maximum nested value depth", "arrays and tables are nested more than 256 levels deep"},
       {"expected value, saw '\\n'", "the value is missing"},
-      {"unescaped control characters",
+      {"control characters other than TAB",
        "a control character or line end inside of a string; is the closing quote missing?"},
   }};
   for (const auto& [mark, words] : kWords) {
@@ -214,7 +218,7 @@ Error explain_syntax_error(const toml::parse_error& error, std::string_view text
   const bool inside = description.ends_with("as dotted key-value pair");
   const std::size_t column = inside ? std::min(line.find('=', place.column - 1), line.size()) + 1 : place.column;
   const std::string name(redefined_name(line, column, is_header));
-  const std::size_t begin = line.substr(0, column - 1).rfind(name);
+  const std::size_t begin = line.substr(0, line.substr(0, column).rfind('=')).rfind(name);
   if (!is_header && begin != std::string_view::npos) where.column = static_cast<unsigned>(begin + 1);
   const Definition definition = first_definition(text, place.line, name, is_header);
   std::string message = definition.table.empty() ? name : definition.table + '.' + name;

@@ -75,7 +75,8 @@ class Checker {
     const auto fits = [&value](const std::string& type) { return has_type(value, type); };
     if (types.empty() || std::any_of(types.begin(), types.end(), fits)) return true;
     std::string message = "expected " + schema_words::expected(schema) + ", found " + std::string(found_type(value));
-    if (types.front() == "array" && schema.contains("items") && would_fit(schema["items"], value)) {
+    if (types.front() == "array" && schema.contains("items") && value.is_primitive() &&
+        would_fit(schema["items"], value)) {
       message += "; write [" + shown(schema["items"], value) + "]";
     }
     find(std::move(message), Kind::wrong_type);

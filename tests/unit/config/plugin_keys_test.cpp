@@ -30,7 +30,7 @@ TEST(PluginKeys, AreCheckedAgainstTheSchema) {
                   "6:9: sink.a.ratio: 0.25 is out of range; it must be at least 0.5",
                   "7:9: sink.a.flush: expected true or false, found a string",
                   "8:11: sink.a.rules[0].dts: unknown key; did you mean \"dst\"?",
-                  "8:24: sink.a.rules[1]: expected a table, found an integer",
+                  "8:23: sink.a.rules[1]: expected a table, found an integer",
                   "9:16: sink.a.tags.site: expected a string, found an integer"));
 }
 
