@@ -20,8 +20,8 @@ class Document {
   // [control] Errors (invalid) carry their place in `file`, which is only a name here. Never throws.
   static Result<Document> parse(std::string_view text, const std::string& file);
 
-  Document(Document&&) noexcept;
-  Document& operator=(Document&&) noexcept;
+  Document(Document&& other) noexcept;
+  Document& operator=(Document&& other) noexcept;
   ~Document();
 
   // The whole text: dates and times as RFC 3339 strings; infinite numbers and "not a number" are findings, as JSON has

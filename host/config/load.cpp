@@ -251,7 +251,7 @@ class Loader {
     return plugin;
   }
 
-  std::string unknown_plugin(const std::string& name, std::uint32_t kind) const {
+  [[nodiscard]] std::string unknown_plugin(const std::string& name, std::uint32_t kind) const {
     std::vector<std::string> names;
     for (const Plugin& plugin : plugins_.plugins()) {
       const nfbus_text text = plugin.entry->name;

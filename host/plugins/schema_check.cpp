@@ -94,7 +94,9 @@ Fault check_parts(const json& schema, const std::string& place, int level) {
   if (const auto properties = schema.find("properties"); properties != schema.end()) {
     if (!properties->is_object()) return place + "/properties: must be an object";
     for (const auto& [name, property] : properties->items()) {
-      if (Fault fault = check_node(property, place + "/properties/" + name, true, level + 1)) return fault;
+      std::string inner = place;
+      inner.append("/properties/").append(name);
+      if (Fault fault = check_node(property, inner, true, level + 1)) return fault;
     }
   }
   if (const auto items = schema.find("items"); items != schema.end()) {

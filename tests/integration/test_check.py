@@ -110,13 +110,13 @@ class GoodConfiguration(unittest.TestCase):
         schema = (REPOSITORY / "host/config/host_schema.hpp").read_text()
         schema += (REPOSITORY / "host/plugins/host_keys.hpp").read_text()
         schema += (REPOSITORY / "plugins/sinks/jsonl/jsonl.cpp").read_text()
-        keys = set(re.findall(r'"(\w+)": *\{"(?:type|enum)"', schema)) - {"filter"}
+        keys = set(re.findall(r'"(\w+)": *\{"(?:type|enum)"', schema)) - {"filter", "items", "additionalProperties"}
         full = tomllib.loads((CONFIGS / "full.toml").read_text())
         present = {key for table in (full["host"], full["bus"], *full["capture"], full["sink"]["archive"])
                    for key in table}
         self.assertEqual(keys, present)
 
-    def test_the_commented_defaults_of_the_default_file_are_true(self):
+    def test_the_default_file_passes_with_its_comments_taken_away(self):
         text = (CONFIGS / "nfbus.toml").read_text().replace('"NAME"', "")
         self.assertIn("# latency_ms", text)
         with tempfile.TemporaryDirectory() as directory:
