@@ -30,7 +30,7 @@ struct SchemaOption {
   std::string type;           // "string", "integer", "string or array of string", "array of table"
   std::string default_value;  // as it is written in TOML: "\"ulogd\"", "65536"
   std::string unit;           // "bytes"
-  std::string allowed;        // "\"a\" or \"b\"", "1 to 10", "at least 1", "matches ^/"
+  std::string allowed;        // "\"a\" or \"b\"", "1 to 10", "at least 1", "matches \"^/\""
   std::string description;
   bool required = false;
   bool secret = false;  // written as NAME_file = "PATH" or NAME = "${VARIABLE}"

@@ -27,7 +27,7 @@ std::string type_of(const json& schema) {
 
 std::string allowed_by(const json& schema) {
   if (schema.contains("enum")) return schema_words::choices(schema["enum"]);
-  if (schema.contains("pattern")) return "matches " + schema["pattern"].get<std::string>();
+  if (schema.contains("pattern")) return "matches " + schema_words::shown(schema["pattern"]);
   json limits = schema;
   limits.erase("x-unit");  // shown on its own
   return schema_words::range(limits);

@@ -67,7 +67,7 @@ TEST(Schema, IsDescribedInItsOwnOrder) {
   EXPECT_EQ(options[0].name, "file");
   EXPECT_TRUE(options[0].required);
   EXPECT_EQ(options[0].type, "string");
-  EXPECT_EQ(options[0].allowed, "matches ^[^ ]+$");
+  EXPECT_EQ(options[0].allowed, "matches \"^[^ ]+$\"");
   EXPECT_EQ(options[1].default_value, "\"ulogd\"");
   EXPECT_EQ(options[1].allowed, "\"ulogd\" or \"packet\"");
   EXPECT_EQ(options[2].unit, "bytes");
