@@ -20,7 +20,6 @@ namespace {
 constexpr std::size_t kEntryBytes = offsetof(nfbus_entry, diagnose) + sizeof(nfbus_entry::diagnose);
 constexpr std::size_t kSinkBytes = offsetof(nfbus_sink, destroy) + sizeof(nfbus_sink::destroy);
 constexpr std::size_t kFilterBytes = offsetof(nfbus_filter, destroy) + sizeof(nfbus_filter::destroy);
-constexpr std::size_t kShapeBytes = offsetof(nfbus_shape, tick_ms) + sizeof(nfbus_shape::tick_ms);
 
 constexpr std::uint32_t kKnownEventKinds = NFBUS_EVENT_PACKET | NFBUS_EVENT_MESSAGE;
 constexpr std::size_t kMaxNameBytes = 64;
@@ -70,16 +69,12 @@ Result<void> check_sink(const nfbus_entry& entry) {
   if (entry.sink == nullptr) return invalid("it is a sink, but its entry's `sink` is null: point it to an nfbus_sink");
   const nfbus_sink& sink = *entry.sink;
   if (auto checked = check_size("nfbus_sink", sink.struct_size, kSinkBytes, entry); !checked) return checked;
-  // A shape of size 0 states nothing: the host's defaults.
-  if (entry.shape.struct_size != 0) {
-    if (auto checked = check_size("nfbus_shape", entry.shape.struct_size, kShapeBytes, entry); !checked) return checked;
-  }
   return check_functions("nfbus_sink", {{"create", sink.create != nullptr},
                                         {"open", sink.open != nullptr},
                                         {"write", sink.write != nullptr},
                                         {"close", sink.close != nullptr},
                                         {"destroy", sink.destroy != nullptr},
-                                        {"tick", sink.tick != nullptr || host_copy(entry.shape).tick_ms == 0}});
+                                        {"tick", sink.tick != nullptr || entry.shape.tick_ms == 0}});
 }
 
 Result<void> check_filter(const nfbus_entry& entry) {

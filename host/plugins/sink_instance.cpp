@@ -109,10 +109,9 @@ SinkInstance::~SinkInstance() { state_->call_last("destroy", state_->calls.destr
 
 Result<nfbus_shape> SinkInstance::open() {
   State& s = *state_;
-  nfbus_shape shape = host_copy(s.plugin.entry->shape);
+  nfbus_shape shape = s.plugin.entry->shape;
   auto opened = s.call("open", [&] { return s.calls.open(s.instance, &shape, &s.error); });
   if (!opened) return opened.error();
-  shape.struct_size = sizeof shape;
   if (shape.tick_ms != 0 && s.calls.tick == nullptr) {
     s.complain_once("the plugin asks for ticks but has no tick(): it gets none");
     shape.tick_ms = 0;

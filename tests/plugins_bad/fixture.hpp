@@ -112,7 +112,6 @@ constexpr nfbus_entry entry_of(std::uint32_t kind, const nfbus_sink* sink, const
   entry.version = NFBUS_TEXT("1.0");
   entry.summary = {summary.data(), summary.size()};
   entry.schema = {schema.data(), schema.size()};
-  entry.shape.struct_size = sizeof entry.shape;
   entry.sink = sink;
   entry.filter = filter;
   return entry;

@@ -82,7 +82,7 @@ NFBUS_EXPORT const nfbus_entry ENTRY = {
     .version = NFBUS_TEXT("1"),
     .summary = NFBUS_TEXT("a plugin that must be refused"),
     .schema = NFBUS_TEXT(SCHEMA),
-    .shape = {.struct_size = sizeof(nfbus_shape), .tick_ms = TICK_MS},
+    .shape = {.tick_ms = TICK_MS},
     .sink = SINK,
     .commands = command_list,
     .command_count = COMMANDS,

@@ -5,7 +5,8 @@
  *
  * Rules that hold everywhere:
  *   - Structs that cross carry struct_size first (the entry: after its versions) and only ever grow at the end. A
- *     reader looks at a field only when struct_size covers it.
+ *     reader looks at a field only when struct_size covers it. The few without one (text, bytes, field, shape, command),
+ *     which stand inside others or in arrays, never change within a major version.
  *   - Strings are pointer and length, UTF-8 unless said otherwise, not terminated. data may be NULL when size is 0.
  *   - Nothing that one side allocated is freed by the other. No exception and no C++ type crosses.
  *   - [control] the host's main thread, at start, reload and stop. [worker] the one thread that serves this instance;
@@ -205,13 +206,13 @@ typedef struct nfbus_options {
 
 /* ---- Sinks ----------------------------------------------------------------------------------------------------- */
 
-/* How a sink wants its batches. 0 means the host's default (see host/delivery/README.md). */
+/* How a sink wants its batches. */
 typedef struct nfbus_shape {
-  uint32_t struct_size;
-  uint32_t batch_events; /* at most so many events a call */
-  uint64_t batch_bytes;  /* at most so many bytes of records and texts; a larger single event comes alone */
+  uint64_t batch_bytes;  /* at most so many bytes of records and texts, but a larger event comes alone; 0: 1 MiB */
+  uint32_t batch_events; /* at most so many events a call; 0: 1,024 */
   uint32_t batch_age_ms; /* a call may wait so long for more events; 0: never wait */
   uint32_t tick_ms;      /* call tick() about so often, also when nothing arrives; 0: never */
+  uint32_t reserved;
 } nfbus_shape;
 
 typedef struct nfbus_events {

@@ -125,8 +125,7 @@ constexpr nfbus_entry entry(std::uint32_t plugin_kind, std::string_view name, co
   out.version = to_text(info.version);
   out.summary = to_text(info.summary);
   out.schema = to_text(info.schema);
-  out.shape = {sizeof(nfbus_shape), info.shape.batch_events, info.shape.batch_bytes, info.shape.batch_age_ms,
-               info.shape.tick_ms};
+  out.shape = {info.shape.batch_bytes, info.shape.batch_events, info.shape.batch_age_ms, info.shape.tick_ms, 0};
   out.commands = info.commands.data();
   out.command_count = info.commands.size();
   out.diagnose = info.diagnose;

@@ -121,7 +121,6 @@ inline const Plugin& ScriptedSink::plugin() {
     entry.struct_size = sizeof(nfbus_entry);
     entry.plugin_kind = NFBUS_PLUGIN_SINK;
     entry.name = NFBUS_TEXT("scripted");
-    entry.shape.struct_size = sizeof(nfbus_shape);
     entry.sink = &kSink;
     return entry;
   }();

@@ -85,7 +85,6 @@ struct FakeSink {
     entry.struct_size = sizeof entry;
     entry.plugin_kind = NFBUS_PLUGIN_SINK;
     entry.name = NFBUS_TEXT("fake");
-    entry.shape.struct_size = sizeof entry.shape;
     entry.sink = &calls;
   }
 

@@ -84,6 +84,5 @@ const nfbus_entry nfbus_plugin_entry = {
     .version = NFBUS_TEXT("1"),
     .summary = NFBUS_TEXT("a sink in C"),
     .schema = NFBUS_TEXT("{\"type\":\"object\",\"required\":[\"file\"],\"properties\":{\"file\":{\"type\":\"string\"}}}"),
-    .shape = {.struct_size = sizeof(nfbus_shape)},
     .sink = &kSink,
 };
