@@ -1,6 +1,8 @@
 #include "bus/bus.hpp"
 
 #include <algorithm>
+#include <thread>
+#include <utility>
 
 namespace nfbus::host {
 
@@ -49,11 +51,17 @@ std::shared_ptr<Subscription> Bus::add(Interest interest, QueueLimits limits) {
   return made;
 }
 
-void Bus::remove(const std::shared_ptr<Subscription>& subscription) {
-  const std::lock_guard lock(mutex_);
-  auto list = std::make_shared<List>(*subscriptions_);
-  std::erase(*list, subscription);
-  subscriptions_ = std::move(list);
+void Bus::replace(const std::shared_ptr<Subscription>& old, const std::shared_ptr<Subscription>& fresh) {
+  std::shared_ptr<const List> before;
+  {
+    const std::lock_guard lock(mutex_);
+    auto list = std::make_shared<List>(*subscriptions_);
+    std::erase(*list, old);
+    if (fresh) list->push_back(fresh);
+    before = std::exchange(subscriptions_, std::move(list));
+  }
+  // Whoever publishes by the old list holds a reference to it, for microseconds.
+  while (before.use_count() > 1) std::this_thread::yield();
 }
 
 void Bus::offer(const BatchRef& batch, bool wait_for_room) {

@@ -40,11 +40,14 @@ class Subscription {
   std::vector<Match> matched_;  // by TopicId; owned by the thread that publishes packets
 };
 
-// Thread safety: add(), remove() and publish() from any thread, but packets from one thread only.
+// Thread safety: add(), remove(), replace() and publish() from any thread, but packets from one thread only.
 class Bus {
  public:
   std::shared_ptr<Subscription> add(Interest interest, QueueLimits limits);
-  void remove(const std::shared_ptr<Subscription>& subscription);
+  void remove(const std::shared_ptr<Subscription>& subscription) { replace(subscription, nullptr); }
+  // Each batch goes to one of the two, none to both: nothing is lost or seen twice. Returns when no publish() can still
+  // reach the old one. Not while publish_when_room() may wait. fresh: null for none.
+  void replace(const std::shared_ptr<Subscription>& old, const std::shared_ptr<Subscription>& fresh);
 
   // Offers a frozen batch to every subscriber; never waits.
   void publish(const BatchRef& batch) { offer(batch, false); }

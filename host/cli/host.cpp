@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 namespace nfbus::host {
@@ -24,6 +25,26 @@ std::int64_t now_ns() {
       .count();
 }
 
+// The configuration was checked: every filter that is named is declared, and every plugin exists.
+std::vector<FilterConfig> filter_configs(const Config& config, const std::vector<std::string>& names) {
+  std::vector<FilterConfig> configs;
+  for (const std::string& name : names) {
+    configs.push_back(
+        *std::find_if(config.filters.begin(), config.filters.end(), [&](const auto& f) { return f.name == name; }));
+  }
+  return configs;
+}
+
+void log_sink(const SinkSnapshot& s) {
+  std::string line = fmt::format(
+      "sink name={} plugin={} state={} published={} delivered={} filtered={} overflowed={} rejected={} corrupted=0 "
+      "queued={} spilled=0 recovered=0 retries={}",
+      s.name, s.plugin, to_string(s.state), s.events.published, s.events.delivered, s.events.filtered,
+      s.events.overflowed, s.events.rejected, s.events.queued, s.retries);
+  for (const auto& [name, value] : s.own) line += fmt::format(" {}={}", name, value);
+  log::info(line);
+}
+
 Error at(Error error, const PluginConfig& config, std::string_view kind) {
   error.text = fmt::format("{}.{}: {}", kind, config.name, error.text);
   if (!error.where) error.where = config.where;
@@ -32,13 +53,13 @@ Error at(Error error, const PluginConfig& config, std::string_view kind) {
 
 }  // namespace
 
-Host::Host(const Config& config, const PluginRegistry& plugins)
-    : config_(config),
+Host::Host(Config config, const PluginRegistry& plugins)
+    : config_(std::move(config)),
       plugins_(plugins),
       slabs_(kSlabBytes, kKeepSlabs),
       batches_(kKeepBatches),
-      topics_(config.host.topic_root),
-      formats_(config.host.device),
+      topics_(config_.host.topic_root),
+      formats_(config_.host.device),
       services_{.formats = formats_, .publish = [this](std::string_view topic, std::string_view text) {
                   return publish_message(topic, text);
                 }} {}
@@ -50,13 +71,10 @@ Host::~Host() {
   }
 }
 
-Result<FilterChain> Host::make_filters(const std::vector<std::string>& names) {
+Result<FilterChain> Host::make_filters(const std::vector<FilterConfig>& configs) {
   std::vector<std::unique_ptr<FilterInstance>> filters;
-  for (const std::string& name : names) {
-    // The configuration was checked: the filter is declared, and its plugin exists.
-    const auto& config =
-        *std::find_if(config_.filters.begin(), config_.filters.end(), [&](const auto& f) { return f.name == name; });
-    auto filter = FilterInstance::create(*plugins_.find(config.plugin), name, config.options_json, services_);
+  for (const FilterConfig& config : configs) {
+    auto filter = FilterInstance::create(*plugins_.find(config.plugin), config.name, config.options_json, services_);
     if (!filter) return at(std::move(filter).error(), config, "filter");
     filters.push_back(std::move(filter).value());
   }
@@ -65,27 +83,33 @@ Result<FilterChain> Host::make_filters(const std::vector<std::string>& names) {
 
 Result<void> Host::open_sinks() {
   for (const SinkConfig& config : config_.sinks) {
-    if (auto opened = open_sink(config); !opened) return opened;
+    auto subscription = make_subscription(config);
+    auto opened = open_sink(config, filter_configs(config_, config.filters), subscription);
+    if (!opened) return std::move(opened).error();
+    bus_.replace(nullptr, subscription);
+    sinks_.push_back(std::move(opened).value());
   }
-  sink_ended_.assign(sinks_.size(), false);
   return {};
 }
 
-Result<void> Host::open_sink(const SinkConfig& config) {
-  const Plugin& plugin = *plugins_.find(config.plugin);
-  auto filters = make_filters(config.filters);
-  if (!filters) return std::move(filters).error();
-  auto sink = SinkInstance::create(plugin, config.name, config.options_json, services_);
+std::shared_ptr<Subscription> Host::make_subscription(const SinkConfig& config) const {
+  const std::uint32_t kinds = plugins_.find(config.plugin)->entry->event_kinds;
+  return std::make_shared<Subscription>(
+      Interest{.topics = config.topics, .kinds = kinds == 0 ? NFBUS_EVENT_PACKET : kinds},
+      QueueLimits{.events = config.queue_events, .bytes = config.queue_bytes, .overflow = config.overflow});
+}
+
+Result<Host::RunningSink> Host::open_sink(const SinkConfig& config, std::vector<FilterConfig> filters,
+                                          std::shared_ptr<Subscription> subscription) {
+  auto chain = make_filters(filters);
+  if (!chain) return std::move(chain).error();
+  auto sink = SinkInstance::create(*plugins_.find(config.plugin), config.name, config.options_json, services_);
   if (!sink) return at(std::move(sink).error(), config, "sink");
   auto shape = (*sink)->open();
   if (!shape) return at(std::move(shape).error(), config, "sink");
-  const std::uint32_t kinds = plugin.entry->event_kinds == 0 ? NFBUS_EVENT_PACKET : plugin.entry->event_kinds;
-  auto subscription =
-      bus_.add({.topics = config.topics, .kinds = kinds},
-               {.events = config.queue_events, .bytes = config.queue_bytes, .overflow = config.overflow});
-  sinks_.push_back(std::make_unique<SinkWorker>(std::move(sink).value(), *shape, std::move(filters).value(),
-                                                std::move(subscription)));
-  return {};
+  auto worker =
+      std::make_unique<SinkWorker>(std::move(sink).value(), *shape, std::move(chain).value(), std::move(subscription));
+  return RunningSink{.config = config, .filters = std::move(filters), .worker = std::move(worker)};
 }
 
 Result<void> Host::open_source(PrivilegedHelper* helper, const std::optional<std::string>& replay_file) {
@@ -93,7 +117,7 @@ Result<void> Host::open_source(PrivilegedHelper* helper, const std::optional<std
   for (const CaptureConfig& config : config_.captures) {
     std::unique_ptr<CaptureFilters> filters;
     if (!config.filters.empty()) {
-      auto chain = make_filters(config.filters);
+      auto chain = make_filters(filter_configs(config_, config.filters));
       if (!chain) return std::move(chain).error();
       filters = std::make_unique<CaptureFilterChain>(std::move(chain).value());
     }
@@ -113,7 +137,7 @@ Result<void> Host::open_source(PrivilegedHelper* helper, const std::optional<std
 }
 
 void Host::start(std::function<void()> source_ended) {
-  for (const auto& sink : sinks_) sink->start();
+  for (const RunningSink& sink : sinks_) sink.worker->start();
   source_thread_ = std::thread([this, ended = std::move(source_ended)] {
     source_result_ = source_->run();
     ended();
@@ -122,12 +146,62 @@ void Host::start(std::function<void()> source_ended) {
 }
 
 void Host::reopen_sinks() {
-  for (const auto& sink : sinks_) sink->request_reopen();
+  for (const RunningSink& sink : sinks_) sink.worker->request_reopen();
+}
+
+void Host::reload(Config next, std::chrono::steady_clock::time_point deadline) {
+  if (next.host != config_.host || next.bus != config_.bus || next.captures != config_.captures) {
+    log::warning("changes of [host], [bus] and [[capture]] take effect at the next start");
+  }
+  const auto stays = [&](const RunningSink& sink) {
+    return std::any_of(next.sinks.begin(), next.sinks.end(), [&](const SinkConfig& config) {
+      return config == sink.config && filter_configs(next, config.filters) == sink.filters;
+    });
+  };
+  // Those that end, each replaced on the bus at once by the queue of its successor, if it has one.
+  std::map<std::string, std::shared_ptr<Subscription>> successors;
+  const auto ending = std::stable_partition(sinks_.begin(), sinks_.end(), stays);
+  for (auto sink = ending; sink != sinks_.end(); ++sink) {
+    const auto config = std::find_if(next.sinks.begin(), next.sinks.end(),
+                                     [&](const SinkConfig& other) { return other.name == sink->config.name; });
+    std::shared_ptr<Subscription> successor;
+    if (config != next.sinks.end()) successor = successors[config->name] = make_subscription(*config);
+    bus_.replace(sink->worker->subscription(), successor);
+    sink->worker->request_stop(deadline);
+  }
+  for (auto sink = ending; sink != sinks_.end(); ++sink) {
+    sink->ended = sink->worker->stopped_by(deadline);
+    log_sink(sink->worker->snapshot());
+    if (!sink->ended)
+      log::error(fmt::format("sink.{}: its plugin does not return; it is left behind", sink->config.name));
+  }
+  // A worker that is stuck in its plugin must outlive the plugin's call.
+  std::erase_if(sinks_, [](const RunningSink& sink) { return sink.ended; });
+
+  for (const SinkConfig& config : next.sinks) {
+    const auto runs = [&](const RunningSink& sink) { return sink.config.name == config.name && stays(sink); };
+    if (std::any_of(sinks_.begin(), sinks_.end(), runs)) continue;
+    auto& subscription = successors[config.name];
+    const bool on_bus = subscription != nullptr;
+    if (!on_bus) subscription = make_subscription(config);
+    auto opened = open_sink(config, filter_configs(next, config.filters), subscription);
+    if (!opened) {
+      bus_.remove(subscription);
+      log::error(fmt::format("{}; {} events that waited for it are lost", to_string(opened.error()),
+                             subscription->queue().counters().queued));
+      continue;
+    }
+    if (!on_bus) bus_.replace(nullptr, subscription);
+    sinks_.push_back(std::move(opened).value());
+    sinks_.back().worker->start();
+  }
+  config_.filters = std::move(next.filters);
+  config_.sinks = std::move(next.sinks);
 }
 
 void Host::stop_source() {
   source_->stop();
-  for (const auto& sink : sinks_) sink->subscription()->queue().end_waiting();
+  for (const RunningSink& sink : sinks_) sink.worker->subscription()->queue().end_waiting();
 }
 
 Result<void> Host::join_source() {
@@ -136,20 +210,20 @@ Result<void> Host::join_source() {
 }
 
 void Host::stop_sinks(std::chrono::steady_clock::time_point deadline) {
-  for (const auto& sink : sinks_) sink->request_stop(deadline);
+  for (const RunningSink& sink : sinks_) sink.worker->request_stop(deadline);
 }
 
 bool Host::sinks_stopped_by(std::chrono::steady_clock::time_point deadline) {
-  for (std::size_t i = 0; i < sinks_.size(); ++i) {
-    if (!sink_ended_[i]) sink_ended_[i] = sinks_[i]->stopped_by(deadline);
+  for (RunningSink& sink : sinks_) {
+    if (!sink.ended) sink.ended = sink.worker->stopped_by(deadline);
   }
   return running_sinks().empty();
 }
 
 std::vector<std::string> Host::running_sinks() const {
   std::vector<std::string> names;
-  for (std::size_t i = 0; i < sinks_.size(); ++i) {
-    if (!sink_ended_[i]) names.push_back(sinks_[i]->name());
+  for (const RunningSink& sink : sinks_) {
+    if (!sink.ended) names.push_back(sink.config.name);
   }
   return names;
 }
@@ -167,16 +241,7 @@ void Host::log_counters() const {
                     "decode_errors={} enobufs={}",
                     c.group, c.received, c.lost, c.published, c.not_forwarded, c.filtered, c.decode_errors, c.enobufs));
   }
-  for (const auto& sink : sinks_) {
-    const SinkSnapshot s = sink->snapshot();
-    std::string line = fmt::format(
-        "sink name={} plugin={} state={} published={} delivered={} filtered={} overflowed={} rejected={} corrupted=0 "
-        "queued={} spilled=0 recovered=0 retries={}",
-        s.name, s.plugin, to_string(s.state), s.events.published, s.events.delivered, s.events.filtered,
-        s.events.overflowed, s.events.rejected, s.events.queued, s.retries);
-    for (const auto& [name, value] : s.own) line += fmt::format(" {}={}", name, value);
-    log::info(line);
-  }
+  for (const RunningSink& sink : sinks_) log_sink(sink.worker->snapshot());
   log::info("counters end");
 }
 

@@ -24,12 +24,12 @@
 
 namespace nfbus::host {
 
-// Life: open_sinks(), then open_source(), then start(), then stop(). Thread safety: all members [control], but
-// log_counters() from any thread once started.
+// Life: open_sinks(), open_source(), start(); then reload() at will; then stop_source(), join_source(), stop_sinks().
+// Thread safety: [control].
 class Host {
  public:
-  // config and plugins outlive the host.
-  Host(const Config& config, const PluginRegistry& plugins);
+  // plugins outlives the host.
+  Host(Config config, const PluginRegistry& plugins);
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
   ~Host();
@@ -44,6 +44,11 @@ class Host {
 
   // Files are opened anew (SIGHUP).
   void reopen_sinks();
+  // Makes the sinks those of `next`: one that is gone or differs, also in its filters, delivers what waits until the
+  // deadline and is closed; then those that are new or differ are opened. A sink that differs misses no event between,
+  // the others go on untouched. One that cannot be opened is logged and left out. [host], [bus] and [[capture]] stay as
+  // they are; a line says so when they differ. Not for a replay.
+  void reload(Config next, std::chrono::steady_clock::time_point deadline);
   // The source is asked to drain and end, and nobody waits for room any more.
   void stop_source();
   // Once the source has ended: what went wrong with it.
@@ -61,11 +66,20 @@ class Host {
   [[nodiscard]] std::string summary() const;
 
  private:
-  Result<FilterChain> make_filters(const std::vector<std::string>& names);
-  Result<void> open_sink(const SinkConfig& config);
+  struct RunningSink {
+    SinkConfig config;
+    std::vector<FilterConfig> filters;
+    std::unique_ptr<SinkWorker> worker;
+    bool ended = false;
+  };
+
+  Result<FilterChain> make_filters(const std::vector<FilterConfig>& configs);
+  [[nodiscard]] std::shared_ptr<Subscription> make_subscription(const SinkConfig& config) const;
+  Result<RunningSink> open_sink(const SinkConfig& config, std::vector<FilterConfig> filters,
+                                std::shared_ptr<Subscription> subscription);
   bool publish_message(std::string_view topic, std::string_view text);
 
-  const Config& config_;
+  Config config_;
   const PluginRegistry& plugins_;
 
   // In the order of the flow; destroyed from the end of it.
@@ -75,8 +89,7 @@ class Host {
   FormatSet formats_;
   Bus bus_;
   SharedServices services_;
-  std::vector<std::unique_ptr<SinkWorker>> sinks_;
-  std::vector<bool> sink_ended_;
+  std::vector<RunningSink> sinks_;
   std::unique_ptr<Source> source_;
   std::optional<Result<void>> source_result_;
   std::thread source_thread_;

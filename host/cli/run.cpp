@@ -30,14 +30,29 @@ int fail(const Error& error) {
   return exit_status::kFailed;
 }
 
+// SIGHUP. A configuration that is wrong changes nothing; a replay only reopens its files.
+void reload(Host& host, const RunOptions& options, const PluginRegistry& plugins) {
+  host.reopen_sinks();
+  if (options.replay_file) return;
+  LoadedConfig loaded = load_config(options.config_file, plugins, {});
+  for (const Error& error : loaded.errors) log::error(to_string(error));
+  if (!loaded.errors.empty()) {
+    log::error("the configuration stays as it was");
+    return;
+  }
+  host.reload(std::move(loaded.config), Clock::now() + kDrainDeadline);
+  log::info(fmt::format("reloaded: {} ({})", host.summary(), options.config_file));
+}
+
 // Serves signals until one of them, or the end of the source, ends the run. True: a signal asked for the end.
-bool serve(Host& host, Signals& signals, const std::atomic<bool>& source_ended) {
+bool serve(Host& host, Signals& signals, const std::atomic<bool>& source_ended, const RunOptions& options,
+           const PluginRegistry& plugins) {
   for (;;) {
     const auto signal = signals.wait(std::chrono::milliseconds(-1));
     if (source_ended) return false;
     if (!signal) continue;
     switch (*signal) {
-      case SIGHUP: host.reopen_sinks(); break;
+      case SIGHUP: reload(host, options, plugins); break;
       case SIGUSR1: host.log_counters(); break;
       default: return true;
     }
@@ -71,13 +86,13 @@ int run_command(const RunOptions& options) {
   if (auto lowered = lower_privileges(early.user, early.user_given); !lowered) return fail(lowered.error());
 
   const PluginRegistry plugins = PluginRegistry::scan(early.plugin_folders);
-  const LoadedConfig loaded = load_config(options.config_file, plugins, {.replay = options.replay_file.has_value()});
+  LoadedConfig loaded = load_config(options.config_file, plugins, {.replay = options.replay_file.has_value()});
   if (!loaded.errors.empty()) {
     for (const Error& error : loaded.errors) log::error(to_string(error));
     return exit_status::kConfig;
   }
 
-  Host host(loaded.config, plugins);
+  Host host(std::move(loaded.config), plugins);
   if (auto opened = host.open_sinks(); !opened) return fail(opened.error());
   if (auto bound = host.open_source(helper ? &*helper : nullptr, options.replay_file); !bound) {
     return fail(bound.error());
@@ -92,7 +107,7 @@ int run_command(const RunOptions& options) {
   log::info(fmt::format("ready: {} ({})", host.summary(), options.config_file));
   ::sd_notify(0, "READY=1");
 
-  const bool asked_to_stop = serve(host, *signals, source_ended);
+  const bool asked_to_stop = serve(host, *signals, source_ended, options, plugins);
   ::sd_notify(0, "STOPPING=1");
   if (asked_to_stop) host.stop_source();
   const Result<void> source_result = host.join_source();

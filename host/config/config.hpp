@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace nfbus::host {
@@ -31,12 +32,21 @@ enum class Action : std::uint8_t { allowed = 1, blocked = 2 };  // values of NFB
 enum class BusFormat : std::uint8_t { packet = 1, ulogd = 2 };
 enum class BusPayload : std::uint8_t { none = 1, full = 2 };
 
+// Where a table stands. Tables that only moved are equal.
+struct Placed : Location {
+  Placed() = default;
+  Placed(Location location) : Location(std::move(location)) {}  // NOLINT(google-explicit-constructor)
+  bool operator==(const Placed& /*other*/) const noexcept { return true; }
+};
+
 struct HostConfig {
   std::string device = defaults::kDevice;  // `dvc` in the ulogd format
   std::vector<std::string> plugin_dirs;    // beside the built-in one
   std::string topic_root = defaults::kTopicRoot;
   std::string user = defaults::kUser;
   bool user_given = false;  // a user who is named must exist
+
+  bool operator==(const HostConfig&) const = default;
 };
 
 struct BusConfig {
@@ -44,6 +54,8 @@ struct BusConfig {
   std::string group;  // owner group of the socket; empty: unchanged
   BusFormat format = BusFormat::packet;
   BusPayload payload = BusPayload::none;
+
+  bool operator==(const BusConfig&) const = default;
 };
 
 struct CaptureConfig {
@@ -54,7 +66,9 @@ struct CaptureConfig {
   std::uint32_t snaplen_bytes = defaults::kSnaplenBytes;
   std::uint32_t latency_ms = defaults::kLatencyMs;
   std::uint32_t recv_buffer_bytes = defaults::kRecvBufferBytes;
-  Location where;
+  Placed where;
+
+  bool operator==(const CaptureConfig&) const = default;
 };
 
 // A plugin's own keys, as JSON text (an object), checked against its schema and with its defaults filled in.
@@ -62,7 +76,9 @@ struct PluginConfig {
   std::string name;    // the instance: "archive"
   std::string plugin;  // the plugin: "pcap"
   std::string options_json;
-  Location where;
+  Placed where;
+
+  bool operator==(const PluginConfig&) const = default;
 };
 
 using FilterConfig = PluginConfig;
@@ -73,6 +89,8 @@ struct SinkConfig : PluginConfig {
   std::size_t queue_events = defaults::kQueueEvents;
   std::size_t queue_bytes = defaults::kQueueBytes;
   Overflow overflow = Overflow::drop_oldest;
+
+  bool operator==(const SinkConfig&) const = default;
 };
 
 struct Config {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <sstream>
+#include <string>
 #include <utility>
 
 namespace nfbus::host {
@@ -19,11 +20,18 @@ struct Document::State {
 
 namespace {
 
+// No schema is deeper; dotted keys in nested inline tables could be, by thousands of levels.
+constexpr std::size_t kMostLevels = 32;
+
 class Converter {
  public:
   explicit Converter(std::vector<SchemaFinding>& findings) : findings_(findings) {}
 
   json convert(const toml::node& node) {
+    if (path_.size() > kMostLevels) {
+      findings_.push_back({.path = path_, .message = "more than " + std::to_string(kMostLevels) + " levels deep"});
+      return nullptr;
+    }
     return node.visit([this](const auto& value) { return convert_value(value); });
   }
 

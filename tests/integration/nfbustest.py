@@ -30,6 +30,8 @@ import unittest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 NFBUS_BIN = pathlib.Path(os.environ.get("NFBUS_BIN", REPOSITORY / "build/dev/bin/nfbus"))
+# Plugins that behave as their names say (tests/plugins_bad).
+TEST_PLUGINS = pathlib.Path(os.environ.get("NFBUS_TEST_PLUGINS", NFBUS_BIN.parents[1] / "tests/plugins"))
 
 
 # ---- Waiting and reading ---------------------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 '''A sink that hangs, throws, fails or rejects harms itself alone, and every packet is accounted for.'''
 
-import os
 
 import nfbustest
 from nfbustest import UDP, ipv4, read_json_lines, send, udp, wait_until
@@ -12,7 +11,7 @@ RULES = """table inet t { chain c { type filter hook output priority 0;
 
 CAPTURE = f"""
 [host]
-plugin_dirs = ["{os.environ.get('NFBUS_TEST_PLUGINS', '')}"]
+plugin_dirs = ["{nfbustest.TEST_PLUGINS}"]
 [[capture]]
 group = 0
 [sink.good]

@@ -7,9 +7,9 @@ import subprocess
 import tempfile
 import unittest
 
-from nfbustest import NFBUS_BIN
+from nfbustest import NFBUS_BIN, TEST_PLUGINS
 
-GOOD = pathlib.Path(os.environ.get("NFBUS_TEST_PLUGINS", NFBUS_BIN.parents[1] / "tests/plugins"))
+GOOD = TEST_PLUGINS
 BAD = GOOD.parent / "plugins_bad"
 
 

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 namespace nfbus::host {
 namespace {
 
@@ -53,6 +55,26 @@ TEST(Bus, ForgetsASubscriberThatLeft) {
   bus.publish(events.packets(2));
   EXPECT_EQ(left->queue().counters().published, 0U);
   EXPECT_EQ(stays->queue().counters().published, 2U);
+}
+
+TEST(Bus, HandsEachEventToOneOfTwoWhenOneReplacesTheOther) {
+  constexpr std::size_t kBatches = 2000;
+  Bus bus;
+  auto current = bus.add({}, {.events = 2 * kBatches, .bytes = 1UL << 30, .overflow = Overflow::drop_oldest});
+  std::thread publisher([&] {
+    Events events;
+    for (std::size_t i = 0; i < kBatches; ++i) bus.publish(events.packets(1));
+  });
+  std::uint64_t seen = 0;
+  for (int i = 0; i < 100; ++i) {
+    const auto fresh = std::make_shared<Subscription>(
+        Interest{}, QueueLimits{.events = 2 * kBatches, .bytes = 1UL << 30, .overflow = Overflow::drop_oldest});
+    bus.replace(current, fresh);
+    seen += current->queue().counters().published;  // nothing can reach it any more
+    current = fresh;
+  }
+  publisher.join();
+  EXPECT_EQ(seen + current->queue().counters().published, kBatches);
 }
 
 TEST(Bus, KeepsAFullQueueFromDelayingTheOthers) {

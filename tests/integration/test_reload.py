@@ -1,0 +1,79 @@
+'''SIGHUP: the configuration is read again, and only the sinks that differ notice.'''
+
+import signal
+
+import nfbustest
+from nfbustest import UDP, ipv4, read_json_lines, send, udp, wait_until
+
+CAPTURE = """
+[[capture]]
+group = 0
+"""
+
+STAYS = """
+[sink.stays]
+plugin = "jsonl"
+file = "@DIR@/stays"
+"""
+
+RULES = """table inet t { chain c { type filter hook output priority 0;
+    udp dport 7001 counter log prefix "lan:in " group 0;
+}
+}"""
+
+
+def sink(name, file):
+    return f'[sink.{name}]\nplugin = "jsonl"\nfile = "@DIR@/{file}"\n'
+
+
+class Reload(nfbustest.IntegrationTest):
+    def reload(self, host, config, expected=r"info: reloaded:"):
+        said = host.stderr.count("reloaded:") + host.stderr.count("stays as it was")
+        host.config_file.write_text(config.replace("@DIR@", str(host.directory)))
+        host.signal(signal.SIGHUP)
+        wait_until(lambda: host.stderr.count("reloaded:") + host.stderr.count("stays as it was") > said, 10, "the reload")
+        host.wait_for(expected)
+
+    def packets(self, host, count, sinks):
+        """Sends packets and waits until each of the sinks has so many more."""
+        before = {name: host.counters()["sinks"][name]["delivered"] for name in sinks}
+        send(self.namespace, [ipv4("127.0.0.1", "127.0.0.1", UDP, udp(1, 7001))], repeat=count)
+        for name in sinks:
+            wait_until(lambda: host.counters()["sinks"][name]["delivered"] == before[name] + count, 10, name)
+
+    def test_sinks_come_go_and_change_while_the_others_lose_nothing(self):
+        self.namespace.nft(RULES)
+        host = self.start(CAPTURE + STAYS + sink("goes", "goes") + sink("changes", "old"))
+        self.packets(host, 10, ["stays", "goes", "changes"])
+        self.reload(host, "# a line that moves the others\n" + CAPTURE + STAYS + sink("changes", "new") + sink("comes", "comes"))
+        self.packets(host, 10, ["stays", "changes", "comes"])
+        self.assertEqual(host.stop(), 0)
+        lines = {name: len(read_json_lines(host.path(name))) for name in ("stays", "goes", "old", "new", "comes")}
+        self.assertEqual(lines, {"stays": 20, "goes": 10, "old": 10, "new": 10, "comes": 10})
+        self.assertRegex(host.stderr, r"sink name=goes .* state=stopped published=10 delivered=10 ")
+        self.assertEqual(host.logged_counters()["capture"][0]["lost"], 0)
+
+    def test_a_wrong_file_changes_nothing_and_says_where(self):
+        self.namespace.nft(RULES)
+        host = self.start(CAPTURE + STAYS)
+        self.reload(host, CAPTURE + STAYS + "fil = 1\n", r"nfbus\.toml:7:1: sink\.stays\.fil: ")
+        self.packets(host, 5, ["stays"])
+        self.assertIn("the configuration stays as it was", host.stderr)
+
+    def test_what_needs_a_restart_is_said(self):
+        host = self.start(CAPTURE + STAYS)
+        self.reload(host, CAPTURE.replace("group = 0", "group = 5") + STAYS)
+        self.assertIn("take effect at the next start", host.stderr)
+
+    def test_a_sink_that_hangs_is_left_behind(self):
+        plugins = f'[host]\nplugin_dirs = ["{nfbustest.TEST_PLUGINS}"]\n'
+        self.namespace.nft(RULES)
+        host = self.start(plugins + CAPTURE + STAYS + '[sink.stuck]\nplugin = "hangs"\n')
+        self.packets(host, 5, ["stays"])
+        self.reload(host, plugins + CAPTURE + STAYS, r"sink\.stuck: its plugin does not return")
+        self.packets(host, 5, ["stays"])
+        self.assertEqual(host.stop(), 1)
+
+
+if __name__ == "__main__":
+    nfbustest.main()
