@@ -25,9 +25,9 @@ constexpr std::chrono::seconds kDrainDeadline{5};
 // While a replay's last events are delivered, sinks are looked at so often.
 constexpr std::chrono::milliseconds kSinkPoll{20};
 
-int fail(const Error& error) {
+int fail(const Error& error, int status = exit_status::kFailed) {
   log::error(to_string(error));
-  return exit_status::kFailed;
+  return status;
 }
 
 // SIGHUP. A configuration that is wrong changes nothing; a replay only reopens its files.
@@ -83,7 +83,12 @@ int run_command(const RunOptions& options) {
     if (!started) return fail(started.error());
     helper = std::move(started).value();
   }
-  if (auto lowered = lower_privileges(early.user, early.user_given); !lowered) return fail(lowered.error());
+  if (auto lowered = lower_privileges(early.user, early.user_given); !lowered) {
+    Error error = std::move(lowered).error();
+    error.where = Location{.file = options.config_file};
+    // A user that does not exist is a mistake in the file.
+    return fail(error, error.code == Code::not_found ? exit_status::kConfig : exit_status::kFailed);
+  }
 
   const PluginRegistry plugins = PluginRegistry::scan(early.plugin_folders);
   LoadedConfig loaded = load_config(options.config_file, plugins, {.replay = options.replay_file.has_value()});

@@ -5,8 +5,8 @@
  *
  * Rules that hold everywhere:
  *   - Structs that cross carry struct_size first (the entry: after its versions) and only ever grow at the end. A
- *     reader looks at a field only when struct_size covers it. The few without one (text, bytes, field, shape, command),
- *     which stand inside others or in arrays, never change within a major version.
+ *     reader looks at a field only when struct_size covers it. The few without one (nfbus_text, _bytes, _field, _shape
+ *     and _command), which stand inside others or in arrays, never change within a major version.
  *   - Strings are pointer and length, UTF-8 unless said otherwise, not terminated. data may be NULL when size is 0.
  *   - Nothing that one side allocated is freed by the other. No exception and no C++ type crosses.
  *   - [control] the host's main thread, at start, reload and stop. [worker] the one thread that serves this instance;

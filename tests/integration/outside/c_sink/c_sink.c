@@ -83,6 +83,7 @@ const nfbus_entry nfbus_plugin_entry = {
     .name = NFBUS_TEXT("c_sink"),
     .version = NFBUS_TEXT("1"),
     .summary = NFBUS_TEXT("a sink in C"),
-    .schema = NFBUS_TEXT("{\"type\":\"object\",\"required\":[\"file\"],\"properties\":{\"file\":{\"type\":\"string\"}}}"),
+    .schema =
+        NFBUS_TEXT("{\"type\":\"object\",\"required\":[\"file\"],\"properties\":{\"file\":{\"type\":\"string\"}}}"),
     .sink = &kSink,
 };
