@@ -3,7 +3,6 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <libmnl/libmnl.h>
 
@@ -39,12 +38,12 @@ int read_name(const nlattr* attribute, void* data) {
 
 Result<InterfaceNames> InterfaceNames::open() {
   InterfaceNames names;
-  names.socket_ = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-  if (names.socket_ < 0) return system_error("cannot learn interface names");
+  names.socket_ = Descriptor(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
+  if (!names.socket_.valid()) return system_error("cannot learn interface names");
   sockaddr_nl address{};
   address.nl_family = AF_NETLINK;
   address.nl_groups = RTMGRP_LINK;
-  if (::bind(names.socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+  if (::bind(names.descriptor(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     return system_error("cannot follow changes of interface names");
   }
   if (!names.request_all()) return system_error("cannot ask for the interfaces");
@@ -53,20 +52,16 @@ Result<InterfaceNames> InterfaceNames::open() {
 }
 
 InterfaceNames::InterfaceNames(InterfaceNames&& other) noexcept
-    : socket_(std::exchange(other.socket_, -1)), names_(std::move(other.names_)) {
+    : socket_(std::move(other.socket_)), names_(std::move(other.names_)) {
   other.forget_recent();
 }
 
 InterfaceNames& InterfaceNames::operator=(InterfaceNames&& other) noexcept {
-  std::swap(socket_, other.socket_);
+  socket_ = std::move(other.socket_);
   std::swap(names_, other.names_);
   forget_recent();
   other.forget_recent();
   return *this;
-}
-
-InterfaceNames::~InterfaceNames() {
-  if (socket_ >= 0) ::close(socket_);
 }
 
 bool InterfaceNames::request_all() const noexcept {
@@ -75,12 +70,12 @@ bool InterfaceNames::request_all() const noexcept {
   message->nlmsg_type = RTM_GETLINK;
   message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
   mnl_nlmsg_put_extra_header(message, sizeof(ifinfomsg));
-  return ::send(socket_, message, message->nlmsg_len, 0) >= 0;
+  return ::send(descriptor(), message, message->nlmsg_len, 0) >= 0;
 }
 
 InterfaceNames::Read InterfaceNames::read_one() {
   alignas(NLMSG_ALIGNTO) std::array<std::uint8_t, kDatagramBytes> buffer;  // NOLINT(*-member-init): filled by recv
-  const ssize_t size = ::recv(socket_, buffer.data(), buffer.size(), MSG_DONTWAIT);
+  const ssize_t size = ::recv(descriptor(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (size >= 0) {
     apply({buffer.data(), static_cast<std::size_t>(size)});
     return Read::datagram;
@@ -90,7 +85,7 @@ InterfaceNames::Read InterfaceNames::read_one() {
 }
 
 void InterfaceNames::update() {
-  if (socket_ < 0) return;
+  if (!socket_.valid()) return;
   while (true) {
     switch (read_one()) {
       case Read::datagram: break;

@@ -1,6 +1,8 @@
 // The names of interfaces by index, kept current by rtnetlink.
 #pragma once
 
+#include "support/descriptor.hpp"
+
 #include <nfbus/result.hpp>
 
 #include <cstddef>
@@ -34,10 +36,10 @@ class InterfaceNames {
   InterfaceNames& operator=(InterfaceNames&& other) noexcept;
   InterfaceNames(const InterfaceNames&) = delete;
   InterfaceNames& operator=(const InterfaceNames&) = delete;
-  ~InterfaceNames();
+  ~InterfaceNames() = default;
 
   // Readable when something changed; -1 without a socket.
-  [[nodiscard]] int descriptor() const noexcept { return socket_; }
+  [[nodiscard]] int descriptor() const noexcept { return socket_.get(); }
   // Takes in the changes that wait. After an overrun all interfaces are read again. Never blocks.
   void update();
   // Null: no such interface. Valid until the next update() or apply(). An unknown index is looked for once more among
@@ -59,7 +61,7 @@ class InterfaceNames {
   Name* look_up(std::uint32_t index) noexcept;
   void forget_recent() noexcept;
 
-  int socket_ = -1;
+  Descriptor socket_;
   std::unordered_map<std::uint32_t, Name> names_;
   Recent recent_[kRecent] = {};  // by index % kRecent, in front of names_
 };

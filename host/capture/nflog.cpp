@@ -3,6 +3,7 @@
 #include "capture/intake.hpp"
 #include "capture/interface_names.hpp"
 #include "capture/latency.hpp"
+#include "support/descriptor.hpp"
 #include "support/log.hpp"
 
 #include <poll.h>
@@ -41,25 +42,6 @@ constexpr std::chrono::milliseconds kDrainLimit{1000};
 constexpr std::uint64_t kStopEvent = ~0ULL;
 constexpr std::uint64_t kNamesEvent = ~1ULL;
 
-class Descriptor {
- public:
-  explicit Descriptor(int number) noexcept : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  [[nodiscard]] int get() const noexcept { return number_; }
-
- private:
-  int number_;
-};
-
 struct GroupSocket {
   Descriptor socket;
   std::uint16_t group;
@@ -96,7 +78,7 @@ class NflogSource final : public Source {
   ~NflogSource() override { release_groups(); }
 
   Result<void> watch() {
-    if (epoll_.get() < 0 || stop_event_.get() < 0) return system_error("cannot wait for packets", errno);
+    if (!epoll_.valid() || !stop_event_.valid()) return system_error("cannot wait for packets", errno);
     if (auto added = add(stop_event_.get(), kStopEvent); !added) return added;
     if (auto added = add(names_.descriptor(), kNamesEvent); !added) return added;
     for (std::size_t i = 0; i < sockets_.size(); ++i) {

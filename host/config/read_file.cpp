@@ -1,5 +1,7 @@
 #include "config/read_file.hpp"
 
+#include "support/descriptor.hpp"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,20 +12,6 @@
 
 namespace nfbus::host {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
 
 Error failed(int error_number) {
   switch (error_number) {
@@ -45,7 +33,7 @@ Result<std::string> read_file(const std::string& file, std::size_t most_bytes) {
   if (file.empty()) return invalid("no file name was given");
   if (file.find('\0') != std::string::npos) return invalid("the file name has a NUL byte in it");
   const Descriptor fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (fd.get() < 0) return failed(errno);
+  if (!fd.valid()) return failed(errno);
   struct stat status = {};
   if (::fstat(fd.get(), &status) != 0) return failed(errno);
   if (S_ISDIR(status.st_mode)) return invalid("is a directory; name a file in it");

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace nfbus::host {
 
@@ -66,10 +67,6 @@ Result<Trusted> step_into(int above, const std::string& name, const std::string&
 }
 
 }  // namespace
-
-Descriptor::~Descriptor() {
-  if (number_ >= 0) ::close(number_);
-}
 
 Result<Trusted> open_trusted_folder(const fs::path& folder) {
   std::error_code error;

@@ -1,37 +1,15 @@
 // Which files the host dares to run: the trust check of design section 9.
 #pragma once
 
+#include "support/descriptor.hpp"
+
 #include <nfbus/result.hpp>
 
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <utility>
 
 namespace nfbus::host {
-
-// An open file descriptor, closed by its destructor. Thread safety: none.
-class Descriptor {
- public:
-  Descriptor() noexcept = default;
-  explicit Descriptor(int number) noexcept : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor();
-
-  [[nodiscard]] int get() const noexcept { return number_; }
-  [[nodiscard]] bool valid() const noexcept { return number_ >= 0; }
-  // Leaves it open for good.
-  [[nodiscard]] int release() noexcept { return std::exchange(number_, -1); }
-
- private:
-  int number_ = -1;
-};
 
 // A file or folder as it was when it was checked.
 struct Trusted {

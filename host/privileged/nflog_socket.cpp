@@ -7,7 +7,6 @@
 #include <linux/netfilter/nfnetlink_log.h>
 #include <linux/netlink.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <libmnl/libmnl.h>
 #include <libnetfilter_log/libnetfilter_log.h>
@@ -28,21 +27,6 @@ namespace {
 // Larger than any configuration message that we send.
 struct MessageBuffer {
   alignas(NLMSG_ALIGNTO) std::array<char, 256> bytes{};
-};
-
-class OwnedSocket {
- public:
-  explicit OwnedSocket(int descriptor) noexcept : descriptor_(descriptor) {}
-  OwnedSocket(const OwnedSocket&) = delete;
-  OwnedSocket& operator=(const OwnedSocket&) = delete;
-  ~OwnedSocket() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  [[nodiscard]] int get() const noexcept { return descriptor_; }
-  int release() noexcept { return std::exchange(descriptor_, -1); }
-
- private:
-  int descriptor_;
 };
 
 nlmsghdr* put_config_header(MessageBuffer& buffer, std::uint16_t group) {
@@ -116,9 +100,9 @@ bool prepare(int socket, const GroupBinding& binding) noexcept {
 
 }  // namespace
 
-Result<int> open_nflog_socket(const GroupBinding& binding) {
-  OwnedSocket socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER));
-  if (socket.get() < 0) {
+Result<Descriptor> open_nflog_socket(const GroupBinding& binding) {
+  Descriptor socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER));
+  if (!socket.valid()) {
     const int error = errno;
     if (error == EPROTONOSUPPORT) return no_kernel_support(binding.group, "netfilter netlink (nfnetlink)", "nfnetlink");
     return Error{.code = Code::io,
@@ -140,7 +124,7 @@ Result<int> open_nflog_socket(const GroupBinding& binding) {
   mnl_attr_put_u16(message, NFULA_CFG_FLAGS, htons(NFULNL_CFG_F_SEQ));
   const int error = send_message(socket.get(), *message, 0) ? answered_error(socket.get()) : errno;
   if (error != 0) return bind_error(binding.group, error);
-  return socket.release();
+  return socket;
 }
 
 void send_queue_threshold(int socket, std::uint16_t group, std::uint32_t queue_threshold) noexcept {

@@ -2,12 +2,13 @@
 #pragma once
 
 #include "privileged/helper.hpp"
+#include "support/descriptor.hpp"
 
 namespace nfbus::host {
 
-// A socket that is bound to `binding.group` and configured; the caller owns it. Errors and what they mean: as
+// A socket that is bound to `binding.group` and configured. Errors and what they mean: as
 // PrivilegedHelper::bind_group(). Nothing is read from the socket: packets that arrive at once are not lost.
-Result<int> open_nflog_socket(const GroupBinding& binding);
+Result<Descriptor> open_nflog_socket(const GroupBinding& binding);
 
 // Changes the group's threshold. Unacknowledged; an error of the kernel arrives on `socket`.
 void send_queue_threshold(int socket, std::uint16_t group, std::uint32_t queue_threshold) noexcept;

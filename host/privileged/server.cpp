@@ -53,7 +53,7 @@ class Server {
       case HelperCommand::bind_group: bind(request.binding); break;
       case HelperCommand::set_queue_threshold:
         if (const auto found = groups_.find(group); found != groups_.end()) {
-          send_queue_threshold(found->second, group, request.binding.queue_threshold);
+          send_queue_threshold(found->second.get(), group, request.binding.queue_threshold);
         }
         break;
       case HelperCommand::release_group: release(group); break;
@@ -62,25 +62,25 @@ class Server {
 
  private:
   void bind(const GroupBinding& binding) {
-    const auto bound = open_nflog_socket(binding);
+    auto bound = open_nflog_socket(binding);
     if (!bound) {
       send_reply(socket_, reply_of(bound.error()), -1);
       return;
     }
-    groups_[binding.group] = *bound;
-    send_reply(socket_, HelperReply{}, *bound);
+    Descriptor& socket = groups_[binding.group];
+    socket = std::move(*bound);
+    send_reply(socket_, HelperReply{}, socket.get());
   }
 
   void release(std::uint16_t group) {
     const auto found = groups_.find(group);
     if (found == groups_.end()) return;
-    send_unbind(found->second, group);
-    ::close(found->second);
+    send_unbind(found->second.get(), group);
     groups_.erase(found);
   }
 
   const int socket_;
-  std::unordered_map<std::uint16_t, int> groups_;  // sockets shared with the host
+  std::unordered_map<std::uint16_t, Descriptor> groups_;  // sockets shared with the host
 };
 
 }  // namespace

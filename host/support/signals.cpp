@@ -22,46 +22,29 @@ Result<Signals> Signals::block() {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) ::sigaddset(&set, signal);
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): SIGPIPE can always be ignored
-  const int signal_fd = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-  if (signal_fd < 0) return Error{.code = Code::io, .text = std::string("signalfd: ") + std::strerror(errno)};
-  const int wake_fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (wake_fd < 0) {
-    ::close(signal_fd);
-    return Error{.code = Code::io, .text = std::string("eventfd: ") + std::strerror(errno)};
-  }
-  return Signals(signal_fd, wake_fd);
-}
-
-Signals::Signals(Signals&& other) noexcept
-    : signal_fd_(std::exchange(other.signal_fd_, -1)), wake_fd_(std::exchange(other.wake_fd_, -1)) {}
-
-Signals& Signals::operator=(Signals&& other) noexcept {
-  std::swap(signal_fd_, other.signal_fd_);
-  std::swap(wake_fd_, other.wake_fd_);
-  return *this;
-}
-
-Signals::~Signals() {
-  if (signal_fd_ >= 0) ::close(signal_fd_);
-  if (wake_fd_ >= 0) ::close(wake_fd_);
+  Descriptor signal_fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signal_fd.valid()) return Error{.code = Code::io, .text = std::string("signalfd: ") + std::strerror(errno)};
+  Descriptor wake_fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake_fd.valid()) return Error{.code = Code::io, .text = std::string("eventfd: ") + std::strerror(errno)};
+  return Signals(std::move(signal_fd), std::move(wake_fd));
 }
 
 std::optional<int> Signals::wait(std::chrono::milliseconds timeout) {
-  std::array<pollfd, 2> fds{pollfd{.fd = signal_fd_, .events = POLLIN, .revents = 0},
-                            pollfd{.fd = wake_fd_, .events = POLLIN, .revents = 0}};
+  std::array<pollfd, 2> fds{pollfd{.fd = signal_fd_.get(), .events = POLLIN, .revents = 0},
+                            pollfd{.fd = wake_fd_.get(), .events = POLLIN, .revents = 0}};
   if (::poll(fds.data(), fds.size(), static_cast<int>(timeout.count())) <= 0) return std::nullopt;
   if (fds[1].revents != 0) {
     std::uint64_t wakes = 0;
-    [[maybe_unused]] const auto got = ::read(wake_fd_, &wakes, sizeof(wakes));
+    [[maybe_unused]] const auto got = ::read(wake_fd_.get(), &wakes, sizeof(wakes));
   }
   signalfd_siginfo info{};
-  if (::read(signal_fd_, &info, sizeof(info)) != static_cast<ssize_t>(sizeof(info))) return std::nullopt;
+  if (::read(signal_fd_.get(), &info, sizeof(info)) != static_cast<ssize_t>(sizeof(info))) return std::nullopt;
   return static_cast<int>(info.ssi_signo);
 }
 
 void Signals::wake() const noexcept {
   const std::uint64_t one = 1;
-  [[maybe_unused]] const auto put = ::write(wake_fd_, &one, sizeof(one));
+  [[maybe_unused]] const auto put = ::write(wake_fd_.get(), &one, sizeof(one));
 }
 
 }  // namespace nfbus::host

@@ -1,10 +1,13 @@
 // Signals as events: blocked everywhere, read by the main thread.
 #pragma once
 
+#include "support/descriptor.hpp"
+
 #include <nfbus/result.hpp>
 
 #include <chrono>
 #include <optional>
+#include <utility>
 
 namespace nfbus::host {
 
@@ -13,20 +16,16 @@ namespace nfbus::host {
 class Signals {
  public:
   static Result<Signals> block();
-  Signals(Signals&& other) noexcept;
-  Signals& operator=(Signals&& other) noexcept;
-  Signals(const Signals&) = delete;
-  Signals& operator=(const Signals&) = delete;
-  ~Signals();
 
   // The next signal's number; empty after wake() or after `timeout`. Negative timeout: none.
   std::optional<int> wait(std::chrono::milliseconds timeout);
   void wake() const noexcept;
 
  private:
-  Signals(int signal_fd, int wake_fd) noexcept : signal_fd_(signal_fd), wake_fd_(wake_fd) {}
-  int signal_fd_ = -1;
-  int wake_fd_ = -1;
+  Signals(Descriptor signal_fd, Descriptor wake_fd) noexcept
+      : signal_fd_(std::move(signal_fd)), wake_fd_(std::move(wake_fd)) {}
+  Descriptor signal_fd_;
+  Descriptor wake_fd_;
 };
 
 }  // namespace nfbus::host

@@ -1,5 +1,7 @@
 #include "cli/demo/program.hpp"
 
+#include "support/descriptor.hpp"
+
 #include <fmt/format.h>
 
 #include <spawn.h>
@@ -14,20 +16,8 @@
 namespace nfbus::host::demo {
 namespace {
 
-// A file without a name, closed with its owner.
-class ScratchFile {
- public:
-  ScratchFile() : descriptor_(memfd_create("nfbus-demo", MFD_CLOEXEC)) {}
-  ScratchFile(const ScratchFile&) = delete;
-  ScratchFile& operator=(const ScratchFile&) = delete;
-  ~ScratchFile() {
-    if (descriptor_ >= 0) close(descriptor_);
-  }
-  [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
-
- private:
-  const int descriptor_;
-};
+// A file without a name.
+Descriptor scratch_file() noexcept { return Descriptor(memfd_create("nfbus-demo", MFD_CLOEXEC)); }
 
 std::string beginning_of(int descriptor) {
   std::array<char, 2048> text{};
@@ -40,10 +30,10 @@ std::string beginning_of(int descriptor) {
 }  // namespace
 
 Result<void> run_program(const std::vector<std::string>& arguments, std::string_view input) {
-  const ScratchFile in;
-  const ScratchFile said;
-  if (in.descriptor() < 0 || said.descriptor() < 0 ||
-      pwrite(in.descriptor(), input.data(), input.size(), 0) != static_cast<ssize_t>(input.size())) {
+  const Descriptor in = scratch_file();
+  const Descriptor said = scratch_file();
+  if (!in.valid() || !said.valid() ||
+      pwrite(in.get(), input.data(), input.size(), 0) != static_cast<ssize_t>(input.size())) {
     return Error{Code::io, fmt::format("cannot run {}: {}", arguments[0], std::strerror(errno))};
   }
 
@@ -53,9 +43,9 @@ Result<void> run_program(const std::vector<std::string>& arguments, std::string_
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, in.descriptor(), STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, said.descriptor(), STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, said.descriptor(), STDERR_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, in.get(), STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, said.get(), STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, said.get(), STDERR_FILENO);
   pid_t child = -1;
   const int failure = posix_spawnp(&child, argv[0], &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
@@ -69,7 +59,7 @@ Result<void> run_program(const std::vector<std::string>& arguments, std::string_
     if (errno != EINTR) return Error{Code::io, fmt::format("cannot wait for {}: {}", argv[0], std::strerror(errno))};
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
-  return Error{Code::io, fmt::format("{} failed: {}", argv[0], beginning_of(said.descriptor()))};
+  return Error{Code::io, fmt::format("{} failed: {}", argv[0], beginning_of(said.get()))};
 }
 
 }  // namespace nfbus::host::demo

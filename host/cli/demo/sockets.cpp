@@ -27,16 +27,16 @@ namespace {
 constexpr int kAnswerWaitMs = 300;
 constexpr std::string_view kPingText = "nfbus demo";
 
-void wait_readable(const Socket& socket) noexcept {
-  pollfd waiting{socket.descriptor(), POLLIN, 0};
+void wait_readable(const Descriptor& socket) noexcept {
+  pollfd waiting{socket.get(), POLLIN, 0};
   poll(&waiting, 1, kAnswerWaitMs);
 }
 
 // Neither a connect nor a read on this socket lasts longer.
-void bound_waiting(const Socket& socket) noexcept {
+void bound_waiting(const Descriptor& socket) noexcept {
   const timeval limit{0, 1000L * kAnswerWaitMs};
-  setsockopt(socket.descriptor(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  setsockopt(socket.descriptor(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+  setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 
 std::uint16_t internet_checksum(std::span<const std::uint8_t> bytes) noexcept {  // RFC 1071; an even number of bytes
@@ -53,24 +53,20 @@ std::span<const std::uint8_t> bytes_of(const Header& header) noexcept {
   return {reinterpret_cast<const std::uint8_t*>(&header), sizeof header};
 }
 
-Socket server(int type, std::uint16_t port) noexcept {
-  Socket socket(::socket(AF_INET6, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+Descriptor server(int type, std::uint16_t port) noexcept {
+  Descriptor socket(::socket(AF_INET6, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int both_families = 0;
   const int reuse = 1;
-  setsockopt(socket.descriptor(), IPPROTO_IPV6, IPV6_V6ONLY, &both_families, sizeof both_families);
-  setsockopt(socket.descriptor(), SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse);
+  setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &both_families, sizeof both_families);
+  setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse);
   const Address any("::", port);
-  if (bind(socket.descriptor(), any.data(), any.size()) == 0 && type == SOCK_STREAM) {
-    listen(socket.descriptor(), SOMAXCONN);
+  if (bind(socket.get(), any.data(), any.size()) == 0 && type == SOCK_STREAM) {
+    listen(socket.get(), SOMAXCONN);
   }
   return socket;
 }
 
 }  // namespace
-
-Socket::~Socket() {
-  if (descriptor_ >= 0) close(descriptor_);
-}
 
 Address::Address(const char* text, std::uint16_t port) noexcept {
   auto* four = reinterpret_cast<sockaddr_in*>(&storage_);
@@ -88,30 +84,30 @@ Address::Address(const char* text, std::uint16_t port) noexcept {
 }
 
 void udp_exchange(const Address& to, std::string_view text, bool wait) noexcept {
-  const Socket socket(::socket(to.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  sendto(socket.descriptor(), text.data(), text.size(), 0, to.data(), to.size());
+  const Descriptor socket(::socket(to.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sendto(socket.get(), text.data(), text.size(), 0, to.data(), to.size());
   if (wait) wait_readable(socket);
 }
 
 void tcp_fetch(const Address& to) noexcept {
-  const Socket socket(::socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const Descriptor socket(::socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
   bound_waiting(socket);
-  if (connect(socket.descriptor(), to.data(), to.size()) != 0) return;
+  if (connect(socket.get(), to.data(), to.size()) != 0) return;
   constexpr std::string_view kRequest = "GET / HTTP/1.0\r\n\r\n";
-  send(socket.descriptor(), kRequest.data(), kRequest.size(), MSG_NOSIGNAL);
+  send(socket.get(), kRequest.data(), kRequest.size(), MSG_NOSIGNAL);
   std::array<char, 512> answer{};
-  while (recv(socket.descriptor(), answer.data(), answer.size(), 0) > 0) continue;
+  while (recv(socket.get(), answer.data(), answer.size(), 0) > 0) continue;
 }
 
 void tcp_knock(const Address& to) noexcept {
-  const Socket socket(::socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const Descriptor socket(::socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   // The SYN leaves at once; closing forgets it.
-  static_cast<void>(connect(socket.descriptor(), to.data(), to.size()));
+  static_cast<void>(connect(socket.get(), to.data(), to.size()));
 }
 
 void ping(const Address& to, bool wait) noexcept {
   const bool four = to.family() == AF_INET;
-  const Socket socket(::socket(to.family(), SOCK_RAW | SOCK_CLOEXEC, four ? IPPROTO_ICMP : int{IPPROTO_ICMPV6}));
+  const Descriptor socket(::socket(to.family(), SOCK_RAW | SOCK_CLOEXEC, four ? IPPROTO_ICMP : int{IPPROTO_ICMPV6}));
   std::array<std::uint8_t, sizeof(icmphdr) + kPingText.size()> packet{};  // ICMPv6's echo has the same form
   icmphdr header{};
   header.type = four ? std::uint8_t{ICMP_ECHO} : std::uint8_t{ICMP6_ECHO_REQUEST};
@@ -123,22 +119,22 @@ void ping(const Address& to, bool wait) noexcept {
     header.checksum = internet_checksum(packet);
     std::memcpy(packet.data(), &header, sizeof header);
   }
-  sendto(socket.descriptor(), packet.data(), packet.size(), 0, to.data(), to.size());
+  sendto(socket.get(), packet.data(), packet.size(), 0, to.data(), to.size());
   if (wait) wait_readable(socket);
 }
 
 void router_advertisement() noexcept {
-  const Socket socket(::socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMPV6));
+  const Descriptor socket(::socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMPV6));
   const int hops = 255;  // RFC 4861, section 4.2
   const int device = static_cast<int>(if_nametoindex(kEndDevice));
-  setsockopt(socket.descriptor(), IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof hops);
-  setsockopt(socket.descriptor(), IPPROTO_IPV6, IPV6_MULTICAST_IF, &device, sizeof device);
+  setsockopt(socket.get(), IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof hops);
+  setsockopt(socket.get(), IPPROTO_IPV6, IPV6_MULTICAST_IF, &device, sizeof device);
   nd_router_advert advert{};
   advert.nd_ra_type = ND_ROUTER_ADVERT;
   advert.nd_ra_curhoplimit = 64;
   advert.nd_ra_router_lifetime = 0;  // offers nothing
   const Address all_nodes("ff02::1", 0);
-  sendto(socket.descriptor(), &advert, sizeof advert, 0, all_nodes.data(), all_nodes.size());
+  sendto(socket.get(), &advert, sizeof advert, 0, all_nodes.data(), all_nodes.size());
 }
 
 void spoofed_datagram() noexcept {
@@ -168,33 +164,33 @@ void spoofed_datagram() noexcept {
   }
   std::copy(kText.begin(), kText.end(), end);
 
-  const Socket socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+  const Descriptor socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
   sockaddr_ll link{};
   link.sll_family = AF_PACKET;
   link.sll_ifindex = static_cast<int>(if_nametoindex(kEndDevice));
-  sendto(socket.descriptor(), frame.data(), frame.size(), 0, reinterpret_cast<const sockaddr*>(&link), sizeof link);
+  sendto(socket.get(), frame.data(), frame.size(), 0, reinterpret_cast<const sockaddr*>(&link), sizeof link);
 }
 
-Socket udp_server(std::uint16_t port) noexcept { return server(SOCK_DGRAM, port); }
+Descriptor udp_server(std::uint16_t port) noexcept { return server(SOCK_DGRAM, port); }
 
-Socket tcp_server(std::uint16_t port) noexcept { return server(SOCK_STREAM, port); }
+Descriptor tcp_server(std::uint16_t port) noexcept { return server(SOCK_STREAM, port); }
 
-void answer_datagram(const Socket& server) noexcept {
+void answer_datagram(const Descriptor& server) noexcept {
   std::array<char, 512> text{};
   sockaddr_storage from{};
   socklen_t from_size = sizeof from;
   auto* address = reinterpret_cast<sockaddr*>(&from);
-  const ssize_t size = recvfrom(server.descriptor(), text.data(), text.size(), 0, address, &from_size);
-  if (size >= 0) sendto(server.descriptor(), text.data(), static_cast<std::size_t>(size), 0, address, from_size);
+  const ssize_t size = recvfrom(server.get(), text.data(), text.size(), 0, address, &from_size);
+  if (size >= 0) sendto(server.get(), text.data(), static_cast<std::size_t>(size), 0, address, from_size);
 }
 
-void answer_connection(const Socket& server) noexcept {
-  const Socket client(accept4(server.descriptor(), nullptr, nullptr, SOCK_CLOEXEC));
+void answer_connection(const Descriptor& server) noexcept {
+  const Descriptor client(accept4(server.get(), nullptr, nullptr, SOCK_CLOEXEC));
   bound_waiting(client);
   std::array<char, 512> request{};
-  recv(client.descriptor(), request.data(), request.size(), 0);
+  recv(client.get(), request.data(), request.size(), 0);
   constexpr std::string_view kAnswer = "HTTP/1.0 200 OK\r\n\r\nhello\n";
-  send(client.descriptor(), kAnswer.data(), kAnswer.size(), MSG_NOSIGNAL);
+  send(client.get(), kAnswer.data(), kAnswer.size(), MSG_NOSIGNAL);
 }
 
 }  // namespace nfbus::host::demo

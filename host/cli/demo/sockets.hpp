@@ -2,28 +2,14 @@
 // did not go out is not seen on the terminal, and comes again with the next round.
 #pragma once
 
+#include "support/descriptor.hpp"
+
 #include <sys/socket.h>
 
 #include <cstdint>
 #include <string_view>
-#include <utility>
 
 namespace nfbus::host::demo {
-
-// Owns a descriptor.
-class Socket {
- public:
-  explicit Socket(int descriptor) noexcept : descriptor_(descriptor) {}
-  Socket(Socket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-  Socket& operator=(Socket&&) = delete;
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  ~Socket();
-  [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
-
- private:
-  int descriptor_;
-};
 
 // A numeric IPv4 or IPv6 address and a port.
 class Address {
@@ -52,9 +38,9 @@ void router_advertisement() noexcept;
 void spoofed_datagram() noexcept;
 
 // Sockets that answer on IPv4 and IPv6 alike.
-Socket udp_server(std::uint16_t port) noexcept;
-Socket tcp_server(std::uint16_t port) noexcept;
-void answer_datagram(const Socket& server) noexcept;
-void answer_connection(const Socket& server) noexcept;
+Descriptor udp_server(std::uint16_t port) noexcept;
+Descriptor tcp_server(std::uint16_t port) noexcept;
+void answer_datagram(const Descriptor& server) noexcept;
+void answer_connection(const Descriptor& server) noexcept;
 
 }  // namespace nfbus::host::demo

@@ -26,7 +26,7 @@ using Step = void (*)();
 // Takes the steps round and round and answers in between, until `control` says that it is over.
 void live(int control, std::span<const Step> steps, std::span<const Service> services) {
   std::vector<pollfd> waiting = {{control, POLLIN, 0}};
-  for (const Service& service : services) waiting.push_back({service.socket.descriptor(), POLLIN, 0});
+  for (const Service& service : services) waiting.push_back({service.socket.get(), POLLIN, 0});
   std::size_t taken = 0;
   Clock::time_point next = Clock::now();
   for (;;) {

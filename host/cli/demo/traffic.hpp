@@ -9,8 +9,8 @@
 namespace nfbus::host::demo {
 
 struct Service {
-  Socket socket;
-  void (*answer)(const Socket& server);
+  Descriptor socket;
+  void (*answer)(const Descriptor& server);
 };
 
 // What the world and the router answer, bound and not served yet.
