@@ -1,6 +1,7 @@
 // The commands of nfbus. What `run` does, stage by stage, is in cli/run.cpp.
 #include "cli/commands.hpp"
 #include "config/config.hpp"
+#include "support/log.hpp"
 
 #include <nfbus/version.h>
 
@@ -8,7 +9,6 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
-#include <cstdio>
 #include <exception>
 #include <string>
 
@@ -32,6 +32,7 @@ int run(int argc, char** argv) {
   CLI::App* run = add("run", "capture, decode, deliver; in the foreground");
   add_config(run);
   run->add_option("--replay", run_options.replay_file, "read this pcap file instead of the kernel's groups");
+  run->add_flag("-v,--verbose", run_options.verbose, "log debug lines, too");
   run->callback([&] {
     run_options.config_file = config_file;
     status = run_command(run_options);
@@ -72,7 +73,7 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "nfbus: error: %s\n", error.what());
+    log::error(error.what());
     return exit_status::kFailed;
   }
 }

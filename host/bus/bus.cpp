@@ -42,15 +42,6 @@ void Subscription::offer(const BatchRef& batch, bool wait_for_room) {
   }
 }
 
-std::shared_ptr<Subscription> Bus::add(Interest interest, QueueLimits limits) {
-  auto made = std::make_shared<Subscription>(std::move(interest), limits);
-  const std::lock_guard lock(mutex_);
-  auto list = std::make_shared<List>(*subscriptions_);
-  list->push_back(made);
-  subscriptions_ = std::move(list);
-  return made;
-}
-
 void Bus::replace(const std::shared_ptr<Subscription>& old, const std::shared_ptr<Subscription>& fresh) {
   std::shared_ptr<const List> before;
   {
@@ -60,7 +51,8 @@ void Bus::replace(const std::shared_ptr<Subscription>& old, const std::shared_pt
     if (fresh) list->push_back(fresh);
     before = std::exchange(subscriptions_, std::move(list));
   }
-  // Whoever publishes by the old list holds a reference to it, for microseconds.
+  if (!old) return;
+  // Whoever publishes by the list before holds a reference to it, for microseconds.
   while (before.use_count() > 1) std::this_thread::yield();
 }
 

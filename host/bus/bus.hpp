@@ -43,10 +43,10 @@ class Subscription {
 // Thread safety: add(), remove(), replace() and publish() from any thread, but packets from one thread only.
 class Bus {
  public:
-  std::shared_ptr<Subscription> add(Interest interest, QueueLimits limits);
+  void add(const std::shared_ptr<Subscription>& subscription) { replace(nullptr, subscription); }
   void remove(const std::shared_ptr<Subscription>& subscription) { replace(subscription, nullptr); }
   // Each batch goes to one of the two, none to both: nothing is lost or seen twice. Returns when no publish() can still
-  // reach the old one. Not while publish_when_room() may wait. fresh: null for none.
+  // reach the old one. Not while publish_when_room() may wait. Either may be null.
   void replace(const std::shared_ptr<Subscription>& old, const std::shared_ptr<Subscription>& fresh);
 
   // Offers a frozen batch to every subscriber; never waits.

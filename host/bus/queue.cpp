@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
 #include <span>
 #include <utility>
 
@@ -45,6 +46,21 @@ void SubscriberQueue::push(const BatchRef& batch, std::vector<std::uint32_t> wan
 }
 
 void SubscriberQueue::push_when_room(const BatchRef& batch, std::vector<std::uint32_t> wanted) {
+  const std::size_t events = wanted_count(*batch, wanted);
+  if (events <= limits_.events) return push_piece_when_room(batch, std::move(wanted));
+  if (wanted.empty()) {
+    wanted.resize(events);
+    std::iota(wanted.begin(), wanted.end(), 0U);
+  }
+  for (auto first = wanted.begin(); first != wanted.end();) {
+    const auto last =
+        first + std::min<std::ptrdiff_t>(wanted.end() - first, static_cast<std::ptrdiff_t>(limits_.events));
+    push_piece_when_room(batch, {first, last});
+    first = last;
+  }
+}
+
+void SubscriberQueue::push_piece_when_room(const BatchRef& batch, std::vector<std::uint32_t> wanted) {
   std::unique_lock lock(mutex_);
   const std::size_t events = wanted_count(*batch, wanted);
   room_.wait(lock, [&] { return failed_ || never_wait_ || has_room(*batch, events); });
@@ -74,7 +90,11 @@ void SubscriberQueue::push_locked(const BatchRef& batch, std::vector<std::uint32
     wanted_bytes = slab->size_bytes();
   }
   refresh_text_charges();
+  const std::uint64_t overflowed_before = counters_.overflowed;
   make_room(fresh);
+  // A worker that waits for a larger batch than the queue can hold would wait for ever.
+  full_ = full_ || counters_.overflowed != overflowed_before;
+  if (full_) work_.notify_one();
   if (fresh.size() == 0) return;
 
   waiting_events_ += fresh.size();
@@ -181,7 +201,7 @@ void SubscriberQueue::pull(std::vector<QueueEntry>& out, std::size_t events, std
                            Clock::time_point deadline) {
   std::unique_lock lock(mutex_);
   for (;;) {
-    if (control_.stop || waiting_events_ >= events) break;
+    if (control_.stop || waiting_events_ >= events || (full_ && waiting_events_ != 0)) break;
     const auto now = Clock::now();
     auto until = deadline;
     if (waiting_events_ != 0) {
@@ -194,6 +214,7 @@ void SubscriberQueue::pull(std::vector<QueueEntry>& out, std::size_t events, std
     work_.wait_until(lock, until);
     wake_at_events_ = kNever;
   }
+  full_ = false;
   std::size_t pulled = 0;
   while (pulled < events && !entries_.empty()) {
     out.push_back(pop_oldest());

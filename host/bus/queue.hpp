@@ -66,11 +66,13 @@ class SubscriberQueue {
   // Takes the wanted events of a frozen batch (`wanted` empty: all of them). Never waits: a full queue applies its
   // overflow policy and counts.
   void push(const BatchRef& batch, std::vector<std::uint32_t> wanted = {});
-  // As push(), but waits for room first. For a replay, which must not lose what it could read later.
+  // As push(), but waits for room first, in pieces if the batch is larger than the queue. For a replay, which must not
+  // lose what it could read later.
   void push_when_room(const BatchRef& batch, std::vector<std::uint32_t> wanted = {});
 
   // Moves entries to the end of `out` until that brings `events` events, or all that wait. Waits until `events` are
-  // there, or the oldest has waited for `age`, or `deadline` passes, or control() has something new.
+  // there, or the oldest has waited for `age`, or the queue is full, or `deadline` passes, or control() has something
+  // new.
   void pull(std::vector<QueueEntry>& out, std::size_t events, std::chrono::milliseconds age,
             Clock::time_point deadline);
   // Waits until `deadline` or until control() has something new; events do not wake it. For backoff.
@@ -98,6 +100,7 @@ class SubscriberQueue {
 
  private:
   [[nodiscard]] bool has_room(const Batch& batch, std::size_t events) const;
+  void push_piece_when_room(const BatchRef& batch, std::vector<std::uint32_t> wanted);
   void push_locked(const BatchRef& batch, std::vector<std::uint32_t> wanted);
   void make_room(QueueEntry& fresh);
   QueueEntry pop_oldest();
@@ -123,6 +126,7 @@ class SubscriberQueue {
   std::size_t run_wanted_bytes_ = 0;  // of what they want of it
   QueueCounters counters_;
   Control control_;
+  bool full_ = false;  // something was dropped since the last pull()
   bool failed_ = false;
   bool never_wait_ = false;
   std::size_t wake_at_events_ = std::numeric_limits<std::size_t>::max();

@@ -105,12 +105,29 @@ void Intake::publish_run(Group& group, const SlabRef& slab, std::int64_t now_ns,
   group.received.add(records_.size());
   group.decode_errors.add(decode_errors);
   group.not_forwarded.add(records_.size() - kept);
-  if (group.spec.filters && kept != 0) group.filtered.add(group.spec.filters->apply(*batch, writer_));
+  if (group.spec.filters && kept != 0) apply_filters(group, *batch);
   batch->freeze();
   const std::size_t published = batch->events().size();
   if (published == 0) return;
   context_.publish(batch);
   group.published.add(published);
+}
+
+void Intake::apply_filters(Group& group, Batch& batch) {
+  const auto told = [&] {
+    std::uint32_t lost = 0;
+    for (const Event& event : batch.mutable_events()) lost += event.lost_before;
+    return lost;
+  };
+  const std::uint32_t before = told();
+  group.filtered.add(group.spec.filters->apply(batch, writer_));
+  // What a dropped event would have told of losses, the first that stays tells, or one of the next batch.
+  const std::uint32_t untold = before - told();
+  if (batch.mutable_events().empty()) {
+    group.lost_before += untold;
+  } else {
+    batch.mutable_events().front().lost_before += untold;
+  }
 }
 
 bool Intake::forwarded(Group& group, const Topic& topic, std::string_view prefix) {

@@ -73,6 +73,7 @@ class Intake {
   // Fills records_ with the next packets of one group, which become one batch; null at the end.
   Group* next_run(MessageCursor& cursor);
   void publish_run(Group& group, const SlabRef& slab, std::int64_t now_ns, std::span<const std::int64_t> times_ns);
+  void apply_filters(Group& group, Batch& batch);
   static bool forwarded(Group& group, const Topic& topic, std::string_view prefix);
   std::uint32_t count_gap(Group& group, const Event& event);
   void set_names(Event& event, Batch& batch);

@@ -19,7 +19,7 @@ struct CaptureSnapshot {
   std::uint64_t not_forwarded;  // prefix not in `prefixes`
   std::uint64_t filtered;       // dropped by capture filters
   std::uint64_t decode_errors;  // published all the same, with DecodeError
-  std::uint64_t enobufs;        // times the kernel reported an overrun
+  std::uint64_t enobufs;        // times its buffer for us ran over: gaps, and what it reports besides
 };
 
 // Thread safety: run() on one thread of its own; stop() and snapshots() from any thread.

@@ -18,6 +18,7 @@ inline constexpr int kConfig = 78;  // EX_CONFIG of sysexits.h: the configuratio
 struct RunOptions {
   std::string config_file;
   std::optional<std::string> replay_file;
+  bool verbose = false;  // debug lines of host and plugins, too
 };
 
 struct PluginsOptions {

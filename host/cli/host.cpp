@@ -1,7 +1,6 @@
 #include "cli/host.hpp"
 
 #include "capture/replay.hpp"
-#include "delivery/capture_filters.hpp"
 #include "support/log.hpp"
 
 #include <fmt/format.h>
@@ -20,6 +19,9 @@ namespace {
 constexpr std::size_t kKeepSlabs = 4;
 constexpr std::size_t kKeepBatches = 256;
 
+// Beyond a deadline: for a call that began before it, and the flush behind it.
+constexpr std::chrono::milliseconds kLastCall{1000};
+
 std::int64_t now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
       .count();
@@ -35,14 +37,37 @@ std::vector<FilterConfig> filter_configs(const Config& config, const std::vector
   return configs;
 }
 
+std::vector<std::vector<FilterConfig>> filters_of_captures(const Config& config) {
+  std::vector<std::vector<FilterConfig>> filters;
+  filters.reserve(config.captures.size());
+  for (const CaptureConfig& capture : config.captures) filters.push_back(filter_configs(config, capture.filters));
+  return filters;
+}
+
+using OwnCounters = std::vector<std::pair<std::string, std::uint64_t>>;
+
+void append_counters(std::string& line, const OwnCounters& own) {
+  for (const auto& [name, value] : own) line += fmt::format(" {}={}", name, value);
+}
+
+// of: what the filters belong to.
+void log_filters(const std::string& of, const std::vector<FilterSnapshot>& filters) {
+  for (const FilterSnapshot& f : filters) {
+    std::string line = fmt::format("filter name={} plugin={} of={} failures={}", f.name, f.plugin, of, f.failures);
+    append_counters(line, f.own);
+    log::info(line);
+  }
+}
+
 void log_sink(const SinkSnapshot& s) {
   std::string line = fmt::format(
       "sink name={} plugin={} state={} published={} delivered={} filtered={} overflowed={} rejected={} corrupted=0 "
       "queued={} spilled=0 recovered=0 retries={}",
       s.name, s.plugin, to_string(s.state), s.events.published, s.events.delivered, s.events.filtered,
       s.events.overflowed, s.events.rejected, s.events.queued, s.retries);
-  for (const auto& [name, value] : s.own) line += fmt::format(" {}={}", name, value);
+  append_counters(line, s.own);
   log::info(line);
+  log_filters("sink." + s.name, s.filters);
 }
 
 Error at(Error error, const PluginConfig& config, std::string_view kind) {
@@ -53,9 +78,10 @@ Error at(Error error, const PluginConfig& config, std::string_view kind) {
 
 }  // namespace
 
-Host::Host(Config config, const PluginRegistry& plugins)
+Host::Host(Config config, PluginRegistry plugins)
     : config_(std::move(config)),
-      plugins_(plugins),
+      plugins_(std::move(plugins)),
+      capture_filters_(filters_of_captures(config_)),
       slabs_(kSlabBytes, kKeepSlabs),
       batches_(kKeepBatches),
       topics_(config_.host.topic_root),
@@ -86,7 +112,7 @@ Result<void> Host::open_sinks() {
     auto subscription = make_subscription(config);
     auto opened = open_sink(config, filter_configs(config_, config.filters), subscription);
     if (!opened) return std::move(opened).error();
-    bus_.replace(nullptr, subscription);
+    bus_.add(subscription);
     sinks_.push_back(std::move(opened).value());
   }
   return {};
@@ -119,7 +145,9 @@ Result<void> Host::open_source(PrivilegedHelper* helper, const std::optional<std
     if (!config.filters.empty()) {
       auto chain = make_filters(filter_configs(config_, config.filters));
       if (!chain) return std::move(chain).error();
-      filters = std::make_unique<CaptureFilterChain>(std::move(chain).value());
+      auto made = std::make_unique<CaptureFilterChain>(std::move(chain).value());
+      capture_chains_.emplace_back(config.group, made.get());
+      filters = std::move(made);
     }
     captures.push_back({.config = config, .filters = std::move(filters)});
   }
@@ -149,10 +177,12 @@ void Host::reopen_sinks() {
   for (const RunningSink& sink : sinks_) sink.worker->request_reopen();
 }
 
-void Host::reload(Config next, std::chrono::steady_clock::time_point deadline) {
-  if (next.host != config_.host || next.bus != config_.bus || next.captures != config_.captures) {
-    log::warning("changes of [host], [bus] and [[capture]] take effect at the next start");
+void Host::reload(Config next, PluginRegistry plugins, std::chrono::steady_clock::time_point deadline) {
+  if (next.host != config_.host || next.bus != config_.bus || next.captures != config_.captures ||
+      filters_of_captures(next) != capture_filters_) {
+    log::warning("changes of [host], [bus] and [[capture]], and of its filters, take effect at the next start");
   }
+  plugins_ = std::move(plugins);
   const auto stays = [&](const RunningSink& sink) {
     return std::any_of(next.sinks.begin(), next.sinks.end(), [&](const SinkConfig& config) {
       return config == sink.config && filter_configs(next, config.filters) == sink.filters;
@@ -170,7 +200,7 @@ void Host::reload(Config next, std::chrono::steady_clock::time_point deadline) {
     sink->worker->request_stop(deadline);
   }
   for (auto sink = ending; sink != sinks_.end(); ++sink) {
-    sink->ended = sink->worker->stopped_by(deadline);
+    sink->ended = sink->worker->stopped_by(deadline + kLastCall);
     log_sink(sink->worker->snapshot());
     if (!sink->ended)
       log::error(fmt::format("sink.{}: its plugin does not return; it is left behind", sink->config.name));
@@ -191,7 +221,7 @@ void Host::reload(Config next, std::chrono::steady_clock::time_point deadline) {
                              subscription->queue().counters().queued));
       continue;
     }
-    if (!on_bus) bus_.replace(nullptr, subscription);
+    if (!on_bus) bus_.add(subscription);
     sinks_.push_back(std::move(opened).value());
     sinks_.back().worker->start();
   }
@@ -215,9 +245,15 @@ void Host::stop_sinks(std::chrono::steady_clock::time_point deadline) {
 
 bool Host::sinks_stopped_by(std::chrono::steady_clock::time_point deadline) {
   for (RunningSink& sink : sinks_) {
-    if (!sink.ended) sink.ended = sink.worker->stopped_by(deadline);
+    if (!sink.ended) sink.ended = sink.worker->stopped_by(deadline + kLastCall);
   }
   return running_sinks().empty();
+}
+
+bool Host::all_settled() const {
+  return std::all_of(sinks_.begin(), sinks_.end(), [](const RunningSink& sink) {
+    return sink.worker->subscription()->queue().counters().queued == 0;
+  });
 }
 
 std::vector<std::string> Host::running_sinks() const {
@@ -241,6 +277,8 @@ void Host::log_counters() const {
                     "decode_errors={} enobufs={}",
                     c.group, c.received, c.lost, c.published, c.not_forwarded, c.filtered, c.decode_errors, c.enobufs));
   }
+  for (const auto& [group, chain] : capture_chains_)
+    log_filters(fmt::format("capture.{}", group), chain->chain().snapshots());
   for (const RunningSink& sink : sinks_) log_sink(sink.worker->snapshot());
   log::info("counters end");
 }

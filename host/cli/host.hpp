@@ -4,6 +4,7 @@
 #include "bus/bus.hpp"
 #include "capture/nflog.hpp"
 #include "config/config.hpp"
+#include "delivery/capture_filters.hpp"
 #include "delivery/sink_worker.hpp"
 #include "event/formats/format.hpp"
 #include "event/topic.hpp"
@@ -20,6 +21,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace nfbus::host {
@@ -28,8 +30,7 @@ namespace nfbus::host {
 // Thread safety: [control].
 class Host {
  public:
-  // plugins outlives the host.
-  Host(Config config, const PluginRegistry& plugins);
+  Host(Config config, PluginRegistry plugins);
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
   ~Host();
@@ -48,15 +49,18 @@ class Host {
   // deadline and is closed; then those that are new or differ are opened. A sink that differs misses no event between,
   // the others go on untouched. One that cannot be opened is logged and left out. [host], [bus] and [[capture]] stay as
   // they are; a line says so when they differ. Not for a replay.
-  void reload(Config next, std::chrono::steady_clock::time_point deadline);
+  void reload(Config next, PluginRegistry plugins, std::chrono::steady_clock::time_point deadline);
   // The source is asked to drain and end, and nobody waits for room any more.
   void stop_source();
   // Once the source has ended: what went wrong with it.
   Result<void> join_source();
   // Every sink is asked to deliver what waits, until the deadline.
   void stop_sinks(std::chrono::steady_clock::time_point deadline);
-  // True when every sink has ended; waits for that until `deadline`. A sink that has not is stuck in its plugin.
+  // True when every sink has ended; waits for that until `deadline` and a little longer, for calls that have begun. A
+  // sink that has not is stuck in its plugin.
   [[nodiscard]] bool sinks_stopped_by(std::chrono::steady_clock::time_point deadline);
+  // Whether no event waits for any sink.
+  [[nodiscard]] bool all_settled() const;
   // Names of the sinks that have not ended.
   [[nodiscard]] std::vector<std::string> running_sinks() const;
 
@@ -80,7 +84,8 @@ class Host {
   bool publish_message(std::string_view topic, std::string_view text);
 
   Config config_;
-  const PluginRegistry& plugins_;
+  PluginRegistry plugins_;
+  std::vector<std::vector<FilterConfig>> capture_filters_;  // of each of config_.captures, as they run
 
   // In the order of the flow; destroyed from the end of it.
   SlabPool slabs_;
@@ -90,6 +95,7 @@ class Host {
   Bus bus_;
   SharedServices services_;
   std::vector<RunningSink> sinks_;
+  std::vector<std::pair<std::uint16_t, const CaptureFilterChain*>> capture_chains_;  // by group; owned by source_
   std::unique_ptr<Source> source_;
   std::optional<Result<void>> source_result_;
   std::thread source_thread_;

@@ -61,7 +61,7 @@ Row option_row(const SchemaOption& option) {
   if (!option.unit.empty()) notes.push_back("in " + option.unit);
   if (!option.allowed.empty()) notes.push_back(option.allowed);
   if (option.secret)
-    notes.push_back(fmt::format("a secret: {0}_file = \"PATH\" or {0} = \"${{VARIABLE}}\"", option.name));
+    notes.push_back(fmt::format(R"(a secret: {0}_file = "PATH" or {0} = "${{VARIABLE}}")", option.name));
   if (!option.description.empty()) notes.push_back(option.description);
   std::string all_notes;
   for (const std::string& note : notes) all_notes += (all_notes.empty() ? "" : "; ") + note;
@@ -74,6 +74,7 @@ void show_options(const Plugin& plugin) {
       describe_schema(std::string_view(plugin.entry->schema.data, plugin.entry->schema.size));
   if (options.empty()) fmt::print("it has no options of its own\n");
   std::vector<Row> rows;
+  rows.reserve(options.size());
   for (const SchemaOption& option : options) rows.push_back(option_row(option));
   print_table(rows);
 }

@@ -2,6 +2,7 @@
 #include "cli/commands.hpp"
 #include "cli/host.hpp"
 #include "config/load.hpp"
+#include "plugins/trust.hpp"
 #include "support/log.hpp"
 #include "support/signals.hpp"
 
@@ -25,53 +26,57 @@ constexpr std::chrono::seconds kDrainDeadline{5};
 // While a replay's last events are delivered, sinks are looked at so often.
 constexpr std::chrono::milliseconds kSinkPoll{20};
 
-int fail(const Error& error, int status = exit_status::kFailed) {
+int fail(const Error& error) {
   log::error(to_string(error));
-  return status;
+  return exit_status::kFailed;
 }
 
 // SIGHUP. A configuration that is wrong changes nothing; a replay only reopens its files.
-void reload(Host& host, const RunOptions& options, const PluginRegistry& plugins) {
+void reload(Host& host, const RunOptions& options) {
   host.reopen_sinks();
   if (options.replay_file) return;
+  PluginRegistry plugins = PluginRegistry::scan(read_early_config(options.config_file).plugin_folders);
   LoadedConfig loaded = load_config(options.config_file, plugins, {});
   for (const Error& error : loaded.errors) log::error(to_string(error));
   if (!loaded.errors.empty()) {
     log::error("the configuration stays as it was");
     return;
   }
-  host.reload(std::move(loaded.config), Clock::now() + kDrainDeadline);
+  host.reload(std::move(loaded.config), std::move(plugins), Clock::now() + kDrainDeadline);
   log::info(fmt::format("reloaded: {} ({})", host.summary(), options.config_file));
 }
 
 // Serves signals until one of them, or the end of the source, ends the run. True: a signal asked for the end.
-bool serve(Host& host, Signals& signals, const std::atomic<bool>& source_ended, const RunOptions& options,
-           const PluginRegistry& plugins) {
+bool serve(Host& host, Signals& signals, const std::atomic<bool>& source_ended, const RunOptions& options) {
   for (;;) {
     const auto signal = signals.wait(std::chrono::milliseconds(-1));
     if (source_ended) return false;
     if (!signal) continue;
     switch (*signal) {
-      case SIGHUP: reload(host, options, plugins); break;
+      case SIGHUP: reload(host, options); break;
       case SIGUSR1: host.log_counters(); break;
       default: return true;
     }
   }
 }
 
-// Waits for the sinks to deliver all of a replay; a signal cuts that short.
+// Waits for the sinks to deliver all of a replay, however long they retry; a signal cuts that short.
 void await_delivery(Host& host, Signals& signals) {
-  host.stop_sinks(Clock::time_point::max());
-  while (!host.sinks_stopped_by(Clock::now() + kSinkPoll)) {
-    const auto signal = signals.wait(std::chrono::milliseconds(0));
-    if (signal && *signal == SIGUSR1) host.log_counters();
-    if (signal && (*signal == SIGTERM || *signal == SIGINT)) return;
+  while (!host.all_settled()) {
+    const auto signal = signals.wait(kSinkPoll);
+    if (!signal) continue;
+    switch (*signal) {
+      case SIGHUP: host.reopen_sinks(); break;
+      case SIGUSR1: host.log_counters(); break;
+      default: return;
+    }
   }
 }
 
 }  // namespace
 
 int run_command(const RunOptions& options) {
+  if (options.verbose) log::set_level(log::Level::debug);
   auto signals = Signals::block();
   if (!signals) return fail(signals.error());
 
@@ -83,21 +88,23 @@ int run_command(const RunOptions& options) {
     if (!started) return fail(started.error());
     helper = std::move(started).value();
   }
-  if (auto lowered = lower_privileges(early.user, early.user_given); !lowered) {
-    Error error = std::move(lowered).error();
-    error.where = Location{.file = options.config_file};
-    // A user that does not exist is a mistake in the file.
-    return fail(error, error.code == Code::not_found ? exit_status::kConfig : exit_status::kFailed);
+  auto lowered = lower_privileges(early.user, early.user_given);
+  // A user that does not exist is one of the mistakes that load_config() reports.
+  if (!lowered && lowered.error().code == Code::not_found) lowered = lower_privileges(defaults::kUser, false);
+  if (!lowered) return fail(lowered.error());
+  // Whoever may change a plugin would else become root through it, until all is open.
+  if (!all_owned_by_root(early.plugin_folders)) {
+    if (auto dropped = drop_privileges(); !dropped) return fail(dropped.error());
   }
 
-  const PluginRegistry plugins = PluginRegistry::scan(early.plugin_folders);
+  PluginRegistry plugins = PluginRegistry::scan(early.plugin_folders);
   LoadedConfig loaded = load_config(options.config_file, plugins, {.replay = options.replay_file.has_value()});
   if (!loaded.errors.empty()) {
     for (const Error& error : loaded.errors) log::error(to_string(error));
     return exit_status::kConfig;
   }
 
-  Host host(std::move(loaded.config), plugins);
+  Host host(std::move(loaded.config), std::move(plugins));
   if (auto opened = host.open_sinks(); !opened) return fail(opened.error());
   if (auto bound = host.open_source(helper ? &*helper : nullptr, options.replay_file); !bound) {
     return fail(bound.error());
@@ -112,7 +119,7 @@ int run_command(const RunOptions& options) {
   log::info(fmt::format("ready: {} ({})", host.summary(), options.config_file));
   ::sd_notify(0, "READY=1");
 
-  const bool asked_to_stop = serve(host, *signals, source_ended, options, plugins);
+  const bool asked_to_stop = serve(host, *signals, source_ended, options);
   ::sd_notify(0, "STOPPING=1");
   if (asked_to_stop) host.stop_source();
   const Result<void> source_result = host.join_source();

@@ -44,7 +44,7 @@ struct HostConfig {
   std::vector<std::string> plugin_dirs;    // beside the built-in one
   std::string topic_root = defaults::kTopicRoot;
   std::string user = defaults::kUser;
-  bool user_given = false;  // a user who is named must exist
+  bool user_given = false;  // another than the default was named: it must exist
 
   bool operator==(const HostConfig&) const = default;
 };

@@ -12,6 +12,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <fmt/format.h>
+#include <pwd.h>
 #include <sys/un.h>
 
 #include <algorithm>
@@ -111,9 +113,14 @@ class Loader {
     if (host.topic_root.starts_with("nfbus:")) {
       findings_.at_value(path / "topic_root", "topics under \"nfbus:\" are the host's own; use another root");
     }
-    host.user_given = table.contains("user");
     host.user = member(table, "user", host.user);
+    host.user_given = host.user != defaults::kUser;
     check_text(path / "user", host.user);
+    if (host.user_given && ::getpwnam(host.user.c_str()) == nullptr) {
+      findings_.at_value(
+          path / "user",
+          fmt::format("there is no user {0}: create it (useradd --system {0}) or remove the key", host.user));
+    }
     std::size_t index = 0;
     for (const json& folder : table_at(table, "plugin_dirs")) {
       const SchemaPath place = path / "plugin_dirs" / index++;
@@ -347,7 +354,7 @@ EarlyConfig read_early_config(const std::string& file) {
   }
   if (const auto user = host.find("user"); user != host.end() && user->is_string()) {
     early.user = user->get<std::string>();
-    early.user_given = true;
+    early.user_given = early.user != defaults::kUser;
   }
   return early;
 }

@@ -13,7 +13,7 @@ namespace nfbus::host {
 // host knows: action, topic, topic_id, interface names, lost_before, fields, and time_ns where the record has none
 // (then present lacks NFBUS_HAS_KERNEL_TIME). A broken attribute ends the reading of attributes and is named in
 // decode_error; what came before it stays. Returns false when `record` is too short for an nfgenmsg: `event` then
-// holds nothing but the record and decode_error.
+// holds nothing but its kind, the record and decode_error.
 bool read_record(std::span<const std::uint8_t> record, Event& event) noexcept;
 
 // Decodes the packet in event.payload (network header first, of event.ether_type) and event.hw_header: sets layers,

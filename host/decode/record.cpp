@@ -202,6 +202,7 @@ std::uint16_t guess_ether_type(const Event& event) noexcept {
 }  // namespace
 
 bool read_record(std::span<const std::uint8_t> record, Event& event) noexcept {
+  event.kind = NFBUS_EVENT_PACKET;
   event.record = {record.data(), record.size()};
   event.transport_offset = NFBUS_NO_OFFSET;  // also where no decode_packet() follows
   event.data_offset = NFBUS_NO_OFFSET;
@@ -210,7 +211,6 @@ bool read_record(std::span<const std::uint8_t> record, Event& event) noexcept {
     fail(event, NFBUS_TEXT("NFLOG: record header cut short"));
     return false;
   }
-  event.kind = NFBUS_EVENT_PACKET;
   event.family = header->family();
   event.group = header->group();
   read_attributes(record.subspan(RecordHeader::kSize), event);

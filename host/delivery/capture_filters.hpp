@@ -12,6 +12,7 @@ class CaptureFilterChain : public CaptureFilters {
  public:
   explicit CaptureFilterChain(FilterChain chain) : chain_(std::move(chain)) {}
   std::size_t apply(Batch& batch, SlabWriter& writer) noexcept override;
+  [[nodiscard]] const FilterChain& chain() const noexcept { return chain_; }
 
  private:
   FilterChain chain_;

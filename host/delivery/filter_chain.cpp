@@ -10,7 +10,7 @@ namespace nfbus::host {
 
 FilterChain::FilterChain(std::vector<std::unique_ptr<FilterInstance>> filters) {
   filters_.reserve(filters.size());
-  for (auto& filter : filters) filters_.push_back({.filter = std::move(filter), .complaints = RepeatGuard()});
+  for (auto& filter : filters) filters_.push_back({.filter = std::move(filter)});
 }
 
 std::size_t FilterChain::apply(std::vector<const nfbus_event*>& items, const Annotate& annotate) {
@@ -23,6 +23,7 @@ std::size_t FilterChain::apply(std::vector<const nfbus_event*>& items, const Ann
           items[index] = annotate(*items[index], name, value);
         });
     if (!result) {
+      stage.failures->fetch_add(1, std::memory_order_relaxed);
       if (const auto held_back = stage.complaints.admit()) {
         log::warning(fmt::format("filter.{}: {}; its events are kept ({} more such failures before)",
                                  stage.filter->name(), result.error().text, *held_back));
@@ -36,6 +37,18 @@ std::size_t FilterChain::apply(std::vector<const nfbus_event*>& items, const Ann
     items.resize(kept);
   }
   return before - items.size();
+}
+
+std::vector<FilterSnapshot> FilterChain::snapshots() const {
+  std::vector<FilterSnapshot> rows;
+  rows.reserve(filters_.size());
+  for (const Stage& stage : filters_) {
+    rows.push_back({.name = stage.filter->name(),
+                    .plugin = std::string(view(stage.filter->plugin().entry->name)),
+                    .failures = stage.failures->load(std::memory_order_relaxed),
+                    .own = stage.filter->services().counters()});
+  }
+  return rows;
 }
 
 }  // namespace nfbus::host

@@ -6,16 +6,27 @@
 
 #include <nfbus/abi.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace nfbus::host {
 
-// Thread safety: none; owned by the thread that calls apply(), which is [worker] to the filters.
+// What one filter instance has to tell of itself.
+struct FilterSnapshot {
+  std::string name;
+  std::string plugin;
+  std::uint64_t failures;                                  // calls that failed; their events were kept
+  std::vector<std::pair<std::string, std::uint64_t>> own;  // counters that the plugin registered
+};
+
+// Thread safety: owned by the thread that calls apply(), which is [worker] to the filters; snapshots() from any.
 class FilterChain {
  public:
   // Adds a field to an event; returns the event to go on with (the same one, or what stands for it).
@@ -28,11 +39,13 @@ class FilterChain {
   // Removes from `items` what a filter drops; each filter sees only what those before it kept, with their fields. A
   // filter that fails keeps everything; that is logged. Returns how many were dropped.
   std::size_t apply(std::vector<const nfbus_event*>& items, const Annotate& annotate);
+  [[nodiscard]] std::vector<FilterSnapshot> snapshots() const;
 
  private:
   struct Stage {
     std::unique_ptr<FilterInstance> filter;
-    RepeatGuard complaints;
+    RepeatGuard complaints = RepeatGuard();
+    std::unique_ptr<std::atomic<std::uint64_t>> failures = std::make_unique<std::atomic<std::uint64_t>>(0);
   };
   std::vector<Stage> filters_;
   std::vector<std::uint8_t> verdicts_;  // scratch

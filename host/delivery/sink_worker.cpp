@@ -84,7 +84,8 @@ SinkSnapshot SinkWorker::snapshot() const {
           .state = state_.load(std::memory_order_relaxed),
           .events = subscription_->queue().counters(),
           .retries = retries_.load(std::memory_order_relaxed),
-          .own = sink_->services().counters()};
+          .own = sink_->services().counters(),
+          .filters = filters_.snapshots()};
 }
 
 void SinkWorker::run() {
@@ -167,7 +168,11 @@ void SinkWorker::deliver() {
         filters_.apply(items_, [this](const nfbus_event& event, std::string_view field, std::string_view value) {
           return overlay_.annotate(event, field, value);
         });
-    if (dropped != 0) queue.settle(0, dropped, 0);
+    if (dropped != 0) {
+      queue.settle(0, dropped, 0);
+      items_bytes_ = 0;
+      for (const nfbus_event* item : items_) items_bytes_ += event_size_bytes(*item);
+    }
   }
   write_all();
   if (!items_.empty()) return;  // the deadline passed: they stay queued
@@ -238,7 +243,10 @@ void SinkWorker::back_off(const WriteResult& result) {
     }
     tick_when_due();
   }
-  if (Clock::now() < until) std::this_thread::sleep_for(std::min(delay, kDrainBackoffCap));
+  if (Clock::now() < until) {
+    const Clock::time_point deadline{Clock::duration(deadline_.load(std::memory_order_relaxed))};
+    std::this_thread::sleep_until(std::min({until, Clock::now() + kDrainBackoffCap, deadline}));
+  }
 }
 
 void SinkWorker::fail(const std::string& why) {

@@ -34,6 +34,7 @@ struct SinkSnapshot {
   QueueCounters events;
   std::uint64_t retries;
   std::vector<std::pair<std::string, std::uint64_t>> own;  // counters that the plugin registered
+  std::vector<FilterSnapshot> filters;
 };
 
 // Owns the sink instance, its filters and its thread. Created and destroyed [control]; request_*() and snapshot() from
@@ -47,15 +48,16 @@ class SinkWorker {
              std::shared_ptr<Subscription> subscription);
   SinkWorker(const SinkWorker&) = delete;
   SinkWorker& operator=(const SinkWorker&) = delete;
-  // Requests a stop and waits without bound: end with stop_until() first.
+  // Requests a stop and waits without bound: see to stopped_by() first.
   ~SinkWorker();
 
   void start();
   void request_reopen();
   // Delivers what waits, closes the sink and ends; no retry is begun past the deadline.
   void request_stop(Clock::time_point deadline);
-  // [control] False when the thread is still inside the plugin at the deadline: it can never be ended then, and the
-  // process must end without destroying this object.
+  // [control] False when the thread has not ended by `deadline`, which should be later than that of request_stop() by
+  // what a last call may take. It is inside the plugin then: it can never be ended then, and the process must end
+  // without destroying this object.
   [[nodiscard]] bool stopped_by(Clock::time_point deadline);
 
   [[nodiscard]] SinkSnapshot snapshot() const;

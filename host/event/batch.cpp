@@ -23,6 +23,10 @@ void Batch::adopt_events(Event* events, std::size_t count) noexcept {
 }
 
 std::span<std::uint8_t> Batch::allocate(SlabWriter& writer, std::size_t size_bytes) {
+  if (size_bytes > writer.slab_bytes()) {
+    keep(make_slab(size_bytes));
+    return slabs_.back()->memory();
+  }
   keep(writer.reserve(size_bytes));
   const std::span<std::uint8_t> room = writer.room().first(size_bytes);
   writer.commit(size_bytes);

@@ -34,7 +34,7 @@ class Batch {
   std::span<Event> make_events(SlabWriter& writer, std::size_t count);
   // Events that were made elsewhere, in a slab that the batch keeps. Once only.
   void adopt_events(Event* events, std::size_t count) noexcept;
-  // Bytes in `writer`'s slab that live as long as the batch.
+  // Bytes in `writer`'s slab that live as long as the batch; in a slab of their own when they are more than one holds.
   std::span<std::uint8_t> allocate(SlabWriter& writer, std::size_t size_bytes);
   // Keeps a slab that events point into.
   void keep(const SlabRef& slab);

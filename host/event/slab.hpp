@@ -89,6 +89,7 @@ class SlabWriter {
   // The slab being filled, with at least `room_bytes` left; a fresh one when the current has less. room_bytes must not
   // be more than the pool's slab size.
   const SlabRef& reserve(std::size_t room_bytes);
+  [[nodiscard]] std::size_t slab_bytes() const noexcept { return pool_.slab_bytes(); }
   // What is left of the current slab; written to freely until the next commit().
   [[nodiscard]] std::span<std::uint8_t> room() noexcept;
   // The first `used_bytes` of room() are taken for good.

@@ -68,6 +68,25 @@ Result<Trusted> step_into(int above, const std::string& name, const std::string&
 
 }  // namespace
 
+bool all_owned_by_root(const std::vector<fs::path>& folders) {
+  const auto is_roots = [](const fs::path& path) {
+    struct stat status {};
+    return ::lstat(path.c_str(), &status) != 0 || status.st_uid == 0;
+  };
+  for (const fs::path& folder : folders) {
+    std::error_code error;
+    fs::path walked;
+    for (const fs::path& part : fs::absolute(folder, error).lexically_normal()) {
+      walked /= part;
+      if (!is_roots(walked)) return false;
+    }
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+      if (entry->path().extension() == ".so" && !is_roots(entry->path())) return false;
+    }
+  }
+  return true;
+}
+
 Result<Trusted> open_trusted_folder(const fs::path& folder) {
   std::error_code error;
   fs::path path = fs::absolute(folder, error).lexically_normal();

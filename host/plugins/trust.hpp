@@ -8,8 +8,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace nfbus::host {
+
+// Whether root alone can change what would be loaded from these folders: each of them, each folder above and each *.so
+// in them belongs to root. What does not exist or cannot be looked at counts as root's: nothing is loaded from there.
+// [control]
+[[nodiscard]] bool all_owned_by_root(const std::vector<std::filesystem::path>& folders);
 
 // A file or folder as it was when it was checked.
 struct Trusted {

@@ -2,6 +2,7 @@
 #include "bus/bus.hpp"
 
 #include "../unit/make_events.hpp"
+#include "../unit/subscribe.hpp"
 
 #include <benchmark/benchmark.h>
 
@@ -16,7 +17,7 @@ QueueLimits limits() { return {.events = 4 * kBatchEvents, .bytes = 1UL << 30, .
 void FanOutAll(benchmark::State& state) {
   test::Events events(1UL << 20);
   Bus bus;
-  for (std::int64_t i = 0; i < state.range(0); ++i) (void)bus.add({}, limits());
+  for (std::int64_t i = 0; i < state.range(0); ++i) (void)test::subscribe(bus, {}, limits());
   const BatchRef batch = events.packets(kBatchEvents);
   for (auto _ : state) bus.publish(batch);
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kBatchEvents));
@@ -28,7 +29,7 @@ void FanOutPicked(benchmark::State& state) {
   test::Events events(1UL << 20);
   Bus bus;
   for (std::int64_t i = 0; i < state.range(0); ++i) {
-    (void)bus.add({.topics = {"nft:p" + std::to_string(i % 10)}, .kinds = NFBUS_EVENT_PACKET}, limits());
+    (void)test::subscribe(bus, {.topics = {"nft:p" + std::to_string(i % 10)}, .kinds = NFBUS_EVENT_PACKET}, limits());
   }
   std::vector<std::string> prefixes;
   for (std::size_t i = 0; i < kBatchEvents; ++i) prefixes.push_back("p" + std::to_string(i % 10));

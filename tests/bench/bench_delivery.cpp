@@ -3,6 +3,7 @@
 
 #include "../unit/delivery/scripted_sink.hpp"
 #include "../unit/make_events.hpp"
+#include "../unit/subscribe.hpp"
 
 #include <benchmark/benchmark.h>
 
@@ -37,7 +38,8 @@ void QueueToNoopSink(benchmark::State& state) {
   auto sink = SinkInstance::create(test::ScriptedSink::plugin(), "noop", "{}", services);
   const auto shape = (*sink)->open();
   Bus bus;
-  auto subscription = bus.add({}, {.events = 1UL << 20, .bytes = 1UL << 30, .overflow = Overflow::drop_oldest});
+  auto subscription =
+      test::subscribe(bus, {}, {.events = 1UL << 20, .bytes = 1UL << 30, .overflow = Overflow::drop_oldest});
   SinkWorker worker(std::move(sink).value(), *shape, FilterChain({}), subscription);
   worker.start();
   const BatchRef batch = events.packets(kBatchEvents);

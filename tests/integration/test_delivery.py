@@ -91,6 +91,14 @@ class Delivery(nfbustest.IntegrationTest):
         slow = host.counters()["sinks"]["slow"]
         self.assertEqual((slow["retries"], slow["events"]), (5, 1_000))
 
+    def test_a_sink_in_backoff_at_the_end_is_closed_and_its_events_stay_queued(self):
+        host = self.start(CAPTURE + '[sink.away]\nplugin = "retries"\ntimes = 1000000\n')
+        self.flood(host, 1_000)
+        self.assertEqual(host.stop(20), 0)
+        self.assertNotIn("did not return", host.stderr)
+        self.assertEqual(host.logged_counters()["sinks"]["away"]["queued"], 1_000)
+        self.check_sums(host.logged_counters(), 1_000)
+
     def test_filters_drop_annotate_and_fail_for_their_own_sink_alone(self):
         host = self.start(CAPTURE + """
             [filter.half]
@@ -116,6 +124,7 @@ class Delivery(nfbustest.IntegrationTest):
         self.assertTrue(all(list(record)[-1] == "Fields" for record in records))
         self.assertTrue(all("Fields" not in record for record in read_json_lines(host.path("out"))))
         self.assertRegex(host.stderr, r"filter\.broken: .*; its events are kept")
+        self.assertRegex(host.stderr, r"filter name=broken plugin=filter_throws of=sink\.halved failures=[1-9]")
 
     def test_capture_filters_run_once_before_the_bus(self):
         config = CAPTURE.replace("group = 0\n", 'group = 0\nfilters = ["half", "note"]\n') + """

@@ -1,6 +1,8 @@
 '''SIGHUP: the configuration is read again, and only the sinks that differ notice.'''
 
+import shutil
 import signal
+import tempfile
 
 import nfbustest
 from nfbustest import UDP, ipv4, read_json_lines, send, udp, wait_until
@@ -56,13 +58,29 @@ class Reload(nfbustest.IntegrationTest):
     def test_a_wrong_file_changes_nothing_and_says_where(self):
         self.namespace.nft(RULES)
         host = self.start(CAPTURE + STAYS)
-        self.reload(host, CAPTURE + STAYS + "fil = 1\n", r"nfbus\.toml:7:1: sink\.stays\.fil: ")
+        self.reload(host, CAPTURE + STAYS + "fil = 1\n", r"nfbus\.toml:8:1: sink\.stays\.fil: ")
         self.packets(host, 5, ["stays"])
         self.assertIn("the configuration stays as it was", host.stderr)
+
+    def test_a_plugin_that_came_after_the_start_is_found(self):
+        with tempfile.TemporaryDirectory() as folder:
+            plugins = f'[host]\nplugin_dirs = ["{folder}"]\n'
+            self.namespace.nft(RULES)
+            host = self.start(plugins + CAPTURE + STAYS)
+            shutil.copy(nfbustest.TEST_PLUGINS / "noop.so", folder)
+            self.reload(host, plugins + CAPTURE + STAYS + '[sink.late]\nplugin = "noop"\n')
+            self.packets(host, 5, ["stays", "late"])
 
     def test_what_needs_a_restart_is_said(self):
         host = self.start(CAPTURE + STAYS)
         self.reload(host, CAPTURE.replace("group = 0", "group = 5") + STAYS)
+        self.assertIn("take effect at the next start", host.stderr)
+
+    def test_a_changed_filter_of_a_capture_is_said_to_need_a_restart(self):
+        filters = f'[host]\nplugin_dirs = ["{nfbustest.TEST_PLUGINS}"]\n[filter.note]\nplugin = "filter_annotates"\n'
+        capture = '[[capture]]\ngroup = 0\nfilters = ["note"]\n'
+        host = self.start(filters + capture + STAYS)
+        self.reload(host, filters + 'value = "other"\n' + capture + STAYS)
         self.assertIn("take effect at the next start", host.stderr)
 
     def test_a_sink_that_hangs_is_left_behind(self):

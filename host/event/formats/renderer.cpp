@@ -14,7 +14,8 @@ std::string_view Renderer::render(const Event& event, FormatId id) {
   const Format& format = formats_[id];
   const Event& origin = *event.origin;
   buffer_.clear();
-  if (!formats_.shared(id)) {
+  // Before its batch is frozen (a capture's filter asks), an event has no place in the cache.
+  if (origin.batch == nullptr || !formats_.shared(id)) {
     format.render(origin, buffer_);
   } else {
     // The cached text is the one without fields, so that it also serves those whose filters added some.

@@ -16,7 +16,7 @@ class Renderer {
   explicit Renderer(const FormatSet& formats) : formats_(formats) {}
 
   // The event's text, valid until release().
-  [[nodiscard]] std::string_view render(const Event& event, FormatId format);
+  [[nodiscard]] std::string_view render(const Event& event, FormatId id);
   // The call that handed the events over has returned: the scratch is reused.
   void release() noexcept;
 

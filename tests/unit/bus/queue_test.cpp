@@ -206,6 +206,37 @@ TEST(SubscriberQueue, HoldsAReplayBackUntilTheWorkerMadeRoom) {
   EXPECT_EQ(queue.counters().delivered, 100U);
 }
 
+TEST(SubscriberQueue, BringsAReplayABatchThatIsLargerThanTheQueueInPieces) {
+  Events events;
+  SubscriberQueue queue(limits(3));
+  std::thread replay([&] { queue.push_when_room(events.packets(10)); });
+  std::vector<std::uint32_t> sequences;
+  while (sequences.size() < 10) {
+    std::vector<QueueEntry> entries;
+    queue.pull(entries, 1, 0ms, SubscriberQueue::Clock::now() + 10s);
+    ASSERT_FALSE(entries.empty());
+    for (const QueueEntry& entry : entries) {
+      for (std::size_t i = entry.begin; i < entry.end; ++i) sequences.push_back(entry[i].sequence);
+      queue.settle(entry.size(), 0, 0);
+      queue.release(entry);
+    }
+  }
+  replay.join();
+  EXPECT_EQ(sequences, (std::vector<std::uint32_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
+  EXPECT_EQ(queue.counters().overflowed, 0U);
+}
+
+TEST(SubscriberQueue, WakesAWorkerThatWaitsForMoreThanTheQueueHolds) {
+  Events events;
+  SubscriberQueue queue(limits(10));
+  std::vector<QueueEntry> entries;
+  auto worker =
+      std::async(std::launch::async, [&] { queue.pull(entries, 100, 1h, SubscriberQueue::Clock::now() + 1h); });
+  for (int i = 0; i < 3; ++i) queue.push(events.packets(5));
+  worker.get();
+  EXPECT_FALSE(entries.empty());
+}
+
 TEST(SubscriberQueue, LetsAWaitingReplayGoWhenTheHostStops) {
   Events events;
   SubscriberQueue queue(limits(5));

@@ -25,7 +25,7 @@ TEST(Configuration, TakesEveryKeyOverAndFillsInDefaults) {
 device = "spr"
 plugin_dirs = ["more", "/opt/p"]
 topic_root = "t:"
-user = "me"
+user = "daemon"
 [bus]
 socket = "s.sock"
 group = "g"
@@ -61,6 +61,7 @@ overflow = "drop_newest"
   EXPECT_EQ(config.host.device, "spr");
   EXPECT_THAT(config.host.plugin_dirs, ElementsAre(given.path("more"), "/opt/p"));
   EXPECT_EQ(config.host.topic_root, "t:");
+  EXPECT_EQ(config.host.user, "daemon");
   EXPECT_TRUE(config.host.user_given);
   EXPECT_EQ(config.bus.socket, given.path("s.sock"));
   EXPECT_EQ(config.bus.format, host::BusFormat::ulogd);
@@ -204,6 +205,14 @@ TEST(ConfigurationFile, IsNamedWhenItCannotBeRead) {
   EXPECT_THAT(error(given.path("fifo")), HasSubstr("is not a regular file"));
   given.write("large", std::string(1100000, '\n'));
   EXPECT_THAT(error(given.path("large")), HasSubstr("is larger than the 1024 KiB"));
+}
+
+TEST(Configuration, NamesAUserWhoDoesNotExistButNotTheDefaultOne) {
+  const std::string good = "[[capture]]\ngroup = 1\n[host]\n";
+  EXPECT_THAT(Given(good + "user = 'no-such-user'\n").errors(),
+              ElementsAre("4:8: host.user: there is no user no-such-user: create it (useradd --system no-such-user) or "
+                          "remove the key"));
+  EXPECT_THAT(Given(good + "user = 'nfbus'\n").errors(), IsEmpty());
 }
 
 TEST(ConfigurationFile, GivesUserAndPluginFoldersEvenWhenTheRestIsWrong) {

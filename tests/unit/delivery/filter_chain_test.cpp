@@ -14,6 +14,9 @@ using test::Events;
 using Apply = std::uint32_t (*)(void*, nfbus_filter_call*, nfbus_error*);
 
 // A filter of one function, as an in-memory plugin.
+// The host that the newest filter was created with.
+const nfbus_host* filter_host = nullptr;
+
 std::unique_ptr<FilterInstance> make_filter(Apply apply, const SharedServices& services) {
   static std::vector<std::unique_ptr<nfbus_filter>> filters;
   static std::vector<std::unique_ptr<nfbus_entry>> entries;
@@ -21,7 +24,8 @@ std::unique_ptr<FilterInstance> make_filter(Apply apply, const SharedServices& s
   entries.push_back(std::make_unique<nfbus_entry>());
   nfbus_filter& filter = *filters.back();
   filter.struct_size = sizeof filter;
-  filter.create = [](const nfbus_host*, const nfbus_options*, void**, nfbus_error*) -> std::uint32_t {
+  filter.create = [](const nfbus_host* host, const nfbus_options*, void**, nfbus_error*) -> std::uint32_t {
+    filter_host = host;
     return NFBUS_OK;
   };
   filter.apply = apply;
@@ -60,6 +64,15 @@ std::uint32_t note_fields(void* /*self*/, nfbus_filter_call* call, nfbus_error* 
 std::uint32_t note_other(void* /*self*/, nfbus_filter_call* call, nfbus_error* /*error*/) {
   for (std::uint32_t i = 0; i < call->count; ++i) {
     call->annotate(call->context, i, NFBUS_TEXT("zone"), NFBUS_TEXT("dmz"));
+  }
+  return NFBUS_OK;
+}
+
+std::uint32_t render_into_field(void* /*self*/, nfbus_filter_call* call, nfbus_error* /*error*/) {
+  const std::uint32_t format = filter_host->format(filter_host->context, NFBUS_TEXT("ulogd"));
+  for (std::uint32_t i = 0; i < call->count; ++i) {
+    call->annotate(call->context, i, NFBUS_TEXT("json"),
+                   filter_host->render(filter_host->context, call->items[i], format));
   }
   return NFBUS_OK;
 }
@@ -124,6 +137,18 @@ TEST_F(FilterChainTest, LeavesTheFrozenBatchAloneWhenASinksFilterAnnotates) {
   EXPECT_EQ(view(items[0]->fields[0].value), "2");
   EXPECT_EQ(view(items[0]->fields[1].value), "dmz");
   EXPECT_EQ(host_event(*items[0]).origin, &batch->events()[0]);
+}
+
+TEST_F(CaptureFilterChainTest, LetsAFilterRenderEventsThatHaveNoPlaceInTheSharedTextsYet) {
+  formats_.add_user(formats_.find("ulogd"));
+  formats_.add_user(formats_.find("ulogd"));
+  CaptureFilterChain filters(chain({render_into_field}));
+  const BatchRef batch = events_.batches().take();
+  batch->make_events(events_.writer(), 1)[0].kind = NFBUS_EVENT_PACKET;
+  filters.apply(*batch, events_.writer());
+  batch->freeze();
+  ASSERT_EQ(batch->events()[0].field_count, 1U);
+  EXPECT_EQ(view(batch->events()[0].fields[0].value).substr(0, 1), "{");
 }
 
 TEST_F(CaptureFilterChainTest, DropsAndAnnotatesInTheBatchItself) {

@@ -1,6 +1,7 @@
 #include "delivery/sink_worker.hpp"
 
 #include "../make_events.hpp"
+#include "../subscribe.hpp"
 #include "scripted_sink.hpp"
 
 #include <gtest/gtest.h>
@@ -13,6 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 using test::Events;
 using test::ScriptedSink;
+using test::subscribe;
 
 constexpr auto kSoon = 10s;  // a bound for waits, never reached by a test that passes
 
@@ -27,7 +29,7 @@ class Delivery {
     EXPECT_TRUE(sink.ok());
     const auto shape = (*sink)->open();
     EXPECT_TRUE(shape.ok());
-    subscription_ = bus_.add({}, limits);
+    subscription_ = subscribe(bus_, {}, limits);
     worker_ = std::make_unique<SinkWorker>(std::move(sink).value(), *shape, FilterChain({}), subscription_);
   }
 

@@ -42,6 +42,14 @@ TEST(Batch, GoesOnInAFreshSlabWhenTheFirstIsFull) {
   EXPECT_EQ(batch->slabs().size(), 2U);
 }
 
+TEST(Batch, TakesASlabOfItsOwnForWhatIsLargerThanOne) {
+  Events events(4096);
+  const BatchRef batch = events.batches().take();
+  const auto room = batch->allocate(events.writer(), 100'000);
+  EXPECT_EQ(room.size(), 100'000U);
+  room.back() = 1;
+}
+
 TEST(Batch, GivesItsSlabBackWithItsLastReference) {
   Events events(4096);
   BatchRef first = events.packets(1, "a", 3000);
