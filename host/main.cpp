@@ -2,6 +2,7 @@
 #include "cli/commands.hpp"
 #include "config/config.hpp"
 #include "support/log.hpp"
+#include "support/suggest.hpp"
 
 #include <nfbus/version.h>
 
@@ -9,8 +10,12 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <exception>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -59,6 +64,12 @@ int run(int argc, char** argv) {
   demo->add_option("--seconds", demo_options.seconds, "end after so long")->check(CLI::PositiveNumber);
   demo->callback([&] { status = demo_command(demo_options); });
 
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  if (argc > 1 && argv[1][0] != '-' && std::find(names.begin(), names.end(), argv[1]) == names.end()) {
+    log::error(fmt::format("there is no command \"{}\"{}; see nfbus --help", argv[1], did_you_mean(argv[1], names)));
+    return exit_status::kUsage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
