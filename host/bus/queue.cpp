@@ -185,16 +185,21 @@ void SubscriberQueue::drop_oldest_events(std::size_t events) {
 QueueEntry SubscriberQueue::pop_oldest() {
   QueueEntry gone = std::move(entries_.front());
   entries_.pop_front();
+  if (!entries_.empty()) pass_charge_on(gone, entries_.front());
   waiting_events_ -= gone.size();
   waiting_bytes_ -= gone.charged_bytes();
-  if (entries_.empty() || gone.batch->slabs().empty()) return gone;
-  // The next entry may pin the same slab, which only the first of them was charged for.
-  QueueEntry& next = entries_.front();
-  if (next.slab_bytes == 0 && next.batch->slabs().front().get() == gone.batch->slabs().back().get()) {
-    next.slab_bytes = next.batch->slabs().front()->size_bytes();
-    waiting_bytes_ += next.slab_bytes;
-  }
   return gone;
+}
+
+// The next entry may pin the slab that `gone` was charged for: it is counted once, with whoever is left in the queue.
+void SubscriberQueue::pass_charge_on(QueueEntry& gone, QueueEntry& next) {
+  const Slab* shared = gone.batch->slabs().back().get();
+  if (next.batch->slabs().front().get() != shared) return;
+  std::size_t most = 0;
+  for (const SlabRef& slab : next.batch->slabs()) most += slab->size_bytes();
+  const std::size_t passed = std::min({shared->size_bytes(), gone.slab_bytes, most - next.slab_bytes});
+  gone.slab_bytes -= passed;
+  next.slab_bytes += passed;
 }
 
 void SubscriberQueue::pull(std::vector<QueueEntry>& out, std::size_t events, std::chrono::milliseconds age,

@@ -104,6 +104,7 @@ class SubscriberQueue {
   void push_locked(const BatchRef& batch, std::vector<std::uint32_t> wanted);
   void make_room(QueueEntry& fresh);
   QueueEntry pop_oldest();
+  static void pass_charge_on(QueueEntry& gone, QueueEntry& next);
   void drop_oldest_events(std::size_t events);
   std::size_t slab_charge(const Batch& batch) const;
   void refresh_text_charges();

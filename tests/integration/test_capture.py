@@ -150,7 +150,8 @@ class Capture(nfbustest.IntegrationTest):
         def all_is_accounted_for():
             counters = host.counters()
             group, (sink,) = counters["capture"][0], counters["sinks"].values()
-            return group["received"] + group["lost"] == 20_001 and sink["delivered"] == group["received"]
+            return (group["received"] + group["lost"] == 20_001 and sink["published"] == group["received"] and
+                    sink["queued"] == 0)
 
         wait_until(all_is_accounted_for, 10, "every packet's place")
         p50, _ = self.delays_ms(host, 40, 0.05)

@@ -131,6 +131,16 @@ TEST(SubscriberQueue, ChargesOneSlabOnceForTheQuietBatchesInIt) {
   SubscriberQueue queue(limits(kPlenty));
   for (int i = 0; i < 100; ++i) queue.push(events.packets(1));
   EXPECT_EQ(queue.pinned_bytes(), kSlab);
+
+  // Also while a worker holds some of them.
+  std::vector<QueueEntry> entries;
+  queue.pull(entries, 50, 0ms, SubscriberQueue::Clock::now());
+  EXPECT_EQ(entries.size(), 50U);
+  EXPECT_EQ(queue.pinned_bytes(), kSlab);
+  queue.pull(entries, 50, 0ms, SubscriberQueue::Clock::now());
+  EXPECT_EQ(queue.pinned_bytes(), kSlab);
+  for (const QueueEntry& entry : entries) queue.release(entry);
+  EXPECT_EQ(queue.pinned_bytes(), 0U);
 }
 
 TEST(SubscriberQueue, CountsRenderedTextsInItsBytes) {
