@@ -30,6 +30,7 @@ std::int64_t now_ns() {
 // The configuration was checked: every filter that is named is declared, and every plugin exists.
 std::vector<FilterConfig> filter_configs(const Config& config, const std::vector<std::string>& names) {
   std::vector<FilterConfig> configs;
+  configs.reserve(names.size());
   for (const std::string& name : names) {
     configs.push_back(
         *std::find_if(config.filters.begin(), config.filters.end(), [&](const auto& f) { return f.name == name; }));
