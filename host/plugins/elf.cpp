@@ -28,8 +28,8 @@ Error cut_short(std::uint64_t size_bytes) {
   return broken(fmt::format("the file is cut short ({} bytes are not all of it): copy it again", size_bytes));
 }
 
-bool fits(std::uint64_t offset, std::uint64_t size, std::uint64_t file_bytes) noexcept {
-  return offset <= file_bytes && size <= file_bytes - offset;
+bool fits(std::uint64_t offset, std::uint64_t length, std::uint64_t limit) noexcept {
+  return offset <= limit && length <= limit - offset;
 }
 
 // What a file says about the machine that it was built for; the program itself is the measure.
@@ -82,15 +82,15 @@ Result<void> check_elf(int descriptor, std::uint64_t size_bytes) {
   if (header.e_phnum == 0 || header.e_phentsize != sizeof(ProgramHeader)) {
     return broken("a broken ELF file (no usable program headers): rebuild it");
   }
-  const std::size_t needed = std::size_t{header.e_phnum} * sizeof(ProgramHeader);
-  if (!fits(header.e_phoff, needed, size_bytes)) return cut_short(size_bytes);
+  const std::size_t headers_bytes = std::size_t{header.e_phnum} * sizeof(ProgramHeader);
+  if (!fits(header.e_phoff, headers_bytes, size_bytes)) return cut_short(size_bytes);
   // The section table stands last. The loader does not need it, but a file without its end is not what was built.
   if (!fits(header.e_shoff, std::uint64_t{header.e_shnum} * header.e_shentsize, size_bytes)) {
     return cut_short(size_bytes);
   }
   std::vector<ProgramHeader> segments(header.e_phnum);
-  if (::pread(descriptor, segments.data(), needed, static_cast<off_t>(header.e_phoff)) !=
-      static_cast<ssize_t>(needed)) {
+  if (::pread(descriptor, segments.data(), headers_bytes, static_cast<off_t>(header.e_phoff)) !=
+      static_cast<ssize_t>(headers_bytes)) {
     return cut_short(size_bytes);
   }
   for (const ProgramHeader& segment : segments) {
