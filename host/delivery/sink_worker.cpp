@@ -116,11 +116,11 @@ void SinkWorker::run() {
   ended_signal_.notify_all();
 }
 
-void SinkWorker::serve_control() {
-  if (!subscription_->queue().take_control().reopen || failed_) return;
-  if (const auto reopened = sink_->reopen(); !reopened) {
-    log::error(fmt::format("sink.{}: reopen: {}", name(), reopened.error().text));
-  }
+bool SinkWorker::serve_control() {
+  if (!subscription_->queue().take_control().reopen || failed_) return false;
+  const auto reopened = sink_->reopen();
+  if (!reopened) log::error(fmt::format("sink.{}: reopen: {}", name(), reopened.error().text));
+  return reopened.ok();
 }
 
 SinkWorker::Clock::time_point SinkWorker::next_tick() const noexcept {
@@ -238,9 +238,7 @@ void SinkWorker::back_off(const WriteResult& result) {
   const auto until = Clock::now() + delay;
   while (Clock::now() < until && !queue.stopping()) {
     queue.wait_control(std::min(until, next_tick()));
-    if (queue.take_control().reopen) {
-      if (const auto reopened = sink_->reopen(); reopened) return;
-    }
+    if (serve_control()) return;
     tick_when_due();
   }
   if (Clock::now() < until) {

@@ -66,7 +66,7 @@ class SinkWorker {
 
  private:
   void run();
-  void serve_control();
+  bool serve_control();  // whether the sink was reopened
   void tick_when_due();
   [[nodiscard]] Clock::time_point next_tick() const noexcept;
   bool gather();
