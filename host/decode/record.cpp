@@ -44,6 +44,7 @@ constexpr auto kBrokenAttribute = [] {
   texts[NFULA_GID] = NFBUS_TEXT("NFLOG: gid attribute cut short");
   texts[NFULA_SEQ] = NFBUS_TEXT("NFLOG: sequence attribute cut short");
   texts[NFULA_HWTYPE] = NFBUS_TEXT("NFLOG: hardware type attribute cut short");
+  texts[NFULA_HWADDR] = NFBUS_TEXT("NFLOG: hardware address attribute cut short");
   texts[NFULA_HWHEADER] = NFBUS_TEXT("NFLOG: hardware header attribute cut short");
   texts[NFULA_VLAN] = NFBUS_TEXT("NFLOG: VLAN attribute cut short");
   texts[NFULA_L2HDR] = NFBUS_TEXT("NFLOG: link-layer header attribute cut short");
@@ -105,6 +106,15 @@ bool read_packet_header(Bytes bytes, Event& event) noexcept {
   return true;
 }
 
+bool read_hw_address(Bytes bytes, Event& event) noexcept {
+  constexpr std::size_t kBegin = offsetof(nfulnl_msg_packet_hw, hw_addr);
+  constexpr std::size_t kMaxBytes = sizeof(nfulnl_msg_packet_hw::hw_addr);
+  if (bytes.size() < kBegin + kMaxBytes) return false;
+  const Bytes address = bytes.subspan(kBegin).first(std::min<std::size_t>(load_be16(bytes.first<2>()), kMaxBytes));
+  event.hw_address = {address.data(), address.size()};
+  return true;
+}
+
 bool read_timestamp(Bytes bytes, Event& event) noexcept {
   constexpr std::uint64_t kMaxSeconds = std::numeric_limits<std::int64_t>::max() / 1'000'000'000 - 1;
   if (bytes.size() < sizeof(nfulnl_msg_packet_timestamp)) return false;
@@ -158,6 +168,7 @@ bool read_attribute(const Attribute& attribute, Event& event, Bytes& l2_header) 
       if (!read_value(value, event.hw_type)) return false;
       event.present |= NFBUS_HAS_HW_TYPE;
       return true;
+    case NFULA_HWADDR: return read_hw_address(value, event);
     case NFULA_HWHEADER: event.hw_header = {value.data(), value.size()}; return true;
     case NFULA_VLAN: return read_vlan(value, event);
     case NFULA_L2HDR: l2_header = value; return true;

@@ -163,7 +163,8 @@ bool lies_in(const void* data, nfbus_bytes record) noexcept {
 std::size_t packed_bytes(const Event& event) noexcept {
   std::size_t size = align_up(event.record.size) + align_up(event.topic.size) + align_up(event.prefix.size) +
                      align_up(event.in_name.size) + align_up(event.out_name.size) + align_up(event.payload.size) +
-                     align_up(event.hw_header.size) + align_up(event.field_count * sizeof(nfbus_field));
+                     align_up(event.hw_header.size) + align_up(event.hw_address.size) +
+                     align_up(event.field_count * sizeof(nfbus_field));
   for (std::size_t i = 0; i < event.field_count; ++i) {
     size += align_up(event.fields[i].name.size) + align_up(event.fields[i].value.size);
   }
@@ -179,6 +180,7 @@ void pack_event(Event& event, Packer& packer) {
   if (old.size != 0) event.record.data = packer.bytes(old.data, old.size);
   event.payload.data = move(event.payload.data, event.payload.size);
   event.hw_header.data = move(event.hw_header.data, event.hw_header.size);
+  event.hw_address.data = move(event.hw_address.data, event.hw_address.size);
   event.topic = packer.pack(event.topic);
   event.prefix = packer.pack(event.prefix);
   event.in_name = packer.pack(event.in_name);

@@ -175,7 +175,12 @@ InstanceServices::InstanceServices(std::string kind_and_name, std::string_view i
                  .event_copy = ServiceFunctions::event_copy,
                  .event_release = ServiceFunctions::event_release,
                  .counter = ServiceFunctions::counter,
-                 .counter_add = ServiceFunctions::counter_add};
+                 .counter_add = ServiceFunctions::counter_add,
+                 .match_compile = nullptr,
+                 .match_test = nullptr,
+                 .match_release = nullptr,
+                 .dns = nullptr,
+                 .listen = nullptr};
 }
 
 InstanceServices::~InstanceServices() {

@@ -15,9 +15,6 @@
 #include "event/formats/message.hpp"
 
 #include <linux/if_arp.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <linux/netfilter/nfnetlink_log.h>
-#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -312,31 +309,6 @@ char* put_addresses(char* out, const Network& network) noexcept {
 
 // ---- Link layer ----------------------------------------------------------------------------------------------------
 
-// The sender's link address as the kernel's driver reads it (NFULA_HWADDR); empty when there is none.
-Bytes hardware_address(const nfbus_event& event) noexcept {
-  if ((event.present & NFBUS_HAS_HW_TYPE) == 0) return {};
-  Bytes rest(event.record.data, event.record.size);
-  if (rest.size() < sizeof(nfgenmsg)) return {};
-  rest = rest.subspan(sizeof(nfgenmsg));
-  nlattr attribute{};
-  while (rest.size() >= sizeof attribute) {
-    std::memcpy(&attribute, rest.data(), sizeof attribute);
-    if (attribute.nla_len < sizeof attribute || attribute.nla_len > rest.size()) return {};
-    if ((attribute.nla_type & NLA_TYPE_MASK) == NFULA_HWADDR) {
-      nfulnl_msg_packet_hw address{};
-      const Bytes body = rest.first(attribute.nla_len).subspan(sizeof attribute);
-      if (body.size() < sizeof address) return {};
-      std::memcpy(&address, body.data(), sizeof address);
-      const std::size_t size_bytes = ntohs(address.hw_addrlen);
-      return body.subspan(offsetof(nfulnl_msg_packet_hw, hw_addr)).first(std::min(size_bytes, sizeof address.hw_addr));
-    }
-    const std::size_t padded = NLA_ALIGN(attribute.nla_len);
-    if (padded >= rest.size()) return {};
-    rest = rest.subspan(padded);
-  }
-  return {};
-}
-
 char* put_link_keys(char* out, const nfbus_event& event, Bytes address, Bytes header) noexcept {
   const bool ethernet = event.hw_type == ARPHRD_ETHER && header.size() >= EthernetHeader::kSize;
   if (address.empty() && ethernet) address = header.subspan(6, 6);
@@ -363,7 +335,9 @@ void UlogdFormat::render(const Event& event, TextBuffer& out) const {
 
   const Bytes packet(event.payload.data, event.payload.size);
   const Bytes header(event.hw_header.data, event.hw_header.size);
-  const Bytes address = hardware_address(event);
+  // ulogd2 shows it only beside its type.
+  const Bytes address =
+      (event.present & NFBUS_HAS_HW_TYPE) != 0 ? Bytes(event.hw_address.data, event.hw_address.size) : Bytes{};
   const Network network = network_of(event, packet);
   const std::optional<Ipv6End> ipv6_end =
       network.ipv6 ? std::optional<Ipv6End>(walk_ipv6(*network.ipv6, packet)) : std::nullopt;

@@ -24,7 +24,7 @@ extern "C" {
 #endif
 
 #define NFBUS_ABI_MAJOR 1
-#define NFBUS_ABI_MINOR 0
+#define NFBUS_ABI_MINOR 1
 
 typedef struct nfbus_text {
   const char* data;
@@ -127,7 +127,39 @@ typedef struct nfbus_event {
   uint8_t ip_protocol; /* the last header's protocol after IPv6 extension headers; valid with LAYER_IPV4 or _IPV6 */
   uint8_t reserved;
   nfbus_text decode_error; /* empty: all layers are whole; else what is wrong with the first broken one */
+  /* Since minor 1. */
+  nfbus_bytes hw_address; /* the sender's link-layer address as its driver reads it (NFULA_HWADDR); empty: none */
 } nfbus_event;
+
+/* ---- DNS messages ---------------------------------------------------------------------------------------------- */
+
+#define NFBUS_DNS_QUESTION 1u
+#define NFBUS_DNS_ANSWER 2u
+#define NFBUS_DNS_AUTHORITY 3u
+#define NFBUS_DNS_ADDITIONAL 4u
+
+/* One question or resource record (RFC 1035, sections 4.1.2 and 4.1.3). Names are dotted, without the trailing dot, in
+ * the case and with the bytes of the message: not always UTF-8. */
+typedef struct nfbus_dns_record {
+  uint32_t struct_size;
+  uint16_t section; /* NFBUS_DNS_* */
+  uint16_t type;    /* as on the wire: 1 A, 5 CNAME, 28 AAAA */
+  uint16_t dns_class;
+  uint16_t reserved;
+  uint32_t ttl_s; /* 0 for a question */
+  nfbus_text name;
+  nfbus_bytes data;  /* RDATA as it stands in the message; empty for a question */
+  nfbus_text target; /* the name in the data of CNAME, NS, PTR, MX and SRV; else empty */
+} nfbus_dns_record;
+
+typedef struct nfbus_dns {
+  uint32_t struct_size;
+  uint16_t id;
+  uint16_t flags; /* the second word of the header: QR, opcode, AA, TC, RD, RA, Z, RCODE */
+  uint32_t record_count;
+  uint32_t reserved;
+  const nfbus_dns_record* const* records; /* in the order of the message */
+} nfbus_dns;
 
 /* ---- Results --------------------------------------------------------------------------------------------------- */
 
@@ -143,6 +175,9 @@ typedef struct nfbus_error {
 } nfbus_error;
 
 /* ---- What the host offers to an instance ----------------------------------------------------------------------- */
+
+/* A compiled match: one or more tables of keys (sdk/README.md). Owned by the instance that compiled it. */
+typedef struct nfbus_match nfbus_match;
 
 #define NFBUS_LOG_ERROR 1u
 #define NFBUS_LOG_WARNING 2u
@@ -175,6 +210,20 @@ typedef struct nfbus_host {
   uint32_t (*counter)(void* context, nfbus_text name);
   /* [any] Adds to a counter. Number 0 is ignored. */
   void (*counter_add)(void* context, uint32_t counter, uint64_t amount);
+  /* Since minor 1. */
+  /* [any] Compiles a match from JSON text: a table ({"dst":["192.0.2.0/24"],"!proto":"udp"}), or an array of tables,
+   * any of which may hold. NULL when it is wrong: then *error says what and where. */
+  const nfbus_match* (*match_compile)(void* context, nfbus_text tables, nfbus_error* error);
+  /* [worker] Which table holds for the event: the first one's number, counted from 1; 0: none. */
+  uint32_t (*match_test)(void* context, const nfbus_match* match, const nfbus_event* event);
+  /* [any] Gives a match back; no match_test() with it may be running. match may be NULL. */
+  void (*match_release)(void* context, const nfbus_match* match);
+  /* [worker] The DNS message that a packet carries (UDP and TCP port 53, mDNS), valid until the next dns() of this
+   * instance and not beyond the call that handed the event over. NULL: there is none, or it is broken. */
+  const nfbus_dns* (*dns)(void* context, const nfbus_event* event);
+  /* [control] In a filter's create() only: messages whose topic starts with `topic_prefix` come to nfbus_filter.hear.
+   * NFBUS_FATAL for a sink (its `topics` say what it gets) and outside of create(). */
+  uint32_t (*listen)(void* context, nfbus_text topic_prefix);
 } nfbus_host;
 
 /* The instance's configuration, already checked against the schema, with defaults filled in. Valid during create(). */
@@ -282,6 +331,13 @@ typedef struct nfbus_filter {
   uint32_t (*apply)(void* instance, nfbus_filter_call* call, nfbus_error* error);
   /* [control] The counterpart of create(). */
   void (*destroy)(void* instance);
+  /* Since minor 1. */
+  /* [worker] About each shape.tick_ms of the entry, also when nothing arrives, and once when no event will come any
+   * more. May be NULL when tick_ms is 0. A failure is logged. */
+  uint32_t (*tick)(void* instance, nfbus_error* error);
+  /* [worker] Messages that nfbus_host.listen asked for, before the next apply() and at each tick(). They wait in a
+   * bounded queue, from which the oldest are dropped and counted. May be NULL. A failure is logged. */
+  uint32_t (*hear)(void* instance, const nfbus_events* messages, nfbus_error* error);
 } nfbus_filter;
 
 /* ---- The entry ------------------------------------------------------------------------------------------------- */
@@ -309,13 +365,16 @@ typedef struct nfbus_entry {
   nfbus_text version;
   nfbus_text summary;         /* one line */
   nfbus_text schema;          /* JSON schema of the options; the subset in sdk/README.md. Empty: no options */
-  nfbus_shape shape;          /* sinks */
+  nfbus_shape shape;          /* sinks; of a filter only tick_ms */
   const nfbus_sink* sink;     /* when plugin_kind is NFBUS_PLUGIN_SINK */
   const nfbus_filter* filter; /* when plugin_kind is NFBUS_PLUGIN_FILTER */
   const nfbus_command* commands;
   size_t command_count;
   /* [control] For `nfbus doctor`: what is wrong with this machine. May be NULL. */
   void (*diagnose)(const nfbus_host* host, nfbus_finding found, void* context);
+  /* Since minor 1. */
+  const nfbus_text* annotates; /* filters: the names of all fields that it may add, so that matches on them are known */
+  size_t annotates_count;      /* 0 with NULL: it does not say, and may add any */
 } nfbus_entry;
 
 #define NFBUS_ENTRY_SYMBOL "nfbus_plugin_entry"

@@ -107,7 +107,7 @@ constexpr void check_filter() {
 }
 
 template <typename T>
-inline constexpr nfbus_filter kFilter = {sizeof(nfbus_filter), 0, &create<T>, &apply<T>, &destroy<T>};
+inline constexpr nfbus_filter kFilter = {sizeof(nfbus_filter), 0, &create<T>, &apply<T>, &destroy<T>, nullptr, nullptr};
 
 template <typename T>
 constexpr nfbus_entry filter_entry(std::string_view name, const Info& info = {}) {

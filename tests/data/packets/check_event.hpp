@@ -98,6 +98,7 @@ inline const char* broken_promise(const nfbus_event& event) {
   };
   if (!inside(event.payload.data, event.payload.size)) return "the payload lies in the record";
   if (!inside(event.hw_header.data, event.hw_header.size)) return "the hardware header lies in the record";
+  if (!inside(event.hw_address.data, event.hw_address.size)) return "the hardware address lies in the record";
   if (!inside(event.prefix.data, event.prefix.size)) return "the prefix lies in the record";
   if (event.packet_size < event.payload.size) return "the packet is not smaller than the payload";
 

@@ -57,12 +57,12 @@ TEST(PluginRefusal, NamesBothVersionsOfANewerMinor) {
 
 TEST(PluginRefusal, NamesBothSizesOfAShortEntry) {
   EXPECT_THAT(refusal_of("short_entry"),
-              AllOf(HasSubstr("its nfbus_entry says struct_size 16, ABI 1.0 of this host needs "),
+              AllOf(HasSubstr("its nfbus_entry says struct_size 16, ABI 1.1 of this host needs "),
                     HasSubstr("set it to sizeof(nfbus_entry) and rebuild")));
 }
 
 TEST(PluginRefusal, NamesBothSizesOfAShortFunctionTable) {
-  EXPECT_THAT(refusal_of("short_sink"), HasSubstr("its nfbus_sink says struct_size 16, ABI 1.0 of this host needs "));
+  EXPECT_THAT(refusal_of("short_sink"), HasSubstr("its nfbus_sink says struct_size 16, ABI 1.1 of this host needs "));
 }
 
 TEST(PluginRefusal, NamesAMissingFunctionTable) {
