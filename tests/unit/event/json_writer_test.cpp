@@ -102,6 +102,43 @@ TEST(JsonWriter, MakesValidJsonOfAnyBytesWhereverTheyStand) {
   }
 }
 
+std::string base64(std::string_view raw) {
+  return written([&](char* out) {
+    return json::put_base64(out, {reinterpret_cast<const std::uint8_t*>(raw.data()), raw.size()});
+  });
+}
+
+TEST(JsonWriter, PrintsTheBase64ExamplesOfRfc4648) {
+  EXPECT_EQ(base64(""), "");
+  EXPECT_EQ(base64("f"), "Zg==");
+  EXPECT_EQ(base64("fo"), "Zm8=");
+  EXPECT_EQ(base64("foo"), "Zm9v");
+  EXPECT_EQ(base64("foob"), "Zm9vYg==");
+  EXPECT_EQ(base64("fooba"), "Zm9vYmE=");
+  EXPECT_EQ(base64("foobar"), "Zm9vYmFy");
+  EXPECT_EQ(base64("\xfb\xff\xbf"), "+/+/");
+}
+
+TEST(JsonWriter, PrintsBase64ThatGivesTheBytesBackAndIsAsLongAsAnnounced) {
+  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::mt19937 random(3);  // NOLINT(cert-msc32-c,cert-msc51-cpp): the same bytes in each run
+  for (std::size_t size = 0; size < 600; ++size) {
+    std::string raw(size, '\0');
+    for (char& byte : raw) byte = static_cast<char>(random());
+    const std::string encoded = base64(raw);
+    ASSERT_EQ(encoded.size(), json::base64_bytes(size));
+    std::string back;
+    std::uint32_t bits = 0;
+    int count = 0;
+    for (const char digit : encoded.substr(0, encoded.find('='))) {
+      bits = bits << 6U | static_cast<std::uint32_t>(kDigits.find(digit));
+      count += 6;
+      if (count >= 8) back.push_back(static_cast<char>(bits >> static_cast<unsigned>(count -= 8)));
+    }
+    ASSERT_EQ(back, raw);
+  }
+}
+
 TEST(JsonWriter, PrintsHardwareAddresses) {
   const std::array<std::uint8_t, 3> bytes{0x00, 0x9a, 0xff};
   EXPECT_EQ(written([&](char* out) { return json::put_hex_bytes(out, bytes); }), "00:9a:ff");
