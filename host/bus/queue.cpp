@@ -206,7 +206,7 @@ void SubscriberQueue::pull(std::vector<QueueEntry>& out, std::size_t events, std
                            Clock::time_point deadline) {
   std::unique_lock lock(mutex_);
   for (;;) {
-    if (control_.stop || waiting_events_ >= events || (full_ && waiting_events_ != 0)) break;
+    if (control_.stop || control_.drain || waiting_events_ >= events || (full_ && waiting_events_ != 0)) break;
     const auto now = Clock::now();
     auto until = deadline;
     if (waiting_events_ != 0) {
@@ -231,7 +231,7 @@ void SubscriberQueue::pull(std::vector<QueueEntry>& out, std::size_t events, std
 
 void SubscriberQueue::wait_control(Clock::time_point deadline) {
   std::unique_lock lock(mutex_);
-  work_.wait_until(lock, deadline, [&] { return control_.stop || control_.reopen; });
+  work_.wait_until(lock, deadline, [&] { return control_.stop || control_.drain || control_.reopen; });
 }
 
 void SubscriberQueue::settle(std::uint64_t delivered, std::uint64_t filtered, std::uint64_t rejected) {
@@ -255,6 +255,17 @@ void SubscriberQueue::request_stop() {
   work_.notify_all();
 }
 
+void SubscriberQueue::request_drain() {
+  const std::lock_guard lock(mutex_);
+  control_.drain = true;
+  work_.notify_all();
+}
+
+void SubscriberQueue::drained() {
+  const std::lock_guard lock(mutex_);
+  control_.drain = false;
+}
+
 void SubscriberQueue::end_waiting() {
   const std::lock_guard lock(mutex_);
   never_wait_ = true;
@@ -269,12 +280,17 @@ void SubscriberQueue::request_reopen() {
 
 SubscriberQueue::Control SubscriberQueue::take_control() {
   const std::lock_guard lock(mutex_);
-  return std::exchange(control_, Control{.stop = control_.stop, .reopen = false});
+  return std::exchange(control_, Control{.stop = control_.stop, .drain = control_.drain, .reopen = false});
 }
 
 bool SubscriberQueue::stopping() const {
   const std::lock_guard lock(mutex_);
   return control_.stop;
+}
+
+bool SubscriberQueue::draining() const {
+  const std::lock_guard lock(mutex_);
+  return control_.stop || control_.drain;
 }
 
 void SubscriberQueue::fail() {

@@ -58,6 +58,7 @@ class SubscriberQueue {
   // What woke the worker, besides events.
   struct Control {
     bool stop = false;
+    bool drain = false;
     bool reopen = false;
   };
 
@@ -86,11 +87,15 @@ class SubscriberQueue {
   void end_waiting();
 
   // Passes a full queue: the worker sees it at its next pull() or wait_control(). Requests are never taken back, but
-  // take_control() clears `reopen`.
+  // take_control() clears `reopen`, and drained() clears `drain`. While one of stop and drain is there, pull() does not
+  // wait.
   void request_stop();
+  void request_drain();
   void request_reopen();
   [[nodiscard]] Control take_control();
+  void drained();
   [[nodiscard]] bool stopping() const;
+  [[nodiscard]] bool draining() const;  // also while stopping
 
   // The subscriber is gone for good: what waits and whatever comes counts as rejected.
   void fail();

@@ -3,7 +3,9 @@
 #include "decode/decode.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <limits>
 #include <string_view>
 #include <utility>
 
@@ -26,7 +28,13 @@ bool matches(const CaptureConfig& config, std::string_view normalized) {
 Intake::Intake(std::vector<CaptureSpec> captures, SourceContext context, Losses losses, InterfaceNames* names)
     : context_(std::move(context)), losses_(losses), names_(names), writer_(context_.slabs), topics_(context_.topics) {
   records_.reserve(kMaxBatchEvents);
-  for (CaptureSpec& capture : captures) groups_.push_back(std::make_unique<Group>(std::move(capture)));
+  for (CaptureSpec& capture : captures) {
+    CaptureFilters* const filters = capture.filters.get();
+    if (filters != nullptr && filters->next_tick() != CaptureFilters::Clock::time_point::max()) {
+      ticking_.push_back(filters);
+    }
+    groups_.push_back(std::make_unique<Group>(std::move(capture)));
+  }
 }
 
 Intake::Group& Intake::group_of_number(std::uint16_t number) {
@@ -128,6 +136,27 @@ void Intake::apply_filters(Group& group, Batch& batch) {
   } else {
     batch.mutable_events().front().lost_before += untold;
   }
+}
+
+int Intake::wait_ms(int most_ms) const noexcept {
+  if (ticking_.empty()) return most_ms;
+  auto next = CaptureFilters::Clock::time_point::max();
+  for (const CaptureFilters* const filters : ticking_) next = std::min(next, filters->next_tick());
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - CaptureFilters::Clock::now()).count();
+  const auto most = most_ms < 0 ? std::numeric_limits<int>::max() : most_ms;
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, most));
+}
+
+void Intake::tick_filters() noexcept {
+  if (ticking_.empty()) return;
+  const auto now = CaptureFilters::Clock::now();
+  for (CaptureFilters* const filters : ticking_) {
+    if (filters->next_tick() <= now) filters->tick(now);
+  }
+}
+
+void Intake::finish() noexcept {
+  for (CaptureFilters* const filters : ticking_) filters->finish();
 }
 
 bool Intake::forwarded(Group& group, const Topic& topic, std::string_view prefix) {

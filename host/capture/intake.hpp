@@ -58,6 +58,12 @@ class Intake {
   Taken take(const SlabRef& slab, std::span<const Datagram> datagrams, std::int64_t now_ns,
              std::span<const std::int64_t> times_ns = {});
   void count_overrun(std::uint16_t group);
+  // For filters, also when no packet comes: how long tick_filters() can wait, at most `most_ms` (-1: without end).
+  [[nodiscard]] int wait_ms(int most_ms) const noexcept;
+  // Ticks the filters that are due.
+  void tick_filters() noexcept;
+  // No packet will come any more: filters are told.
+  void finish() noexcept;
   [[nodiscard]] std::vector<CaptureSnapshot> snapshots() const;
 
  private:
@@ -86,6 +92,7 @@ class Intake {
   TopicCache topics_;
   std::uint64_t batch_serial_ = 0;
   Group* last_group_ = nullptr;
+  std::vector<CaptureFilters*> ticking_;        // filters that want ticks; constant after construction
   std::vector<Record> records_;                 // of the batch being made
   Record pending_;                              // the first of the run after it; data() is null: none
   mutable std::mutex mutex_;                    // taken for a new group and for snapshots()

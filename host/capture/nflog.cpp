@@ -88,13 +88,9 @@ class NflogSource final : public Source {
   }
 
   Result<void> run() override {
-    bool stopping = false;
-    while (!stopping) {
-      auto stop = read_ready(idle_look_ms());
-      if (!stop) return stop.error();
-      stopping = *stop;
-    }
-    return drain();
+    const auto read = read_until_stopped();
+    intake_.finish();
+    return read;
   }
 
   void stop() noexcept override {
@@ -113,6 +109,17 @@ class NflogSource final : public Source {
       return system_error("cannot wait for packets", errno);
     }
     return {};
+  }
+
+  Result<void> read_until_stopped() {
+    bool stopping = false;
+    while (!stopping) {
+      auto stop = read_ready(intake_.wait_ms(idle_look_ms()));
+      if (!stop) return stop.error();
+      stopping = *stop;
+      intake_.tick_filters();
+    }
+    return drain();
   }
 
   // -1: no group needs a look while nothing arrives.

@@ -46,6 +46,16 @@ class ReplaySource final : public Source {
   }
 
   Result<void> run() override {
+    const auto read = read_to_the_end();
+    intake_.finish();
+    return read;
+  }
+
+  void stop() noexcept override { stopping_.store(true, std::memory_order_relaxed); }
+  [[nodiscard]] std::vector<CaptureSnapshot> snapshots() const override { return intake_.snapshots(); }
+
+ private:
+  Result<void> read_to_the_end() {
     while (!stopping_.load(std::memory_order_relaxed)) {
       pcap_pkthdr* header = nullptr;
       const u_char* data = nullptr;
@@ -62,10 +72,6 @@ class ReplaySource final : public Source {
     return {};
   }
 
-  void stop() noexcept override { stopping_.store(true, std::memory_order_relaxed); }
-  [[nodiscard]] std::vector<CaptureSnapshot> snapshots() const override { return intake_.snapshots(); }
-
- private:
   void append(std::span<const std::uint8_t> frame, std::int64_t time_ns) {
     frame = frame.first(std::min(frame.size(), kMaxFrameBytes));
     const std::size_t need = frame.size() + kMessageOverheadBytes;
@@ -83,6 +89,7 @@ class ReplaySource final : public Source {
     intake_.take(std::exchange(slab_, {}), std::span(&datagram, 1), 0, times_ns_);
     times_ns_.clear();
     used_bytes_ = 0;
+    intake_.tick_filters();  // by the clock: the file's times may lie anywhere
   }
 
   const std::string name_;

@@ -54,7 +54,8 @@ void append_counters(std::string& line, const OwnCounters& own) {
 // of: what the filters belong to.
 void log_filters(const std::string& of, const std::vector<FilterSnapshot>& filters) {
   for (const FilterSnapshot& f : filters) {
-    std::string line = fmt::format("filter name={} plugin={} of={} failures={}", f.name, f.plugin, of, f.failures);
+    std::string line = fmt::format("filter name={} plugin={} of={} failures={} heard={} unheard={}", f.name, f.plugin,
+                                   of, f.failures, f.heard, f.unheard);
     append_counters(line, f.own);
     log::info(line);
   }
@@ -114,9 +115,14 @@ Result<void> Host::open_sinks() {
     auto opened = open_sink(config, filter_configs(config_, config.filters), subscription);
     if (!opened) return std::move(opened).error();
     bus_.add(subscription);
+    listen(opened->worker->filter_subscriptions());
     sinks_.push_back(std::move(opened).value());
   }
   return {};
+}
+
+void Host::listen(const std::vector<std::shared_ptr<Subscription>>& filter_subscriptions) {
+  for (const auto& subscription : filter_subscriptions) bus_.add(subscription);
 }
 
 std::shared_ptr<Subscription> Host::make_subscription(const SinkConfig& config) const {
@@ -148,6 +154,7 @@ Result<void> Host::open_source(PrivilegedHelper* helper, const std::optional<std
       if (!chain) return std::move(chain).error();
       auto made = std::make_unique<CaptureFilterChain>(std::move(chain).value());
       capture_chains_.emplace_back(config.group, made.get());
+      listen(made->chain().subscriptions());
       filters = std::move(made);
     }
     captures.push_back({.config = config, .filters = std::move(filters)});
@@ -202,6 +209,7 @@ void Host::reload(Config next, PluginRegistry plugins, std::chrono::steady_clock
   }
   for (auto sink = ending; sink != sinks_.end(); ++sink) {
     sink->ended = sink->worker->stopped_by(deadline + kLastCall);
+    for (const auto& subscription : sink->worker->filter_subscriptions()) bus_.remove(subscription);
     log_sink(sink->worker->snapshot());
     if (!sink->ended)
       log::error(fmt::format("sink.{}: its plugin does not return; it is left behind", sink->config.name));
@@ -223,6 +231,7 @@ void Host::reload(Config next, PluginRegistry plugins, std::chrono::steady_clock
       continue;
     }
     if (!on_bus) bus_.add(subscription);
+    listen(opened->worker->filter_subscriptions());
     sinks_.push_back(std::move(opened).value());
     sinks_.back().worker->start();
   }
@@ -241,6 +250,13 @@ Result<void> Host::join_source() {
 }
 
 void Host::stop_sinks(std::chrono::steady_clock::time_point deadline) {
+  // First the last words of filters, for which every sink still runs.
+  if (std::any_of(sinks_.begin(), sinks_.end(), [](const auto& sink) { return sink.worker->filters_tick(); })) {
+    for (const RunningSink& sink : sinks_) sink.worker->request_drain(deadline);
+    for (const RunningSink& sink : sinks_) {
+      if (sink.worker->filters_tick()) sink.worker->wait_drained(deadline);
+    }
+  }
   for (const RunningSink& sink : sinks_) sink.worker->request_stop(deadline);
 }
 

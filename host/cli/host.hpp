@@ -54,7 +54,8 @@ class Host {
   void stop_source();
   // Once the source has ended: what went wrong with it.
   Result<void> join_source();
-  // Every sink is asked to deliver what waits, until the deadline.
+  // Filters get their last tick once what waits is delivered; then every sink is asked to deliver what waits, until the
+  // deadline. Waits for the filters only.
   void stop_sinks(std::chrono::steady_clock::time_point deadline);
   // True when every sink has ended; waits for that until `deadline` and a little longer, for calls that have begun. A
   // sink that has not is stuck in its plugin.
@@ -78,6 +79,7 @@ class Host {
   };
 
   Result<FilterChain> make_filters(const std::vector<FilterConfig>& configs);
+  void listen(const std::vector<std::shared_ptr<Subscription>>& filter_subscriptions);
   [[nodiscard]] std::shared_ptr<Subscription> make_subscription(const SinkConfig& config) const;
   Result<RunningSink> open_sink(const SinkConfig& config, std::vector<FilterConfig> filters,
                                 std::shared_ptr<Subscription> subscription);

@@ -77,6 +77,9 @@ void show_options(const Plugin& plugin) {
   rows.reserve(options.size());
   for (const SchemaOption& option : options) rows.push_back(option_row(option));
   print_table(rows);
+  std::string fields;
+  for (const nfbus_text& name : annotates(*plugin.entry)) fields += (fields.empty() ? "" : ", ") + one_line(name);
+  if (!fields.empty()) fmt::print("it adds the fields {}\n", fields);
 }
 
 void warn_of_refused(const PluginRegistry& registry) {

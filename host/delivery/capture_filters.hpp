@@ -12,6 +12,9 @@ class CaptureFilterChain : public CaptureFilters {
  public:
   explicit CaptureFilterChain(FilterChain chain) : chain_(std::move(chain)) {}
   std::size_t apply(Batch& batch, SlabWriter& writer) noexcept override;
+  [[nodiscard]] Clock::time_point next_tick() const noexcept override { return chain_.next_tick(); }
+  void tick(Clock::time_point now) noexcept override { chain_.tick(now); }
+  void finish() noexcept override { chain_.finish(); }
   [[nodiscard]] const FilterChain& chain() const noexcept { return chain_; }
 
  private:

@@ -64,6 +64,16 @@ void SinkWorker::start() {
 
 void SinkWorker::request_reopen() { subscription_->queue().request_reopen(); }
 
+void SinkWorker::request_drain(Clock::time_point deadline) {
+  deadline_.store(deadline.time_since_epoch().count(), std::memory_order_relaxed);
+  subscription_->queue().request_drain();
+}
+
+void SinkWorker::wait_drained(Clock::time_point deadline) {
+  std::unique_lock lock(ended_mutex_);
+  ended_signal_.wait_until(lock, deadline, [&] { return drained_ || ended_; });
+}
+
 void SinkWorker::request_stop(Clock::time_point deadline) {
   deadline_.store(deadline.time_since_epoch().count(), std::memory_order_relaxed);
   subscription_->queue().request_stop();
@@ -93,16 +103,18 @@ void SinkWorker::run() {
   for (;;) {
     serve_control();
     tick_when_due();
-    if (failed_) {
-      if (queue.stopping()) break;
-      queue.wait_control(kNever);
-    } else if (gather()) {
+    if (!failed_ && gather()) {
       deliver();
       if (past_deadline()) break;
-    } else if (queue.stopping()) {
+    } else if (filters_finished_ && queue.stopping()) {
       break;
+    } else if (queue.draining()) {
+      finish_filters();  // what they publish may come here: another round
+    } else if (failed_) {
+      queue.wait_control(next_tick());
     }
   }
+  finish_filters();
   if (!failed_) {
     if (const auto flushed = sink_->flush(); !flushed) {
       log::error(fmt::format("sink.{}: flush: {}", name(), flushed.error().text));
@@ -123,16 +135,33 @@ bool SinkWorker::serve_control() {
   return reopened.ok();
 }
 
-SinkWorker::Clock::time_point SinkWorker::next_tick() const noexcept {
-  return shape_.tick_ms == 0 ? kNever : last_tick_ + std::chrono::milliseconds(shape_.tick_ms);
+SinkWorker::Clock::time_point SinkWorker::next_sink_tick() const noexcept {
+  if (failed_ || shape_.tick_ms == 0) return kNever;
+  return last_tick_ + std::chrono::milliseconds(shape_.tick_ms);
 }
 
+SinkWorker::Clock::time_point SinkWorker::next_tick() const noexcept {
+  return std::min(next_sink_tick(), filters_finished_ ? kNever : filters_.next_tick());
+}
+
+// The filters of a failed sink go on: they may have something to say of what they dropped before.
 void SinkWorker::tick_when_due() {
-  if (failed_ || Clock::now() < next_tick()) return;
-  last_tick_ = Clock::now();
+  const auto now = Clock::now();
+  if (now < next_tick()) return;
+  if (!filters_finished_ && now >= filters_.next_tick()) filters_.tick(now);
+  if (now < next_sink_tick()) return;
+  last_tick_ = now;
   if (const auto ticked = sink_->tick(); !ticked) {
     log::warning(fmt::format("sink.{}: {}", name(), ticked.error().text));
   }
+}
+
+void SinkWorker::finish_filters() {
+  if (!std::exchange(filters_finished_, true)) filters_.finish();
+  subscription_->queue().drained();
+  const std::lock_guard lock(ended_mutex_);
+  drained_ = true;
+  ended_signal_.notify_all();
 }
 
 // Fills items_ with one call's events; false when there are none.
@@ -236,7 +265,7 @@ void SinkWorker::back_off(const WriteResult& result) {
   std::chrono::milliseconds delay(result.retry_after_ms);
   if (delay.count() == 0) delay = backoff_delay(++attempts_, random);
   const auto until = Clock::now() + delay;
-  while (Clock::now() < until && !queue.stopping()) {
+  while (Clock::now() < until && !queue.draining()) {
     queue.wait_control(std::min(until, next_tick()));
     if (serve_control()) return;
     tick_when_due();

@@ -53,6 +53,11 @@ class SinkWorker {
 
   void start();
   void request_reopen();
+  // Delivers what waits, then gives the filters their last tick; what they publish there can still be delivered, until
+  // request_stop(). No retry is begun past the deadline.
+  void request_drain(Clock::time_point deadline);
+  // [control] Waits until that is done, at most until `deadline`.
+  void wait_drained(Clock::time_point deadline);
   // Delivers what waits, closes the sink and ends; no retry is begun past the deadline.
   void request_stop(Clock::time_point deadline);
   // [control] False when the thread has not ended by `deadline`, which should be later than that of request_stop() by
@@ -63,11 +68,19 @@ class SinkWorker {
   [[nodiscard]] SinkSnapshot snapshot() const;
   [[nodiscard]] const std::string& name() const noexcept { return sink_->name(); }
   [[nodiscard]] const std::shared_ptr<Subscription>& subscription() const noexcept { return subscription_; }
+  // Whether request_drain() has anything to do.
+  [[nodiscard]] bool filters_tick() const noexcept { return filters_.ticks(); }
+  // Of the filters: messages that they listen to.
+  [[nodiscard]] const std::vector<std::shared_ptr<Subscription>>& filter_subscriptions() const noexcept {
+    return filters_.subscriptions();
+  }
 
  private:
   void run();
   bool serve_control();  // whether the sink was reopened
   void tick_when_due();
+  void finish_filters();
+  [[nodiscard]] Clock::time_point next_sink_tick() const noexcept;
   [[nodiscard]] Clock::time_point next_tick() const noexcept;
   bool gather();
   void deliver();
@@ -93,6 +106,7 @@ class SinkWorker {
   RepeatGuard rejections_;
   Clock::time_point last_tick_;
   bool failed_ = false;
+  bool filters_finished_ = false;
 
   // Any thread.
   std::atomic<SinkState> state_{SinkState::running};
@@ -100,7 +114,8 @@ class SinkWorker {
   std::atomic<Clock::rep> deadline_{Clock::time_point::max().time_since_epoch().count()};
   std::mutex ended_mutex_;
   std::condition_variable ended_signal_;
-  bool ended_ = false;  // guarded by ended_mutex_
+  bool drained_ = false;  // guarded by ended_mutex_
+  bool ended_ = false;    // guarded by ended_mutex_
 
   std::thread thread_;
 };

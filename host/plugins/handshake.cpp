@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <initializer_list>
+#include <iterator>
 #include <span>
 #include <string>
 #include <utility>
@@ -16,10 +17,24 @@ namespace nfbus::host {
 
 namespace {
 
-// What a struct of ABI 1.0 covers: up to the end of its last field then. A later minor gets its own line.
-constexpr std::size_t kEntryBytes = offsetof(nfbus_entry, diagnose) + sizeof(nfbus_entry::diagnose);
-constexpr std::size_t kSinkBytes = offsetof(nfbus_sink, destroy) + sizeof(nfbus_sink::destroy);
-constexpr std::size_t kFilterBytes = offsetof(nfbus_filter, destroy) + sizeof(nfbus_filter::destroy);
+// What the structs of a minor version cover: up to the end of their last field then.
+struct Sizes {
+  std::size_t entry_bytes;
+  std::size_t sink_bytes;
+  std::size_t filter_bytes;
+};
+constexpr Sizes kSizes[] = {
+    {.entry_bytes = offsetof(nfbus_entry, diagnose) + sizeof(nfbus_entry::diagnose),
+     .sink_bytes = offsetof(nfbus_sink, destroy) + sizeof(nfbus_sink::destroy),
+     .filter_bytes = offsetof(nfbus_filter, destroy) + sizeof(nfbus_filter::destroy)},
+    {.entry_bytes = offsetof(nfbus_entry, annotates_count) + sizeof(nfbus_entry::annotates_count),
+     .sink_bytes = offsetof(nfbus_sink, destroy) + sizeof(nfbus_sink::destroy),
+     .filter_bytes = offsetof(nfbus_filter, hear) + sizeof(nfbus_filter::hear)},
+};
+static_assert(std::size(kSizes) == NFBUS_ABI_MINOR + 1);
+
+// Of a version that check_version() accepts.
+const Sizes& sizes_of(const nfbus_entry& entry) noexcept { return kSizes[entry.abi_minor]; }
 
 constexpr std::uint32_t kKnownEventKinds = NFBUS_EVENT_PACKET | NFBUS_EVENT_MESSAGE;
 constexpr std::size_t kMaxNameBytes = 64;
@@ -68,7 +83,8 @@ Result<void> check_functions(std::string_view type, std::initializer_list<Functi
 Result<void> check_sink(const nfbus_entry& entry) {
   if (entry.sink == nullptr) return invalid("it is a sink, but its entry's `sink` is null: point it to an nfbus_sink");
   const nfbus_sink& sink = *entry.sink;
-  if (auto checked = check_size("nfbus_sink", sink.struct_size, kSinkBytes, entry); !checked) return checked;
+  if (auto checked = check_size("nfbus_sink", sink.struct_size, sizes_of(entry).sink_bytes, entry); !checked)
+    return checked;
   return check_functions("nfbus_sink", {{"create", sink.create != nullptr},
                                         {"open", sink.open != nullptr},
                                         {"write", sink.write != nullptr},
@@ -81,11 +97,15 @@ Result<void> check_filter(const nfbus_entry& entry) {
   if (entry.filter == nullptr) {
     return invalid("it is a filter, but its entry's `filter` is null: point it to an nfbus_filter");
   }
-  const nfbus_filter& filter = *entry.filter;
-  if (auto checked = check_size("nfbus_filter", filter.struct_size, kFilterBytes, entry); !checked) return checked;
+  if (auto checked = check_size("nfbus_filter", entry.filter->struct_size, sizes_of(entry).filter_bytes, entry);
+      !checked) {
+    return checked;
+  }
+  const nfbus_filter filter = host_copy(*entry.filter);
   return check_functions("nfbus_filter", {{"create", filter.create != nullptr},
                                           {"apply", filter.apply != nullptr},
-                                          {"destroy", filter.destroy != nullptr}});
+                                          {"destroy", filter.destroy != nullptr},
+                                          {"tick", filter.tick != nullptr || entry.shape.tick_ms == 0}});
 }
 
 Result<void> check_kind(const nfbus_entry& entry) {
@@ -130,6 +150,18 @@ Result<void> check_commands(const nfbus_entry& entry) {
                              clean_text(plugin_view(bad->name))));
 }
 
+Result<void> check_annotates(const nfbus_entry& entry) {
+  const nfbus_entry known = host_copy(entry);
+  if (known.annotates_count != 0 && known.annotates == nullptr) {
+    return invalid(fmt::format("it annotates {} fields at a null pointer: set annotates or annotates_count",
+                               known.annotates_count));
+  }
+  for (const nfbus_text& name : annotates(entry)) {
+    if (plugin_view(name).empty()) return invalid("it annotates a field without a name: use NFBUS_TEXT");
+  }
+  return {};
+}
+
 }  // namespace
 
 bool is_plain_name(std::string_view name) noexcept {
@@ -142,11 +174,18 @@ std::string_view kind_name(std::uint32_t plugin_kind) noexcept {
   return plugin_kind == NFBUS_PLUGIN_SINK ? "sink" : "filter";
 }
 
+std::span<const nfbus_text> annotates(const nfbus_entry& entry) noexcept {
+  const nfbus_entry known = host_copy(entry);
+  return {known.annotates, known.annotates_count};
+}
+
 Result<const nfbus_entry*> check_entry(const void* symbol) {
   const auto& entry = *static_cast<const nfbus_entry*>(symbol);
   if (auto checked = check_version(entry); !checked) return checked.error();
-  if (auto checked = check_size("nfbus_entry", entry.struct_size, kEntryBytes, entry); !checked) return checked.error();
-  for (const auto check : {check_kind, check_texts, check_commands}) {
+  if (auto checked = check_size("nfbus_entry", entry.struct_size, sizes_of(entry).entry_bytes, entry); !checked) {
+    return checked.error();
+  }
+  for (const auto check : {check_kind, check_texts, check_commands, check_annotates}) {
     if (auto checked = check(entry); !checked) return checked.error();
   }
   return &entry;

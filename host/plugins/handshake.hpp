@@ -5,6 +5,7 @@
 #include <nfbus/result.hpp>
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace nfbus::host {
@@ -16,6 +17,10 @@ namespace nfbus::host {
 
 // Whether `name` may name a plugin or a counter: [a-z0-9_-]+, at most 64 bytes.
 [[nodiscard]] bool is_plain_name(std::string_view name) noexcept;
+
+// The fields that a filter may add; empty: it does not say. Of an entry that check_entry() accepted, whatever its minor
+// version; as long as the plugin.
+[[nodiscard]] std::span<const nfbus_text> annotates(const nfbus_entry& entry) noexcept;
 
 // "sink" or "filter".
 [[nodiscard]] std::string_view kind_name(std::uint32_t plugin_kind) noexcept;

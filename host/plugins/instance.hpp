@@ -45,6 +45,10 @@ class InstanceServices {
   void log(log::Level level, std::string_view line) const noexcept;
   // [any] Event copies that the plugin holds.
   [[nodiscard]] std::uint64_t copies_held() const noexcept;
+  // [control] Whether listen() is answered: for a filter, while it is created.
+  void allow_listening(bool allowed) noexcept;
+  // [control] The topics that the instance listens to; empty: none.
+  [[nodiscard]] const std::vector<std::string>& listened() const noexcept;
 
  private:
   friend struct ServiceFunctions;
@@ -99,6 +103,7 @@ class SinkInstance {
 // A filter instance. Threads as in nfbus_filter.
 class FilterInstance {
  public:
+  // [control] As SinkInstance::create().
   static Result<std::unique_ptr<FilterInstance>> create(const Plugin& plugin, std::string name,
                                                         std::string_view options_json, const SharedServices& shared);
   FilterInstance(const FilterInstance&) = delete;
@@ -110,7 +115,17 @@ class FilterInstance {
   // NFBUS_KEEP; annotations made before it stay. annotate's texts are the plugin's: raw bytes, valid during the call.
   Result<void> apply(std::span<const nfbus_event* const> items, std::span<std::uint8_t> verdicts,
                      const Annotate& annotate);
+  // messages: at least one, all of kind message. Only when listened() is not empty.
+  Result<void> hear(std::span<const nfbus_event* const> messages, std::uint64_t size_bytes);
+  // Only when tick_ms() is not 0.
+  Result<void> tick();
 
+  // How often tick() wants to be called; 0: never.
+  [[nodiscard]] std::uint32_t tick_ms() const noexcept;
+  // NFBUS_EVENT_*, ORed: what apply() takes.
+  [[nodiscard]] std::uint32_t event_kinds() const noexcept;
+  // The topics that it listens to, as prefixes; empty: none.
+  [[nodiscard]] const std::vector<std::string>& listened() const noexcept;
   [[nodiscard]] const Plugin& plugin() const noexcept;
   [[nodiscard]] const std::string& name() const noexcept;
   [[nodiscard]] InstanceServices& services() noexcept;

@@ -18,6 +18,7 @@ namespace nfbus::host {
 namespace {
 
 constexpr std::size_t kMaxCounters = 64;
+constexpr std::size_t kMaxListened = 64;
 
 struct Counter {
   std::string name;
@@ -35,6 +36,10 @@ struct InstanceServices::State {
   const std::string instance_name;
   const SharedServices& shared;
   nfbus_host abi{};
+
+  // Owned by [control].
+  bool may_listen = false;
+  std::vector<std::string> listened;
 
   // Written by [control], read by [worker].
   std::array<std::atomic<bool>, kMaxFormats> formats_used{};
@@ -158,6 +163,15 @@ struct ServiceFunctions {
     if (counter == 0 || counter > state.counter_count.load(std::memory_order_acquire)) return;
     state.counters[counter - 1].value.fetch_add(amount, std::memory_order_relaxed);
   }
+
+  static uint32_t listen(void* context, nfbus_text topic_prefix) noexcept {
+    State& state = of(context);
+    if (!state.may_listen || state.listened.size() == kMaxListened) return NFBUS_FATAL;
+    return guarded(NFBUS_FATAL, [&] {
+      state.listened.emplace_back(plugin_view(topic_prefix));
+      return NFBUS_OK;
+    });
+  }
 };
 
 InstanceServices::InstanceServices(std::string kind_and_name, std::string_view instance_name,
@@ -180,7 +194,7 @@ InstanceServices::InstanceServices(std::string kind_and_name, std::string_view i
                  .match_test = nullptr,
                  .match_release = nullptr,
                  .dns = nullptr,
-                 .listen = nullptr};
+                 .listen = ServiceFunctions::listen};
 }
 
 InstanceServices::~InstanceServices() {
@@ -208,6 +222,10 @@ std::vector<std::pair<std::string, std::uint64_t>> InstanceServices::counters() 
   }
   return out;
 }
+
+void InstanceServices::allow_listening(bool allowed) noexcept { state_->may_listen = allowed; }
+
+const std::vector<std::string>& InstanceServices::listened() const noexcept { return state_->listened; }
 
 std::uint64_t InstanceServices::copies_held() const noexcept {
   const std::lock_guard lock(state_->copies_mutex);

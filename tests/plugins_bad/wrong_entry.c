@@ -1,4 +1,5 @@
-/* A sink that does nothing, with one thing wrong: the one that CMakeLists.txt defines. */
+/* A sink, or with KIND a filter, that does nothing, with one
+ * thing wrong: the one that CMakeLists.txt defines. */
 #include <nfbus/abi.h>
 
 #ifndef MAJOR
@@ -24,6 +25,15 @@
 #endif
 #ifndef KIND
 #define KIND NFBUS_PLUGIN_SINK
+#endif
+#ifndef FILTER_BYTES
+#define FILTER_BYTES sizeof(nfbus_filter)
+#endif
+#ifndef TICK
+#define TICK NULL
+#endif
+#ifndef ANNOTATES
+#define ANNOTATES 0
 #endif
 #ifndef EVENTS
 #define EVENTS NFBUS_EVENT_PACKET
@@ -66,6 +76,25 @@ static void end(void* instance) { (void)instance; }
 __attribute__((unused)) static const nfbus_sink sink = {
     .struct_size = SINK_BYTES, .create = create, .open = open_output, .write = WRITE, .close = end, .destroy = end};
 
+static uint32_t apply(void* instance, nfbus_filter_call* call, nfbus_error* error) {
+  (void)instance, (void)call, (void)error;
+  return NFBUS_OK;
+}
+
+__attribute__((unused)) static uint32_t tick(void* instance, nfbus_error* error) {
+  (void)instance, (void)error;
+  return NFBUS_OK;
+}
+
+__attribute__((unused)) static const nfbus_filter filter = {
+    .struct_size = FILTER_BYTES, .create = create, .apply = apply, .destroy = end, .tick = TICK};
+
+#if ANNOTATES == 1
+static const nfbus_text annotated[] = {{NULL, 0}};
+#else
+#define annotated NULL
+#endif
+
 #if COMMANDS == 1
 static const nfbus_command command_list[] = {{NFBUS_TEXT("runs-nothing"), NFBUS_TEXT("a command without run()"), NULL}};
 #else
@@ -84,6 +113,9 @@ NFBUS_EXPORT const nfbus_entry ENTRY = {
     .schema = NFBUS_TEXT(SCHEMA),
     .shape = {.tick_ms = TICK_MS},
     .sink = SINK,
+    .filter = &filter,
     .commands = command_list,
     .command_count = COMMANDS,
+    .annotates = annotated,
+    .annotates_count = ANNOTATES,
 };

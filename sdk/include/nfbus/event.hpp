@@ -179,9 +179,10 @@ class EventIterator {
   const nfbus_event* const* at_ = nullptr;
 };
 
-// The events of one write(), at least one, all of one kind. A range; pass it by value.
+// The events of one write() or hear(), at least one, all of one kind. A range; pass it by value.
 class Events {
  public:
+  // report: null where nothing can be rejected.
   Events(const nfbus_events* events, nfbus_report* report) noexcept : events_(events), report_(report) {}
 
   [[nodiscard]] std::uint32_t size() const noexcept { return events_->count; }
@@ -191,9 +192,9 @@ class Events {
   [[nodiscard]] std::uint64_t size_bytes() const noexcept { return events_->size_bytes; }
 
   // This event can never be delivered: counted, logged with its reason; the others go on. With Delivery::retry only
-  // for events before `done`: the others come again.
+  // for events before `done`: the others come again. In hear() it does nothing.
   void reject(std::uint32_t index, std::string_view reason) const noexcept {
-    report_->rejected(report_->context, index, to_text(reason));
+    if (report_ != nullptr) report_->rejected(report_->context, index, to_text(reason));
   }
 
  private:

@@ -4,15 +4,19 @@
 //    public:
 //     Quiet(nfbus::Host host, const nfbus::Options& options);  // [control] or a default constructor
 //     void apply(nfbus::Candidates candidates);                // [worker]  required
+//     void tick();                                             // [worker]  about each Shape::tick_ms, and at the end
+//     void hear(nfbus::Events messages);                       // [worker]  of the topics of Host::listen()
 //   };                                                         // [control] destructor
 //   NFBUS_FILTER(Quiet, "quiet", {.summary = "drops the usual", .schema = kSchema})
 //
-// Calls to one instance never overlap. An exception of the constructor: the host does not start. Of apply(): it is
-// logged and counted, and every event of that call is kept.
+// Calls to one instance never overlap. tick (with .shape = {.tick_ms = ...}) and hear may be left out, and may return
+// nfbus::Result<void>. An exception of the constructor: the host does not start. Of the others: it is logged and
+// counted; of apply(), every event of that call is kept.
 #pragma once
 
 #include <nfbus/abi.h>
 #include <nfbus/detail/barrier.hpp>
+#include <nfbus/detail/members.hpp>
 #include <nfbus/event.hpp>
 #include <nfbus/plugin.hpp>
 #include <nfbus/text.hpp>
@@ -90,6 +94,16 @@ concept Applies = requires(T& filter, Candidates candidates) {
 };
 
 template <typename T>
+concept Hears = requires(T& filter, Events messages) {
+  filter.hear(messages);
+};
+
+template <typename T>
+std::uint32_t hear(void* instance, const nfbus_events* messages, nfbus_error* error) noexcept {
+  return guard(error, [&] { return plugin_of<T>(instance).hear(Events(messages, nullptr)); });
+}
+
+template <typename T>
 std::uint32_t apply(void* instance, nfbus_filter_call* call, nfbus_error* error) noexcept {
   return guard(error, [&] { plugin_of<T>(instance).apply(Candidates(call)); });
 }
@@ -104,14 +118,35 @@ constexpr void check_filter() {
     static_assert(std::is_void_v<decltype(std::declval<T&>().apply(std::declval<Candidates>()))>,
                   "nfbus: apply must return void");
   }
+  static_assert(!has_hear<T>() || Hears<T>,
+                "nfbus: hear must be `void hear(nfbus::Events messages)`, public; it may return nfbus::Result<void>");
+  if constexpr (Hears<T>) {
+    static_assert(is_void_or_result<decltype(std::declval<T&>().hear(std::declval<Events>()))>,
+                  "nfbus: hear must return void or nfbus::Result<void>");
+  }
+  check_tick<T>();
 }
 
 template <typename T>
-inline constexpr nfbus_filter kFilter = {sizeof(nfbus_filter), 0, &create<T>, &apply<T>, &destroy<T>, nullptr, nullptr};
+constexpr nfbus_filter filter_table() {
+  nfbus_filter out{};
+  out.struct_size = sizeof out;
+  out.create = &create<T>;
+  out.apply = &apply<T>;
+  out.destroy = &destroy<T>;
+  if constexpr (Ticks<T>) out.tick = &tick<T>;
+  if constexpr (Hears<T>) out.hear = &hear<T>;
+  return out;
+}
+
+template <typename T>
+inline constexpr nfbus_filter kFilter = filter_table<T>();
 
 template <typename T>
 constexpr nfbus_entry filter_entry(std::string_view name, const Info& info = {}) {
   check_filter<T>();
+  if (Ticks<T> && info.shape.tick_ms == 0) throw "nfbus: a filter that has tick() needs .shape = {.tick_ms = ...}";
+  if (!Ticks<T> && info.shape.tick_ms != 0) throw "nfbus: a filter with a tick_ms needs a public `void tick()`";
   nfbus_entry out = entry(NFBUS_PLUGIN_FILTER, name, info);
   out.filter = &kFilter<T>;
   return out;

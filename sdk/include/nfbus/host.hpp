@@ -89,6 +89,14 @@ class Host {
     return {raw_, copy};
   }
 
+  // [control] Messages whose topic starts with the prefix come to the filter's hear(). Only in the constructor of a
+  // filter that has one; else throws std::logic_error.
+  void listen(std::string_view topic_prefix) const {
+    if (raw_->listen(raw_->context, to_text(topic_prefix)) != NFBUS_OK) {
+      throw std::logic_error("only the constructor of a filter may listen to messages");
+    }
+  }
+
   // [control] Registers a counter. When there are too many, the counter counts nothing.
   [[nodiscard]] Counter counter(std::string_view name) const noexcept {
     return {raw_, raw_->counter(raw_->context, to_text(name))};

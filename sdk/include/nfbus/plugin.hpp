@@ -3,6 +3,7 @@
 
 #include <nfbus/abi.h>
 #include <nfbus/detail/barrier.hpp>
+#include <nfbus/detail/members.hpp>
 #include <nfbus/host.hpp>
 #include <nfbus/options.hpp>
 #include <nfbus/text.hpp>
@@ -11,6 +12,7 @@
 #include <span>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 namespace nfbus {
 
@@ -28,10 +30,12 @@ struct Info {
   std::string_view version = {};  // the plugin's own
   std::string_view schema = {};   // JSON schema of the options (sdk/README.md); empty: no options
   std::uint32_t event_kinds = NFBUS_EVENT_PACKET;
-  Shape shape = {};                              // sinks; open() may change it
+  Shape shape = {};                              // sinks; open() may change it. Of a filter only tick_ms
   std::span<const nfbus_command> commands = {};  // from command<>()
   // From diagnose<>(): for `nfbus doctor`.
   void (*diagnose)(const nfbus_host* host, nfbus_finding found, void* context) = nullptr;
+  // Filters: every field that it may add, a constant array of NFBUS_TEXT; empty: it may add any.
+  std::span<const nfbus_text> annotates = {};
 };
 
 // Takes what diagnose() finds. fix: what the user can do; may be empty. [control]
@@ -98,6 +102,26 @@ T& plugin_of(void* instance) noexcept {
   return static_cast<Instance<T>*>(instance)->plugin;
 }
 
+template <typename T>
+concept Ticks = requires(T& plugin) {
+  plugin.tick();
+};
+
+template <typename T>
+std::uint32_t tick(void* instance, nfbus_error* error) noexcept {
+  return guard(error, [&] { return plugin_of<T>(instance).tick(); });
+}
+
+template <typename T>
+constexpr void check_tick() {
+  static_assert(!has_tick<T>() || Ticks<T>,
+                "nfbus: tick must be `void tick()`, public; it may return nfbus::Result<void>");
+  if constexpr (Ticks<T>) {
+    static_assert(is_void_or_result<decltype(std::declval<T&>().tick())>,
+                  "nfbus: tick must return void or nfbus::Result<void>");
+  }
+}
+
 // A destructor that may throw (noexcept(false)) is contained, too.
 template <typename T>
 void destroy(void* instance) noexcept {
@@ -129,6 +153,8 @@ constexpr nfbus_entry entry(std::uint32_t plugin_kind, std::string_view name, co
   out.commands = info.commands.data();
   out.command_count = info.commands.size();
   out.diagnose = info.diagnose;
+  out.annotates = info.annotates.data();
+  out.annotates_count = info.annotates.size();
   return out;
 }
 

@@ -75,10 +75,6 @@ concept Flushes = requires(T& sink) {
   sink.flush();
 };
 template <typename T>
-concept Ticks = requires(T& sink) {
-  sink.tick();
-};
-template <typename T>
 concept Closes = requires(T& sink) {
   sink.close();
 };
@@ -131,11 +127,6 @@ std::uint32_t flush(void* instance, nfbus_error* error) noexcept {
 }
 
 template <typename T>
-std::uint32_t tick(void* instance, nfbus_error* error) noexcept {
-  return guard(error, [&] { return plugin_of<T>(instance).tick(); });
-}
-
-template <typename T>
 void close(void* instance) noexcept {
   if constexpr (Closes<T>) {
     auto* owned = static_cast<Instance<T>*>(instance);
@@ -158,8 +149,6 @@ constexpr void check_sink() {
                 "nfbus: reopen must be `void reopen()`, public; it may return nfbus::Result<void>");
   static_assert(!has_flush<T>() || Flushes<T>,
                 "nfbus: flush must be `void flush()`, public; it may return nfbus::Result<void>");
-  static_assert(!has_tick<T>() || Ticks<T>,
-                "nfbus: tick must be `void tick()`, public; it may return nfbus::Result<void>");
   static_assert(!has_close<T>() || Closes<T>, "nfbus: close must be `void close()`, public");
   if constexpr (Writes<T>) {
     using R = decltype(std::declval<T&>().write(std::declval<Events>()));
@@ -180,10 +169,7 @@ constexpr void check_sink() {
     static_assert(is_void_or_result<decltype(std::declval<T&>().flush())>,
                   "nfbus: flush must return void or nfbus::Result<void>");
   }
-  if constexpr (Ticks<T>) {
-    static_assert(is_void_or_result<decltype(std::declval<T&>().tick())>,
-                  "nfbus: tick must return void or nfbus::Result<void>");
-  }
+  check_tick<T>();
 }
 
 template <typename T>

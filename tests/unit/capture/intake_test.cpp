@@ -40,6 +40,27 @@ class DropFirst final : public CaptureFilters {
     batch.remove_dropped(verdicts);
     return 1;
   }
+  [[nodiscard]] Clock::time_point next_tick() const noexcept override { return Clock::time_point::max(); }
+  void tick(Clock::time_point /*now*/) noexcept override {}
+  void finish() noexcept override {}
+};
+
+// Wants a tick each `every`; notes its calls for the test.
+class Ticking final : public CaptureFilters {
+ public:
+  Ticking(Clock::duration every, std::vector<std::string>& calls) : every_(every), calls_(calls) {}
+  std::size_t apply(Batch& /*batch*/, SlabWriter& /*writer*/) noexcept override { return 0; }
+  [[nodiscard]] Clock::time_point next_tick() const noexcept override { return next_; }
+  void tick(Clock::time_point now) noexcept override {
+    calls_.emplace_back("tick");
+    next_ = now + every_;
+  }
+  void finish() noexcept override { calls_.emplace_back("finish"); }
+
+ private:
+  const Clock::duration every_;
+  std::vector<std::string>& calls_;
+  Clock::time_point next_ = Clock::now() + every_;
 };
 
 class IntakeTest : public ::testing::Test {
@@ -188,6 +209,47 @@ TEST_F(IntakeTest, CountsWhatTheCapturesOwnFiltersDrop) {
   EXPECT_EQ(counters().received, 3U);
   EXPECT_EQ(counters().filtered, 2U);
   EXPECT_EQ(counters().published, 1U);
+}
+
+TEST_F(IntakeTest, WaitsNoLongerThanUntilAFiltersNextTick) {
+  std::vector<std::string> calls;
+  std::vector<CaptureSpec> specs;
+  specs.push_back(capture(0));
+  specs.back().filters = std::make_unique<Ticking>(std::chrono::hours(1), calls);
+  specs.push_back(capture(1));
+  specs.back().filters = std::make_unique<DropFirst>();
+  specs.push_back(capture(2));
+  specs.back().filters = std::make_unique<Ticking>(std::chrono::minutes(1), calls);
+  open(std::move(specs));
+  EXPECT_EQ(intake_->wait_ms(20), 20);
+  EXPECT_GT(intake_->wait_ms(-1), 30'000);
+  EXPECT_LE(intake_->wait_ms(-1), 60'000);
+  intake_->tick_filters();
+  EXPECT_THAT(calls, IsEmpty());
+  intake_->finish();
+  EXPECT_THAT(calls, ElementsAre("finish", "finish"));
+}
+
+TEST_F(IntakeTest, TicksAFilterThatIsDueAndNoOther) {
+  std::vector<std::string> calls;
+  std::vector<std::string> others_calls;
+  std::vector<CaptureSpec> specs;
+  specs.push_back(capture(0));
+  specs.back().filters = std::make_unique<Ticking>(std::chrono::hours(-1), calls);
+  specs.push_back(capture(1));
+  specs.back().filters = std::make_unique<Ticking>(std::chrono::hours(1), others_calls);
+  open(std::move(specs));
+  EXPECT_EQ(intake_->wait_ms(-1), 0);
+  intake_->tick_filters();
+  EXPECT_THAT(calls, ElementsAre("tick"));
+  EXPECT_THAT(others_calls, IsEmpty());
+}
+
+TEST_F(IntakeTest, WaitsAsToldWhereNoFilterWantsTicks) {
+  CaptureSpec spec = capture(0);
+  spec.filters = std::make_unique<DropFirst>();
+  open(only(std::move(spec)));
+  EXPECT_EQ(intake_->wait_ms(-1), -1);
 }
 
 TEST_F(IntakeTest, NamesInterfacesAndFollowsRenamesWithoutChangingOlderEvents) {

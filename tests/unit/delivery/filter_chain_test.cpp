@@ -3,95 +3,61 @@
 #include "../make_events.hpp"
 #include "delivery/capture_filters.hpp"
 #include "delivery/overlay.hpp"
+#include "scripted_filter.hpp"
 
 #include <gtest/gtest.h>
+
+#include <stdexcept>
 
 namespace nfbus::host {
 namespace {
 
 using test::Events;
 
-using Apply = std::uint32_t (*)(void*, nfbus_filter_call*, nfbus_error*);
+using test::FilterScript;
+using test::make_filter;
+using test::newest_filter_host;
 
-// A filter of one function, as an in-memory plugin.
-// The host that the newest filter was created with.
-const nfbus_host* filter_host = nullptr;
-
-std::unique_ptr<FilterInstance> make_filter(Apply apply, const SharedServices& services) {
-  static std::vector<std::unique_ptr<nfbus_filter>> filters;
-  static std::vector<std::unique_ptr<nfbus_entry>> entries;
-  filters.push_back(std::make_unique<nfbus_filter>());
-  entries.push_back(std::make_unique<nfbus_entry>());
-  nfbus_filter& filter = *filters.back();
-  filter.struct_size = sizeof filter;
-  filter.create = [](const nfbus_host* host, const nfbus_options*, void**, nfbus_error*) -> std::uint32_t {
-    filter_host = host;
-    return NFBUS_OK;
-  };
-  filter.apply = apply;
-  filter.destroy = [](void*) {};
-  nfbus_entry& entry = *entries.back();
-  entry.abi_major = NFBUS_ABI_MAJOR;
-  entry.struct_size = sizeof entry;
-  entry.plugin_kind = NFBUS_PLUGIN_FILTER;
-  entry.name = NFBUS_TEXT("test");
-  entry.filter = &filter;
-  auto made = FilterInstance::create({.entry = &entry, .file = "test.so"}, "test", "{}", services);
-  EXPECT_TRUE(made.ok());
-  return std::move(made).value();
-}
-
-std::uint32_t drop_odd(void* /*self*/, nfbus_filter_call* call, nfbus_error* /*error*/) {
-  for (std::uint32_t i = 0; i < call->count; ++i) {
-    if (call->items[i]->sequence % 2 != 0) call->verdicts[i] = NFBUS_DROP;
+std::uint32_t drop_odd(nfbus_filter_call& call) {
+  for (std::uint32_t i = 0; i < call.count; ++i) {
+    if (call.items[i]->sequence % 2 != 0) call.verdicts[i] = NFBUS_DROP;
   }
   return NFBUS_OK;
 }
 
-std::uint32_t drop_then_fail(void* /*self*/, nfbus_filter_call* call, nfbus_error* /*error*/) {
-  for (std::uint32_t i = 0; i < call->count; ++i) call->verdicts[i] = NFBUS_DROP;
+std::uint32_t drop_all(nfbus_filter_call& call) {
+  for (std::uint32_t i = 0; i < call.count; ++i) call.verdicts[i] = NFBUS_DROP;
+  return NFBUS_OK;
+}
+
+std::uint32_t drop_then_fail(nfbus_filter_call& call) {
+  drop_all(call);
   return NFBUS_FATAL;
 }
 
-std::uint32_t note_fields(void* /*self*/, nfbus_filter_call* call, nfbus_error* /*error*/) {
-  for (std::uint32_t i = 0; i < call->count; ++i) {
-    const std::string seen = std::to_string(call->items[i]->field_count);
-    call->annotate(call->context, i, NFBUS_TEXT("rule"), text(seen));
+std::uint32_t note_fields(nfbus_filter_call& call) {
+  for (std::uint32_t i = 0; i < call.count; ++i) {
+    const std::string seen = std::to_string(call.items[i]->field_count);
+    call.annotate(call.context, i, NFBUS_TEXT("rule"), text(seen));
   }
   return NFBUS_OK;
 }
 
-std::uint32_t note_other(void* /*self*/, nfbus_filter_call* call, nfbus_error* /*error*/) {
-  for (std::uint32_t i = 0; i < call->count; ++i) {
-    call->annotate(call->context, i, NFBUS_TEXT("zone"), NFBUS_TEXT("dmz"));
+std::uint32_t note_other(nfbus_filter_call& call) {
+  for (std::uint32_t i = 0; i < call.count; ++i) {
+    call.annotate(call.context, i, NFBUS_TEXT("zone"), NFBUS_TEXT("dmz"));
   }
   return NFBUS_OK;
 }
 
-std::uint32_t render_into_field(void* /*self*/, nfbus_filter_call* call, nfbus_error* /*error*/) {
-  const std::uint32_t format = filter_host->format(filter_host->context, NFBUS_TEXT("ulogd"));
-  for (std::uint32_t i = 0; i < call->count; ++i) {
-    call->annotate(call->context, i, NFBUS_TEXT("json"),
-                   filter_host->render(filter_host->context, call->items[i], format));
+std::uint32_t render_into_field(nfbus_filter_call& call) {
+  const nfbus_host& host = *newest_filter_host();
+  const std::uint32_t format = host.format(host.context, NFBUS_TEXT("ulogd"));
+  for (std::uint32_t i = 0; i < call.count; ++i) {
+    call.annotate(call.context, i, NFBUS_TEXT("json"), host.render(host.context, call.items[i], format));
   }
   return NFBUS_OK;
 }
-
-class Chains : public testing::Test {
- protected:
-  FilterChain chain(const std::vector<Apply>& applies) {
-    std::vector<std::unique_ptr<FilterInstance>> filters;
-    for (const Apply apply : applies) filters.push_back(make_filter(apply, services_));
-    return FilterChain(std::move(filters));
-  }
-
-  Events events_;
-  FormatSet formats_{"test"};
-  SharedServices services_{.formats = formats_, .publish = [](auto, auto) { return true; }};
-};
-
-using FilterChainTest = Chains;
-using CaptureFilterChainTest = Chains;
 
 std::vector<const nfbus_event*> pointers(const BatchRef& batch) {
   std::vector<const nfbus_event*> items;
@@ -99,8 +65,33 @@ std::vector<const nfbus_event*> pointers(const BatchRef& batch) {
   return items;
 }
 
+class Chains : public testing::Test {
+ protected:
+  FilterChain chain(std::vector<FilterScript> scripts) {
+    std::vector<std::unique_ptr<FilterInstance>> filters;
+    for (FilterScript& script : scripts) filters.push_back(make_filter(std::move(script), services_));
+    return FilterChain(std::move(filters));
+  }
+  void listen(const FilterChain& filters) {
+    for (const auto& subscription : filters.subscriptions()) bus_.add(subscription);
+  }
+  void publish(std::string_view topic, std::string_view message) { bus_.publish(make_message(topic, message, 1, 0)); }
+  static std::size_t apply(FilterChain& filters, const BatchRef& batch) {
+    auto items = pointers(batch);
+    return filters.apply(items, [](const nfbus_event& event, auto, auto) { return &event; });
+  }
+
+  Events events_;
+  FormatSet formats_{"test"};
+  Bus bus_;
+  SharedServices services_{.formats = formats_, .publish = [](auto, auto) { return true; }};
+};
+
+using FilterChainTest = Chains;
+using CaptureFilterChainTest = Chains;
+
 TEST_F(FilterChainTest, ShowsEachFilterOnlyWhatThoseBeforeItKept) {
-  FilterChain filters = chain({drop_odd, note_other});
+  FilterChain filters = chain({{.apply = drop_odd}, {.apply = note_other}});
   const BatchRef batch = events_.packets(5);
   auto items = pointers(batch);
   Overlay overlay;
@@ -117,15 +108,136 @@ TEST_F(FilterChainTest, ShowsEachFilterOnlyWhatThoseBeforeItKept) {
 }
 
 TEST_F(FilterChainTest, KeepsEverythingThatAFailingFilterJudged) {
-  FilterChain filters = chain({drop_then_fail});
+  FilterChain filters = chain({{.apply = drop_then_fail}});
   const BatchRef batch = events_.packets(5);
   auto items = pointers(batch);
   EXPECT_EQ(filters.apply(items, [](const nfbus_event& event, auto, auto) { return &event; }), 0U);
   EXPECT_EQ(items.size(), 5U);
+  EXPECT_EQ(filters.snapshots().front().failures, 1U);
+}
+
+TEST_F(FilterChainTest, ShowsAFilterOnlyTheKindsOfEventsThatItTakes) {
+  FilterChain other = chain({{.apply = drop_all, .event_kinds = NFBUS_EVENT_MESSAGE}});
+  EXPECT_EQ(apply(other, events_.packets(2)), 0U);
+  FilterChain packets = chain({{.apply = drop_all}});
+  EXPECT_EQ(apply(packets, make_message("alarm", "fire", 1, 0)), 0U) << "takes packets, as it does not say";
+  EXPECT_EQ(apply(other, make_message("alarm", "fire", 1, 0)), 1U);
+}
+
+TEST_F(FilterChainTest, HandsOverTheMessagesThatAFilterListensToBeforeItsEvents) {
+  std::vector<std::string> calls;
+  FilterChain filters = chain({{.apply =
+                                    [&](nfbus_filter_call& call) {
+                                      calls.push_back(std::to_string(call.count) + " events");
+                                      return NFBUS_OK;
+                                    },
+                                .hear =
+                                    [&](const nfbus_events& messages) {
+                                      for (std::uint32_t i = 0; i < messages.count; ++i) {
+                                        calls.emplace_back(view(messages.items[i]->topic));
+                                      }
+                                      return NFBUS_OK;
+                                    },
+                                .listens = {"dns:", "dhcp:"}}});
+  listen(filters);
+  publish("dns:serve:a", "{}");
+  publish("alarm", "{}");
+  publish("dhcp:b", "{}");
+  apply(filters, events_.packets(3));
+  apply(filters, events_.packets(1));
+  EXPECT_EQ(calls, (std::vector<std::string>{"dns:serve:a", "dhcp:b", "3 events", "1 events"}));
+  EXPECT_EQ(filters.snapshots().front().heard, 2U);
+}
+
+TEST_F(FilterChainTest, BoundsWhatWaitsForAFilterAndCountsWhatItNeverHears) {
+  std::uint64_t heard = 0;
+  FilterChain filters = chain({{.hear =
+                                    [&](const nfbus_events& messages) {
+                                      heard += messages.count;
+                                      return NFBUS_OK;
+                                    },
+                                .listens = {""}}});
+  listen(filters);
+  for (int i = 0; i < 10'000; ++i) publish("dns", "{}");
+  apply(filters, events_.packets(1));
+  const FilterSnapshot snapshot = filters.snapshots().front();
+  EXPECT_EQ(snapshot.heard, heard);
+  EXPECT_GT(heard, 0U);
+  EXPECT_GT(snapshot.unheard, 0U);
+  EXPECT_EQ(snapshot.heard + snapshot.unheard, 10'000U);
+}
+
+TEST_F(FilterChainTest, TicksEachFilterWhenItIsDueAndHandsOverItsMessagesFirst) {
+  std::vector<std::string> calls;
+  const auto script = [&](const char* name, std::uint32_t tick_ms) {
+    return FilterScript{.tick =
+                            [&calls, name] {
+                              calls.emplace_back(name);
+                              return NFBUS_OK;
+                            },
+                        .hear =
+                            [&calls, name](const nfbus_events& /*messages*/) {
+                              calls.push_back(std::string(name) + " hears");
+                              return NFBUS_OK;
+                            },
+                        .tick_ms = tick_ms,
+                        .listens = {"dns:"}};
+  };
+  FilterChain filters = chain({script("second", 1000), script("minute", 60'000)});
+  listen(filters);
+  publish("dns:a", "{}");
+  EXPECT_TRUE(filters.ticks());
+  const auto first = filters.next_tick();
+  filters.tick(first - std::chrono::milliseconds(1));
+  EXPECT_TRUE(calls.empty());
+  filters.tick(first);
+  EXPECT_EQ(calls, (std::vector<std::string>{"second hears", "second"}));
+  EXPECT_EQ(filters.next_tick(), first + std::chrono::seconds(1));
+  calls.clear();
+  filters.tick(first + std::chrono::minutes(1));
+  EXPECT_EQ(calls, (std::vector<std::string>{"second", "minute hears", "minute"}));
+  calls.clear();
+  filters.finish();
+  EXPECT_EQ(calls, (std::vector<std::string>{"second", "minute"}));
+}
+
+TEST_F(FilterChainTest, NeverTicksAFilterThatDoesNotAskForIt) {
+  FilterChain filters = chain({{.apply = drop_odd}});
+  EXPECT_FALSE(filters.ticks());
+  EXPECT_EQ(filters.next_tick(), FilterChain::kNever);
+}
+
+TEST_F(FilterChainTest, CountsAndLogsTicksAndMessagesThatFail) {
+  FilterChain filters = chain({{.tick = []() -> std::uint32_t { throw std::runtime_error("no disk"); },
+                                .hear = [](const nfbus_events& /*messages*/) { return NFBUS_FATAL; },
+                                .tick_ms = 1000,
+                                .listens = {""}}});
+  listen(filters);
+  publish("dns:a", "{}");
+  testing::internal::CaptureStderr();
+  filters.finish();
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find("filter.test: hear() failed"), std::string::npos) << log;
+  EXPECT_EQ(filters.snapshots().front().failures, 2U);
+  EXPECT_EQ(filters.snapshots().front().heard, 1U);
+}
+
+TEST_F(FilterChainTest, RefusesAFilterThatListensButCannotHear) {
+  const auto made = test::try_filter({.listens = {"dns:"}}, services_);
+  ASSERT_FALSE(made.ok());
+  EXPECT_EQ(made.error().text,
+            "the plugin listens to messages, but its nfbus_filter has no hear(): set nfbus_filter.hear");
+}
+
+TEST_F(FilterChainTest, LetsAFilterListenInItsCreateOnly) {
+  const auto made = make_filter({.hear = [](const nfbus_events& /*messages*/) { return NFBUS_OK; }}, services_);
+  const nfbus_host& host = *newest_filter_host();
+  EXPECT_EQ(host.listen(host.context, NFBUS_TEXT("dns:")), NFBUS_FATAL);
+  EXPECT_TRUE(made->listened().empty());
 }
 
 TEST_F(FilterChainTest, LeavesTheFrozenBatchAloneWhenASinksFilterAnnotates) {
-  FilterChain filters = chain({note_fields, note_other, note_fields});
+  FilterChain filters = chain({{.apply = note_fields}, {.apply = note_other}, {.apply = note_fields}});
   const BatchRef batch = events_.packets(1);
   auto items = pointers(batch);
   Overlay overlay;
@@ -142,7 +254,7 @@ TEST_F(FilterChainTest, LeavesTheFrozenBatchAloneWhenASinksFilterAnnotates) {
 TEST_F(CaptureFilterChainTest, LetsAFilterRenderEventsThatHaveNoPlaceInTheSharedTextsYet) {
   formats_.add_user(formats_.find("ulogd"));
   formats_.add_user(formats_.find("ulogd"));
-  CaptureFilterChain filters(chain({render_into_field}));
+  CaptureFilterChain filters(chain({{.apply = render_into_field}}));
   const BatchRef batch = events_.batches().take();
   batch->make_events(events_.writer(), 1)[0].kind = NFBUS_EVENT_PACKET;
   filters.apply(*batch, events_.writer());
@@ -152,7 +264,7 @@ TEST_F(CaptureFilterChainTest, LetsAFilterRenderEventsThatHaveNoPlaceInTheShared
 }
 
 TEST_F(CaptureFilterChainTest, DropsAndAnnotatesInTheBatchItself) {
-  CaptureFilterChain filters(chain({drop_odd, note_fields, note_other}));
+  CaptureFilterChain filters(chain({{.apply = drop_odd}, {.apply = note_fields}, {.apply = note_other}}));
   const BatchRef batch = events_.batches().take();
   const auto made = batch->make_events(events_.writer(), 5);
   for (std::uint32_t i = 0; i < made.size(); ++i) {

@@ -2,6 +2,7 @@
 
 #include "../make_events.hpp"
 #include "../subscribe.hpp"
+#include "scripted_filter.hpp"
 #include "scripted_sink.hpp"
 
 #include <gtest/gtest.h>
@@ -13,6 +14,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using test::Events;
+using test::FilterScript;
+using test::make_filter;
 using test::ScriptedSink;
 using test::subscribe;
 
@@ -20,20 +23,25 @@ constexpr auto kSoon = 10s;  // a bound for waits, never reached by a test that 
 
 std::uint32_t accept(const nfbus_events& /*events*/, nfbus_report& /*report*/) { return NFBUS_OK; }
 
+constexpr QueueLimits kLimits = {.events = 1000, .bytes = 1UL << 30, .overflow = Overflow::drop_oldest};
+
 // A worker on a bus, serving a scripted sink.
 class Delivery {
  public:
-  explicit Delivery(ScriptedSink& /*script*/,
-                    QueueLimits limits = {.events = 1000, .bytes = 1UL << 30, .overflow = Overflow::drop_oldest}) {
+  explicit Delivery(ScriptedSink& /*script*/, QueueLimits limits = kLimits, std::vector<FilterScript> filters = {}) {
+    std::vector<std::unique_ptr<FilterInstance>> chain;
+    for (FilterScript& script : filters) chain.push_back(make_filter(std::move(script), services_));
     auto sink = SinkInstance::create(ScriptedSink::plugin(), "test", "{}", services_);
     EXPECT_TRUE(sink.ok());
     const auto shape = (*sink)->open();
     EXPECT_TRUE(shape.ok());
-    subscription_ = subscribe(bus_, {}, limits);
-    worker_ = std::make_unique<SinkWorker>(std::move(sink).value(), *shape, FilterChain({}), subscription_);
+    subscription_ = subscribe(bus_, interest_, limits);
+    worker_ =
+        std::make_unique<SinkWorker>(std::move(sink).value(), *shape, FilterChain(std::move(chain)), subscription_);
   }
 
   void start() { worker_->start(); }
+  void publish_message(std::string_view topic) const { services_.publish(topic, "{}"); }
   void publish(std::size_t events) { bus_.publish(events_.packets(events)); }
   [[nodiscard]] bool stop(std::chrono::milliseconds within = kSoon) {
     const auto deadline = SinkWorker::Clock::now() + within;
@@ -46,8 +54,12 @@ class Delivery {
  private:
   Events events_;
   FormatSet formats_{"test"};
-  SharedServices services_{.formats = formats_, .publish = [](auto, auto) { return true; }};
+  SharedServices services_{.formats = formats_, .publish = [this](std::string_view topic, std::string_view message) {
+                             bus_.publish(make_message(topic, message, 1, 0));
+                             return true;
+                           }};
   Bus bus_;
+  const Interest interest_{.topics = {"nft:", "summary"}, .kinds = NFBUS_EVENT_PACKET | NFBUS_EVENT_MESSAGE};
   std::shared_ptr<Subscription> subscription_;
   std::unique_ptr<SinkWorker> worker_;
 };
@@ -237,6 +249,82 @@ TEST(SinkWorker, ReopensOnRequestAlsoInBackoffAndTriesAgainAtOnce) {
   script.wait_calls(2);
   ASSERT_TRUE(delivery.stop());
   EXPECT_EQ(delivery.snapshot().events.delivered, 1U);
+}
+
+TEST(SinkWorker, TicksItsFiltersWhileNothingArrives) {
+  ScriptedSink script(accept);
+  std::promise<void> ticked;
+  bool once = false;
+  const auto tick = [&] {
+    if (!std::exchange(once, true)) ticked.set_value();
+    return NFBUS_OK;
+  };
+  Delivery delivery(script, kLimits, {{.tick = tick, .tick_ms = 1}});
+  delivery.start();
+  EXPECT_EQ(ticked.get_future().wait_for(kSoon), std::future_status::ready);
+  ASSERT_TRUE(delivery.stop());
+}
+
+TEST(SinkWorker, TicksTheFiltersOfASinkThatFailed) {
+  ScriptedSink script([](const nfbus_events&, nfbus_report&) -> std::uint32_t { return NFBUS_FATAL; });
+  std::promise<void> ticked;
+  bool once = false;
+  const auto tick = [&] {
+    const auto history = script.history();
+    const bool failed = std::find(history.begin(), history.end(), "close") != history.end();
+    if (failed && !std::exchange(once, true)) ticked.set_value();
+    return NFBUS_OK;
+  };
+  Delivery delivery(script, kLimits, {{.tick = tick, .tick_ms = 1}});
+  delivery.start();
+  delivery.publish(1);
+  EXPECT_EQ(ticked.get_future().wait_for(kSoon), std::future_status::ready);
+  ASSERT_TRUE(delivery.stop());
+}
+
+TEST(SinkWorker, DeliversWhatAFilterPublishesAtItsLastTickWhichIsTheLastThingAfterItsEvents) {
+  ScriptedSink script(accept);
+  Delivery* bus = nullptr;
+  std::vector<std::string> calls;
+  const auto apply = [&](nfbus_filter_call& call) {
+    calls.push_back(std::to_string(call.count) + " events");
+    return NFBUS_OK;
+  };
+  const auto tick = [&] {
+    calls.emplace_back("tick");
+    bus->publish_message("summary");
+    return NFBUS_OK;
+  };
+  Delivery delivery(script, kLimits, {{.apply = apply, .tick = tick, .tick_ms = 3600 * 1000}});
+  bus = &delivery;
+  delivery.publish(2);
+  delivery.start();
+  ASSERT_TRUE(delivery.stop());
+  EXPECT_EQ(calls, (std::vector<std::string>{"2 events", "tick"}));
+  EXPECT_EQ(delivery.snapshot().events.delivered, 3U);
+  EXPECT_EQ(script.call_sizes(), (std::vector<std::size_t>{2, 1}));
+}
+
+TEST(SinkWorker, GoesOnDeliveringAfterItsFiltersHadTheirLastTick) {
+  ScriptedSink script(accept);
+  script.shape.batch_events = 100;
+  script.shape.batch_age_ms = 3600 * 1000;
+  std::atomic<int> ticks = 0;
+  const auto tick = [&] {
+    ++ticks;
+    return NFBUS_OK;
+  };
+  Delivery delivery(script, kLimits, {{.tick = tick, .tick_ms = 3600 * 1000}});
+  delivery.start();
+  delivery.publish(1);
+  delivery.worker().request_drain(SinkWorker::Clock::now() + kSoon);
+  delivery.worker().wait_drained(SinkWorker::Clock::now() + kSoon);
+  EXPECT_EQ(ticks, 1);
+  EXPECT_EQ(script.call_sizes(), (std::vector<std::size_t>{1})) << "what waits is delivered first, whatever its age";
+  delivery.publish_message("summary");  // of another sink's filter
+  ASSERT_TRUE(delivery.stop());
+  EXPECT_EQ(ticks, 1);
+  EXPECT_EQ(delivery.snapshot().events.delivered, 2U);
 }
 
 TEST(SinkWorker, TicksWhileNothingArrives) {

@@ -1,6 +1,7 @@
 #include "plugins/instance.hpp"
 
 #include "instances.hpp"
+#include "plugins/handshake.hpp"
 
 #include <gmock/gmock.h>
 
@@ -63,6 +64,14 @@ TEST_F(FilterInstances, IgnoresAnnotationsWithoutAnEventOrAName) {
   ASSERT_TRUE(made.ok());
   ASSERT_TRUE(apply(*made.value(), 1).ok());
   EXPECT_THAT(fields_, ElementsAre("0 name="));
+}
+
+TEST_F(FilterInstances, ServesAPluginOfAnOlderMinorVersion) {
+  const auto old = filter("filter_of_abi_1_0");
+  ASSERT_TRUE(apply(*old, 2).ok());
+  EXPECT_THAT(verdicts_, ElementsAre(NFBUS_KEEP, NFBUS_KEEP));
+  EXPECT_EQ(old->tick_ms(), 0U);
+  EXPECT_TRUE(annotates(*plugin("filter_of_abi_1_0").entry).empty());
 }
 
 TEST_F(FilterInstances, RefusesASinkWhereAFilterIsNeeded) {

@@ -47,12 +47,12 @@ TEST(PluginRefusal, NamesTheSymbolThatTheLoaderMisses) {
 }
 
 TEST(PluginRefusal, NamesBothVersionsOfAnotherMajor) {
-  EXPECT_EQ(refusal_of("other_major"), "plugin speaks ABI 2.0, this host 1.0: rebuild it against sdk 1.x");
+  EXPECT_EQ(refusal_of("other_major"), "plugin speaks ABI 2.1, this host 1.1: rebuild it against sdk 1.x");
 }
 
 TEST(PluginRefusal, NamesBothVersionsOfANewerMinor) {
   EXPECT_EQ(refusal_of("newer_minor"),
-            "plugin speaks ABI 1.1, this host 1.0: update nfbus, or rebuild the plugin against sdk 1.0");
+            "plugin speaks ABI 1.2, this host 1.1: update nfbus, or rebuild the plugin against sdk 1.1");
 }
 
 TEST(PluginRefusal, NamesBothSizesOfAShortEntry) {
@@ -76,6 +76,24 @@ TEST(PluginRefusal, NamesANullFunction) {
 
 TEST(PluginRefusal, NamesAMissingTickOfASinkThatWantsTicks) {
   EXPECT_EQ(refusal_of("null_tick"), "its nfbus_sink has no tick(), which this host must call: set nfbus_sink.tick");
+}
+
+TEST(PluginRefusal, NamesAMissingTickOfAFilterThatWantsTicks) {
+  EXPECT_EQ(refusal_of("null_filter_tick"),
+            "its nfbus_filter has no tick(), which this host must call: set nfbus_filter.tick");
+  EXPECT_EQ(refusal_of("old_filter_tick"),
+            "its nfbus_filter has no tick(), which this host must call: set nfbus_filter.tick")
+      << "what stands behind the end of an older table is not read";
+}
+
+TEST(PluginRefusal, NamesBothSizesOfATableThatIsShortForItsVersion) {
+  EXPECT_THAT(refusal_of("short_filter"),
+              HasSubstr("its nfbus_filter says struct_size 32, ABI 1.1 of this host needs "));
+}
+
+TEST(PluginRefusal, NamesAnnotationsWithoutNames) {
+  EXPECT_EQ(refusal_of("null_annotates"), "it annotates 2 fields at a null pointer: set annotates or annotates_count");
+  EXPECT_EQ(refusal_of("empty_annotation"), "it annotates a field without a name: use NFBUS_TEXT");
 }
 
 TEST(PluginRefusal, NamesAnUnknownKindOfPlugin) {

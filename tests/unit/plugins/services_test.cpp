@@ -104,6 +104,16 @@ TEST_F(Services, FreeAndNameTheCopiesThatAnInstanceForgets) {
               HasSubstr("sink.leaky: the plugin did not give back 1 event copies: freed by the host"));
 }
 
+TEST_F(Services, LetNobodyListenWhoIsNotAFilterThatIsBeingCreated) {
+  EXPECT_EQ(host().listen(host().context, lit("dns:")), NFBUS_FATAL);
+  services_.allow_listening(true);
+  EXPECT_EQ(host().listen(host().context, lit("dns:")), NFBUS_OK);
+  EXPECT_EQ(host().listen(host().context, nfbus_text{}), NFBUS_OK);
+  services_.allow_listening(false);
+  EXPECT_EQ(host().listen(host().context, lit("dhcp:")), NFBUS_FATAL);
+  EXPECT_THAT(services_.listened(), ElementsAre("dns:", ""));
+}
+
 TEST_F(Services, RenderOnlyFormatsThatTheInstanceAskedFor) {
   const BatchRef batch = make_message("alarm", "{\"fire\":true}", 42, 1000);
   const nfbus_event* event = batch->events().data();

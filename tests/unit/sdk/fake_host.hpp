@@ -102,6 +102,11 @@ class FakeHost {
       self(context).counters.emplace_back(to_view(name), 0);
       return static_cast<std::uint32_t>(self(context).counters.size());
     };
+    raw_.listen = [](void* context, nfbus_text topic_prefix) -> std::uint32_t {
+      if (!self(context).may_listen) return NFBUS_FATAL;
+      self(context).listened.emplace_back(to_view(topic_prefix));
+      return NFBUS_OK;
+    };
     raw_.counter_add = [](void* context, std::uint32_t counter, std::uint64_t amount) {
       self(context).counters.at(counter - 1).second += amount;
     };
@@ -116,7 +121,9 @@ class FakeHost {
   std::vector<std::pair<std::string, std::string>> published;
   std::vector<std::pair<std::string, std::uint64_t>> counters;
   std::int64_t copies_held = 0;
+  std::vector<std::string> listened;
   bool memory_is_short = false;
+  bool may_listen = true;
 
  private:
   static FakeHost& self(void* context) { return *static_cast<FakeHost*>(context); }

@@ -24,6 +24,25 @@ class Judge {
     }
   }
 };
+class Listener {
+ public:
+  explicit Listener(nfbus::Host host, const nfbus::Options& /*options*/) { host.listen("dns:"); }
+  void apply(nfbus::Candidates /*candidates*/) {}
+  nfbus::Result<void> tick() {
+    return nfbus::Error{.code = nfbus::Code::io, .text = std::to_string(heard_.size()) + " heard"};
+  }
+  void hear(nfbus::Events messages) {
+    for (const nfbus::Event message : messages) heard_.emplace_back(message.text());
+    messages.reject(0, "nobody takes this back");
+    if (heard_.back() == "throw") throw std::runtime_error("not understood");
+  }
+
+ private:
+  std::vector<std::string> heard_;
+};
+constexpr nfbus_text kAnnotates[] = {NFBUS_TEXT("RecentDomainSrc"), NFBUS_TEXT("RecentDomainDst")};
+constexpr nfbus_entry kListener =
+    nfbus::detail::filter_entry<Listener>("listener", {.shape = {.tick_ms = 500}, .annotates = kAnnotates});
 constexpr nfbus_entry kJudge = nfbus::detail::filter_entry<Judge>("judge", {.summary = "judges"});
 
 class FilterTest : public testing::Test {
@@ -64,6 +83,45 @@ TEST_F(FilterTest, AThrowIsAnErrorOfThisCallAlone) {
   EXPECT_EQ(apply({"throw"}), NFBUS_FATAL);
   EXPECT_EQ(std::string_view(error_.text, error_.size), "no verdict");
   EXPECT_EQ(apply({"drop"}), NFBUS_OK);
+}
+
+TEST(ListeningFilter, SaysInItsEntryWhatItWantsAndAdds) {
+  EXPECT_EQ(kListener.shape.tick_ms, 500U);
+  ASSERT_EQ(kListener.annotates_count, 2U);
+  EXPECT_EQ(nfbus::to_view(kListener.annotates[1]), "RecentDomainDst");
+  EXPECT_EQ(kJudge.filter->tick, nullptr);
+  EXPECT_EQ(kJudge.filter->hear, nullptr);
+  EXPECT_EQ(kJudge.annotates_count, 0U);
+}
+
+TEST(ListeningFilter, HearsAndTicksBehindTheBarrier) {
+  nfbus::test::FakeHost host;
+  const nfbus::test::FakeOptions options{{}};
+  nfbus_error error{};
+  void* instance = nullptr;
+  ASSERT_EQ(kListener.filter->create(host.raw(), options.raw(), &instance, &error), NFBUS_OK);
+  EXPECT_THAT(host.listened, ElementsAre("dns:"));
+  const nfbus::test::Batch batch({"one", "throw"});
+  nfbus_events messages{sizeof messages, 1, batch.items().data(), 0};
+  EXPECT_EQ(kListener.filter->hear(instance, &messages, &error), NFBUS_OK);
+  messages.items = batch.items().data() + 1;
+  EXPECT_EQ(kListener.filter->hear(instance, &messages, &error), NFBUS_FATAL);
+  EXPECT_EQ(std::string_view(error.text, error.size), "not understood");
+  error.size = 0;
+  EXPECT_EQ(kListener.filter->tick(instance, &error), NFBUS_FATAL);
+  EXPECT_EQ(std::string_view(error.text, error.size), "2 heard");
+  kListener.filter->destroy(instance);
+}
+
+TEST(ListeningFilter, CannotBeMadeWhereTheHostLetsNobodyListen) {
+  nfbus::test::FakeHost host;
+  host.may_listen = false;
+  const nfbus::test::FakeOptions options{{}};
+  nfbus_error error{};
+  void* instance = nullptr;
+  EXPECT_EQ(kListener.filter->create(host.raw(), options.raw(), &instance, &error), NFBUS_FATAL);
+  EXPECT_EQ(std::string_view(error.text, error.size), "only the constructor of a filter may listen to messages");
+  EXPECT_EQ(instance, nullptr);
 }
 
 }  // namespace
