@@ -83,6 +83,14 @@ template <class Header>
   return find_extension<Ipv6FragmentHeader>(event, kProtocolFragment);
 }
 
+// Part of a packet, be it the first: what stands behind the IP headers is not whole.
+[[nodiscard]] inline bool is_fragment(const nfbus_event& event) noexcept {
+  if ((event.layers & NFBUS_LAYER_FRAGMENT) != 0) return true;
+  if (const auto ipv4 = find_header<Ipv4Header>(event)) return (ipv4->flags() & Ipv4Header::kMoreFragments) != 0;
+  const auto fragment = find_ipv6_fragment(event);
+  return fragment && fragment->more_fragments();
+}
+
 // Undecoded; empty: none.
 [[nodiscard]] inline Bytes ipv4_options(const nfbus_event& event) noexcept {
   const auto header = find_header<Ipv4Header>(event);

@@ -78,6 +78,7 @@ TEST(Fixtures, AreSoundWhenTheCaptureEndsAtAnyByte) {
       event.record = event.payload;  // what the promises are checked against
       event.prefix = {};
       event.hw_header = {};
+      event.hw_address = {};
       decode_packet(event);
       expect_sound(event, packet.name + " captured to byte " + std::to_string(size));
     }
