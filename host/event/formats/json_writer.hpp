@@ -140,6 +140,10 @@ inline char* put_hex_bytes(char* out, std::span<const std::uint8_t> bytes) noexc
 [[nodiscard]] constexpr std::size_t base64_bytes(std::size_t size_bytes) noexcept { return (size_bytes + 2) / 3 * 4; }
 // With padding (RFC 4648 section 4): nothing in it needs escaping.
 char* put_base64(char* out, std::span<const std::uint8_t> bytes) noexcept;
+// The same between quotes.
+inline char* put_base64_string(char* out, std::span<const std::uint8_t> bytes) noexcept {
+  return put(put_base64(put(out, "\""), bytes), "\"");
+}
 
 // The inside of a JSON string: escaped, and what is not UTF-8 replaced by U+FFFD. kMaxEscapedByte a byte at most.
 inline char* put_text(char* out, std::string_view text) noexcept {
