@@ -1,4 +1,5 @@
 // What the host does for an instance: the functions behind nfbus_host. None lets an exception out.
+#include "decode/dns.hpp"
 #include "event/batch.hpp"
 #include "plugins/crossing.hpp"
 #include "plugins/handshake.hpp"
@@ -46,6 +47,7 @@ struct InstanceServices::State {
 
   // Owned by [worker].
   Renderer renderer;
+  DnsDecoder dns_decoder;
 
   // Any thread.
   std::array<Counter, kMaxCounters> counters;  // [0, counter_count): names do not change any more
@@ -164,6 +166,13 @@ struct ServiceFunctions {
     state.counters[counter - 1].value.fetch_add(amount, std::memory_order_relaxed);
   }
 
+  static const nfbus_dns* dns(void* context, const nfbus_event* event) noexcept {
+    if (event == nullptr) return nullptr;
+    const Bytes message = dns_message(*event);
+    if (message.empty()) return nullptr;
+    return guarded<const nfbus_dns*>(nullptr, [&] { return of(context).dns_decoder.decode(message); });
+  }
+
   static uint32_t listen(void* context, nfbus_text topic_prefix) noexcept {
     State& state = of(context);
     if (!state.may_listen || state.listened.size() == kMaxListened) return NFBUS_FATAL;
@@ -193,7 +202,7 @@ InstanceServices::InstanceServices(std::string kind_and_name, std::string_view i
                  .match_compile = nullptr,
                  .match_test = nullptr,
                  .match_release = nullptr,
-                 .dns = nullptr,
+                 .dns = ServiceFunctions::dns,
                  .listen = ServiceFunctions::listen};
 }
 

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <nfbus/abi.h>
+#include <nfbus/dns.hpp>
 #include <nfbus/event.hpp>
 #include <nfbus/text.hpp>
 
 #include <cstdint>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -87,6 +89,14 @@ class Host {
     const nfbus_event* copy = raw_->event_copy(raw_->context, event.raw());
     if (copy == nullptr) throw std::bad_alloc();
     return {raw_, copy};
+  }
+
+  // [worker] The DNS message that a packet carries (UDP and TCP port 53, mDNS); none when there is none or it is
+  // broken. Decoded by this call: ask once an event, and only of packets that may have one. Valid until the next dns()
+  // and not beyond the call that handed the event over.
+  [[nodiscard]] std::optional<Dns> dns(Event event) const noexcept {
+    const nfbus_dns* dns = raw_->dns(raw_->context, event.raw());
+    return dns == nullptr ? std::nullopt : std::optional<Dns>(dns);
   }
 
   // [control] Messages whose topic starts with the prefix come to the filter's hear(). Only in the constructor of a

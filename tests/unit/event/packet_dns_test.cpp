@@ -129,13 +129,13 @@ TEST(PacketDns, StaysWithinItsStatedSizeForTheWorstMessages) {
   };
   DnsMessage texts;
   texts.answer({0}, 16, Octets(60000));
-  EXPECT_LT(size_of(texts.octets()), 640U * 2 + 16 * texts.octets().size());
+  EXPECT_LT(size_of(texts.octets()), 640UL * 2 + 16 * texts.octets().size());
   DnsMessage options;
   options.answer({0}, 41, Octets(60000));
-  EXPECT_LT(size_of(options.octets()), 640U * 2 + 16 * options.octets().size());
+  EXPECT_LT(size_of(options.octets()), 640UL * 2 + 16 * options.octets().size());
   DnsMessage records;
   for (int i = 0; i < 4096; ++i) records.answer({0}, 1, {192, 0, 2, 1});
-  EXPECT_LT(size_of(records.octets()), 640U * 4097 + 16 * records.octets().size());
+  EXPECT_LT(size_of(records.octets()), 640UL * 4097 + 16 * records.octets().size());
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "plugins/instance.hpp"
 
+#include "../carried_messages.hpp"
 #include "instances.hpp"
 
 #include <gmock/gmock.h>
@@ -127,6 +128,33 @@ TEST_F(Services, RenderOnlyFormatsThatTheInstanceAskedFor) {
   EXPECT_EQ(host().render(host().context, event, 0).size, 0U);
   EXPECT_EQ(host().render(host().context, event, UINT32_MAX).size, 0U);
   EXPECT_EQ(host().render(host().context, nullptr, ulogd).size, 0U);
+}
+
+TEST_F(Services, DecodeTheDnsMessageOfAPacketAndReuseItsMemory) {
+  const CarriedEvent one(DnsMessage().question(dns_name("www.example.org")).octets());
+  const CarriedEvent two(
+      DnsMessage().question(dns_name("x")).answer(dns_pointer(DnsMessage::kFirstName), 1, {192, 0, 2, 1}).octets(),
+      {.ipv6 = true});
+  const nfbus_dns* first = host().dns(host().context, &one.event);
+  ASSERT_NE(first, nullptr);
+  ASSERT_EQ(first->record_count, 1U);
+  EXPECT_EQ(view(first->records[0]->name), "www.example.org");
+  const nfbus_dns* second = host().dns(host().context, &two.event);
+  ASSERT_NE(second, nullptr);
+  ASSERT_EQ(second->record_count, 2U);
+  EXPECT_EQ(view(second->records[1]->name), "x");
+  EXPECT_EQ(second->records[1]->data.size, 4U);
+}
+
+TEST_F(Services, GiveNoDnsMessageWhereThereIsNoneOrABrokenOne) {
+  const CarriedEvent empty(Octets{});
+  const CarriedEvent other(DnsMessage().octets(), {.source_port = 9, .destination_port = 9});
+  const CarriedEvent broken(DnsMessage().announce(1, 1).octets());
+  const BatchRef message = make_message("alarm", "fire", 42, 1000);
+  for (const nfbus_event* event : std::initializer_list<const nfbus_event*>{&empty.event, &other.event, &broken.event,
+                                                                            message->events().data(), nullptr}) {
+    EXPECT_EQ(host().dns(host().context, event), nullptr);
+  }
 }
 
 TEST_F(Services, CountAnInstanceOnceAmongTheUsersOfAFormatAndOnlyWhileItLives) {

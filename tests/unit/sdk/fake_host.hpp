@@ -67,6 +67,51 @@ class FakeOptions {
   nfbus_options raw_{};
 };
 
+// A DNS message for FakeHost::dns_messages.
+class FakeDns {
+ public:
+  explicit FakeDns(std::uint16_t flags = 0x8180) {
+    raw_.struct_size = sizeof raw_;
+    raw_.flags = flags;
+  }
+  FakeDns(const FakeDns&) = delete;
+  FakeDns& operator=(const FakeDns&) = delete;
+  ~FakeDns() = default;
+
+  // section: NFBUS_DNS_*. data: RDATA, as far as the plugin looks at it.
+  FakeDns& add(std::uint16_t section, std::uint16_t type, std::string name, std::string data = {},
+               std::string target = {}, std::uint32_t ttl_s = 300) {
+    const Texts& texts = texts_.emplace_back(Texts{std::move(name), std::move(data), std::move(target)});
+    nfbus_dns_record& record = records_.emplace_back();
+    record.struct_size = sizeof record;
+    record.section = section;
+    record.type = type;
+    record.dns_class = 1;
+    record.ttl_s = section == NFBUS_DNS_QUESTION ? 0 : ttl_s;
+    record.name = to_text(texts.name);
+    record.data = {reinterpret_cast<const std::uint8_t*>(texts.data.data()), texts.data.size()};
+    record.target = to_text(texts.target);
+    pointers_.push_back(&record);
+    return *this;
+  }
+  [[nodiscard]] const nfbus_dns* raw() {
+    raw_.record_count = static_cast<std::uint32_t>(pointers_.size());
+    raw_.records = pointers_.data();
+    return &raw_;
+  }
+
+ private:
+  struct Texts {
+    std::string name;
+    std::string data;
+    std::string target;
+  };
+  std::deque<Texts> texts_;
+  std::deque<nfbus_dns_record> records_;
+  std::vector<const nfbus_dns_record*> pointers_;
+  nfbus_dns raw_{};
+};
+
 // Knows one format, "ulogd": the text of an event is its payload. Topics below "nft:" are refused.
 class FakeHost {
  public:
@@ -102,6 +147,11 @@ class FakeHost {
       self(context).counters.emplace_back(to_view(name), 0);
       return static_cast<std::uint32_t>(self(context).counters.size());
     };
+    raw_.dns = [](void* context, const nfbus_event* event) -> const nfbus_dns* {
+      FakeHost& host = self(context);
+      const auto found = host.dns_messages.find(event);
+      return found == host.dns_messages.end() ? nullptr : found->second->raw();
+    };
     raw_.listen = [](void* context, nfbus_text topic_prefix) -> std::uint32_t {
       if (!self(context).may_listen) return NFBUS_FATAL;
       self(context).listened.emplace_back(to_view(topic_prefix));
@@ -122,6 +172,8 @@ class FakeHost {
   std::vector<std::pair<std::string, std::uint64_t>> counters;
   std::int64_t copies_held = 0;
   std::vector<std::string> listened;
+  // What dns() says of an event; of others: there is none.
+  std::map<const nfbus_event*, std::unique_ptr<FakeDns>> dns_messages;
   bool memory_is_short = false;
   bool may_listen = true;
 
