@@ -110,9 +110,10 @@ class GoodConfiguration(unittest.TestCase):
         schema = (REPOSITORY / "host/config/host_schema.hpp").read_text()
         schema += (REPOSITORY / "host/plugins/host_keys.hpp").read_text()
         schema += (REPOSITORY / "plugins/sinks/jsonl/jsonl.cpp").read_text()
+        schema += (REPOSITORY / "plugins/sinks/pcap/pcap.cpp").read_text()
         keys = set(re.findall(r'"(\w+)": *\{"(?:type|enum)"', schema)) - {"filter", "items", "additionalProperties"}
         full = tomllib.loads((CONFIGS / "full.toml").read_text())
-        present = {key for table in (full["host"], full["bus"], *full["capture"], full["sink"]["archive"])
+        present = {key for table in (full["host"], full["bus"], *full["capture"], *full["sink"].values())
                    for key in table}
         self.assertEqual(keys, present)
 

@@ -1,5 +1,7 @@
 #include "target.hpp"
 
+#include "../../lib/output.hpp"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -7,55 +9,16 @@
 
 #include <cerrno>
 #include <climits>
-#include <csignal>
-#include <ctime>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 namespace jsonl {
 namespace {
 
-// Holds back the SIGPIPE that a write of this thread may raise, and swallows it, whatever the process does with it.
-class NoSigpipe {
- public:
-  NoSigpipe() noexcept {
-    sigemptyset(&sigpipe_);
-    sigaddset(&sigpipe_, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
-  }
-  NoSigpipe(const NoSigpipe&) = delete;
-  NoSigpipe& operator=(const NoSigpipe&) = delete;
-  ~NoSigpipe() {
-    if (raised_) {
-      const timespec at_once{};
-      sigtimedwait(&sigpipe_, nullptr, &at_once);
-    }
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-
-  void raised() noexcept { raised_ = true; }
-
- private:
-  sigset_t sigpipe_{};
-  sigset_t before_{};
-  bool raised_ = false;
-};
-
-std::string reason(int error) { return std::generic_category().message(error); }
-
-std::string folder_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return "the current folder";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
 Target::Kind kind_of(mode_t mode) {
   if (S_ISREG(mode)) return Target::Kind::regular;
   return S_ISFIFO(mode) ? Target::Kind::fifo : Target::Kind::device;
 }
-
-bool same_file(const struct stat& a, const struct stat& b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
 
 }  // namespace
 
@@ -64,30 +27,22 @@ Target::Target(std::string path) : path_(std::move(path)) {
 }
 
 nfbus::Error Target::cannot_open(int error) const {
-  std::string text = "cannot open " + path_ + ": ";
-  switch (error) {
-    case ENXIO:
-      if (kind_ != Kind::fifo) return {nfbus::Code::unsupported, text + "it is neither a file nor a FIFO"};
-      return {nfbus::Code::io, text + "nobody reads this FIFO; lines wait in the queue until a reader opens it"};
-    case ENOENT: return {nfbus::Code::not_found, text + "there is no such folder; create " + folder_of(path_)};
-    case EISDIR: return {nfbus::Code::invalid, text + "it is a folder; name a file in it"};
-    case EACCES:
-    case EPERM:
-      return {nfbus::Code::refused, text + reason(error) + "; let uid " + std::to_string(geteuid()) +
-                                        " read and write it and its folder " + folder_of(path_)};
-    case EROFS: return {nfbus::Code::refused, text + reason(error) + "; name a file elsewhere"};
-    default: return {nfbus::Code::io, text + reason(error)};
+  if (error != ENXIO) return output::cannot_open(path_, error);
+  if (kind_ != Kind::fifo) {
+    return {nfbus::Code::unsupported, "cannot open " + path_ + ": it is neither a file nor a FIFO"};
   }
+  return {nfbus::Code::io,
+          "cannot open " + path_ + ": nobody reads this FIFO; lines wait in the queue until a reader opens it"};
 }
 
 std::string Target::explain(int error) const {
   std::string text = "cannot write to " + (kind_ == Kind::standard_output ? "standard output" : path_) + ": ";
   switch (error) {
     case ENOSPC:
-    case EDQUOT: return text + reason(error) + "; free some space, or set rotate_bytes and rotate_keep";
+    case EDQUOT: return text + output::reason(error) + "; free some space, or set rotate_bytes and rotate_keep";
     case EAGAIN: return text + "its reader is too slow";
     case EPIPE: return text + "its reader has left";
-    default: return text + reason(error);
+    default: return text + output::reason(error);
   }
 }
 
@@ -151,12 +106,7 @@ void Target::close_if_stale() noexcept {
     pollfd reader{fd_, 0, 0};
     if (poll(&reader, 1, 0) == 1 && (reader.revents & POLLERR) != 0) return close();
   }
-  struct stat opened {};
-  struct stat named {};
-  if (fstat(fd_, &opened) != 0) return close();
-  // A path that cannot be looked at now (EACCES) says nothing of the file.
-  const bool found = stat(path_.c_str(), &named) == 0;
-  if (found ? !same_file(opened, named) : errno == ENOENT || errno == ENOTDIR) close();
+  if (output::leads_elsewhere(fd_, path_)) close();
 }
 
 void Target::close_if_removed() noexcept {
@@ -180,7 +130,7 @@ std::size_t Target::piece(std::string_view rest) const noexcept {
 }
 
 Progress Target::write(std::string_view lines) noexcept {
-  std::optional<NoSigpipe> no_sigpipe;
+  std::optional<output::NoSigpipe> no_sigpipe;
   if (kind_ != Kind::regular) no_sigpipe.emplace();
   std::size_t at = 0;
   while (at < lines.size()) {

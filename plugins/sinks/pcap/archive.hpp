@@ -1,0 +1,69 @@
+// The files of a rotation: the one that is written, those that are complete, and which of them must go.
+#pragma once
+
+#include "compress.hpp"
+#include "file.hpp"
+#include "names.hpp"
+
+#include <nfbus/host.hpp>
+#include <nfbus/result.hpp>
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+
+namespace pcapsink {
+
+struct ArchiveLimits {
+  std::uint64_t files = 0;        // complete ones that stay; 0: no limit
+  std::uint64_t total_bytes = 0;  // of all files, the current one included; 0: no limit
+};
+
+// Knows its files by their names: others in the folder are never touched. Thread safety: none.
+class Archive {
+ public:
+  Archive(nfbus::Host host, Names names, ArchiveLimits limits, Compression compression)
+      : host_(host), names_(std::move(names)), limits_(limits), compression_(compression) {}
+
+  // Opens the file that a crash left unfinished, or begins the next one. What else was left unfinished is finished
+  // first.
+  nfbus::Result<File::Opened> open(File& file, const Encoding& encoding);
+  // Gives the open file its finished name, or removes it when it has no packets, and closes it. On failure it stays
+  // open and keeps its name.
+  nfbus::Result<void> finish(File& file, std::uint64_t packets);
+  // The file was closed as it is: it was taken away or broken.
+  void abandon() noexcept { is_surveyed_ = false; }
+
+  // Removes the oldest complete files while there are too many.
+  void prune(std::uint64_t current_bytes);
+  // Takes note of what was compressed.
+  void collect();
+  // Waits a while for what is being compressed; the next start does the rest.
+  void close();
+
+ private:
+  nfbus::Result<void> survey(const Encoding& encoding);
+  nfbus::Result<File::Opened> begin_next(File& file, const Encoding& encoding);
+  // False: it is not there any more, or is being written by somebody.
+  bool finish_leftover(OwnFile& leftover, const Encoding& encoding);
+  void add(OwnFile file);
+  void remove(const OwnFile& file);
+  void complain(const std::string& text);
+
+  const nfbus::Host host_;
+  const Names names_;
+  const ArchiveLimits limits_;
+  const Compression compression_;
+  OwnFile current_;  // number 0: none
+  std::uint64_t next_number_ = 1;
+  bool is_surveyed_ = false;      // the rest is as the folder is
+  std::deque<OwnFile> complete_;  // oldest first
+  std::uint64_t complete_bytes_ = 0;
+  std::size_t uncompressed_ = 0;  // of complete_
+  std::size_t jobs_ = 0;          // that the compressor has
+  std::unique_ptr<Compressor> compressor_;
+  std::string complaint_;
+};
+
+}  // namespace pcapsink

@@ -1,0 +1,87 @@
+// The bytes of one write: small ones copied one behind the other, large ones left where they are.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace pcapsink {
+
+using Bytes = std::span<const std::uint8_t>;
+
+// Thread safety: none. Allocates only while it grows to the size of the largest write so far.
+class Gather {
+ public:
+  Gather() : copies_(std::make_unique<std::uint8_t[]>(kFirstCapacity_bytes)), capacity_bytes_(kFirstCapacity_bytes) {
+    pieces_.reserve(2048);
+  }
+
+  void clear() noexcept {
+    pieces_.clear();
+    used_bytes_ = 0;
+    size_bytes_ = 0;
+  }
+
+  [[nodiscard]] std::size_t size_bytes() const noexcept { return size_bytes_; }
+  // Valid until the next call that is not const.
+  [[nodiscard]] std::span<const iovec> pieces() const noexcept { return pieces_; }
+
+  // Room for so many bytes at the end, which the caller fills at once. Valid until the next call.
+  [[nodiscard]] std::uint8_t* room(std::size_t size_bytes) {
+    if (size_bytes > capacity_bytes_ - used_bytes_) grow(size_bytes);
+    std::uint8_t* const at = copies_.get() + used_bytes_;
+    if (!pieces_.empty() && static_cast<std::uint8_t*>(pieces_.back().iov_base) + pieces_.back().iov_len == at) {
+      pieces_.back().iov_len += size_bytes;
+    } else {
+      pieces_.push_back({at, size_bytes});
+    }
+    used_bytes_ += size_bytes;
+    size_bytes_ += size_bytes;
+    return at;
+  }
+
+  void copy(Bytes bytes) {
+    if (!bytes.empty()) std::memcpy(room(bytes.size()), bytes.data(), bytes.size());
+  }
+
+  // bytes must stay as they are until they are written.
+  void add(Bytes bytes) {
+    if (bytes.size() < kReferFrom_bytes) return copy(bytes);
+    pieces_.push_back({const_cast<std::uint8_t*>(bytes.data()), bytes.size()});  // writev() does not write there
+    size_bytes_ += bytes.size();
+  }
+
+ private:
+  // Below this a copy costs less than the kernel's walk over one more piece.
+  static constexpr std::size_t kReferFrom_bytes = 512;
+  static constexpr std::size_t kFirstCapacity_bytes = 256UL << 10U;
+
+  void grow(std::size_t more_bytes) {
+    std::size_t capacity_bytes = capacity_bytes_;
+    while (capacity_bytes - used_bytes_ < more_bytes) capacity_bytes *= 2;
+    auto larger = std::make_unique<std::uint8_t[]>(capacity_bytes);
+    std::memcpy(larger.get(), copies_.get(), used_bytes_);
+    const std::less<> before;
+    for (iovec& piece : pieces_) {
+      const auto* const base = static_cast<const std::uint8_t*>(piece.iov_base);
+      if (before(base, copies_.get()) || !before(base, copies_.get() + capacity_bytes_)) continue;
+      piece.iov_base = larger.get() + (base - copies_.get());
+    }
+    copies_ = std::move(larger);
+    capacity_bytes_ = capacity_bytes;
+  }
+
+  std::unique_ptr<std::uint8_t[]> copies_;
+  std::size_t capacity_bytes_;
+  std::size_t used_bytes_ = 0;  // of copies_
+  std::size_t size_bytes_ = 0;  // of all
+  std::vector<iovec> pieces_;
+};
+
+}  // namespace pcapsink

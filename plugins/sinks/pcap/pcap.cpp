@@ -1,0 +1,146 @@
+// Packets as capture files for tcpdump and Wireshark.
+#include "files.hpp"
+#include "outlet.hpp"
+
+#include <nfbus/sink.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+using namespace pcapsink;
+
+constexpr std::string_view kSchema = R"({
+  "type": "object",
+  "required": ["file"],
+  "properties": {
+    "file": {"type": "string", "pattern": "^[^\n]+$",
+             "description": "where packets go; with rotation the pattern of the files' names, for strftime"},
+    "format": {"type": "string", "enum": ["pcap", "pcapng"], "default": "pcap", "description": "pcapng knows interfaces, losses and comments"},
+    "link": {"type": "string", "enum": ["raw", "nflog", "ethernet"], "default": "raw",
+             "description": "raw: IP packets; nflog: all that the kernel said of them; ethernet: where there is such a header"},
+    "headerless": {"type": "string", "enum": ["skip", "raw"], "default": "skip",
+                   "description": "with ethernet: packets without such a header are left out, or (pcapng only) written as raw"},
+    "precision": {"type": "string", "enum": ["ns", "us"], "default": "ns", "description": "of times"},
+    "flush_ms": {"type": "integer", "minimum": 0, "maximum": 10000, "default": 20, "x-unit": "ms",
+                 "description": "a packet may wait so long for others to be written with"},
+    "rotate_bytes": {"type": "integer", "minimum": 0, "default": 0, "x-unit": "bytes",
+                     "description": "begin a new file when this one would grow larger; 0: never"},
+    "rotate_age_s": {"type": "integer", "minimum": 0, "maximum": 315360000, "default": 0, "x-unit": "s",
+                     "description": "begin a new file when this one is older; 0: never"},
+    "rotate_packets": {"type": "integer", "minimum": 0, "default": 0, "x-unit": "packets",
+                       "description": "begin a new file when this one has so many; 0: never"},
+    "max_files": {"type": "integer", "minimum": 0, "default": 0,
+                  "description": "with rotation: so many complete files stay; 0: all"},
+    "max_total_bytes": {"type": "integer", "minimum": 0, "default": 0, "x-unit": "bytes",
+                        "description": "with rotation: the oldest files go when all are larger; 0: none goes"},
+    "min_free_bytes": {"type": "integer", "minimum": 0, "default": 0, "x-unit": "bytes",
+                       "description": "packets wait in the queue while less is free on the disk"},
+    "compress": {"type": "string", "enum": ["none", "gzip", "zstd"], "default": "none",
+                 "description": "with rotation: complete files"},
+    "fsync": {"type": "boolean", "default": false, "description": "complete files are brought to the disk at once"}
+  }
+})";
+
+constexpr std::uint32_t kBatch_events = 1024;
+constexpr std::uint64_t kBatch_bytes = 1U << 20U;
+
+std::uint64_t size_option(const nfbus::Options& options, std::string_view key) {
+  return static_cast<std::uint64_t>(options.integer(key));
+}
+
+Encoding encoding_of(const nfbus::Options& options) {
+  Encoding out;
+  out.format = options.text("format") == "pcapng" ? Format::pcapng : Format::pcap;
+  out.precision = options.text("precision") == "us" ? Precision::microseconds : Precision::nanoseconds;
+  const std::string link = options.text("link");
+  if (link == "nflog") out.link = Link::nflog;
+  if (link == "ethernet") out.link = Link::ethernet;
+  out.raw_without_header = options.text("headerless") == "raw";
+  if (out.raw_without_header && out.format == Format::pcap) {
+    throw std::invalid_argument(
+        "headerless = \"raw\" needs format = \"pcapng\": a pcap file has one link type for all");
+  }
+  return out;
+}
+
+Compression compression_of(const std::string& name) {
+  if (name == "gzip") return Compression::gzip;
+  return name == "zstd" ? Compression::zstd : Compression::none;
+}
+
+FileSettings settings_of(const nfbus::Options& options) {
+  FileSettings out{
+      .path = options.text("file"),
+      .encoding = encoding_of(options),
+      .rotation = {.size_bytes = size_option(options, "rotate_bytes"),
+                   .age_s = options.integer("rotate_age_s"),
+                   .packets = size_option(options, "rotate_packets")},
+      .archive = {.files = size_option(options, "max_files"), .total_bytes = size_option(options, "max_total_bytes")},
+      .compression = compression_of(options.text("compress")),
+      .min_free_bytes = size_option(options, "min_free_bytes"),
+      .sync = options.boolean("fsync")};
+  if (!Rotation(out.rotation).enabled() &&
+      (out.archive.files != 0 || out.archive.total_bytes != 0 || out.compression != Compression::none)) {
+    throw std::invalid_argument(
+        "max_files, max_total_bytes and compress are for complete files: set rotate_bytes, rotate_age_s or "
+        "rotate_packets");
+  }
+  return out;
+}
+
+class RejectAll final : public Refusals {
+ public:
+  explicit RejectAll(nfbus::Events events) : events_(events) {}
+  void refused(std::size_t index, const char* reason) override {
+    events_.reject(static_cast<std::uint32_t>(index), reason);
+  }
+
+ private:
+  const nfbus::Events events_;
+};
+
+class Pcap {
+ public:
+  Pcap(nfbus::Host host, const nfbus::Options& options)
+      : flush_ms_(static_cast<std::uint32_t>(options.integer("flush_ms"))),
+        outlet_(std::make_unique<Files>(host, settings_of(options))) {}
+
+  void open(nfbus::Shape& shape) {
+    shape.batch_age_ms = flush_ms_;
+    outlet_->open(shape);
+  }
+
+  nfbus::Delivery write(nfbus::Events events) {
+    events_.clear();
+    events_.reserve(events.size());
+    for (const nfbus::Event event : events) events_.push_back(event.raw());
+    RejectAll refusals(events);
+    const Outcome outcome = outlet_->write(events_, refusals);
+    if (outcome.reason.empty()) return nfbus::Delivery::ok();
+    return nfbus::Delivery::retry(static_cast<std::uint32_t>(outcome.done), outcome.reason, outcome.retry_after_ms);
+  }
+
+  void reopen() { outlet_->look_after(); }
+  void tick() { outlet_->look_after(); }
+  void close() { outlet_->close(); }
+
+ private:
+  const std::uint32_t flush_ms_;
+  const std::unique_ptr<Outlet> outlet_;
+  std::vector<const nfbus_event*> events_;
+};
+
+}  // namespace
+
+NFBUS_SINK(Pcap, "pcap",
+           {.summary = "writes packets as capture files for tcpdump and Wireshark",
+            .version = "1.0",
+            .schema = kSchema,
+            .shape = {.batch_events = kBatch_events, .batch_bytes = kBatch_bytes}})

@@ -1,0 +1,165 @@
+// What the tests of the pcap sink share: events to write, libpcap to read what was written, a folder, options.
+#pragma once
+
+#include "fake_host.hpp"
+
+#include <gtest/gtest.h>
+#include <pcap/pcap.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+extern "C" const nfbus_entry nfbus_plugin_entry;
+
+namespace nfbus::test {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kFirstTime_ns = 1'700'000'000'123'456'789;
+
+// IP packets whose bytes are the texts: a second apart, of group 1, which blocks, on eth0.
+class Packets : public Batch {
+ public:
+  explicit Packets(const std::vector<std::string>& texts) : Batch(texts) {
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      nfbus_event& packet = event(i);
+      packet.action = NFBUS_ACTION_BLOCKED;
+      packet.group = 1;
+      packet.time_ns = kFirstTime_ns + static_cast<std::int64_t>(i) * 1'000'000'000;
+      packet.ether_type = 0x0800;
+      packet.packet_size = static_cast<std::uint32_t>(texts[i].size());
+      packet.record = packet.payload;
+      packet.prefix = NFBUS_TEXT("drop:in ");
+      packet.in_name = NFBUS_TEXT("eth0");
+    }
+  }
+};
+
+// "<first>", "<first+1>", ...
+inline std::vector<std::string> numbered_texts(int first, int count) {
+  std::vector<std::string> out;
+  out.reserve(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) out.push_back(std::to_string(first + i));
+  return out;
+}
+
+struct Captured {
+  std::string bytes;
+  std::int64_t time_ns = 0;
+  std::uint32_t original_bytes = 0;
+};
+
+struct Capture {
+  std::string error;  // why libpcap cannot read it, or not to its end
+  int link = -1;      // DLT_*
+  std::vector<Captured> packets;
+
+  [[nodiscard]] std::vector<std::string> texts() const {
+    std::vector<std::string> out;
+    out.reserve(packets.size());
+    for (const Captured& packet : packets) out.push_back(packet.bytes);
+    return out;
+  }
+};
+
+inline Capture read_capture(const fs::path& path) {
+  Capture out;
+  std::array<char, PCAP_ERRBUF_SIZE> why{};
+  const std::unique_ptr<pcap_t, void (*)(pcap_t*)> file(
+      pcap_open_offline_with_tstamp_precision(path.c_str(), PCAP_TSTAMP_PRECISION_NANO, why.data()), [](pcap_t* open) {
+        if (open != nullptr) pcap_close(open);
+      });
+  if (!file) {
+    out.error = why.data();
+    return out;
+  }
+  out.link = pcap_datalink(file.get());
+  pcap_pkthdr* header = nullptr;
+  const u_char* data = nullptr;
+  int got = 0;
+  while ((got = pcap_next_ex(file.get(), &header, &data)) == 1) {
+    out.packets.push_back({.bytes = {reinterpret_cast<const char*>(data), header->caplen},
+                           .time_ns = header->ts.tv_sec * 1'000'000'000 + header->ts.tv_usec,
+                           .original_bytes = header->len});
+  }
+  if (got != PCAP_ERROR_BREAK) out.error = pcap_geterr(file.get());
+  return out;
+}
+
+inline std::string read_file(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+inline void write_file(const fs::path& path, std::string_view text) { std::ofstream(path, std::ios::binary) << text; }
+
+// A folder of its own, and limits that end with the test.
+class PcapTest : public testing::Test {
+ protected:
+  PcapTest() {
+    std::string name = (fs::temp_directory_path() / "nfbus-pcap-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
+    folder_ = name;
+    // A SIGPIPE or SIGXFSZ that reached the process would end this test.
+    (void)std::signal(SIGPIPE, SIG_DFL);
+    (void)std::signal(SIGXFSZ, SIG_IGN);
+  }
+  ~PcapTest() override {
+    limit_file_size(RLIM_INFINITY);
+    fs::remove_all(folder_);
+  }
+
+  // The defaults of the schema, with some values changed.
+  [[nodiscard]] Values options(const Values& changes = {}) const {
+    Values out{{"/file", file().string()},
+               {"/format", "pcap"},
+               {"/link", "raw"},
+               {"/headerless", "skip"},
+               {"/precision", "ns"},
+               {"/flush_ms", std::int64_t{20}},
+               {"/rotate_bytes", std::int64_t{0}},
+               {"/rotate_age_s", std::int64_t{0}},
+               {"/rotate_packets", std::int64_t{0}},
+               {"/max_files", std::int64_t{0}},
+               {"/max_total_bytes", std::int64_t{0}},
+               {"/min_free_bytes", std::int64_t{0}},
+               {"/compress", "none"},
+               {"/fsync", false}};
+    for (const auto& [key, value] : changes) out[key] = value;
+    return out;
+  }
+  [[nodiscard]] fs::path file() const { return folder_ / "out.pcap"; }
+  [[nodiscard]] fs::path path(const std::string& name) const { return folder_ / name; }
+  // Sorted names.
+  [[nodiscard]] std::vector<std::string> names() const {
+    std::vector<std::string> out;
+    for (const auto& entry : fs::directory_iterator(folder_)) out.push_back(entry.path().filename().string());
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+
+  // A disk that is full for every file beyond so many bytes.
+  static void limit_file_size(rlim_t size_bytes) {
+    rlimit limit{};
+    getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = size_bytes;
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+
+  fs::path folder_;
+};
+
+}  // namespace nfbus::test
