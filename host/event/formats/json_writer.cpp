@@ -1,5 +1,7 @@
 #include "event/formats/json_writer.hpp"
 
+#include "event/formats/utf8.hpp"
+
 namespace nfbus::host::json {
 
 namespace {
@@ -27,40 +29,6 @@ char* put_group(char* out, std::uint16_t group) noexcept {
   if (group > 0xfU) *out++ = detail::kHexDigits[(group >> 4U) & 15U];
   *out++ = detail::kHexDigits[group & 15U];
   return out;
-}
-
-// The UTF-8 sequence that `text` begins with (RFC 3629): its size and whether it is whole and valid. Of a broken one
-// the size is that of its longest valid beginning, at least 1, so that it becomes one U+FFFD.
-struct Sequence {
-  std::size_t size;
-  bool valid;
-};
-
-Sequence utf8_sequence(std::string_view text) noexcept {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned lead = byte(0);
-  std::size_t size = 0;
-  unsigned low = 0x80;
-  unsigned high = 0xbf;
-  if (lead >= 0xc2 && lead <= 0xdf) {
-    size = 2;
-  } else if (lead >= 0xe0 && lead <= 0xef) {
-    size = 3;
-    if (lead == 0xe0) low = 0xa0;   // no overlong forms
-    if (lead == 0xed) high = 0x9f;  // no surrogates
-  } else if (lead >= 0xf0 && lead <= 0xf4) {
-    size = 4;
-    if (lead == 0xf0) low = 0x90;
-    if (lead == 0xf4) high = 0x8f;  // nothing beyond U+10FFFF
-  } else {
-    return {1, false};
-  }
-  for (std::size_t i = 1; i < size; ++i) {
-    if (i == text.size() || byte(i) < low || byte(i) > high) return {i, false};
-    low = 0x80;
-    high = 0xbf;
-  }
-  return {size, true};
 }
 
 constexpr std::string_view kBase64Digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -101,9 +69,9 @@ char* detail::put_escaped(char* out, std::string_view text) noexcept {
     if (is_plain(byte)) {
       *out++ = byte;
     } else if (static_cast<unsigned char>(byte) >= 0x80) {
-      const Sequence sequence = utf8_sequence(text);
+      const Utf8Sequence sequence = utf8_sequence(text);
       used = sequence.size;
-      out = sequence.valid ? put(out, text.substr(0, used)) : put(out, "\xef\xbf\xbd");
+      out = sequence.valid ? put(out, text.substr(0, used)) : put(out, kReplacementCharacter);
     } else if (byte == '"' || byte == '\\') {
       *out++ = '\\';
       *out++ = byte;
