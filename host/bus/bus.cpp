@@ -19,6 +19,10 @@ bool Subscription::wants(const Batch::TopicCount& topic) {
   return match == Match::yes;
 }
 
+bool Subscription::wants_message(std::string_view topic) const {
+  return (interest_.kinds & NFBUS_EVENT_MESSAGE) != 0 && !interest_.topics.empty() && matches(topic);
+}
+
 void Subscription::offer(const BatchRef& batch, bool wait_for_room) {
   const std::uint32_t kind = batch->kind();
   if ((interest_.kinds & kind) == 0) return;
@@ -42,27 +46,37 @@ void Subscription::offer(const BatchRef& batch, bool wait_for_room) {
   }
 }
 
-void Bus::replace(const std::shared_ptr<Subscription>& old, const std::shared_ptr<Subscription>& fresh) {
+void Bus::replace(const std::shared_ptr<Subscriber>& old, const std::shared_ptr<Subscriber>& fresh) {
   std::shared_ptr<const List> before;
   {
     const std::lock_guard lock(mutex_);
-    auto list = std::make_shared<List>(*subscriptions_);
+    auto list = std::make_shared<List>(*subscribers_);
     std::erase(*list, old);
     if (fresh) list->push_back(fresh);
-    before = std::exchange(subscriptions_, std::move(list));
+    before = std::exchange(subscribers_, std::move(list));
   }
   if (!old) return;
   // Whoever publishes by the list before holds a reference to it, for microseconds.
   while (before.use_count() > 1) std::this_thread::yield();
 }
 
-void Bus::offer(const BatchRef& batch, bool wait_for_room) {
-  std::shared_ptr<const List> subscriptions;
-  {
-    const std::lock_guard lock(mutex_);
-    subscriptions = subscriptions_;
+std::shared_ptr<const Bus::List> Bus::subscribers() {
+  const std::lock_guard lock(mutex_);
+  return subscribers_;
+}
+
+void Bus::offer(const BatchRef& batch, const Subscriber* publisher, bool wait_for_room) {
+  const auto list = subscribers();
+  for (const auto& subscriber : *list) {
+    if (subscriber.get() != publisher) subscriber->offer(batch, wait_for_room);
   }
-  for (const auto& subscription : *subscriptions) subscription->offer(batch, wait_for_room);
+}
+
+bool Bus::wants_message(std::string_view topic, const Subscriber* publisher) {
+  const auto list = subscribers();
+  return std::any_of(list->begin(), list->end(), [&](const std::shared_ptr<Subscriber>& subscriber) {
+    return subscriber.get() != publisher && subscriber->wants_message(topic);
+  });
 }
 
 }  // namespace nfbus::host

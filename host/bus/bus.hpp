@@ -19,19 +19,33 @@ struct Interest {
   std::uint32_t kinds = NFBUS_EVENT_PACKET;  // NFBUS_EVENT_*, ORed
 };
 
-// One subscriber's topics and its queue. Thread safety: see Bus.
-class Subscription {
+// Whoever gets batches from a bus. Thread safety: see Bus.
+class Subscriber {
+ public:
+  Subscriber() = default;
+  Subscriber(const Subscriber&) = delete;
+  Subscriber& operator=(const Subscriber&) = delete;
+  virtual ~Subscriber() = default;
+
+  // Takes what it wants of a frozen batch. wait_for_room: waits until there is room for it; else never waits.
+  virtual void offer(const BatchRef& batch, bool wait_for_room) = 0;
+  [[nodiscard]] virtual bool wants_message(std::string_view topic) const = 0;
+};
+
+// A subscriber with fixed topics and a queue.
+class Subscription final : public Subscriber {
  public:
   Subscription(Interest interest, QueueLimits limits) : interest_(std::move(interest)), queue_(limits) {}
+
+  void offer(const BatchRef& batch, bool wait_for_room) override;
+  [[nodiscard]] bool wants_message(std::string_view topic) const override;
 
   [[nodiscard]] SubscriberQueue& queue() noexcept { return queue_; }
   [[nodiscard]] const SubscriberQueue& queue() const noexcept { return queue_; }
 
  private:
-  friend class Bus;
   enum class Match : std::uint8_t { unknown, no, yes };
 
-  void offer(const BatchRef& batch, bool wait_for_room);
   [[nodiscard]] bool wants(const Batch::TopicCount& topic);
   [[nodiscard]] bool matches(std::string_view topic) const noexcept;
 
@@ -43,23 +57,26 @@ class Subscription {
 // Thread safety: add(), remove(), replace() and publish() from any thread, but packets from one thread only.
 class Bus {
  public:
-  void add(const std::shared_ptr<Subscription>& subscription) { replace(nullptr, subscription); }
-  void remove(const std::shared_ptr<Subscription>& subscription) { replace(subscription, nullptr); }
+  void add(const std::shared_ptr<Subscriber>& subscriber) { replace(nullptr, subscriber); }
+  void remove(const std::shared_ptr<Subscriber>& subscriber) { replace(subscriber, nullptr); }
   // Each batch goes to one of the two, none to both: nothing is lost or seen twice. Returns when no publish() can still
   // reach the old one. Not while publish_when_room() may wait. Either may be null.
-  void replace(const std::shared_ptr<Subscription>& old, const std::shared_ptr<Subscription>& fresh);
+  void replace(const std::shared_ptr<Subscriber>& old, const std::shared_ptr<Subscriber>& fresh);
 
-  // Offers a frozen batch to every subscriber; never waits.
-  void publish(const BatchRef& batch) { offer(batch, false); }
+  // Offers a frozen batch to every subscriber but `publisher`; never waits.
+  void publish(const BatchRef& batch, const Subscriber* publisher = nullptr) { offer(batch, publisher, false); }
   // As publish(), but waits until each subscriber has room.
-  void publish_when_room(const BatchRef& batch) { offer(batch, true); }
+  void publish_when_room(const BatchRef& batch) { offer(batch, nullptr, true); }
+  // Whether publishing a message would reach anybody: spares making one for nobody.
+  [[nodiscard]] bool wants_message(std::string_view topic, const Subscriber* publisher = nullptr);
 
  private:
-  using List = std::vector<std::shared_ptr<Subscription>>;
-  void offer(const BatchRef& batch, bool wait_for_room);
+  using List = std::vector<std::shared_ptr<Subscriber>>;
+  [[nodiscard]] std::shared_ptr<const List> subscribers();
+  void offer(const BatchRef& batch, const Subscriber* publisher, bool wait_for_room);
 
   std::mutex mutex_;
-  std::shared_ptr<const List> subscriptions_ =
+  std::shared_ptr<const List> subscribers_ =
       std::make_shared<const List>();  // guarded by mutex_; replaced, never changed
 };
 
