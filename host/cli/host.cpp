@@ -1,6 +1,7 @@
 #include "cli/host.hpp"
 
 #include "capture/replay.hpp"
+#include "cli/status_report.hpp"
 #include "support/log.hpp"
 
 #include <fmt/format.h>
@@ -18,6 +19,11 @@ namespace {
 // Free slabs and batches kept for reuse: what one capture round and a busy sink hand back and forth.
 constexpr std::size_t kKeepSlabs = 4;
 constexpr std::size_t kKeepBatches = 256;
+
+// The bus's socket: what may wait for one client, and for all of them; a line that several wait for counts once there.
+constexpr std::size_t kClientBytes = 8UL << 20U;
+constexpr std::size_t kAllClientsBytes = 64UL << 20U;
+constexpr std::size_t kMostClients = 4096;
 
 // Beyond a deadline: for a call that began before it, and the flush behind it.
 constexpr std::chrono::milliseconds kLastCall{1000};
@@ -93,6 +99,7 @@ Host::Host(Config config, PluginRegistry plugins)
                 }} {}
 
 Host::~Host() {
+  server_.reset();
   if (source_thread_.joinable()) {
     stop_source();
     source_thread_.join();
@@ -172,13 +179,31 @@ Result<void> Host::open_source(PrivilegedHelper* helper, const std::optional<std
   return {};
 }
 
-void Host::start(std::function<void()> source_ended) {
+void Host::open_server(std::optional<Listener> listener) {
+  if (!listener) return;
+  const FormatId packet = formats_.find("packet");
+  const FormatId form = config_.bus.format == BusFormat::packet && packet != 0 ? packet : formats_.find("ulogd");
+  server_ = std::make_unique<Server>(std::move(*listener), bus_, formats_,
+                                     ServerSettings{.hub = {.topic_root = config_.host.topic_root,
+                                                            .default_form = form,
+                                                            .packet_form = packet,
+                                                            .client_bytes = kClientBytes,
+                                                            .total_bytes = kAllClientsBytes},
+                                                    .most_clients = kMostClients},
+                                     [this](const ServerSnapshot& server) { return status_json(server); });
+}
+
+Result<void> Host::start(std::function<void()> source_ended) {
+  if (server_) {
+    if (auto started = server_->start(); !started) return started;
+  }
   for (const RunningSink& sink : sinks_) sink.worker->start();
   source_thread_ = std::thread([this, ended = std::move(source_ended)] {
     source_result_ = source_->run();
     ended();
   });
   ::pthread_setname_np(source_thread_.native_handle(), "capture");
+  return {};
 }
 
 void Host::reopen_sinks() {
@@ -198,7 +223,9 @@ void Host::reload(Config next, PluginRegistry plugins, std::chrono::steady_clock
   };
   // Those that end, each replaced on the bus at once by the queue of its successor, if it has one.
   std::map<std::string, std::shared_ptr<Subscription>> successors;
+  std::unique_lock changing(sinks_mutex_);
   const auto ending = std::stable_partition(sinks_.begin(), sinks_.end(), stays);
+  changing.unlock();
   for (auto sink = ending; sink != sinks_.end(); ++sink) {
     const auto config = std::find_if(next.sinks.begin(), next.sinks.end(),
                                      [&](const SinkConfig& other) { return other.name == sink->config.name; });
@@ -215,7 +242,9 @@ void Host::reload(Config next, PluginRegistry plugins, std::chrono::steady_clock
       log::error(fmt::format("sink.{}: its plugin does not return; it is left behind", sink->config.name));
   }
   // A worker that is stuck in its plugin must outlive the plugin's call.
+  changing.lock();
   std::erase_if(sinks_, [](const RunningSink& sink) { return sink.ended; });
+  changing.unlock();
 
   for (const SinkConfig& config : next.sinks) {
     const auto runs = [&](const RunningSink& sink) { return sink.config.name == config.name && stays(sink); };
@@ -232,8 +261,10 @@ void Host::reload(Config next, PluginRegistry plugins, std::chrono::steady_clock
     }
     if (!on_bus) bus_.add(subscription);
     listen(opened->worker->filter_subscriptions());
+    opened->worker->start();
+    changing.lock();
     sinks_.push_back(std::move(opened).value());
-    sinks_.back().worker->start();
+    changing.unlock();
   }
   config_.filters = std::move(next.filters);
   config_.sinks = std::move(next.sinks);
@@ -257,7 +288,10 @@ void Host::stop_sinks(std::chrono::steady_clock::time_point deadline) {
       if (sink.worker->filters_tick()) sink.worker->wait_drained(deadline);
     }
   }
-  for (const RunningSink& sink : sinks_) sink.worker->request_stop(deadline);
+  for (const RunningSink& sink : sinks_) {
+    bus_.remove(sink.worker->subscription());  // what clients still publish would never be delivered
+    sink.worker->request_stop(deadline);
+  }
 }
 
 bool Host::sinks_stopped_by(std::chrono::steady_clock::time_point deadline) {
@@ -265,6 +299,10 @@ bool Host::sinks_stopped_by(std::chrono::steady_clock::time_point deadline) {
     if (!sink.ended) sink.ended = sink.worker->stopped_by(deadline + kLastCall);
   }
   return running_sinks().empty();
+}
+
+void Host::stop_server(std::chrono::steady_clock::time_point deadline) {
+  if (server_) server_->stop(deadline);
 }
 
 bool Host::all_settled() const {
@@ -298,6 +336,18 @@ void Host::log_counters() const {
     log_filters(fmt::format("capture.{}", group), chain->chain().snapshots());
   for (const RunningSink& sink : sinks_) log_sink(sink.worker->snapshot());
   log::info("counters end");
+}
+
+std::string Host::status_json(const ServerSnapshot& server) const {
+  StatusReport report{.uptime = std::chrono::steady_clock::now() - started_,
+                      .topic_root = config_.host.topic_root,
+                      .captures = source_->snapshots(),
+                      .sinks = {},
+                      .server = server};
+  const std::lock_guard lock(sinks_mutex_);
+  report.sinks.reserve(sinks_.size());
+  for (const RunningSink& sink : sinks_) report.sinks.push_back(sink.worker->snapshot());
+  return to_json(report);
 }
 
 std::string Host::summary() const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bus/bus.hpp"
+#include "bus/server/server.hpp"
 #include "capture/nflog.hpp"
 #include "config/config.hpp"
 #include "delivery/capture_filters.hpp"
@@ -18,6 +19,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -26,7 +28,8 @@
 
 namespace nfbus::host {
 
-// Life: open_sinks(), open_source(), start(); then reload() at will; then stop_source(), join_source(), stop_sinks().
+// Life: open_sinks(), open_server(), open_source(), start(); then reload() at will; then stop_source(), join_source(),
+// stop_sinks(), stop_server().
 // Thread safety: [control].
 class Host {
  public:
@@ -37,11 +40,13 @@ class Host {
 
   // Creates every sink and its filters, and opens the sinks. An error names the sink and its place.
   Result<void> open_sinks();
+  // The bus for other programs; without a listener there is none.
+  void open_server(std::optional<Listener> listener);
   // Binds every group, or opens the file. helper: null with replay_file; outlives the host.
   Result<void> open_source(PrivilegedHelper* helper, const std::optional<std::string>& replay_file);
   // Starts the threads: sinks first, so that nothing waits for them. source_ended is called once, on the source's
   // thread, when it has ended by itself or after a stop.
-  void start(std::function<void()> source_ended);
+  Result<void> start(std::function<void()> source_ended);
 
   // Files are opened anew (SIGHUP).
   void reopen_sinks();
@@ -60,6 +65,8 @@ class Host {
   // True when every sink has ended; waits for that until `deadline` and a little longer, for calls that have begun. A
   // sink that has not is stuck in its plugin.
   [[nodiscard]] bool sinks_stopped_by(std::chrono::steady_clock::time_point deadline);
+  // Clients get what waits for them, as far as they take it until the deadline.
+  void stop_server(std::chrono::steady_clock::time_point deadline);
   // Whether no event waits for any sink.
   [[nodiscard]] bool all_settled() const;
   // Names of the sinks that have not ended.
@@ -83,6 +90,7 @@ class Host {
   [[nodiscard]] std::shared_ptr<Subscription> make_subscription(const SinkConfig& config) const;
   Result<RunningSink> open_sink(const SinkConfig& config, std::vector<FilterConfig> filters,
                                 std::shared_ptr<Subscription> subscription);
+  [[nodiscard]] std::string status_json(const ServerSnapshot& server) const;
   bool publish_message(std::string_view topic, std::string_view text);
 
   Config config_;
@@ -96,11 +104,15 @@ class Host {
   FormatSet formats_;
   Bus bus_;
   SharedServices services_;
+  mutable std::mutex
+      sinks_mutex_;  // taken for changes of sinks_, all on [control], and by those who look from elsewhere
   std::vector<RunningSink> sinks_;
   std::vector<std::pair<std::uint16_t, const CaptureFilterChain*>> capture_chains_;  // by group; owned by source_
   std::unique_ptr<Source> source_;
   std::optional<Result<void>> source_result_;
   std::thread source_thread_;
+  const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  std::unique_ptr<Server> server_;
 };
 
 }  // namespace nfbus::host

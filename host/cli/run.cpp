@@ -1,4 +1,5 @@
 // `nfbus run`: load, check, wire, run, drain, stop.
+#include "cli/bus_socket.hpp"
 #include "cli/commands.hpp"
 #include "cli/host.hpp"
 #include "config/load.hpp"
@@ -22,6 +23,9 @@ using Clock = std::chrono::steady_clock;
 
 // How long a stop may take: what waits is delivered until then.
 constexpr std::chrono::seconds kDrainDeadline{5};
+
+// Clients that keep up need no time; the others are not waited for.
+constexpr std::chrono::milliseconds kClientsDeadline{500};
 
 // While a replay's last events are delivered, sinks are looked at so often.
 constexpr std::chrono::milliseconds kSinkPoll{20};
@@ -88,6 +92,7 @@ int run_command(const RunOptions& options) {
     if (!started) return fail(started.error());
     helper = std::move(started).value();
   }
+  auto socket = open_bus_socket(early, options.replay_file.has_value());
   auto lowered = lower_privileges(early.user, early.user_given);
   // A user that does not exist is one of the mistakes that load_config() reports.
   if (!lowered && lowered.error().code == Code::not_found) lowered = lower_privileges(defaults::kUser, false);
@@ -104,18 +109,22 @@ int run_command(const RunOptions& options) {
     return exit_status::kConfig;
   }
 
+  if (!socket) return fail(socket.error());
+
   Host host(std::move(loaded.config), std::move(plugins));
   if (auto opened = host.open_sinks(); !opened) return fail(opened.error());
+  host.open_server(std::move(socket).value());
   if (auto bound = host.open_source(helper ? &*helper : nullptr, options.replay_file); !bound) {
     return fail(bound.error());
   }
   if (auto dropped = drop_privileges(); !dropped) return fail(dropped.error());
 
   std::atomic<bool> source_ended = false;
-  host.start([&] {
+  auto started = host.start([&] {
     source_ended = true;
     signals->wake();
   });
+  if (!started) return fail(started.error());
   log::info(fmt::format("ready: {} ({})", host.summary(), options.config_file));
   ::sd_notify(0, "READY=1");
 
@@ -128,6 +137,7 @@ int run_command(const RunOptions& options) {
   const auto deadline = Clock::now() + kDrainDeadline;
   host.stop_sinks(deadline);
   const bool stopped = host.sinks_stopped_by(deadline);
+  host.stop_server(Clock::now() + kClientsDeadline);
   host.log_counters();
   const int status = source_result ? exit_status::kDone : exit_status::kFailed;
   if (stopped) return status;

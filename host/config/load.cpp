@@ -356,6 +356,14 @@ EarlyConfig read_early_config(const std::string& file) {
     early.user = user->get<std::string>();
     early.user_given = early.user != defaults::kUser;
   }
+  early.has_bus = root.contains("bus");
+  const json& bus = table_at(root, "bus");
+  if (const auto socket = bus.find("socket"); socket != bus.end() && socket->is_string()) {
+    early.bus_socket = beside(file, socket->get<std::string>());
+  }
+  if (const auto group = bus.find("group"); group != bus.end() && group->is_string()) {
+    early.bus_group = group->get<std::string>();
+  }
   return early;
 }
 

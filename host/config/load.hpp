@@ -19,11 +19,15 @@ struct LoadedConfig {
   std::vector<Error> errors;  // all of them, in the order of the file; empty: the configuration is good
 };
 
-// What must be known before any plugin's code runs: whom the host becomes, and where plugins are.
+// What must be known before any plugin's code runs: whom the host becomes, where plugins are, and the socket, which is
+// made while it can still be given away.
 struct EarlyConfig {
   std::string user = defaults::kUser;
   bool user_given = false;
   std::vector<std::filesystem::path> plugin_folders;  // the built-in one, then those of the file
+  bool has_bus = false;                               // there is a [bus]
+  std::string bus_socket = defaults::kBusSocket;
+  std::string bus_group;  // empty: none was named
 };
 
 // [control] Reads only that. What is missing or wrong in the file has its default; load_config() reports why.

@@ -1,0 +1,103 @@
+#include "bus/server/inbox.hpp"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace nfbus::host {
+
+Inbox::Inbox(std::size_t most_bytes) : most_bytes_(most_bytes), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+bool Inbox::wants(std::string_view topic) const noexcept {
+  return std::any_of(prefixes_.begin(), prefixes_.end(),
+                     [&](const std::string& prefix) { return topic.starts_with(prefix); });
+}
+
+bool Inbox::wants_message(std::string_view topic) const {
+  const std::lock_guard lock(mutex_);
+  return !closed_ && wants(topic);
+}
+
+bool Inbox::wants_any(const Batch& batch) {
+  const auto topics = batch.topics();
+  return std::any_of(topics.begin(), topics.end(), [this](const Batch::TopicCount& topic) {
+    if (topic.topic_id == 0) return wants(topic.topic);  // messages: not interned
+    if (topic.topic_id >= judged_.size()) judged_.resize(topic.topic_id + 1);
+    std::uint8_t& judged = judged_[topic.topic_id];
+    if (judged == 0) judged = wants(topic.topic) ? 2 : 1;
+    return judged == 2;
+  });
+}
+
+// A slab that the newest batch pins, too, is counted once.
+std::size_t Inbox::pinned_bytes(const Batch& batch) const noexcept {
+  std::size_t bytes = 0;
+  for (const SlabRef& slab : batch.slabs()) {
+    if (batches_.empty() || batches_.back()->slabs().back().get() != slab.get()) bytes += slab->size_bytes();
+  }
+  return bytes;
+}
+
+void Inbox::offer(const BatchRef& batch, bool wait_for_room) {
+  bool wake = false;
+  {
+    std::unique_lock lock(mutex_);
+    if (closed_ || !wants_any(*batch)) return;
+    const auto has_room = [&] { return closed_ || batches_.empty() || bytes_ + pinned_bytes(*batch) <= most_bytes_; };
+    if (wait_for_room) room_.wait(lock, has_room);
+    while (!has_room()) shed_oldest();
+    if (closed_) return;
+    costs_.push_back(pinned_bytes(*batch));
+    bytes_ += costs_.back();
+    batches_.push_back(batch);
+    wake = !std::exchange(woken_, true);
+  }
+  if (!wake) return;
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
+}
+
+void Inbox::shed_oldest() {
+  for (const Batch::TopicCount& topic : batches_.front()->topics()) {
+    const auto known =
+        std::find_if(shed_.begin(), shed_.end(), [&](const Shed& shed) { return shed.topic == topic.topic; });
+    if (known != shed_.end()) {
+      known->events += topic.events;
+    } else {
+      shed_.push_back({.topic = std::string(topic.topic), .events = topic.events});
+    }
+  }
+  bytes_ -= costs_.front();
+  costs_.pop_front();
+  batches_.pop_front();
+}
+
+void Inbox::set_prefixes(std::vector<std::string> prefixes) {
+  const std::lock_guard lock(mutex_);
+  prefixes_ = std::move(prefixes);
+  judged_.clear();
+}
+
+void Inbox::take(std::deque<BatchRef>& batches, std::vector<Shed>& shed) {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(woken_, false)) {
+    std::uint64_t wakes = 0;
+    [[maybe_unused]] const auto got = ::read(wake_.get(), &wakes, sizeof wakes);
+  }
+  shed = std::exchange(shed_, {});
+  std::move(batches_.begin(), batches_.end(), std::back_inserter(batches));
+  batches_.clear();
+  costs_.clear();
+  bytes_ = 0;
+  room_.notify_all();
+}
+
+void Inbox::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  room_.notify_all();
+}
+
+}  // namespace nfbus::host

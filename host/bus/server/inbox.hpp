@@ -1,0 +1,62 @@
+// Where the socket server gets batches: bounded, never waited for, and exact about what it had to shed.
+#pragma once
+
+#include "bus/bus.hpp"
+#include "support/descriptor.hpp"
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nfbus::host {
+
+// Thread safety: offer() and wants_message() as Bus says; the rest from the one thread that serves the inbox.
+class Inbox final : public Subscriber {
+ public:
+  // Events of one topic that were dropped before anybody saw them, since the inbox was full.
+  struct Shed {
+    std::string topic;
+    std::uint64_t events;
+  };
+
+  explicit Inbox(std::size_t most_bytes);
+
+  void offer(const BatchRef& batch, bool wait_for_room) override;
+  [[nodiscard]] bool wants_message(std::string_view topic) const override;
+
+  // Only topics that begin with one of these are taken from now on; an empty one stands for all.
+  void set_prefixes(std::vector<std::string> prefixes);
+  // Readable while something is to be taken.
+  [[nodiscard]] int descriptor() const noexcept { return wake_.get(); }
+  // Moves everything out: batches, oldest first, and what was shed before the oldest.
+  void take(std::deque<BatchRef>& batches, std::vector<Shed>& shed);
+  // Nothing is taken any more, and nobody waits.
+  void close();
+
+ private:
+  [[nodiscard]] bool wants(std::string_view topic) const noexcept;
+  [[nodiscard]] bool wants_any(const Batch& batch);
+  [[nodiscard]] std::size_t pinned_bytes(const Batch& batch) const noexcept;
+  void shed_oldest();
+
+  const std::size_t most_bytes_;
+  const Descriptor wake_;
+  mutable std::mutex mutex_;
+  // Guarded by mutex_:
+  std::condition_variable room_;
+  std::vector<std::string> prefixes_;
+  std::vector<std::uint8_t> judged_;  // by TopicId: 0 not yet, else 1 + whether it is wanted
+  std::deque<BatchRef> batches_;
+  std::deque<std::size_t> costs_;  // of each of batches_, in pinned bytes
+  std::size_t bytes_ = 0;
+  std::vector<Shed> shed_;
+  bool woken_ = false;  // the descriptor is readable
+  bool closed_ = false;
+};
+
+}  // namespace nfbus::host

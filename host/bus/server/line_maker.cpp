@@ -1,0 +1,132 @@
+#include "bus/server/line_maker.hpp"
+
+#include "bus/server/wire_line.hpp"
+#include "event/formats/json_writer.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace nfbus::host {
+
+namespace {
+
+// Of a topic, where a message has to be cut: every byte of it may become six.
+constexpr std::size_t kMostTopicBytes = 4096;
+
+std::size_t missing_bytes(const Event& event) noexcept {
+  return event.packet_size > event.payload.size ? event.packet_size - event.payload.size : 0;
+}
+
+}  // namespace
+
+LineMaker::LineMaker(const FormatSet& formats, LineStore& store)
+    : formats_(formats), store_(store), renderer_(formats) {}
+
+LineMaker::~LineMaker() {
+  for (FormatId id = 1; id < used_.size(); ++id) {
+    if (used_.at(id)) formats_.remove_user(id);
+  }
+}
+
+void LineMaker::append(std::string_view text) { line_.append(text); }
+
+void LineMaker::append_escaped(std::string_view text) {
+  char* at = line_.room(json::kMaxEscapedByte * text.size() + json::kSlack);
+  line_.commit(json::put_text(at, text));
+}
+
+LineRef LineMaker::text_line(std::string_view topic, std::string_view value) {
+  line_.clear();
+  append(R"({"topic":")");
+  append_escaped(topic);
+  append(R"(","value":")");
+  append_escaped(value);
+  append(R"("})");
+  return store_.make(line_.view());
+}
+
+std::string_view LineMaker::event_text(const Event& event, FormatId format) {
+  if (!used_.at(format)) {
+    used_.at(format) = true;
+    formats_.add_user(format);
+  }
+  return renderer_.render(event, format);
+}
+
+LineRef LineMaker::packet(const Event& event, FormId form) {
+  if (form == kNflogForm || form == kRecordForm) return record_line(event, form == kRecordForm);
+  LineRef line = text_line(view(event.topic), event_text(event, form));
+  renderer_.release();
+  if (line.size() > kMostMadeBytes) line = text_line(view(event.topic), R"({"Truncated":true})");
+  return line;
+}
+
+LineRef LineMaker::message(std::string_view topic, std::string_view text) {
+  LineRef line = text_line(topic, text);
+  for (std::size_t kept = kMostMadeBytes; line.size() > kMostMadeBytes; kept /= 2) {
+    text_.clear();
+    text_.append(R"({"Message":")");
+    char* at = text_.room(json::kMaxEscapedByte * kept + json::kSlack);
+    text_.commit(json::put_text(at, text.substr(0, kept)));
+    text_.append(R"(","Truncated":true})");
+    line = text_line(topic.substr(0, kMostTopicBytes), text_.view());
+  }
+  return line;
+}
+
+LineRef LineMaker::marker(std::uint64_t missed, std::uint64_t total) {
+  std::array<char, 64> number{};
+  const auto digits = [&](std::uint64_t value) {
+    return std::string_view(number.data(), std::to_chars(number.data(), number.data() + number.size(), value).ptr);
+  };
+  text_.clear();
+  text_.append(R"({"missed":)");
+  text_.append(digits(missed));
+  text_.append(R"(,"total":)");
+  text_.append(digits(total));
+  text_.append("}");
+  return text_line("nfbus:dropped", text_.view());
+}
+
+LineRef LineMaker::record_line(const Event& event, bool with_context) {
+  std::array<char, 32> number{};
+  const auto append_number = [&](std::string_view key, std::int64_t value) {
+    append(key);
+    const char* end = std::to_chars(number.data(), number.data() + number.size(), value).ptr;
+    append(std::string_view(number.data(), end));
+  };
+  line_.clear();
+  append(R"({"topic":")");
+  append_escaped(view(event.topic));
+  append_number(R"(","time_ns":)", event.time_ns);
+  append_number(R"(,"length":)", static_cast<std::int64_t>(event.record.size + missing_bytes(event)));
+  if (with_context) {
+    append_number(R"(,"action":)", event.action);
+    append_number(R"(,"lost_before":)", event.lost_before);
+    append_context(event);
+  }
+  append(R"(,"value":")");
+  char* at = line_.room(json::base64_bytes(event.record.size) + json::kSlack);
+  line_.commit(json::put_base64(at, {event.record.data, event.record.size}));
+  append(R"("})");
+  return store_.make(line_.view());
+}
+
+void LineMaker::append_context(const Event& event) {
+  append(R"(,"in":")");
+  append_escaped(view(event.in_name));
+  append(R"(","out":")");
+  append_escaped(view(event.out_name));
+  append(R"(","fields":{)");
+  for (std::uint32_t i = 0; i < event.field_count; ++i) {
+    const nfbus_field& field = event.fields[i];
+    append(i == 0 ? "\"" : ",\"");
+    append_escaped(view(field.name));
+    append(R"(":")");
+    append_escaped(view(field.value));
+    append("\"");
+  }
+  append("}");
+}
+
+}  // namespace nfbus::host

@@ -1,0 +1,47 @@
+// Makes the lines that the host itself sends: packets in every form, messages, markers.
+#pragma once
+
+#include "bus/server/line.hpp"
+#include "bus/server/wire_form.hpp"
+#include "event/formats/format.hpp"
+#include "event/formats/renderer.hpp"
+#include "event/formats/text_buffer.hpp"
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace nfbus::host {
+
+// Lines in a text form, messages and markers have at most kMostMadeBytes: what does not fit is shortened and marked.
+// Thread safety: none.
+class LineMaker {
+ public:
+  LineMaker(const FormatSet& formats, LineStore& store);
+  LineMaker(const LineMaker&) = delete;
+  LineMaker& operator=(const LineMaker&) = delete;
+  ~LineMaker();
+
+  // An event of a frozen batch.
+  [[nodiscard]] LineRef packet(const Event& event, FormId form);
+  [[nodiscard]] LineRef message(std::string_view topic, std::string_view text);
+  // missed: lines that the client did not get since the last marker; total: ever.
+  [[nodiscard]] LineRef marker(std::uint64_t missed, std::uint64_t total);
+
+ private:
+  [[nodiscard]] std::string_view event_text(const Event& event, FormatId format);
+  [[nodiscard]] LineRef text_line(std::string_view topic, std::string_view value);
+  [[nodiscard]] LineRef record_line(const Event& event, bool with_context);
+  void append(std::string_view text);
+  void append_escaped(std::string_view text);
+  void append_context(const Event& event);
+
+  const FormatSet& formats_;
+  LineStore& store_;
+  Renderer renderer_;
+  TextBuffer line_;
+  TextBuffer text_;
+  std::array<bool, kMaxFormats> used_{};  // formats that this is counted as a user of
+};
+
+}  // namespace nfbus::host

@@ -1,0 +1,122 @@
+#include "bus/server/listener.hpp"
+
+#include "support/log.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+
+namespace nfbus::host {
+
+namespace {
+
+constexpr mode_t kMode = 0660;
+constexpr mode_t kFolderMode = 0755;
+
+Error failed(const std::string& what, const std::string& path) {
+  const Code code = errno == EACCES || errno == EPERM || errno == EROFS ? Code::refused : Code::io;
+  return {.code = code, .text = fmt::format("{} {}: {}", what, path, std::generic_category().message(errno))};
+}
+
+Result<sockaddr_un> address_of(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path) {
+    return Error{.code = Code::invalid, .text = fmt::format("{}: too long for a socket", path)};
+  }
+  std::memcpy(&address.sun_path, path.data(), path.size());
+  return address;
+}
+
+Result<void> make_folder(const std::string& folder, const SocketOwner& owner) {
+  if (::mkdir(folder.c_str(), kFolderMode) != 0) {
+    if (errno == EEXIST) return {};
+    return failed("cannot make the folder", folder);
+  }
+  // So that it can remove the socket when it ends.
+  [[maybe_unused]] const int given = ::lchown(folder.c_str(), owner.user, owner.user_group);
+  return {};
+}
+
+// Held while the file is looked at and replaced, so that of two hosts that start at once one finds the other. Files may
+// not be left beside the socket, so the folder itself is locked.
+Result<Descriptor> lock_folder(const std::string& folder) {
+  Descriptor locked(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!locked.valid()) return failed("cannot open the folder", folder);
+  if (::flock(locked.get(), LOCK_EX) != 0) return failed("cannot lock the folder", folder);
+  return locked;
+}
+
+// Removes what a dead host left behind.
+Result<void> remove_stale(const std::string& path, const sockaddr_un& address) {
+  struct stat found {};
+  if (::lstat(path.c_str(), &found) != 0) {
+    if (errno == ENOENT) return {};
+    return failed("cannot look at", path);
+  }
+  if (!S_ISSOCK(found.st_mode)) {
+    return Error{.code = Code::invalid, .text = fmt::format("{} exists and is no socket: name another one", path)};
+  }
+  const Descriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!probe.valid()) return failed("cannot make a socket for", path);
+  // A full queue of a live host answers EAGAIN.
+  if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno == EAGAIN) {
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    ::getsockopt(probe.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size);
+    return Error{.code = Code::busy,
+                 .text = fmt::format("{} is served by a running program (process {}): end that one first, or name "
+                                     "another socket",
+                                     path, peer.pid)};
+  }
+  if (errno != ECONNREFUSED && errno != ENOENT) return failed("cannot tell who serves", path);
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return failed("cannot replace", path);
+  return {};
+}
+
+}  // namespace
+
+Result<Listener> Listener::open(const std::string& path, const SocketOwner& owner) {
+  const auto address = address_of(path);
+  if (!address) return address.error();
+  const std::filesystem::path above = std::filesystem::path(path).parent_path();
+  const std::string folder = above.empty() ? "./" : above.string();
+  if (auto made = make_folder(folder, owner); !made) return made.error();
+  const auto locked = lock_folder(folder);
+  if (!locked) return locked.error();
+  if (auto removed = remove_stale(path, *address); !removed) return removed.error();
+
+  Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket.valid()) return failed("cannot make a socket for", path);
+  const mode_t umask_before = ::umask(static_cast<mode_t>(~kMode & 0777U));
+  const int bound = ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address);
+  ::umask(umask_before);
+  if (bound != 0) return failed("cannot make the socket", path);
+  struct stat made {};
+  if (::lstat(path.c_str(), &made) != 0) return failed("cannot look at", path);
+  Listener listener(std::move(socket), path, made.st_dev, made.st_ino);
+  // Nobody can connect before listen().
+  [[maybe_unused]] const int given = ::lchown(path.c_str(), owner.user, owner.user_group);
+  if (::lchown(path.c_str(), static_cast<uid_t>(-1), owner.group) != 0)
+    return failed("cannot change the group of", path);
+  if (::listen(listener.descriptor(), SOMAXCONN) != 0) return failed("cannot listen at", path);
+  return listener;
+}
+
+Listener::~Listener() {
+  if (!socket_.valid()) return;
+  struct stat found {};
+  if (::lstat(path_.c_str(), &found) != 0 || found.st_dev != device_ || found.st_ino != inode_) return;
+  if (::unlink(path_.c_str()) != 0) log::warning(failed("cannot remove the socket", path_).text);
+}
+
+}  // namespace nfbus::host

@@ -1,0 +1,112 @@
+// The bus for other programs: a unix stream socket that speaks the sprbus wire.
+#pragma once
+
+#include "bus/bus.hpp"
+#include "bus/server/hub.hpp"
+#include "bus/server/listener.hpp"
+
+#include <sys/epoll.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+namespace nfbus::host {
+
+struct ServerSettings {
+  HubSettings hub;
+  std::size_t most_clients;
+};
+
+struct ServerSnapshot {
+  HubCounters totals;
+  std::vector<ClientSnapshot> clients;
+  std::uint64_t connections = 0;  // ever
+  std::uint64_t turned_away = 0;  // of them, since there were too many
+  std::uint64_t too_long = 0;     // of them, ended by a line that was too long
+  std::size_t waiting_bytes = 0;  // of lines for clients, shared ones once
+};
+
+// One thread serves all clients. It waits for none of them, and nobody waits for it.
+// Thread safety: start() and stop() [control]; snapshot() from any thread but the server's.
+class Server {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  // status: makes the JSON of nfbus:status, on the server's thread. bus and formats outlive the server.
+  Server(Listener listener, Bus& bus, const FormatSet& formats, ServerSettings settings,
+         std::function<std::string(const ServerSnapshot&)> status);
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server();
+
+  [[nodiscard]] Result<void> start();
+  // Reads no more; sends what waits, until the deadline and only as long as clients take it; closes all connections.
+  void stop(Clock::time_point deadline);
+  [[nodiscard]] ServerSnapshot snapshot();
+
+ private:
+  void run();
+  [[nodiscard]] int timeout_ms(bool busy) const;
+  void serve_event(const epoll_event& event);
+  void serve_requests();
+  void accept_all();
+  void turn_away(Descriptor connection, const char* why);
+  void serve_client(Client& client, std::uint32_t events);
+  void read_from(Client& client, bool hung_up);
+  void take_input(Client& client, std::string_view data);
+  bool keep_unfinished(Client& client, std::string_view data);
+  void end_input(Client& client, bool hung_up);
+  void send_when_due();
+  void send_to(Client& client);
+  void watch(Client& client);
+  void drop(Client& client);
+  void forget_gone();
+  void tick();
+  [[nodiscard]] bool drained() const;
+  [[nodiscard]] ServerSnapshot look() const;
+  [[nodiscard]] bool add_to_epoll(int descriptor, void* tag) const;
+
+  const Listener listener_;
+  const std::size_t most_clients_;
+  const Descriptor epoll_;
+  const Descriptor wake_;
+  const Descriptor timer_;  // the next send is due
+  Descriptor spare_;        // given up for a moment to accept a connection when there are no descriptors left
+
+  // Owned by the server's thread:
+  Hub hub_;
+  std::unordered_map<const Client*, std::unique_ptr<Client>> clients_;
+  std::vector<Client*> gone_;
+  std::vector<char> input_;
+  std::size_t unfinished_bytes_ = 0;  // of all clients
+  std::uint64_t connections_ = 0, turned_away_ = 0, too_long_ = 0;
+  Clock::time_point last_send_{};
+  Clock::time_point last_progress_{};
+  Clock::time_point next_status_{};
+  bool timer_runs_ = false;
+  bool bus_has_more_ = false;
+  std::optional<Clock::time_point> ends_by_;
+  RepeatGuard complaints_;
+
+  std::mutex mutex_;
+  // Guarded by mutex_:
+  std::vector<std::promise<ServerSnapshot>> requests_;
+  bool running_ = false;
+  std::optional<Clock::time_point> stop_by_;
+
+  std::thread thread_;
+};
+
+}  // namespace nfbus::host

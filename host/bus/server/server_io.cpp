@@ -1,0 +1,220 @@
+// The server's sockets: who is let in, what is read, what is sent and when.
+#include "bus/server/server.hpp"
+#include "support/log.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace nfbus::host {
+
+namespace {
+
+constexpr int kAcceptsPerRound = 64;
+
+// One write to one client: as many pieces as the kernel takes at once (UIO_MAXIOV), more bytes than its socket holds.
+constexpr std::size_t kPiecesPerSend = 1024;
+constexpr std::size_t kSendBytes = 512UL << 10U;
+
+// Sending costs 1 to 2 us for each client. Sends are so far apart that this stays a small part of the time, and near
+// enough to go unnoticed; a line that comes after a pause is sent at once.
+constexpr std::chrono::microseconds kGapPerClient{20};
+constexpr std::chrono::microseconds kMostGap{2000};
+
+// Of lines whose end has not come yet, all clients together.
+constexpr std::size_t kMostUnfinishedBytes = 64UL << 20U;
+
+Descriptor open_spare() { return Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
+Peer peer_of(int connection) noexcept {
+  ucred credentials{};
+  socklen_t size = sizeof credentials;
+  if (::getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return {};
+  return {.pid = credentials.pid, .uid = credentials.uid};
+}
+
+}  // namespace
+
+void Server::accept_all() {
+  if (!spare_.valid()) spare_ = open_spare();
+  for (int i = 0; i < kAcceptsPerRound; ++i) {
+    Descriptor connection(::accept4(listener_.descriptor(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!connection.valid()) {
+      if (errno == EINTR || errno == ECONNABORTED) continue;
+      if ((errno != EMFILE && errno != ENFILE) || !spare_.valid()) return;
+      // A connection that nobody accepts would be reported for ever.
+      spare_ = Descriptor();
+      turn_away(Descriptor(::accept4(listener_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC)), "out of descriptors");
+      spare_ = open_spare();
+      return;
+    }
+    if (clients_.size() >= most_clients_) {
+      turn_away(std::move(connection), "too many clients");
+      continue;
+    }
+    ++connections_;
+    const Peer peer = peer_of(connection.get());
+    auto client = std::make_unique<Client>(std::move(connection), connections_, peer, hub_.settings().client_bytes);
+    watch(*client);
+    hub_.join(*client);
+    log::debug(fmt::format("bus: client {} connected: pid {}, uid {}", client->id, peer.pid, peer.uid));
+    clients_.emplace(client.get(), std::move(client));
+  }
+}
+
+void Server::turn_away(Descriptor connection, const char* why) {
+  if (!connection.valid()) return;
+  ++turned_away_;
+  const Peer peer = peer_of(connection.get());
+  if (const auto held_back = complaints_.admit()) {
+    log::warning(fmt::format("bus: a client is turned away: {} (pid {}, uid {}; {} more before)", why, peer.pid,
+                             peer.uid, *held_back));
+  }
+}
+
+void Server::watch(Client& client) {
+  epoll_event event{};
+  event.events = (client.input_ended ? 0U : EPOLLIN) | (client.blocked ? EPOLLOUT : 0U);
+  if (event.events == client.watched) return;
+  event.data.ptr = &client;
+  const int operation = std::exchange(client.is_watched, true) ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+  client.watched = event.events;
+  if (::epoll_ctl(epoll_.get(), operation, client.socket.get(), &event) != 0) drop(client);
+}
+
+void Server::serve_client(Client& client, std::uint32_t events) {
+  if (client.gone) return;
+  const bool hung_up = (events & (EPOLLHUP | EPOLLERR)) != 0;
+  if (!client.input_ended && !ends_by_) {
+    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read_from(client, hung_up);
+  } else if (hung_up) {
+    return drop(client);
+  }
+  if ((events & EPOLLOUT) == 0 || client.gone) return;
+  client.blocked = false;
+  send_to(client);
+  watch(client);
+}
+
+void Server::read_from(Client& client, bool hung_up) {
+  const ssize_t size = ::recv(client.socket.get(), input_.data(), input_.size(), 0);
+  if (size > 0) return take_input(client, {input_.data(), static_cast<std::size_t>(size)});
+  if (size == 0) return end_input(client, hung_up);
+  if (errno != EAGAIN && errno != EINTR) drop(client);
+}
+
+void Server::take_input(Client& client, std::string_view data) {
+  while (!data.empty()) {
+    const std::size_t end = data.find('\n');
+    const std::string_view head = data.substr(0, end);
+    data.remove_prefix(end == std::string_view::npos ? data.size() : end + 1);
+    if (end == std::string_view::npos || !client.unfinished.empty()) {
+      if (!keep_unfinished(client, head)) return;
+      if (end == std::string_view::npos) return;
+      unfinished_bytes_ -= client.unfinished.size();
+      const std::string line = std::exchange(client.unfinished, {});
+      hub_.receive(client, line);
+    } else {
+      hub_.receive(client, head);
+    }
+  }
+}
+
+// False: the line is too long, and the client is gone.
+bool Server::keep_unfinished(Client& client, std::string_view data) {
+  const bool too_long = client.unfinished.size() + data.size() > kMostReceivedBytes;
+  if (!too_long && unfinished_bytes_ + data.size() <= kMostUnfinishedBytes) {
+    client.unfinished += data;
+    unfinished_bytes_ += data.size();
+    return true;
+  }
+  ++too_long_;
+  if (const auto held_back = complaints_.admit()) {
+    log::warning(fmt::format("bus: client {} (pid {}, uid {}) is cut off: {} ({} more before)", client.id,
+                             client.peer.pid, client.peer.uid,
+                             too_long ? "its line is too long" : "too many clients send long lines", *held_back));
+  }
+  drop(client);
+  return false;
+}
+
+void Server::end_input(Client& client, bool hung_up) {
+  if (!client.unfinished.empty()) {
+    unfinished_bytes_ -= client.unfinished.size();
+    const std::string line = std::exchange(client.unfinished, {});
+    hub_.receive(client, line);
+  }
+  if (hung_up || !client.is_subscriber()) return drop(client);
+  client.input_ended = true;
+  watch(client);
+}
+
+void Server::send_when_due() {
+  const std::size_t clients = hub_.ready_count();
+  if (clients == 0) return;
+  const auto now = Clock::now();
+  const auto gap = std::min<Clock::duration>(kMostGap, kGapPerClient * clients);
+  if (now < last_send_ + gap && !hub_.much_waits()) {
+    if (std::exchange(timer_runs_, true)) return;
+    itimerspec due{};
+    due.it_value.tv_nsec = std::chrono::nanoseconds(last_send_ + gap - now).count();
+    ::timerfd_settime(timer_.get(), 0, &due, nullptr);
+    return;
+  }
+  last_send_ = now;
+  for (Client* client : hub_.take_ready()) {
+    if (client->gone || client->blocked) continue;
+    send_to(*client);
+    watch(*client);
+  }
+}
+
+void Server::send_to(Client& client) {
+  hub_.mark_loss(client);
+  std::array<iovec, kPiecesPerSend> pieces;  // NOLINT(*-member-init): filled by gather()
+  msghdr message{};
+  message.msg_iov = pieces.data();
+  message.msg_iovlen = client.queue.gather(pieces, kSendBytes);
+  if (message.msg_iovlen == 0) return;
+  const ssize_t sent = ::sendmsg(client.socket.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent < 0) {
+    if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS || errno == ENOMEM) {
+      client.blocked = true;
+    } else {
+      drop(client);
+    }
+    return;
+  }
+  client.queue.sent(static_cast<std::size_t>(sent));
+  last_progress_ = Clock::now();
+  std::size_t offered = 0;
+  for (const iovec& piece : std::span(pieces).first(message.msg_iovlen)) offered += piece.iov_len;
+  client.blocked = static_cast<std::size_t>(sent) < offered;
+  if (!client.blocked && !client.queue.empty()) hub_.make_ready(client);
+}
+
+void Server::drop(Client& client) {
+  if (std::exchange(client.gone, true)) return;
+  gone_.push_back(&client);
+}
+
+// Only now: events of this round may still name them.
+void Server::forget_gone() {
+  for (Client* client : gone_) {
+    unfinished_bytes_ -= client->unfinished.size();
+    hub_.leave(*client);
+    log::debug(fmt::format("bus: client {} left", client->id));
+    clients_.erase(client);
+  }
+  gone_.clear();
+}
+
+}  // namespace nfbus::host

@@ -1,0 +1,52 @@
+#include "cli/bus_socket.hpp"
+
+#include "support/log.hpp"
+
+#include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace nfbus::host {
+
+namespace {
+
+Result<SocketOwner> owner_of(const EarlyConfig& config) {
+  SocketOwner owner;
+  // Only root becomes somebody else.
+  if (const passwd* user = ::geteuid() == 0 ? ::getpwnam(config.user.c_str()) : nullptr) {
+    owner.user = user->pw_uid;
+    owner.user_group = user->pw_gid;
+  }
+  if (config.bus_group.empty()) return owner;
+  const group* found = ::getgrnam(config.bus_group.c_str());
+  if (found == nullptr) {
+    return Error{.code = Code::not_found,
+                 .text = fmt::format("bus.group: there is no group {0}: create it (groupadd --system {0}) or remove "
+                                     "the key",
+                                     config.bus_group)};
+  }
+  owner.group = found->gr_gid;
+  return owner;
+}
+
+}  // namespace
+
+Result<std::optional<Listener>> open_bus_socket(const EarlyConfig& config, bool replay) {
+  if (!config.has_bus && replay) return std::optional<Listener>();
+  const auto owner = owner_of(config);
+  if (!owner) return owner.error();
+  auto listener = Listener::open(config.bus_socket, *owner);
+  if (listener) return std::optional<Listener>(std::move(listener).value());
+  if (config.has_bus) {
+    Error error = std::move(listener).error();
+    error.text = "bus.socket: " + error.text;
+    return error;
+  }
+  log::info(fmt::format("clients cannot connect: {}; name a socket with [bus] socket", listener.error().text));
+  return std::optional<Listener>();
+}
+
+}  // namespace nfbus::host

@@ -1,0 +1,26 @@
+// The numbers of a running host as one JSON object: what nfbus:status says. Its words: design section 5.
+#pragma once
+
+#include "bus/server/server.hpp"
+#include "capture/source.hpp"
+#include "delivery/sink_worker.hpp"
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace nfbus::host {
+
+struct StatusReport {
+  std::chrono::steady_clock::duration uptime;
+  std::string topic_root;
+  std::vector<CaptureSnapshot> captures;
+  std::vector<SinkSnapshot> sinks;
+  const ServerSnapshot& server;
+};
+
+// [any] One line. So many clients that it would not fit into a line of the wire are left out, the newest first, and
+// "Truncated" says so; "clients_total" has the sums of all.
+[[nodiscard]] std::string to_json(const StatusReport& report);
+
+}  // namespace nfbus::host
