@@ -33,6 +33,11 @@ int run(int argc, char** argv) {
     return command->add_option("-c,--config", config_file, "the configuration")->capture_default_str();
   };
 
+  std::string socket = defaults::kBusSocket;
+  const auto add_socket = [&](CLI::App* command) {
+    command->add_option("-s,--socket", socket, "the bus socket of the running host")->capture_default_str();
+  };
+
   RunOptions run_options;
   CLI::App* run = add("run", "capture, decode, deliver; in the foreground");
   add_config(run);
@@ -63,6 +68,25 @@ int run(int argc, char** argv) {
   demo->add_option("-n,--count", demo_options.count, "end after so many packets")->check(CLI::PositiveNumber);
   demo->add_option("--seconds", demo_options.seconds, "end after so long")->check(CLI::PositiveNumber);
   demo->callback([&] { status = demo_command(demo_options); });
+
+  PublishOptions publish_options;
+  CLI::App* publish = add("publish", "publish a message on the bus of a running host");
+  publish->add_option("TOPIC", publish_options.topic)->required();
+  publish->add_option("JSON", publish_options.json, "the message; any JSON text")->required();
+  add_socket(publish);
+  publish->callback([&] {
+    publish_options.socket = socket;
+    status = publish_command(publish_options);
+  });
+
+  StatusOptions status_options;
+  CLI::App* show_status = add("status", "the counters of a running host");
+  show_status->add_flag("--json", status_options.json, "as one line of JSON");
+  add_socket(show_status);
+  show_status->callback([&] {
+    status_options.socket = socket;
+    status = status_command(status_options);
+  });
 
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());

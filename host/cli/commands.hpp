@@ -33,10 +33,23 @@ struct DemoOptions {
   std::optional<std::uint64_t> seconds;  // end after so long
 };
 
+struct PublishOptions {
+  std::string socket;
+  std::string topic;
+  std::string json;
+};
+
+struct StatusOptions {
+  std::string socket;
+  bool json = false;
+};
+
 // Each returns the exit status. Data and findings go to standard output, diagnostics to standard error.
 int run_command(const RunOptions& options);
 int check_command(const std::string& config_file);
 int plugins_command(const PluginsOptions& options);
 int demo_command(const DemoOptions& options);
+int publish_command(const PublishOptions& options);
+int status_command(const StatusOptions& options);
 
 }  // namespace nfbus::host

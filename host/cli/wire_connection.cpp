@@ -1,0 +1,82 @@
+#include "cli/wire_connection.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+namespace nfbus::host {
+
+namespace {
+
+constexpr std::size_t kReadBytes = 64UL << 10U;
+
+Error failed(std::string_view what) {
+  return {.code = Code::io, .text = fmt::format("{}: {}", what, std::generic_category().message(errno))};
+}
+
+}  // namespace
+
+Result<WireConnection> WireConnection::open(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path) {
+    return Error{.code = Code::invalid, .text = fmt::format("\"{}\" cannot be the path of a socket", path)};
+  }
+  std::memcpy(&address.sun_path, path.data(), path.size());
+  Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket.valid()) return failed("cannot make a socket");
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    Error error = failed(path);
+    if (errno == ENOENT || errno == ECONNREFUSED) error.text += "; is nfbus running? -s names another socket";
+    return error;
+  }
+  return WireConnection(std::move(socket));
+}
+
+Result<void> WireConnection::send(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t sent = ::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0) return failed("cannot send to the host");
+    text.remove_prefix(static_cast<std::size_t>(sent));
+  }
+  return {};
+}
+
+Result<std::optional<std::string_view>> WireConnection::line(std::chrono::milliseconds timeout) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  received_.erase(0, std::exchange(used_, 0));
+  std::size_t searched = 0;
+  for (;;) {
+    const std::size_t end = received_.find('\n', searched);
+    if (end != std::string::npos) {
+      used_ = end + 1;
+      return std::optional(std::string_view(received_).substr(0, end));
+    }
+    searched = received_.size();
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    pollfd waiting{.fd = socket_.get(), .events = POLLIN, .revents = 0};
+    const int ready = left.count() <= 0 ? 0 : ::poll(&waiting, 1, static_cast<int>(left.count()));
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready == 0) return Error{.code = Code::io, .text = "the host does not answer"};
+    received_.resize(searched + kReadBytes);
+    const ssize_t size = ::recv(socket_.get(), received_.data() + searched, kReadBytes, 0);
+    received_.resize(searched + static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+    if (size == 0) return std::optional<std::string_view>();
+    if (size < 0 && errno != EINTR) return failed("cannot read from the host");
+  }
+}
+
+std::string wire_line(std::string_view topic, std::string_view value) {
+  nlohmann::ordered_json line = {{"topic", topic}, {"value", value}};
+  return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
+}
+
+}  // namespace nfbus::host

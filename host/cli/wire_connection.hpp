@@ -1,0 +1,40 @@
+// A connection of one of our own commands to a running host's bus socket.
+#pragma once
+
+#include "support/descriptor.hpp"
+
+#include <nfbus/result.hpp>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace nfbus::host {
+
+// Thread safety: none.
+class WireConnection {
+ public:
+  // [control] Errors say what is wrong and how to name another socket.
+  static Result<WireConnection> open(const std::string& path);
+
+  // Sends it all; waits for the host to take it.
+  Result<void> send(std::string_view text);
+  // The next line without its newline, valid until the next call; empty: the host has closed the connection. Errors:
+  // io, also when none has come in time.
+  Result<std::optional<std::string_view>> line(std::chrono::milliseconds timeout);
+  [[nodiscard]] int descriptor() const noexcept { return socket_.get(); }
+
+ private:
+  explicit WireConnection(Descriptor socket) noexcept : socket_(std::move(socket)) {}
+
+  Descriptor socket_;
+  std::string received_;
+  std::size_t used_ = 0;  // of received_
+};
+
+// {"topic":topic,"value":value} with its newline. Bytes that are not UTF-8 become U+FFFD.
+[[nodiscard]] std::string wire_line(std::string_view topic, std::string_view value);
+
+}  // namespace nfbus::host
