@@ -2,6 +2,7 @@
 
 #include "capture/replay.hpp"
 #include "cli/status_report.hpp"
+#include "plugins/annotations.hpp"
 #include "support/log.hpp"
 
 #include <fmt/format.h>
@@ -51,6 +52,13 @@ std::vector<std::vector<FilterConfig>> filters_of_captures(const Config& config)
   return filters;
 }
 
+KnownFields known_fields(const std::vector<FilterConfig>& filters, const PluginRegistry& plugins) {
+  std::vector<std::string> names;
+  names.reserve(filters.size());
+  for (const FilterConfig& filter : filters) names.push_back(filter.plugin);
+  return annotations_of(plugins, names);
+}
+
 using OwnCounters = std::vector<std::pair<std::string, std::uint64_t>>;
 
 void append_counters(std::string& line, const OwnCounters& own) {
@@ -94,9 +102,10 @@ Host::Host(Config config, PluginRegistry plugins)
       batches_(kKeepBatches),
       topics_(config_.host.topic_root),
       formats_(config_.host.device),
-      services_{.formats = formats_, .publish = [this](std::string_view topic, std::string_view text) {
-                  return publish_message(topic, text);
-                }} {}
+      services_{
+          .formats = formats_,
+          .publish = [this](std::string_view topic, std::string_view text) { return publish_message(topic, text); },
+          .fields = known_fields(config_.filters, plugins_)} {}
 
 Host::~Host() {
   server_.reset();
@@ -216,6 +225,7 @@ void Host::reload(Config next, PluginRegistry plugins, std::chrono::steady_clock
     log::warning("changes of [host], [bus] and [[capture]], and of its filters, take effect at the next start");
   }
   plugins_ = std::move(plugins);
+  services_.fields = known_fields(next.filters, plugins_);
   const auto stays = [&](const RunningSink& sink) {
     return std::any_of(next.sinks.begin(), next.sinks.end(), [&](const SinkConfig& config) {
       return config == sink.config && filter_configs(next, config.filters) == sink.filters;

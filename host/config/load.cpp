@@ -6,6 +6,7 @@
 #include "config/read_file.hpp"
 #include "config/secrets.hpp"
 #include "event/topic.hpp"
+#include "plugins/annotations.hpp"
 #include "plugins/host_keys.hpp"
 #include "plugins/schema_words.hpp"
 #include "support/suggest.hpp"
@@ -96,6 +97,7 @@ class Loader {
     }
     read_host(table_at(root, "host"));
     read_bus(table_at(root, "bus"));
+    find_known_fields(table_at(root, "filter"));
     read_filters(table_at(root, "filter"));
     read_captures(table_at(root, "capture"));
     read_sinks(table_at(root, "sink"));
@@ -182,6 +184,15 @@ class Loader {
     }
   }
 
+  void find_known_fields(const json& filters) {
+    std::vector<std::string> names;
+    for (const json& filter : filters) {
+      const auto plugin = filter.find("plugin");
+      names.push_back(plugin == filter.end() || !plugin->is_string() ? std::string() : plugin->get<std::string>());
+    }
+    fields_ = annotations_of(plugins_, names);
+  }
+
   void read_filters(const json& instances) {
     for (const auto& [name, given] : instances.items()) {
       filter_names_.push_back(name);
@@ -220,7 +231,7 @@ class Loader {
       add_plugin_keys(*plugin, schema);
     }
     SecretFindings secrets = resolve_secrets(schema, table, path, folder_of(config_.file));
-    std::vector<SchemaFinding> found = apply_schema(schema, table, path);
+    std::vector<SchemaFinding> found = apply_schema(schema, table, path, fields_);
     std::erase_if(found, [&secrets](const SchemaFinding& finding) {
       return std::find(secrets.unresolved.begin(), secrets.unresolved.end(), finding.path) != secrets.unresolved.end();
     });
@@ -337,6 +348,7 @@ class Loader {
   Findings findings_;
   Config config_;
   std::vector<std::string> filter_names_;
+  KnownFields fields_;  // that the configured filters may add
 };
 
 }  // namespace

@@ -4,11 +4,15 @@
 
 namespace nfbus::host {
 
-std::string normalize_prefix(std::string_view prefix) {
+std::string_view trim_prefix(std::string_view prefix) noexcept {
   constexpr std::string_view kBlank = " \t\r\n\v\f";
   const auto first = prefix.find_first_not_of(kBlank);
   if (first == std::string_view::npos) return {};
-  std::string out(prefix.substr(first, prefix.find_last_not_of(kBlank) - first + 1));
+  return prefix.substr(first, prefix.find_last_not_of(kBlank) - first + 1);
+}
+
+std::string normalize_prefix(std::string_view prefix) {
+  std::string out(trim_prefix(prefix));
   std::transform(out.begin(), out.end(), out.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
   return out;

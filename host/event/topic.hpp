@@ -15,6 +15,9 @@ namespace nfbus::host {
 // topic_root + lower(trim(prefix)); spaces and tabs are trimmed, A-Z are lowered, other bytes stay as they are.
 [[nodiscard]] std::string make_topic(std::string_view topic_root, std::string_view prefix);
 
+// Without the blanks around it.
+[[nodiscard]] std::string_view trim_prefix(std::string_view prefix) noexcept;
+
 // Lower-cased and trimmed, as [[capture]] prefixes are written.
 [[nodiscard]] std::string normalize_prefix(std::string_view prefix);
 

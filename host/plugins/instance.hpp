@@ -3,6 +3,7 @@
 
 #include "event/formats/format.hpp"
 #include "event/formats/renderer.hpp"
+#include "match/known_fields.hpp"
 #include "plugins/registry.hpp"
 #include "support/log.hpp"
 
@@ -25,6 +26,8 @@ struct SharedServices {
   const FormatSet& formats;
   // [any] Publishes a message of a plugin; false when its topic is refused.
   std::function<bool(std::string_view topic, std::string_view text)> publish;
+  // What matches may ask for; an instance keeps those of its creation. [control]
+  KnownFields fields = {};
 };
 
 // What stands behind one instance's nfbus_host. Thread safety: as the functions of nfbus_host say.
@@ -49,6 +52,8 @@ class InstanceServices {
   void allow_listening(bool allowed) noexcept;
   // [control] The topics that the instance listens to; empty: none.
   [[nodiscard]] const std::vector<std::string>& listened() const noexcept;
+  // [any] Matches that the plugin holds.
+  [[nodiscard]] std::uint64_t matches_held() const noexcept;
 
  private:
   friend struct ServiceFunctions;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <deque>
 #include <limits>
 #include <optional>
 #include <string>
@@ -17,8 +18,14 @@ namespace {
 
 using nlohmann::json;
 
-// Empty for null, which TOML does not have. Its text lies in `value`.
-std::optional<nfbus_value> describe(const json& value) {
+// What get_option reads from; lives as long as create().
+struct Options {
+  json root;
+  std::deque<std::string> texts;  // of tables and arrays that were asked for
+};
+
+// Empty for null, which TOML does not have. Its text lies in `value`, or in `texts`.
+std::optional<nfbus_value> describe(const json& value, std::deque<std::string>& texts) {
   nfbus_value out{};
   constexpr auto kLargest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
   if (value.is_string()) {
@@ -38,6 +45,8 @@ std::optional<nfbus_value> describe(const json& value) {
   } else if (value.is_structured()) {
     out.type = value.is_array() ? NFBUS_VALUE_ARRAY : NFBUS_VALUE_TABLE;
     out.count = value.size();
+    const std::string& text = texts.emplace_back(value.dump());
+    out.text = {.data = text.data(), .size = text.size()};
   } else {
     return std::nullopt;
   }
@@ -47,10 +56,11 @@ std::optional<nfbus_value> describe(const json& value) {
 uint32_t get_option(void* context, nfbus_text pointer, nfbus_value* value) noexcept {
   if (value == nullptr) return NFBUS_FATAL;
   try {
-    const json& options = *static_cast<const json*>(context);
+    Options& options = *static_cast<Options*>(context);
+    const json& root = options.root;
     const json::json_pointer path{std::string(plugin_view(pointer))};
-    if (!options.contains(path)) return NFBUS_FATAL;
-    std::optional<nfbus_value> found = describe(options[path]);
+    if (!root.contains(path)) return NFBUS_FATAL;
+    std::optional<nfbus_value> found = describe(root[path], options.texts);
     if (!found) return NFBUS_FATAL;
     // A plugin of an older minor has a shorter struct.
     found->struct_size = value->struct_size;
@@ -64,8 +74,8 @@ uint32_t get_option(void* context, nfbus_text pointer, nfbus_value* value) noexc
 }  // namespace
 
 Result<void*> create_instance(CreateFunction create, const nfbus_host& host, std::string_view options_json) {
-  json options = json::parse(options_json, nullptr, false);
-  if (!options.is_object()) return Error{.code = Code::invalid, .text = "the options are no JSON object"};
+  Options options{.root = json::parse(options_json, nullptr, false), .texts = {}};
+  if (!options.root.is_object()) return Error{.code = Code::invalid, .text = "the options are no JSON object"};
   const nfbus_options given = {.struct_size = sizeof(nfbus_options),
                                .reserved = 0,
                                .context = &options,

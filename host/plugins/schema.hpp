@@ -2,9 +2,14 @@
 // serves plugins' schemas when they are loaded, plugins' options, and the host's own keys (config/host_schema.hpp).
 //
 // Keywords: type (one name or several), enum, minimum, maximum, pattern, properties, required, items, default,
-// x-secret, x-unit; additionalProperties (true or a schema; keys that are not listed are refused without it);
+// x-secret, x-unit, x-match; additionalProperties (true or a schema; keys that are not listed are refused without it);
 // description, title and $schema, which check nothing.
+//
+// "x-match": true stands with a type that "object" is among, and in place of properties: a table there is a match
+// (match/match.hpp), and is checked by compiling it.
 #pragma once
+
+#include "match/known_fields.hpp"
 
 #include <nfbus/result.hpp>
 
@@ -27,7 +32,7 @@ Result<void> check_schema(std::string_view schema_json, std::uint32_t plugin_kin
 // One option of a plugin, as `nfbus plugins NAME` shows it. Texts are empty where the schema says nothing.
 struct SchemaOption {
   std::string name;           // "file"; nested: "tls.ca", "drop[].dst"
-  std::string type;           // "string", "integer", "string or array of string", "array of table"
+  std::string type;           // "string", "integer", "string or array of string", "array of table", "match"
   std::string default_value;  // as it is written in TOML: "\"ulogd\"", "65536"
   std::string unit;           // "bytes"
   std::string allowed;        // "\"a\" or \"b\"", "1 to 10", "at least 1", "matches \"^/\""
@@ -55,8 +60,8 @@ struct SchemaFinding {
 
 // [control] Checks `value` against `schema`, which check_schema() would accept, and fills in defaults. Values that do
 // not fit are taken out (in arrays: become null), so that what is left has the types that the schema promises. `path`
-// is that of `value`, for the findings. Never prints a value of an x-secret key.
+// is that of `value`, for the findings. Never prints a value of an x-secret key. fields: what matches may ask for.
 [[nodiscard]] std::vector<SchemaFinding> apply_schema(const nlohmann::json& schema, nlohmann::json& value,
-                                                      const SchemaPath& path);
+                                                      const SchemaPath& path, const KnownFields& fields = {});
 
 }  // namespace nfbus::host

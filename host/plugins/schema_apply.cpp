@@ -1,6 +1,8 @@
+#include "match/match.hpp"
 #include "plugins/schema.hpp"
 #include "plugins/schema_pattern.hpp"
 #include "plugins/schema_words.hpp"
+#include "support/json_text.hpp"
 #include "support/suggest.hpp"
 
 #include <nlohmann/json.hpp>
@@ -24,15 +26,6 @@ bool has_type(const json& value, std::string_view type) {
   return value.is_object();
 }
 
-std::string_view found_type(const json& value) {
-  if (value.is_string()) return "a string";
-  if (value.is_number_integer()) return "an integer";
-  if (value.is_number()) return "a float";
-  if (value.is_boolean()) return "a boolean";
-  if (value.is_array()) return "an array";
-  return value.is_object() ? "a table" : "nothing";
-}
-
 // Exactly "${NAME}".
 bool is_variable(std::string_view text) {
   return text.size() > 3 && text.starts_with("${") && text.find_first_of("} \t\n") == text.size() - 1;
@@ -46,7 +39,9 @@ const json& properties_of(const json& schema) {
 
 class Checker {
  public:
-  Checker(std::vector<SchemaFinding>& findings, SchemaPath path) : findings_(findings), path_(std::move(path)) {}
+  // `fields` outlives this.
+  Checker(std::vector<SchemaFinding>& findings, SchemaPath path, const KnownFields& fields)
+      : findings_(findings), path_(std::move(path)), fields_(fields) {}
 
   // Whether `value`, less those of its parts that were taken out, may stay.
   bool check(const json& schema, json& value) {
@@ -54,7 +49,10 @@ class Checker {
         !text_fits(schema, value)) {
       return false;
     }
-    if (value.is_object()) check_keys(schema, value);
+    if (value.is_object()) {
+      if (schema_words::is_match(schema)) return check_match(value);
+      check_keys(schema, value);
+    }
     if (value.is_array() && schema.contains("items")) check_items(schema["items"], value);
     return true;
   }
@@ -83,9 +81,9 @@ class Checker {
     return false;
   }
 
-  static bool would_fit(const json& schema, json value) {
+  [[nodiscard]] bool would_fit(const json& schema, json value) const {
     std::vector<SchemaFinding> findings;
-    return Checker(findings, {}).check(schema, value) && findings.empty();
+    return Checker(findings, {}, fields_).check(schema, value) && findings.empty();
   }
 
   bool enum_fits(const json& schema, const json& value) {
@@ -128,6 +126,19 @@ class Checker {
     if (schema_pattern::matches(pattern->get_ref<const std::string&>(), text)) return true;
     find(shown(schema, value) + " does not match " + schema_words::shown(*pattern));
     return false;
+  }
+
+  bool check_match(const json& table) {
+    const std::vector<MatchFault> faults = compile_match(table, fields_).faults;
+    for (const MatchFault& fault : faults) {
+      SchemaPath place = path_;
+      if (!fault.key.empty()) place.emplace_back(fault.key);
+      if (fault.element) place.emplace_back(*fault.element);
+      findings_.push_back({.path = std::move(place),
+                           .kind = fault.about_key ? Kind::unknown_key : Kind::wrong_value,
+                           .message = fault.text});
+    }
+    return faults.empty();
   }
 
   void check_items(const json& schema, json& array) {
@@ -198,6 +209,7 @@ class Checker {
 
   std::vector<SchemaFinding>& findings_;
   SchemaPath path_;
+  const KnownFields& fields_;
 };
 
 }  // namespace
@@ -218,9 +230,10 @@ std::string to_string(const SchemaPath& path) {
   return text;
 }
 
-std::vector<SchemaFinding> apply_schema(const json& schema, json& value, const SchemaPath& path) {
+std::vector<SchemaFinding> apply_schema(const json& schema, json& value, const SchemaPath& path,
+                                        const KnownFields& fields) {
   std::vector<SchemaFinding> findings;
-  if (!Checker(findings, path).check(schema, value)) value = nullptr;
+  if (!Checker(findings, path, fields).check(schema, value)) value = nullptr;
   return findings;
 }
 

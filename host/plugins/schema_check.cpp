@@ -68,7 +68,7 @@ Fault check_keyword(const std::string& keyword, const json& value, const json& s
   static const std::vector<std::string> kKeywords = {
       "type",    "enum",    "minimum",  "maximum", "pattern", "properties",           "required",
       "items",   "default", "x-secret", "x-unit",  "title",   "additionalProperties", "description",
-      "$schema",
+      "$schema", "x-match",
   };
   if (std::find(kKeywords.begin(), kKeywords.end(), keyword) == kKeywords.end()) {
     return "keyword " + schema_words::shown(json(keyword)) + " is not supported" + did_you_mean(keyword, kKeywords);
@@ -80,11 +80,16 @@ Fault check_keyword(const std::string& keyword, const json& value, const json& s
   if ((keyword == "minimum" || keyword == "maximum") && !is_limit(value)) {
     return keyword + " must be a number, an integer below 2^63";
   }
-  if (keyword == "x-secret" && !value.is_boolean()) return "x-secret must be true or false";
+  if ((keyword == "x-secret" || keyword == "x-match") && !value.is_boolean()) return keyword + " must be true or false";
   if ((keyword == "x-unit" || keyword == "title" || keyword == "description") && !value.is_string()) {
     return keyword + " must be a string";
   }
   return {};
+}
+
+bool allows_tables(const json& schema) {
+  const std::vector<std::string> types = schema_words::types(schema);
+  return std::find(types.begin(), types.end(), "object") != types.end();
 }
 
 Fault check_node(const json& schema, const std::string& place, bool secret_allowed, int level);
@@ -122,10 +127,14 @@ Fault check_node(const json& schema, const std::string& place, bool secret_allow
   if (schema_words::is_secret(schema) && (!secret_allowed || schema.value("type", json()) != json("string"))) {
     return at("x-secret is for properties of type \"string\"");
   }
+  if (schema_words::is_match(schema) && (!allows_tables(schema) || schema.contains("properties") ||
+                                         schema.contains("required") || schema.contains("additionalProperties"))) {
+    return at("x-match is for type \"object\", in place of properties, required and additionalProperties");
+  }
   if (Fault fault = check_parts(schema, place, level)) return fault;
   if (const auto value = schema.find("default"); value != schema.end()) {
     json copy = *value;
-    const std::vector<SchemaFinding> findings = apply_schema(schema, copy, {});
+    const std::vector<SchemaFinding> findings = apply_schema(schema, copy, {}, KnownFields{.names = {}, .any = true});
     if (!findings.empty()) return at("default does not fit: " + findings.front().message);
   }
   return {};

@@ -16,7 +16,11 @@ std::string type_of(const json& schema) {
   std::string text;
   for (const std::string& type : schema_words::types(schema)) {
     if (!text.empty()) text += " or ";
-    text += type == "object" ? "table" : type;
+    if (type == "object") {
+      text += schema_words::is_match(schema) ? "match" : "table";
+    } else {
+      text += type;
+    }
     if (type == "array" && schema.contains("items")) {
       const std::string items = type_of(schema["items"]);
       if (items != "any") text += " of " + items;

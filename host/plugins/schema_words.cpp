@@ -1,7 +1,6 @@
 #include "plugins/schema_words.hpp"
 
 #include <array>
-#include <cstddef>
 
 namespace nfbus::host::schema_words {
 
@@ -53,15 +52,6 @@ std::string expected(const json& schema, bool many) {
 
 }  // namespace
 
-std::string shown(const json& value) {
-  constexpr std::size_t kMostBytes = 80;
-  std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
-  if (text.size() <= kMostBytes) return text;
-  std::size_t end = kMostBytes;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;  // not inside of a character
-  return text.substr(0, end) + "...";
-}
-
 std::vector<std::string> types(const json& schema) {
   const auto type = schema.find("type");
   if (type == schema.end()) return {};
@@ -98,5 +88,6 @@ std::string range(const json& schema) {
 }
 
 bool is_secret(const json& schema) { return schema.value("x-secret", false); }
+bool is_match(const json& schema) { return schema.value("x-match", false); }
 
 }  // namespace nfbus::host::schema_words

@@ -1,6 +1,8 @@
 // What a schema says, in the words of a user of TOML: for errors and for `nfbus plugins NAME`.
 #pragma once
 
+#include "support/json_text.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <string>
@@ -9,8 +11,7 @@
 
 namespace nfbus::host::schema_words {
 
-// [any] The value as TOML would have it, shortened, one line.
-[[nodiscard]] std::string shown(const nlohmann::json& value);
+using host::shown;
 // [any] `type` as a list; empty: any.
 [[nodiscard]] std::vector<std::string> types(const nlohmann::json& schema);
 // [any] "a string", "an array of strings", "a string or an array"; "anything" without a type.
@@ -20,5 +21,6 @@ namespace nfbus::host::schema_words {
 // [any] "0 to 65535", "at least 1 ms", "at most 10"; empty without limits.
 [[nodiscard]] std::string range(const nlohmann::json& schema);
 [[nodiscard]] bool is_secret(const nlohmann::json& schema);
+[[nodiscard]] bool is_match(const nlohmann::json& schema);
 
 }  // namespace nfbus::host::schema_words

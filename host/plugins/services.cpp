@@ -1,6 +1,7 @@
 // What the host does for an instance: the functions behind nfbus_host. None lets an exception out.
 #include "decode/dns.hpp"
 #include "event/batch.hpp"
+#include "match/match.hpp"
 #include "plugins/crossing.hpp"
 #include "plugins/handshake.hpp"
 #include "plugins/instance.hpp"
@@ -11,8 +12,14 @@
 #include <array>
 #include <atomic>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <unordered_map>
+
+// What the ABI leaves open. Immutable.
+struct nfbus_match {
+  nfbus::host::MatchSet tables;
+};
 
 namespace nfbus::host {
 
@@ -30,12 +37,17 @@ struct Counter {
 
 struct InstanceServices::State {
   State(std::string whole_name, std::string_view short_name, const SharedServices& services)
-      : kind_and_name(std::move(whole_name)), instance_name(short_name), shared(services), renderer(services.formats) {}
+      : kind_and_name(std::move(whole_name)),
+        instance_name(short_name),
+        shared(services),
+        fields(services.fields),
+        renderer(services.formats) {}
 
   // Constant after construction.
   const std::string kind_and_name;
   const std::string instance_name;
   const SharedServices& shared;
+  const KnownFields fields;
   nfbus_host abi{};
 
   // Owned by [control].
@@ -48,6 +60,7 @@ struct InstanceServices::State {
   // Owned by [worker].
   Renderer renderer;
   DnsDecoder dns_decoder;
+  Facts facts;  // of the event that was tested last in this call: the next match finds them ready
 
   // Any thread.
   std::array<Counter, kMaxCounters> counters;  // [0, counter_count): names do not change any more
@@ -55,6 +68,8 @@ struct InstanceServices::State {
   std::mutex counters_mutex;  // of those who register
   std::mutex copies_mutex;
   std::unordered_map<const nfbus_event*, BatchRef> copies;  // guarded by copies_mutex
+  std::mutex matches_mutex;
+  std::unordered_map<const nfbus_match*, std::unique_ptr<const nfbus_match>> matches;  // guarded by matches_mutex
 
   void say(log::Level level, std::string_view line) const noexcept {
     try {
@@ -114,6 +129,7 @@ struct ServiceFunctions {
   static const nfbus_event* event_copy(void* context, const nfbus_event* event) noexcept {
     State& state = of(context);
     if (event == nullptr) return nullptr;
+    state.facts = {};  // the copy may take the place of one that was tested
     return guarded<const nfbus_event*>(nullptr, [&]() -> const nfbus_event* {
       const Event* const one = &host_event(*event);
       BatchRef batch = copy_events({&one, 1});
@@ -181,6 +197,43 @@ struct ServiceFunctions {
       return NFBUS_OK;
     });
   }
+
+  static const nfbus_match* match_compile(void* context, nfbus_text tables, nfbus_error* error) noexcept {
+    State& state = of(context);
+    return guarded<const nfbus_match*>(nullptr, [&]() -> const nfbus_match* {
+      auto compiled = compile_match_json(plugin_view(tables), state.fields);
+      if (!compiled) {
+        if (error != nullptr) append_error(*error, compiled.error().text);
+        return nullptr;
+      }
+      auto owned = std::make_unique<const nfbus_match>(nfbus_match{.tables = std::move(compiled).value()});
+      const nfbus_match* match = owned.get();
+      const std::lock_guard lock(state.matches_mutex);
+      state.matches.emplace(match, std::move(owned));
+      return match;
+    });
+  }
+
+  static uint32_t match_test(void* context, const nfbus_match* match, const nfbus_event* event) noexcept {
+    State& state = of(context);
+    if (match == nullptr || event == nullptr) return 0;
+    if (state.facts.event != event) state.facts = Facts(*event);
+    return match->tables.first(state.facts);
+  }
+
+  static void match_release(void* context, const nfbus_match* match) noexcept {
+    State& state = of(context);
+    if (match == nullptr) return;
+    std::unique_ptr<const nfbus_match> released;  // freed outside of the lock
+    {
+      const std::lock_guard lock(state.matches_mutex);
+      if (const auto found = state.matches.find(match); found != state.matches.end()) {
+        released = std::move(found->second);
+        state.matches.erase(found);
+      }
+    }
+    if (!released) state.say(log::Level::warning, "released a match that it does not hold: ignored");
+  }
 };
 
 InstanceServices::InstanceServices(std::string kind_and_name, std::string_view instance_name,
@@ -199,9 +252,9 @@ InstanceServices::InstanceServices(std::string kind_and_name, std::string_view i
                  .event_release = ServiceFunctions::event_release,
                  .counter = ServiceFunctions::counter,
                  .counter_add = ServiceFunctions::counter_add,
-                 .match_compile = nullptr,
-                 .match_test = nullptr,
-                 .match_release = nullptr,
+                 .match_compile = ServiceFunctions::match_compile,
+                 .match_test = ServiceFunctions::match_test,
+                 .match_release = ServiceFunctions::match_release,
                  .dns = ServiceFunctions::dns,
                  .listen = ServiceFunctions::listen};
 }
@@ -214,11 +267,17 @@ InstanceServices::~InstanceServices() {
     state_->say(log::Level::warning,
                 fmt::format("the plugin did not give back {} event copies: freed by the host", held));
   }
+  if (const std::uint64_t held = matches_held(); held != 0) {
+    state_->say(log::Level::warning, fmt::format("the plugin did not give back {} matches: freed by the host", held));
+  }
 }
 
 const nfbus_host* InstanceServices::abi() const noexcept { return &state_->abi; }
 
-void InstanceServices::call_ended() noexcept { state_->renderer.release(); }
+void InstanceServices::call_ended() noexcept {
+  state_->renderer.release();
+  state_->facts = {};
+}
 
 void InstanceServices::log(log::Level level, std::string_view line) const noexcept { state_->say(level, line); }
 
@@ -239,6 +298,11 @@ const std::vector<std::string>& InstanceServices::listened() const noexcept { re
 std::uint64_t InstanceServices::copies_held() const noexcept {
   const std::lock_guard lock(state_->copies_mutex);
   return state_->copies.size();
+}
+
+std::uint64_t InstanceServices::matches_held() const noexcept {
+  const std::lock_guard lock(state_->matches_mutex);
+  return state_->matches.size();
 }
 
 }  // namespace nfbus::host

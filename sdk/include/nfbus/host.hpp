@@ -4,6 +4,7 @@
 #include <nfbus/abi.h>
 #include <nfbus/dns.hpp>
 #include <nfbus/event.hpp>
+#include <nfbus/match.hpp>
 #include <nfbus/text.hpp>
 
 #include <cstdint>
@@ -82,6 +83,16 @@ class Host {
     const std::uint32_t number = raw_->format(raw_->context, to_text(name));
     if (number == 0) throw std::invalid_argument("this host does not know the format \"" + std::string(name) + '"');
     return {raw_, number};
+  }
+
+  // [any] Compiles a match from JSON: a table, or an array of tables, any of which may hold; Options::json() has it of
+  // a key whose schema says "x-match". Throws std::invalid_argument, which says what is wrong and where.
+  [[nodiscard]] Match match(std::string_view json) const {
+    nfbus_error error{};
+    error.struct_size = sizeof error;
+    const nfbus_match* compiled = raw_->match_compile(raw_->context, to_text(json), &error);
+    if (compiled == nullptr) throw std::invalid_argument(std::string(error.text, error.size));
+    return {raw_, compiled};
   }
 
   // [worker] A copy of an event. Throws std::bad_alloc when memory is short.

@@ -56,6 +56,12 @@ class Options {
 
   // The instance's whole table as JSON.
   [[nodiscard]] std::string_view json() const noexcept { return to_view(raw_->json); }
+  // A table or an array as JSON, for Host::match.
+  [[nodiscard]] std::string json(std::string_view key) const {
+    const std::optional<nfbus_value> value = find(key);
+    if (value && value->type == NFBUS_VALUE_TABLE) return std::string(to_view(value->text));
+    return std::string(to_view(get(key, NFBUS_VALUE_ARRAY, "a table or an array").text));
+  }
 
  private:
   Options(const nfbus_options* raw, std::string base) : raw_(raw), base_(std::move(base)) {}

@@ -29,7 +29,8 @@ inline constexpr char kFileSinkSchema[] = R"({
       "type": "object", "properties": {"dst": {"type": ["string", "array"], "items": {"type": "string"}},
                                        "weight": {"type": "integer", "default": 3}}}},
     "tags": {"type": "object", "additionalProperties": {"type": "string"}},
-    "token": {"type": "string", "x-secret": true, "pattern": "^[a-z]+$"}
+    "token": {"type": "string", "x-secret": true, "pattern": "^[a-z]+$"},
+    "when": {"type": ["object", "array"], "x-match": true, "items": {"type": "object", "x-match": true}}
   }
 })";
 
@@ -43,10 +44,21 @@ inline nfbus_entry entry_of(std::string_view name, std::uint32_t kind, std::stri
   return entry;
 }
 
+// A filter that adds the field "country", and no other.
+inline nfbus_entry declaring_filter() {
+  static constexpr nfbus_text kFields[] = {NFBUS_TEXT("country")};
+  nfbus_entry entry = entry_of("geo", NFBUS_PLUGIN_FILTER, "");
+  entry.abi_minor = 1;
+  entry.annotates = kFields;
+  entry.annotates_count = 1;
+  return entry;
+}
+
 inline host::PluginRegistry plugins() {
   static const nfbus_entry kSink = entry_of("files", NFBUS_PLUGIN_SINK, kFileSinkSchema);
   static const nfbus_entry kFilter = entry_of("sieve", NFBUS_PLUGIN_FILTER, "");
-  return host::PluginRegistry::of({{&kSink, "/plugins/files.so"}, {&kFilter, "/plugins/sieve.so"}},
+  static const nfbus_entry kGeo = declaring_filter();
+  return host::PluginRegistry::of({{&kSink, "/plugins/files.so"}, {&kFilter, "/plugins/sieve.so"}, {&kGeo, "/g.so"}},
                                   {{"/plugins/broken.so", {Code::invalid, "is not a shared object"}},
                                    {"/gone", {Code::not_found, "no such folder"}}},
                                   {"/plugins", "/gone"});

@@ -61,6 +61,35 @@ TEST(PluginKeys, AreNotReplacedFromTheEnvironment) {
   EXPECT_THAT(sink_errors("since = '${HOME}'"), ElementsAre(HasSubstr("only secrets are read from the environment")));
 }
 
+TEST(MatchKeysOfPlugins, AreCompiledWhileTheFileIsChecked) {
+  EXPECT_THAT(sink_errors("when = [{dst = ['10.0.0.0/8', '10.0.0.0/33'], port = '9-1'}, {dts = 'x'}, 7, {}]\n"
+                          "[sink.b]\nplugin = 'files'\nfile = '/x'\nwhen = {'!bpf' = 'port 1 1'}\n"),
+              ElementsAre("4:31: sink.a.when[0].dst[1]: \"10.0.0.0/33\": the prefix length is at most 32",
+                          "4:54: sink.a.when[0].port: \"9-1\": the range is reversed; write \"1-9\"",
+                          "4:63: sink.a.when[1].dts: unknown key; did you mean \"dst\"?",
+                          "4:76: sink.a.when[2]: expected a table, found an integer",
+                          "4:79: sink.a.when[3]: has no conditions, and so would hold for every event; leave it out",
+                          HasSubstr("8:18: sink.b.when.\"!bpf\": \"port 1 1\": libpcap: ")));
+}
+
+TEST(MatchKeysOfPlugins, AreHandedOnAsTheyAre) {
+  const Given given(sink_with("when = [{dst = ['10.0.0.0/8'], '!proto' = 'tcp', port = 53}]"));
+  ASSERT_THAT(given.errors(), IsEmpty());
+  EXPECT_EQ(options_of(given)["when"], json::parse(R"([{"dst": ["10.0.0.0/8"], "!proto": "tcp", "port": 53}])"));
+}
+
+TEST(MatchKeysOfPlugins, MayBeFieldsThatAConfiguredFilterDeclares) {
+  const std::string sink = sink_with("when = {country = 'DE'}\n");
+  EXPECT_THAT(errors_of(sink), ElementsAre(HasSubstr("4:9: sink.a.when.country: unknown key")));
+  EXPECT_THAT(errors_of(sink + "[filter.g]\nplugin = 'geo'\n"), IsEmpty());
+  EXPECT_THAT(errors_of(sink_with("when = {contry = 'DE'}\n") + "[filter.g]\nplugin = 'geo'\n"),
+              ElementsAre(HasSubstr("did you mean \"country\"?")));
+}
+
+TEST(MatchKeysOfPlugins, MayBeAnyFieldWhenAConfiguredFilterDoesNotSay) {
+  EXPECT_THAT(errors_of(sink_with("when = {country = 'DE'}\n[filter.s]\nplugin = 'sieve'\n")), IsEmpty());
+}
+
 class Secrets : public testing::Test {
  protected:
   void SetUp() override { ::setenv("NFBUS_TEST_SECRET", "hunter", 1); }

@@ -49,6 +49,17 @@ TEST(Schema, ThatIsWrongIsRefused) {
   EXPECT_THAT(refusal(R"({"type": "object", "required": ["b"]})"), HasSubstr("required names \"b\""));
 }
 
+TEST(Schema, HasMatchesOnlyInThePlaceOfTables) {
+  EXPECT_EQ(refusal(property(R"({"type": "object", "x-match": true, "default": {"port": 53, "country": "DE"}})")),
+            "accepted");
+  EXPECT_THAT(refusal(property(R"({"type": "string", "x-match": true})")), HasSubstr("x-match is for type \"object\""));
+  EXPECT_THAT(refusal(property(R"({"type": "object", "x-match": true, "properties": {}})")),
+              HasSubstr("in place of properties"));
+  EXPECT_THAT(refusal(property(R"({"type": "object", "x-match": 1})")), HasSubstr("x-match must be true or false"));
+  EXPECT_THAT(refusal(property(R"({"type": "object", "x-match": true, "default": {"port": "x"}})")),
+              HasSubstr("default does not fit"));
+}
+
 TEST(Schema, MayNotUseTheHostsKeys) {
   const std::string schema = R"({"type": "object", "properties": {"queue": {"type": "integer"}}})";
   EXPECT_THAT(refusal(schema), HasSubstr("/properties/queue: this key is the host's own"));
@@ -63,7 +74,7 @@ TEST(Schema, ThatIsNestedWithoutEndIsRefused) {
 
 TEST(Schema, IsDescribedInItsOwnOrder) {
   const auto options = describe_schema(kFileSinkSchema);
-  ASSERT_EQ(options.size(), 11U);
+  ASSERT_EQ(options.size(), 12U);
   EXPECT_EQ(options[0].name, "file");
   EXPECT_TRUE(options[0].required);
   EXPECT_EQ(options[0].type, "string");
@@ -76,6 +87,7 @@ TEST(Schema, IsDescribedInItsOwnOrder) {
   EXPECT_EQ(options[7].name, "rules[].dst");
   EXPECT_EQ(options[7].type, "string or array of string");
   EXPECT_TRUE(options[10].secret);
+  EXPECT_EQ(options[11].type, "match or array of match");
   EXPECT_THAT(describe_schema("nonsense"), IsEmpty());
 }
 

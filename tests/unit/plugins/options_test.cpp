@@ -50,6 +50,15 @@ TEST(PluginOptions, AreFoundByJsonPointer) {
                });
 }
 
+TEST(PluginOptions, GiveTheJsonOfTablesAndArrays) {
+  with_options(R"({"when":{"dst":["::1"]},"drop":[{"port":53},{"!proto":"udp"}]})", [](const nfbus_options& options) {
+    const nfbus_value table = get(options, "/when");
+    const nfbus_value array = get(options, "/drop");
+    EXPECT_EQ(std::string_view(table.text.data, table.text.size), R"({"dst":["::1"]})");
+    EXPECT_EQ(std::string_view(array.text.data, array.text.size), R"([{"port":53},{"!proto":"udp"}])");
+  });
+}
+
 TEST(PluginOptions, AnswerNotFoundForWhatIsNotThereAndForBrokenPointers) {
   with_options(R"({"list":[1],"file":"x"})", [](const nfbus_options& options) {
     for (const char* pointer : {"/nothing", "/list/1", "/list/-", "/list/x", "/list/01", "/file/x", "file", "/list/0/0",

@@ -169,5 +169,95 @@ TEST_F(Services, CountAnInstanceOnceAmongTheUsersOfAFormatAndOnlyWhileItLives) {
   EXPECT_FALSE(formats_.shared(ulogd));
 }
 
+class MatchServices : public Services {
+ protected:
+  const nfbus_match* compile(std::string_view tables) {
+    error_ = {};
+    error_.struct_size = sizeof error_;
+    return host().match_compile(host().context, lit(tables), &error_);
+  }
+  std::uint32_t test(const nfbus_match* match, const nfbus_event* event) {
+    return host().match_test(host().context, match, event);
+  }
+  std::string error() { return {error_.text, error_.size}; }
+
+  nfbus_error error_{};
+};
+
+TEST_F(MatchServices, TellWhichTableHolds) {
+  const BatchRef batch = make_message("alarm:door", "{}", 42, 1000);
+  const nfbus_match* match = compile(R"([{"topic":"x"},{"topic":"alarm:*"}])");
+  ASSERT_NE(match, nullptr);
+  EXPECT_EQ(test(match, batch->events().data()), 2U);
+  const nfbus_match* table = compile(R"({"!topic":"alarm:*"})");
+  ASSERT_NE(table, nullptr);
+  EXPECT_EQ(test(table, batch->events().data()), 0U);
+  EXPECT_EQ(services_.matches_held(), 2U);
+  host().match_release(host().context, match);
+  host().match_release(host().context, table);
+  EXPECT_EQ(services_.matches_held(), 0U);
+}
+
+TEST_F(MatchServices, SayWhatIsWrongAndWhere) {
+  EXPECT_EQ(compile(R"([{"dst":["10.0.0.0/33"]}])"), nullptr);
+  EXPECT_EQ(error(), R"([0].dst[0]: "10.0.0.0/33": the prefix length is at most 32)");
+  EXPECT_EQ(host().match_compile(host().context, lit("x"), nullptr), nullptr);
+  EXPECT_EQ(host().match_compile(host().context, {}, &error_), nullptr);
+  EXPECT_EQ(services_.matches_held(), 0U);
+}
+
+TEST_F(MatchServices, KnowTheFieldsThatFiltersAddWhenTheInstanceIsCreated) {
+  EXPECT_EQ(compile(R"({"country":"DE"})"), nullptr);
+  EXPECT_THAT(error(), HasSubstr("country: unknown key"));
+  SharedServices with_country{.formats = formats_, .publish = {}, .fields = {.names = {"country"}, .any = false}};
+  const InstanceServices other("sink.other", "other", with_country);
+  with_country.fields = {};
+  const nfbus_match* match = other.abi()->match_compile(other.abi()->context, lit(R"({"country":"DE"})"), &error_);
+  EXPECT_NE(match, nullptr);
+  other.abi()->match_release(other.abi()->context, match);
+}
+
+TEST_F(MatchServices, LookAtEachEventAnewAfterACall) {
+  const nfbus_match* match = compile(R"({"topic":"alarm:*"})");
+  Event event = {};
+  event.kind = NFBUS_EVENT_MESSAGE;
+  event.topic = lit("alarm:door");
+  EXPECT_EQ(test(match, &event), 1U);
+  services_.call_ended();
+  event.topic = lit("door");  // another event in the same place
+  EXPECT_EQ(test(match, &event), 0U);
+  host().match_release(host().context, match);
+}
+
+TEST_F(MatchServices, TakeNullForNothing) {
+  const BatchRef batch = make_message("alarm:door", "{}", 42, 1000);
+  const nfbus_match* match = compile(R"({"topic":"*"})");
+  EXPECT_EQ(test(nullptr, batch->events().data()), 0U);
+  EXPECT_EQ(test(match, nullptr), 0U);
+  host().match_release(host().context, nullptr);
+  host().match_release(host().context, match);
+  EXPECT_EQ(services_.matches_held(), 0U);
+}
+
+TEST_F(MatchServices, IgnoreTheReleaseOfAMatchThatIsNotHeld) {
+  const InstanceServices other("sink.other", "other", shared_);
+  const nfbus_match* match = compile(R"({"topic":"*"})");
+  ::testing::internal::CaptureStderr();
+  other.abi()->match_release(other.abi()->context, match);
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("released a match that it does not hold: ignored"));
+  EXPECT_EQ(services_.matches_held(), 1U);
+  host().match_release(host().context, match);
+}
+
+TEST_F(MatchServices, FreeAndNameTheMatchesThatAnInstanceForgets) {
+  ::testing::internal::CaptureStderr();
+  {
+    const InstanceServices forgetful("sink.leaky", "leaky", shared_);
+    EXPECT_NE(forgetful.abi()->match_compile(forgetful.abi()->context, lit(R"({"topic":"*"})"), nullptr), nullptr);
+  }
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              HasSubstr("sink.leaky: the plugin did not give back 1 matches: freed by the host"));
+}
+
 }  // namespace
 }  // namespace nfbus::host::test

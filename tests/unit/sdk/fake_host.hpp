@@ -2,11 +2,14 @@
 #pragma once
 
 #include <nfbus/abi.h>
+#include <nfbus/detail/barrier.hpp>
+#include <nfbus/event.hpp>
 #include <nfbus/text.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -17,9 +20,10 @@
 
 namespace nfbus::test {
 
-// One value of a configuration, at its JSON pointer. An array is the number of its elements.
+// One value of a configuration, at its JSON pointer. An array is the number of its elements, and its JSON.
 struct Array {
   std::size_t count;
+  std::string json = {};
 };
 using Value = std::variant<std::string, std::int64_t, double, bool, Array>;
 using Values = std::map<std::string, Value>;
@@ -59,6 +63,7 @@ class FakeOptions {
     } else {
       out.type = NFBUS_VALUE_ARRAY;
       out.count = std::get<Array>(found->second).count;
+      out.text = to_text(std::get<Array>(found->second).json);
     }
     return NFBUS_OK;
   }
@@ -112,7 +117,8 @@ class FakeDns {
   nfbus_dns raw_{};
 };
 
-// Knows one format, "ulogd": the text of an event is its payload. Topics below "nft:" are refused.
+// Knows one format, "ulogd": the text of an event is its payload. Topics below "nft:" are refused. A match is a
+// function of the test, under the text that the plugin compiles; any other text is wrong.
 class FakeHost {
  public:
   FakeHost() {
@@ -160,6 +166,21 @@ class FakeHost {
     raw_.counter_add = [](void* context, std::uint32_t counter, std::uint64_t amount) {
       self(context).counters.at(counter - 1).second += amount;
     };
+    raw_.match_compile = [](void* context, nfbus_text tables, nfbus_error* error) -> const nfbus_match* {
+      const auto found = self(context).matches.find(std::string(to_view(tables)));
+      if (found == self(context).matches.end()) {
+        detail::say(error, "unknown match " + std::string(to_view(tables)));
+        return nullptr;
+      }
+      ++self(context).matches_held;
+      return reinterpret_cast<const nfbus_match*>(&found->second);
+    };
+    raw_.match_test = [](void* /*context*/, const nfbus_match* match, const nfbus_event* event) -> std::uint32_t {
+      return (*reinterpret_cast<const FakeMatch*>(match))(Event(event));
+    };
+    raw_.match_release = [](void* context, const nfbus_match* match) {
+      if (match != nullptr) --self(context).matches_held;
+    };
   }
   FakeHost(const FakeHost&) = delete;
   FakeHost& operator=(const FakeHost&) = delete;
@@ -170,6 +191,10 @@ class FakeHost {
   std::vector<std::pair<std::uint32_t, std::string>> logged;
   std::vector<std::pair<std::string, std::string>> published;
   std::vector<std::pair<std::string, std::uint64_t>> counters;
+  // What a match says of an event: the first table that holds, counted from 1; 0: none.
+  using FakeMatch = std::function<std::uint32_t(Event)>;
+  std::map<std::string, FakeMatch> matches;  // by their JSON
+  std::int64_t matches_held = 0;
   std::int64_t copies_held = 0;
   std::vector<std::string> listened;
   // What dns() says of an event; of others: there is none.

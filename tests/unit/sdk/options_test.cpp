@@ -45,6 +45,14 @@ TEST(OptionsView, GivesListsAndTablesBelowAKey) {
   EXPECT_THAT(options.below("drop/1").list("dst"), ElementsAre("192.0.2.0/24", "ff00::/8"));
 }
 
+TEST(OptionsView, GivesTheJsonOfATableOrAnArray) {
+  const FakeOptions raw({{"/drop", Array{1, R"([{"dst":"::1"}])"}}, {"/file", "x"}});
+  const Options options(raw.raw());
+  EXPECT_EQ(options.json("drop"), R"([{"dst":"::1"}])");
+  EXPECT_EQ(thrown_by([&] { (void)options.json("file"); }), "option file must be a table or an array");
+  EXPECT_EQ(thrown_by([&] { (void)options.json("keep"); }), "option keep is missing");
+}
+
 TEST(OptionsView, NamesTheKeyThatIsMissingOrOfAnotherType) {
   const FakeOptions raw({{"/drop/0/dst", std::int64_t{1}}});
   const Options options(raw.raw());

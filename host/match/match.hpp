@@ -1,0 +1,74 @@
+// Selecting events: tables of keys, compiled. Contract: design section 8; the keys for users: sdk/README.md.
+#pragma once
+
+#include "match/facts.hpp"
+#include "match/known_fields.hpp"
+
+#include <nfbus/result.hpp>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nfbus::host {
+
+struct MatchProgram;
+
+// An array of tables, compiled. Immutable. Thread safety: any thread.
+class MatchSet {
+ public:
+  MatchSet();  // of no tables: none ever holds
+  explicit MatchSet(std::unique_ptr<const MatchProgram> program);
+  MatchSet(MatchSet&& other) noexcept;
+  MatchSet& operator=(MatchSet&& other) noexcept;
+  ~MatchSet();
+
+  [[nodiscard]] std::uint32_t table_count() const noexcept;
+  // The first table that holds, counted from 1; 0: none does. Allocates nothing.
+  [[nodiscard]] std::uint32_t first(const Facts& facts) const noexcept;
+  [[nodiscard]] bool operator()(const Facts& facts) const noexcept { return first(facts) != 0; }
+
+ private:
+  std::unique_ptr<const MatchProgram> program_;
+};
+
+// What is wrong with a table, and where.
+struct MatchFault {
+  std::optional<std::size_t> table;    // in the array of tables; none: there is only one
+  std::string key;                     // as written, "!dst"; empty: the table itself
+  std::optional<std::size_t> element;  // of the key's list
+  bool about_key = false;              // the key is wrong, not its value
+  std::string text;                    // names the value: `"10.0.0.0/33": the prefix length is at most 32`
+};
+
+// "[0].dst[1]: TEXT"
+[[nodiscard]] std::string to_string(const MatchFault& fault);
+
+struct CompiledMatch {
+  MatchSet matches;
+  std::vector<MatchFault> faults;  // all of them; empty: good
+};
+
+// [any] From a table, or an array of tables, of which the first that holds counts. Never throws but bad_alloc.
+[[nodiscard]] CompiledMatch compile_match(const nlohmann::json& tables, const KnownFields& known);
+
+// [any] The same from JSON text. Code::invalid names the first fault.
+[[nodiscard]] Result<MatchSet> compile_match_json(std::string_view json, const KnownFields& known);
+
+// [any] From the text form, one table: `dst=10.0.0.0/8 port=53,1000-2000 !proto=udp prefix="drop:input "`.
+//
+//   - Conditions are separated by blanks; each is KEY=VALUE, or !KEY=VALUE for its negation.
+//   - Commas separate the elements of a list, of which any may be; in tcp_flags all must hold, and `!` negates one.
+//   - "..." and '...' take blanks, commas and the other quote as they are. Outside of quotes and inside of "..." a
+//     backslash does so for the one character behind it.
+//
+// Code::invalid names the first fault as "column 5: port: TEXT"; columns are bytes, counted from 1.
+[[nodiscard]] Result<MatchSet> compile_match_text(std::string_view text, const KnownFields& known);
+
+}  // namespace nfbus::host

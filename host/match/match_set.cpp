@@ -1,0 +1,191 @@
+// Testing events: no allocation, no virtual call, integers first.
+#include "decode/dns.hpp"
+#include "event/event.hpp"
+#include "match/match.hpp"
+#include "match/program.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <span>
+#include <utility>
+
+namespace nfbus::host {
+
+namespace {
+
+char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+// As many as are quicker gone through than searched.
+constexpr std::size_t kFew = 8;
+
+template <typename RangeType, typename Number>
+bool in_ranges(std::span<const RangeType> ranges, const Number& number) noexcept {
+  if (ranges.size() <= kFew) {
+    return std::any_of(ranges.begin(), ranges.end(),
+                       [&](const RangeType& range) { return range.low <= number && number <= range.high; });
+  }
+  const auto above = std::upper_bound(ranges.begin(), ranges.end(), number,
+                                      [](const Number& wanted, const RangeType& range) { return wanted < range.low; });
+  return above != ranges.begin() && number <= std::prev(above)->high;
+}
+
+class Tester {
+ public:
+  Tester(const MatchProgram& program, const Facts& facts) noexcept : program_(program), facts_(facts) {}
+
+  [[nodiscard]] bool holds(const Table& table) const noexcept {
+    if ((table.required & ~facts_.present) != 0) return false;
+    const Condition* const conditions = program_.conditions.data() + table.first;
+    for (std::uint32_t i = 0; i < table.count; ++i) {
+      if (matches(conditions[i]) == conditions[i].negated) return false;
+    }
+    return true;
+  }
+
+ private:
+  // Also false when the event does not have the field.
+  [[nodiscard]] bool matches(const Condition& condition) const noexcept {
+    switch (condition.kind) {
+      case Kind::number: return has(condition.field) && in_ranges(ranges(condition), facts_.number(condition.field));
+      case Kind::bits: return (facts_.number(condition.field) & ranges(condition).front().low) != 0;
+      case Kind::masked: return has(condition.field) && matches_masked(condition);
+      case Kind::port:
+        return has(Field::source_port) && (in_ranges(ranges(condition), facts_.number(Field::source_port)) ||
+                                           in_ranges(ranges(condition), facts_.number(Field::destination_port)));
+      case Kind::source: return matches_address(condition, facts_.source, facts_.source6);
+      case Kind::destination: return matches_address(condition, facts_.destination, facts_.destination6);
+      case Kind::host:
+        return matches_address(condition, facts_.source, facts_.source6) ||
+               matches_address(condition, facts_.destination, facts_.destination6);
+      case Kind::mac: return has(Field::mac) && matches_mac(condition);
+      case Kind::text: return has(condition.field) && matches_text(condition, facts_.text(condition.field), false);
+      case Kind::folded_text:
+        return has(condition.field) && matches_text(condition, facts_.text(condition.field), true);
+      case Kind::annotation: return matches_annotation(condition, program_.names[condition.first6], false);
+      case Kind::domain: return matches_domain(condition);
+      case Kind::bpf: return has(Field::packet) && matches_bpf(condition);
+    }
+    return false;
+  }
+
+  [[nodiscard]] bool has(Field field) const noexcept { return (facts_.present & bit(field)) != 0; }
+
+  [[nodiscard]] std::span<const Range> ranges(const Condition& condition) const noexcept {
+    return {program_.ranges.data() + condition.first, condition.count};
+  }
+
+  [[nodiscard]] bool matches_masked(const Condition& condition) const noexcept {
+    const std::uint32_t number = facts_.number(condition.field);
+    const auto wanted = ranges(condition);
+    return std::any_of(wanted.begin(), wanted.end(),
+                       [number](const Range& bits) { return (number & bits.high) == bits.low; });
+  }
+
+  [[nodiscard]] bool matches_address(const Condition& condition, std::uint32_t ipv4,
+                                     const Ipv6Number& ipv6) const noexcept {
+    if (facts_.ip_version == 4) return in_ranges(ranges(condition), ipv4);
+    if (facts_.ip_version != 6) return false;
+    return in_ranges(std::span(program_.ranges6.data() + condition.first6, condition.count6), ipv6);
+  }
+
+  [[nodiscard]] bool matches_mac(const Condition& condition) const noexcept {
+    const std::span wanted(program_.macs.data() + condition.first, condition.count);
+    return std::any_of(wanted.begin(), wanted.end(), [this](std::uint64_t mac) {
+      return std::find(facts_.macs.begin(), facts_.macs.end(), mac) != facts_.macs.end();
+    });
+  }
+
+  [[nodiscard]] bool matches_text(const Condition& condition, std::string_view text, bool ignore_case) const noexcept {
+    const std::span patterns(program_.patterns.data() + condition.first, condition.count);
+    return std::any_of(patterns.begin(), patterns.end(),
+                       [&](const Pattern& pattern) { return host::matches(pattern, text, ignore_case); });
+  }
+
+  [[nodiscard]] bool matches_annotation(const Condition& condition, std::string_view name,
+                                        bool is_domain) const noexcept {
+    for (const nfbus_field& field : std::span(facts_.event->fields, facts_.event->field_count)) {
+      if (view(field.name) != name) continue;
+      std::string_view value = view(field.value);
+      if (is_domain && value.ends_with('.')) value.remove_suffix(1);
+      return matches_text(condition, value, is_domain);
+    }
+    return false;
+  }
+
+  [[nodiscard]] bool matches_domain(const Condition& condition) const noexcept {
+    if (matches_annotation(condition, "RecentDomainSrc", true)) return true;
+    if (matches_annotation(condition, "RecentDomainDst", true)) return true;
+    if (!has(Field::source_port)) return false;
+    bool found = false;
+    for_each_dns_question(*facts_.event, [&](std::string_view name, std::uint16_t /*type*/) {
+      found = matches_text(condition, name, true);
+      return !found;
+    });
+    return found;
+  }
+
+  [[nodiscard]] bool matches_bpf(const Condition& condition) const noexcept {
+    const std::span programs(program_.programs.data() + condition.first, condition.count);
+    return std::any_of(programs.begin(), programs.end(),
+                       [this](const BpfProgram& program) { return program.matches(*facts_.event); });
+  }
+
+  const MatchProgram& program_;
+  const Facts& facts_;
+};
+
+bool equal(std::string_view pattern, std::string_view text, bool ignore_case) noexcept {
+  if (!ignore_case) return pattern == text;
+  return pattern.size() == text.size() &&
+         std::equal(pattern.begin(), pattern.end(), text.begin(), [](char p, char t) { return p == lower(t); });
+}
+
+}  // namespace
+
+bool matches(const Pattern& pattern, std::string_view text, bool ignore_case) noexcept {
+  if (!pattern.has_star) return equal(pattern.text, text, ignore_case);
+  // Each star takes as little as it can; where that fails, the last one takes a byte more.
+  const std::string_view wanted = pattern.text;
+  std::size_t at = 0;
+  std::size_t i = 0;
+  std::size_t behind_star = std::string_view::npos;
+  std::size_t star_took_to = 0;
+  while (i < text.size()) {
+    if (at < wanted.size() && wanted[at] == '*') {
+      behind_star = ++at;
+      star_took_to = i;
+    } else if (at < wanted.size() && wanted[at] == (ignore_case ? lower(text[i]) : text[i])) {
+      ++at;
+      ++i;
+    } else if (behind_star != std::string_view::npos) {
+      at = behind_star;
+      i = ++star_took_to;
+    } else {
+      return false;
+    }
+  }
+  return wanted.find_first_not_of('*', at) == std::string_view::npos;
+}
+
+MatchSet::MatchSet() = default;
+MatchSet::MatchSet(std::unique_ptr<const MatchProgram> program) : program_(std::move(program)) {}
+MatchSet::MatchSet(MatchSet&& other) noexcept = default;
+MatchSet& MatchSet::operator=(MatchSet&& other) noexcept = default;
+MatchSet::~MatchSet() = default;
+
+std::uint32_t MatchSet::table_count() const noexcept {
+  return program_ ? static_cast<std::uint32_t>(program_->tables.size()) : 0;
+}
+
+std::uint32_t MatchSet::first(const Facts& facts) const noexcept {
+  if (!program_) return 0;
+  const Tester tester(*program_, facts);
+  std::uint32_t number = 0;
+  for (const Table& table : program_->tables) {
+    ++number;
+    if (tester.holds(table)) return number;
+  }
+  return 0;
+}
+
+}  // namespace nfbus::host

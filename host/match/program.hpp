@@ -1,0 +1,81 @@
+// The compiled form of a MatchSet: flat arrays that conditions point into.
+#pragma once
+
+#include "match/bpf.hpp"
+#include "match/facts.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nfbus::host {
+
+// Both ends are in it. For Kind::masked: the wanted bits and the mask.
+struct Range {
+  std::uint32_t low = 0;
+  std::uint32_t high = 0;
+  constexpr auto operator<=>(const Range&) const = default;
+};
+
+struct Ipv6Range {
+  Ipv6Number low;
+  Ipv6Number high;
+  constexpr auto operator<=>(const Ipv6Range&) const = default;
+};
+
+// A text that may have `*` in it, for any run of bytes.
+struct Pattern {
+  std::string text;  // in lower case where case is ignored
+  bool has_star = false;
+};
+
+// [any] ignore_case: of the letters A-Z; the pattern is in lower case then.
+[[nodiscard]] bool matches(const Pattern& pattern, std::string_view text, bool ignore_case) noexcept;
+
+// Ordered by what a test costs: the cheap ones of a table are tested first.
+enum class Kind : std::uint8_t {
+  number = 1,  // the field's number lies in a range
+  bits,        // the field's number has a bit of the mask
+  masked,      // the field's number has the wanted bits under a mask
+  port,        // either port lies in a range
+  source,      // the address lies in a range
+  destination,
+  host,  // either address
+  mac,   // one of the packet's
+  text,
+  folded_text,  // case ignored
+  annotation,
+  domain,
+  bpf,
+};
+
+// `count` elements from `first` on of the array of its kind; any of them may match.
+struct Condition {
+  Kind kind;
+  Field field;
+  bool negated;
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+  std::uint32_t first6 = 0;  // IPv6 addresses; for an annotation the index of its name
+  std::uint32_t count6 = 0;
+};
+
+struct Table {
+  std::uint32_t required;  // bit(Field) of what an event must have
+  std::uint32_t first;     // of its conditions
+  std::uint32_t count;
+};
+
+struct MatchProgram {
+  std::vector<Table> tables;
+  std::vector<Condition> conditions;
+  std::vector<Range> ranges;  // those of one condition are sorted, with gaps between them
+  std::vector<Ipv6Range> ranges6;
+  std::vector<std::uint64_t> macs;
+  std::vector<Pattern> patterns;
+  std::vector<std::string> names;  // of annotations
+  std::vector<BpfProgram> programs;
+};
+
+}  // namespace nfbus::host

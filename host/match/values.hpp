@@ -1,0 +1,29 @@
+// One value of a match, read and checked.
+#pragma once
+
+#include "match/keys.hpp"
+#include "match/program.hpp"
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace nfbus::host {
+
+// What a condition compares with, gathered from its values.
+struct Values {
+  std::vector<Range> ranges;
+  std::vector<Ipv6Range> ranges6;
+  std::vector<std::uint64_t> macs;
+  std::vector<Pattern> patterns;
+  std::vector<BpfProgram> programs;
+};
+
+// [any] Adds a text or a number; else says what is wrong with it, in words for the user that name it, and leaves
+// `values` as they were.
+[[nodiscard]] std::optional<std::string> add_value(const Key& key, const nlohmann::json& value, Values& values);
+
+}  // namespace nfbus::host
