@@ -110,12 +110,29 @@ class GoodConfiguration(unittest.TestCase):
         schema = (REPOSITORY / "host/config/host_schema.hpp").read_text()
         schema += (REPOSITORY / "host/plugins/host_keys.hpp").read_text()
         schema += (REPOSITORY / "plugins/sinks/jsonl/jsonl.cpp").read_text()
+<<<<<<< HEAD
         schema += (REPOSITORY / "plugins/sinks/pcap/pcap.cpp").read_text()
         keys = set(re.findall(r'"(\w+)": *\{"(?:type|enum)"', schema)) - {"filter", "items", "additionalProperties"}
         full = tomllib.loads((CONFIGS / "full.toml").read_text())
         present = {key for table in (full["host"], full["bus"], *full["capture"], *full["sink"].values())
+=======
+        schema += (REPOSITORY / "plugins/filters/match/match.cpp").read_text()
+        keys = set(re.findall(r'"(\w+)": *\{"(?:type|enum)"', schema)) - {"filter", "items", "additionalProperties"}
+        full = tomllib.loads((CONFIGS / "full.toml").read_text())
+        present = {key for table in (full["host"], full["bus"], *full["capture"], full["sink"]["archive"],
+                                     full["filter"]["quiet"])
+>>>>>>> 9c4b8f5 (Add the filter match, its figures and its fuzzers)
                    for key in table}
         self.assertEqual(keys, present)
+
+    def test_the_full_example_has_every_key_of_a_match(self):
+        full = tomllib.loads((CONFIGS / "full.toml").read_text())
+        present = {key.removeprefix("!") for table in full["filter"]["example"]["keep"] for key in table}
+        known = re.findall(r'\{"(\w+)", ValueType::', (REPOSITORY / "host/match/keys.cpp").read_text())
+        self.assertEqual(present, {*known, "rule"})
+        documented = (REPOSITORY / "sdk/README.md").read_text().split("## Matches")[1]
+        for key in present:
+            self.assertRegex(documented, rf"(?m)^\|.*`{key}`", key)
 
     def test_the_default_file_passes_with_its_comments_taken_away(self):
         text = (CONFIGS / "nfbus.toml").read_text().replace('"NAME"', "")

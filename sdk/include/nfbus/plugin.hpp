@@ -24,6 +24,13 @@ struct Shape {
   std::uint32_t tick_ms = 0;       // call tick() about so often; 0: never
 };
 
+namespace detail {
+inline constexpr nfbus_text kNoFields[1] = {};
+}
+
+// For Info::annotates of a filter that adds none.
+inline constexpr std::span<const nfbus_text> kAnnotatesNothing{detail::kNoFields, 0};
+
 // The second argument of NFBUS_SINK and NFBUS_FILTER. All texts must be literals.
 struct Info {
   std::string_view summary = {};  // one line
@@ -34,7 +41,7 @@ struct Info {
   std::span<const nfbus_command> commands = {};  // from command<>()
   // From diagnose<>(): for `nfbus doctor`.
   void (*diagnose)(const nfbus_host* host, nfbus_finding found, void* context) = nullptr;
-  // Filters: every field that it may add, a constant array of NFBUS_TEXT; empty: it may add any.
+  // Filters: every field that it may add, a constant array of NFBUS_TEXT, or kAnnotatesNothing; {}: it may add any.
   std::span<const nfbus_text> annotates = {};
 };
 
