@@ -67,8 +67,8 @@ TEST(MatchKeysOfPlugins, AreCompiledWhileTheFileIsChecked) {
               ElementsAre("4:31: sink.a.when[0].dst[1]: \"10.0.0.0/33\": the prefix length is at most 32",
                           "4:54: sink.a.when[0].port: \"9-1\": the range is reversed; write \"1-9\"",
                           "4:63: sink.a.when[1].dts: unknown key; did you mean \"dst\"?",
-                          "4:76: sink.a.when[2]: expected a table, found an integer",
-                          "4:79: sink.a.when[3]: has no conditions, and so would hold for every event; leave it out",
+                          "4:75: sink.a.when[2]: expected a table, found an integer",
+                          "4:78: sink.a.when[3]: has no conditions, and so would hold for every event; leave it out",
                           HasSubstr("8:18: sink.b.when.\"!bpf\": \"port 1 1\": libpcap: ")));
 }
 
