@@ -59,6 +59,14 @@ bool is_mapped(const char* map, std::uint64_t id) {
   return false;
 }
 
+std::string why_unreachable(const std::string& user, bool exists) {
+  if (!exists) return fmt::format("no user {} to become", user);
+  return fmt::format(
+      "cannot become {}: this user namespace does not have that user, or CAP_SETUID and CAP_SETGID are "
+      "missing",
+      user);
+}
+
 bool has_capability(unsigned capability) noexcept {
   capng_get_caps_process();
   return capng_have_capability(CAPNG_EFFECTIVE, capability) == 1;
@@ -83,11 +91,14 @@ Result<void> drop_own_capabilities() {
 // with are the user's.
 Result<void> become(const std::string& user, const Account& account) {
   const std::string what = "cannot become user " + user;
+  const bool may_override = has_capability(CAP_DAC_OVERRIDE);  // root in a container need not have it
   if (::initgroups(user.c_str(), account.gid) != 0) return refused(what);
   if (::setresgid(account.gid, account.gid, account.gid) != 0) return refused(what);
   if (::setresuid(0, account.uid, 0) != 0) return refused(what);
   capng_clear(CAPNG_SELECT_CAPS);
-  capng_updatev(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED), CAP_DAC_OVERRIDE, -1);
+  if (may_override) {
+    capng_updatev(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED), CAP_DAC_OVERRIDE, -1);
+  }
   if (capng_apply(CAPNG_SELECT_CAPS) != 0) return refused(what);
   return {};
 }
@@ -140,15 +151,12 @@ Result<void> lower_privileges(const std::string& user, bool user_given) {
                          is_mapped("/proc/self/gid_map", (*account)->gid) && has_capability(CAP_SETUID) &&
                          has_capability(CAP_SETGID);
   if (user_given && !reachable) {
-    return Error{.code = Code::refused,
-                 .text = fmt::format("host.user: cannot become {}: this user namespace does not have that user, or "
-                                     "CAP_SETUID and CAP_SETGID are missing",
-                                     user)};
+    return Error{.code = Code::refused, .text = "host.user: " + why_unreachable(user, true)};
   }
   if (auto result = forbid_gains(); !result) return result;
   if (reachable && (*account)->uid != 0) return become(user, **account);
-  log::info(reachable ? "running as uid 0 without capabilities"
-                      : fmt::format("no user {} to become: running as uid 0 without capabilities", user));
+  log::info((reachable ? "" : why_unreachable(user, account->has_value()) + ": ") +
+            "running as uid 0 without capabilities");
   return drop_own_capabilities();
 }
 
