@@ -74,8 +74,8 @@ def compare_with(before):
     show("; ".join(timings))
     if after != before:
         raise AssertionError(f"something is left on the machine: {before} became {after}")
-    if engine and (left := engine.processes()):
-        raise AssertionError(f"processes are left: {left}")
+    if engine and (engine.directory.exists() or engine.processes()):
+        raise AssertionError(f"{engine.directory} is left, or some of {engine.processes()}")
 
 
 def packets(first_port):

@@ -20,6 +20,7 @@ import yaml
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 COMPOSE_FILE = REPOSITORY / "docker/compose.yaml"
 BASE_IMAGE = "docker.io/library/debian:bookworm-slim"
+CGROUPS = pathlib.Path("/sys/fs/cgroup")
 
 
 def run(*argv, check=True, timeout=60, **options):
@@ -126,7 +127,8 @@ class Engine:
 
     def run(self, *arguments, **options):
         """`podman run`, with low limits: podman would raise them, which not even root may do everywhere."""
-        return self.podman("run", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024", *arguments, **options)
+        return self.podman("run", "--cgroup-parent", f"/{self.directory.name}", "--ulimit", "nofile=1024:1024",
+                           "--ulimit", "nproc=1024:1024", *arguments, **options)
 
     def build(self, service):
         """The image of a service, its output shown as it comes; without a pull, a failure when the base is missing."""
@@ -152,6 +154,10 @@ class Engine:
         self.podman("rm", "--all", "--force", "--time", "0", check=False)
         self.podman("volume", "rm", "--all", "--force", check=False)
         self.podman("rmi", "--all", "--force", check=False, timeout=120)
+        # podman leaves the parent cgroup: one in cgroup v2, one for each controller in v1.
+        for parent in (CGROUPS / self.directory.name, *CGROUPS.glob(f"*/{self.directory.name}")):
+            for folder, _, _ in os.walk(parent, topdown=False):
+                os.rmdir(folder)
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
