@@ -153,7 +153,7 @@ class CarriedEvent {
     packet.resize(40);
     if (fragment) {
       append(packet, {protocol, 0});
-      append16(packet, by.fragment_offset << 3U | (by.more_fragments ? 1U : 0U));
+      append16(packet, std::size_t{by.fragment_offset} << 3U | (by.more_fragments ? 1U : 0U));
       append32(packet, 1);
     }
     append(packet, transport);

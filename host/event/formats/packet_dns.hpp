@@ -1,4 +1,6 @@
-// The DNS layer of the `packet` format: the JSON that SPR's decoder (gopacket 1.1.19) makes.
+// The DNS layer of the `packet` format: the JSON that SPR's decoder (gopacket 1.1.19) makes, but for what no resolver
+// sends: a name that is longer than 255 bytes is an error, a record without data never is one, and a name that is
+// nothing but a pointer to the root is null, as the root is (there it is "").
 #pragma once
 
 #include "event/formats/text_buffer.hpp"
