@@ -52,7 +52,7 @@ enum Families : std::uint32_t {
 struct Ipv6Number {
   std::uint64_t high = 0;
   std::uint64_t low = 0;
-  constexpr auto operator<=>(const Ipv6Number&) const = default;
+  constexpr auto operator<=>(const Ipv6Number&) const = default;  // NOLINT(modernize-use-nullptr): in what it makes
 };
 
 inline constexpr std::uint64_t kNoMac = ~std::uint64_t{0};

@@ -59,7 +59,7 @@ struct CompiledMatch {
 [[nodiscard]] CompiledMatch compile_match(const nlohmann::json& tables, const KnownFields& known);
 
 // [any] The same from JSON text. Code::invalid names the first fault.
-[[nodiscard]] Result<MatchSet> compile_match_json(std::string_view json, const KnownFields& known);
+[[nodiscard]] Result<MatchSet> compile_match_json(std::string_view text, const KnownFields& known);
 
 // [any] From the text form, one table: `dst=10.0.0.0/8 port=53,1000-2000 !proto=udp prefix="drop:input "`.
 //

@@ -15,13 +15,13 @@ namespace nfbus::host {
 struct Range {
   std::uint32_t low = 0;
   std::uint32_t high = 0;
-  constexpr auto operator<=>(const Range&) const = default;
+  constexpr auto operator<=>(const Range&) const = default;  // NOLINT(modernize-use-nullptr): in what it makes
 };
 
 struct Ipv6Range {
   Ipv6Number low;
   Ipv6Number high;
-  constexpr auto operator<=>(const Ipv6Range&) const = default;
+  constexpr auto operator<=>(const Ipv6Range&) const = default;  // NOLINT(modernize-use-nullptr): in what it makes
 };
 
 // A text that may have `*` in it, for any run of bytes.
