@@ -53,7 +53,7 @@ void check(const nfbus_event& event) {
     most_bytes = 640UL * (dns->record_count + 1) + 16 * message.size();
     for (const nfbus_dns_record* record : std::span(dns->records, dns->record_count)) {
       most_bytes += 16 * (record->name.size + record->target.size);
-      if (record->type == kDnsTypeSoa) most_bytes += 16 * 2 * kMaxDnsNameBytes;
+      if (record->type == kDnsTypeSoa) most_bytes += 32 * kMaxDnsNameBytes;
     }
   }
   must(nfbus::fuzz::check_layer(append_dns, event, most_bytes) == (dns != nullptr), "what decodes is shown");

@@ -1,4 +1,5 @@
-// The DHCP layer of the `packet` format: the JSON that SPR's decoder (gopacket 1.1.19) makes.
+// The DHCP layer of the `packet` format: the JSON that SPR's decoder (gopacket 1.1.19) makes. A length of the
+// hardware address above 16 is an error, where SPR shows bytes of the fields behind it.
 #pragma once
 
 #include "event/formats/text_buffer.hpp"

@@ -228,12 +228,15 @@ TEST(DnsDecoder, CanBeUsedAgainAfterAnyMessage) {
   EXPECT_EQ(decoder.decode({}), nullptr);
   const Octets good = rich_message();
   const Octets other = DnsMessage().question(dns_name("other")).octets();
-  ASSERT_NE(decoder.decode(good), nullptr);
+  const nfbus_dns* before = decoder.decode(good);
+  ASSERT_NE(before, nullptr);
+  const nfbus_dns_record* const* memory = before->records;
   EXPECT_EQ(decoder.decode(Bytes(good).first(40)), nullptr);
   const nfbus_dns* dns = decoder.decode(other);
   ASSERT_NE(dns, nullptr);
   EXPECT_EQ(dns->record_count, 1U);
   EXPECT_EQ(view(dns->records[0]->name), "other");
+  EXPECT_EQ(dns->records, memory) << "taken once";
 }
 
 std::string carried(const Octets& data, Carrier by) {
