@@ -52,11 +52,29 @@ void render(benchmark::State& state, const std::string& format_name, const std::
 }
 
 BENCHMARK_CAPTURE(render, ulogd_udp4, "ulogd", "udp4");
+BENCHMARK_CAPTURE(render, packet_udp4, "packet", "udp4");
+BENCHMARK_CAPTURE(render, packet_full_udp4, "packet_full", "udp4");
 BENCHMARK_CAPTURE(render, ulogd_udp4_output, "ulogd", "output4");
+BENCHMARK_CAPTURE(render, packet_udp4_output, "packet", "output4");
+BENCHMARK_CAPTURE(render, packet_full_udp4_output, "packet_full", "output4");
 BENCHMARK_CAPTURE(render, ulogd_tcp4, "ulogd", "tcp4_data");
+BENCHMARK_CAPTURE(render, packet_tcp4, "packet", "tcp4_data");
+BENCHMARK_CAPTURE(render, packet_full_tcp4, "packet_full", "tcp4_data");
+BENCHMARK_CAPTURE(render, ulogd_tcp4_options, "ulogd", "tcp4_syn");
+BENCHMARK_CAPTURE(render, packet_tcp4_options, "packet", "tcp4_syn");
+BENCHMARK_CAPTURE(render, packet_full_tcp4_options, "packet_full", "tcp4_syn");
+BENCHMARK_CAPTURE(render, ulogd_icmp4, "ulogd", "icmp4_echo");
+BENCHMARK_CAPTURE(render, packet_icmp4, "packet", "icmp4_echo");
+BENCHMARK_CAPTURE(render, packet_full_icmp4, "packet_full", "icmp4_echo");
 BENCHMARK_CAPTURE(render, ulogd_udp6, "ulogd", "udp6");
+BENCHMARK_CAPTURE(render, packet_udp6, "packet", "udp6");
+BENCHMARK_CAPTURE(render, packet_full_udp6, "packet_full", "udp6");
 BENCHMARK_CAPTURE(render, ulogd_tcp6, "ulogd", "tcp6_syn");
+BENCHMARK_CAPTURE(render, packet_tcp6, "packet", "tcp6_syn");
+BENCHMARK_CAPTURE(render, packet_full_tcp6, "packet_full", "tcp6_syn");
 BENCHMARK_CAPTURE(render, ulogd_icmp6, "ulogd", "icmp6_router_advertisement");
+BENCHMARK_CAPTURE(render, packet_icmp6, "packet", "icmp6_router_advertisement");
+BENCHMARK_CAPTURE(render, packet_full_icmp6, "packet_full", "icmp6_router_advertisement");
 
 }  // namespace
 }  // namespace nfbus::host

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -24,6 +25,19 @@ class Format {
   virtual void render(const Event& event, TextBuffer& out) const = 0;
   // Splices `event.fields` into the text of an event that ends with '}': annotations stand last in every format.
   virtual void append_fields(const nfbus_event& event, TextBuffer& out) const = 0;
+  // Whether render() says the same of both, an event and one with other fields: false where a format shows some field
+  // outside of "Fields", and these differ in it.
+  [[nodiscard]] virtual bool renders_alike(const nfbus_event& /*event*/, const nfbus_event& /*other*/) const noexcept {
+    return true;
+  }
+  // Appends the event with its fields as render() and append_fields() do, but in at most max_bytes, which must be
+  // kMinBound or more. What does not fit is shortened or left out, and "Truncated":true added (before "Fields").
+  virtual void render_within(const Event& event, std::size_t max_bytes, TextBuffer& out) const;
+  static constexpr std::size_t kMinBound = 4096;
+
+ protected:
+  // Splices as many fields as fit into `out` when it may grow to end_bytes; leaves out the last ones.
+  void append_fields_within(const nfbus_event& event, std::size_t end_bytes, TextBuffer& out) const;
 };
 
 // All formats of a host. Thread safety: const members from any thread.

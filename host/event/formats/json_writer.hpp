@@ -78,6 +78,11 @@ inline char* put(char* out, std::string_view text) noexcept {
   return out + text.size();
 }
 
+inline char* put_bool(char* out, bool value) noexcept {
+  std::memcpy(out, value ? "true    " : "false   ", kSlack);
+  return out + (value ? 4 : 5);
+}
+
 inline char* put_u8(char* out, std::uint8_t value) noexcept {
   const detail::Octet& octet = detail::kOctets[value];
   std::memcpy(out, &octet, sizeof octet);

@@ -14,9 +14,10 @@ std::string_view Renderer::render(const Event& event, FormatId id) {
   const Format& format = formats_[id];
   const Event& origin = *event.origin;
   buffer_.clear();
-  // Before its batch is frozen (a capture's filter asks), an event has no place in the cache.
-  if (origin.batch == nullptr || !formats_.shared(id)) {
-    format.render(origin, buffer_);
+  // Before its batch is frozen (a capture's filter asks), an event has no place in the cache; nor has one whose filters
+  // changed what the format shows outside of "Fields".
+  if (origin.batch == nullptr || !formats_.shared(id) || !format.renders_alike(event, origin)) {
+    format.render(event, buffer_);
   } else {
     // The cached text is the one without fields, so that it also serves those whose filters added some.
     TextCache& cache = origin.batch->texts();

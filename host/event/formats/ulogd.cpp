@@ -13,15 +13,13 @@
 #include "decode/udp.hpp"
 #include "event/formats/json_writer.hpp"
 #include "event/formats/message.hpp"
+#include "event/formats/time_text.hpp"
 
 #include <linux/if_arp.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <array>
 #include <cstdint>
-#include <ctime>
-#include <limits>
 #include <optional>
 #include <span>
 
@@ -32,48 +30,12 @@ namespace {
 using json::put;
 using json::put_ipv4;
 using json::put_ipv6;
-using json::put_pair;
 using json::put_text;
 using json::put_u32;
 using json::put_u8;
 
 // More than all fixed texts, numbers and addresses of one record together.
 constexpr std::size_t kFixedRoom = 2048;
-
-// ---- Time --------------------------------------------------------------------------------------------------------
-
-// The texts of one second, which most packets share with the one before.
-struct SecondTexts {
-  std::int64_t second = std::numeric_limits<std::int64_t>::min();
-  std::array<char, 40> start{};  // {"timestamp":"2026-11-23T12:04:53.
-  std::size_t start_size = 0;
-  std::array<char, 5> zone{};  // +0200
-  std::array<char, 10> epoch{};
-  std::size_t epoch_size = 0;
-};
-
-void fill(SecondTexts& texts, std::int64_t second) noexcept {
-  texts.second = second;
-  const std::time_t time = second;
-  std::tm local{};
-  localtime_r(&time, &local);
-  texts.start_size =
-      std::strftime(texts.start.data(), texts.start.size(), R"({"timestamp":"%Y-%m-%dT%H:%M:%S.)", &local);
-  const auto minutes = static_cast<std::uint32_t>((local.tm_gmtoff < 0 ? -local.tm_gmtoff : local.tm_gmtoff) / 60);
-  texts.zone[0] = local.tm_gmtoff < 0 ? '-' : '+';
-  put_pair(&texts.zone[1], minutes / 60 % 100);
-  put_pair(&texts.zone[3], minutes % 60);
-  std::array<char, 10 + json::kSlack> digits{};
-  texts.epoch_size =
-      static_cast<std::size_t>(put_u32(digits.data(), static_cast<std::uint32_t>(second)) - digits.data());
-  std::memcpy(texts.epoch.data(), digits.data(), texts.epoch_size);
-}
-
-const SecondTexts& texts_of(std::int64_t second) noexcept {
-  thread_local SecondTexts texts;
-  if (texts.second != second) fill(texts, second);
-  return texts;
-}
 
 // ---- Transport headers ---------------------------------------------------------------------------------------------
 
@@ -349,8 +311,8 @@ void UlogdFormat::render(const Event& event, TextBuffer& out) const {
   const std::size_t texts_size = event.prefix.size + event.in_name.size + event.out_name.size + event.decode_error.size;
   char* at = out.room(kFixedRoom + device_.size() + json::kMaxEscapedByte * texts_size + 3 * header.size());
 
-  at = put(at, std::string_view(second.start.data(), second.start_size));
-  at = json::put_six_digits(at, microseconds);
+  at = put(put(at, R"({"timestamp":")"), std::string_view(second.date_time.data(), second.date_time.size()));
+  at = json::put_six_digits(put(at, "."), microseconds);
   at = put(at, std::string_view(second.zone.data(), second.zone.size()));
   at = put(at, device_);
   at = put_u32(at, static_cast<std::uint32_t>(packet.size()));
@@ -387,6 +349,8 @@ void UlogdFormat::render(const Event& event, TextBuffer& out) const {
   out.commit(put(at, "}"));
 }
 
-void UlogdFormat::append_fields(const nfbus_event& event, TextBuffer& out) const { append_fields_object(event, out); }
+void UlogdFormat::append_fields(const nfbus_event& event, TextBuffer& out) const {
+  append_fields_object(event, out, [](std::string_view) { return true; });
+}
 
 }  // namespace nfbus::host

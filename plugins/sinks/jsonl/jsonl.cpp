@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,7 +28,10 @@ constexpr std::string_view kSchema = R"({
   "properties": {
     "file": {"type": "string", "pattern": "^[^\n]+$",
              "description": "a file, made if need be; a FIFO; or - for standard output"},
-    "format": {"type": "string", "enum": ["ulogd"], "default": "ulogd", "description": "the JSON of a packet"},
+    "format": {"type": "string", "enum": ["ulogd", "packet"], "default": "ulogd",
+               "description": "the JSON of a packet: ulogd2's flat keys, or an object for each layer as SPR has it"},
+    "payload": {"type": "string", "enum": ["none", "full"], "default": "none",
+                "description": "with format = \"packet\": full adds the bytes of each layer in base64"},
     "rotate_bytes": {"type": "integer", "minimum": 0, "default": 0, "x-unit": "bytes",
                      "description": "begin a new file when this one would grow larger; 0: never"},
     "rotate_age_s": {"type": "integer", "minimum": 0, "maximum": 315360000, "default": 0, "x-unit": "s",
@@ -49,6 +53,16 @@ std::int64_t now_ns() {
   return now.tv_sec * 1'000'000'000 + now.tv_nsec;
 }
 
+// The host's name of the format. Throws std::invalid_argument.
+std::string format_of(const nfbus::Options& options) {
+  std::string format = options.text("format");
+  if (options.text("payload") == "none") return format;
+  if (format != "packet") {
+    throw std::invalid_argument("payload = \"full\" needs format = \"packet\": " + format + " shows no payload");
+  }
+  return "packet_full";
+}
+
 jsonl::RotationLimits limits_of(const nfbus::Options& options) {
   return {.size_bytes = static_cast<std::uint64_t>(options.integer("rotate_bytes")),
           .age_s = options.integer("rotate_age_s"),
@@ -59,7 +73,7 @@ class JsonLines {
  public:
   JsonLines(nfbus::Host host, const nfbus::Options& options)
       : host_(host),
-        format_(host.format(options.text("format"))),
+        format_(host.format(format_of(options))),
         target_(options.text("file")),
         rotation_(limits_of(options)) {}
 

@@ -139,6 +139,11 @@ TEST(JsonWriter, PrintsBase64ThatGivesTheBytesBackAndIsAsLongAsAnnounced) {
   }
 }
 
+TEST(JsonWriter, PrintsTruthValues) {
+  EXPECT_EQ(written([](char* out) { return json::put_bool(out, true); }), "true");
+  EXPECT_EQ(written([](char* out) { return json::put_bool(out, false); }), "false");
+}
+
 TEST(JsonWriter, PrintsHardwareAddresses) {
   const std::array<std::uint8_t, 3> bytes{0x00, 0x9a, 0xff};
   EXPECT_EQ(written([&](char* out) { return json::put_hex_bytes(out, bytes); }), "00:9a:ff");

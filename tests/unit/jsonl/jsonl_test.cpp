@@ -64,11 +64,9 @@ class JsonlTest : public testing::Test {
 
   [[nodiscard]] nfbus::test::Values options(std::int64_t rotate_bytes = 0, std::int64_t rotate_age_s = 0,
                                             std::int64_t keep = 2) const {
-    return {{"/file", file().string()},
-            {"/format", "ulogd"},
-            {"/rotate_bytes", rotate_bytes},
-            {"/rotate_age_s", rotate_age_s},
-            {"/rotate_keep", keep}};
+    return {
+        {"/file", file().string()},      {"/format", "ulogd"},  {"/payload", "none"}, {"/rotate_bytes", rotate_bytes},
+        {"/rotate_age_s", rotate_age_s}, {"/rotate_keep", keep}};
   }
   [[nodiscard]] fs::path file() const { return folder_ / "out.json"; }
   [[nodiscard]] fs::path numbered(int number) const { return file().string() + '.' + std::to_string(number); }
@@ -97,6 +95,20 @@ TEST_F(JsonlTest, WritesALineForEachEvent) {
   EXPECT_EQ(found.st_mode & 0137U, 0U) << "nobody else may read what packets say";
 }
 
+TEST_F(JsonlTest, AsksForThePacketFormatWithAndWithoutPayload) {
+  const auto asked = [this](const char* format, const char* payload) {
+    nfbus::test::Values values = options();
+    values["/format"] = format;
+    values["/payload"] = payload;
+    const SinkDriver sink(nfbus_plugin_entry, values);
+    return sink.created() ? sink.host.formats.at(0) : sink.error();
+  };
+  EXPECT_EQ(asked("ulogd", "none"), "ulogd");
+  EXPECT_EQ(asked("packet", "none"), "packet");
+  EXPECT_EQ(asked("packet", "full"), "packet_full");
+  EXPECT_THAT(asked("ulogd", "full"), HasSubstr("needs format = \"packet\""));
+}
+
 TEST_F(JsonlTest, RejectsAnEventThatTheFormatCannotShow) {
   SinkDriver sink(nfbus_plugin_entry, options());
   ASSERT_TRUE(sink.open());
@@ -117,6 +129,7 @@ TEST_F(JsonlTest, AppendsToAFileAndEndsALineThatACrashLeftBroken) {
 TEST_F(JsonlTest, WaitsForItsFolderAndSaysSoOnce) {
   SinkDriver sink(nfbus_plugin_entry, {{"/file", (folder_ / "sub/out.json").string()},
                                        {"/format", "ulogd"},
+                                       {"/payload", "none"},
                                        {"/rotate_bytes", std::int64_t{0}},
                                        {"/rotate_age_s", std::int64_t{0}},
                                        {"/rotate_keep", std::int64_t{1}}});

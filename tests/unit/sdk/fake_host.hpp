@@ -117,8 +117,9 @@ class FakeDns {
   nfbus_dns raw_{};
 };
 
-// Knows one format, "ulogd": the text of an event is its payload. Topics below "nft:" are refused. A match is a
-// function of the test, under the text that the plugin compiles; any other text is wrong.
+// Knows the formats "ulogd", "packet" and "packet_full": in each the text of an event is its payload. Topics below
+// "nft:" are refused. A match is a function of the test, under the text that the plugin compiles; any other text is
+// wrong.
 class FakeHost {
  public:
   FakeHost() {
@@ -135,7 +136,10 @@ class FakeHost {
       self(context).published.emplace_back(to_view(topic), to_view(text));
       return NFBUS_OK;
     };
-    raw_.format = [](void* /*context*/, nfbus_text name) -> std::uint32_t { return to_view(name) == "ulogd" ? 1 : 0; };
+    raw_.format = [](void* context, nfbus_text name) -> std::uint32_t {
+      self(context).formats.emplace_back(to_view(name));
+      return to_view(name) == "ulogd" || to_view(name) == "packet" || to_view(name) == "packet_full" ? 1 : 0;
+    };
     raw_.render = [](void* /*context*/, const nfbus_event* event, std::uint32_t /*format*/) {
       return nfbus_text{reinterpret_cast<const char*>(event->payload.data), event->payload.size};
     };
@@ -189,6 +193,7 @@ class FakeHost {
   [[nodiscard]] const nfbus_host* raw() const { return &raw_; }
 
   std::vector<std::pair<std::uint32_t, std::string>> logged;
+  std::vector<std::string> formats;  // that the plugin asked for
   std::vector<std::pair<std::string, std::string>> published;
   std::vector<std::pair<std::string, std::uint64_t>> counters;
   // What a match says of an event: the first table that holds, counted from 1; 0: none.
