@@ -31,19 +31,6 @@ char* put_group(char* out, std::uint16_t group) noexcept {
   return out;
 }
 
-constexpr std::string_view kBase64Digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-// Two digits for 12 bits: half the look-ups of one digit for 6.
-constexpr auto kBase64Pairs = [] {
-  std::array<std::array<char, 2>, 4096> pairs{};
-  for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i] = {kBase64Digits[i >> 6U], kBase64Digits[i & 63U]};
-  return pairs;
-}();
-
-char* put_base64_pair(char* out, std::uint32_t bits) noexcept {
-  std::memcpy(out, kBase64Pairs[bits & 0xfffU].data(), 2);
-  return out + 2;
-}
-
 char* put_control(char* out, char control) noexcept {
   *out++ = '\\';
   switch (control) {
@@ -104,19 +91,6 @@ char* put_ipv6(char* out, std::span<const std::uint8_t, 16> address) noexcept {
   }
   if (mapped) *out++ = ':';
   return mapped || compatible ? put_ipv4(out, address.last<4>()) : out;
-}
-
-char* put_base64(char* out, std::span<const std::uint8_t> bytes) noexcept {
-  for (; bytes.size() >= 3; bytes = bytes.subspan(3)) {
-    const std::uint32_t bits = std::uint32_t{bytes[0]} << 16U | std::uint32_t{bytes[1]} << 8U | bytes[2];
-    out = put_base64_pair(put_base64_pair(out, bits >> 12U), bits);
-  }
-  if (bytes.empty()) return out;
-  const std::uint32_t bits = std::uint32_t{bytes[0]} << 16U | (bytes.size() == 2 ? std::uint32_t{bytes[1]} << 8U : 0U);
-  out = put_base64_pair(out, bits >> 12U);
-  *out++ = bytes.size() == 2 ? kBase64Digits[(bits >> 6U) & 63U] : '=';
-  *out++ = '=';
-  return out;
 }
 
 }  // namespace nfbus::host::json

@@ -11,14 +11,6 @@
 
 namespace nfbus::host {
 
-// How one line is made.
-struct PacketFormat::Line {
-  PacketLimits limits;
-  bool full;                                       // with Contents and Payload
-  bool truncated = false;                          // say so
-  std::size_t message_bytes = PacketLimits::kAll;  // of the DNS or DHCP object
-};
-
 namespace {
 
 using json::put;
@@ -28,6 +20,14 @@ using json::put_u8;
 
 constexpr std::string_view kDomainOfSource = "RecentDomainSrc";
 constexpr std::string_view kDomainOfDestination = "RecentDomainDst";
+
+// How one line is made.
+struct Line {
+  PacketLimits limits;
+  bool full;                                       // with Contents and Payload
+  bool truncated = false;                          // say so
+  std::size_t message_bytes = PacketLimits::kAll;  // of the DNS or DHCP object
+};
 
 // More than all keys and numbers behind the layers.
 constexpr std::size_t kTailRoom = 512;
@@ -132,21 +132,19 @@ std::size_t equal_share(std::size_t one, std::size_t other, std::size_t room) no
   return (room - json::base64_bytes(shorter)) / 4 * 3;
 }
 
-}  // namespace
-
-void PacketFormat::render_line(const Event& event, const Line& line, TextBuffer& out) const {
+void render_line(const Event& event, const Line& line, TextBuffer& out) {
   PacketLayers layers(event, line.full, line.limits);
   char* at = out.room(layers.room_bytes() + kTailRoom);
   out.commit(layers.put_layers(put(at, "{")));
   std::string_view broken = layers.error();
-  if (!layers.is_fragment()) {
-    const std::string_view broken_message = append_message(event, line.full, line.message_bytes, out);
-    if (broken.empty()) broken = broken_message;
-  }
+  const std::string_view broken_message = append_message(event, line.full, line.message_bytes, out);
+  if (broken.empty()) broken = broken_message;
   const Tail tail(event, line.limits, broken);
   at = out.room(tail.room_bytes());
   out.commit(put_tail(at, event, tail, line.truncated));
 }
+
+}  // namespace
 
 void PacketFormat::render(const Event& event, TextBuffer& out) const {
   if (event.kind == NFBUS_EVENT_MESSAGE) return render_message(event, out);

@@ -27,9 +27,6 @@ class PacketFormat final : public Format {
   void render_within(const Event& event, std::size_t max_bytes, TextBuffer& out) const override;
 
  private:
-  struct Line;
-
-  void render_line(const Event& event, const Line& line, TextBuffer& out) const;
   [[nodiscard]] bool render_with_shorter_payloads(const Event& event, std::size_t max_bytes, TextBuffer& out) const;
 
   const bool full_;

@@ -69,17 +69,20 @@ PacketLayers::PacketLayers(const nfbus_event& event, bool full, const PacketLimi
   const Bytes payload = to_bytes(event.payload);
   packet_ = payload;
   std::size_t header_bytes = ArpHeader::kSize;
+  bool fragment = (event.layers & NFBUS_LAYER_FRAGMENT) != 0;  // also the first one, as in SPR
   if ((ipv4_ = find_header<Ipv4Header>(event))) {
     packet_ = without_padding(*ipv4_, payload);
     header_bytes = std::max(ipv4_->size_bytes(), Ipv4Header::kSize);
-    is_fragment_ = (ipv4_->flags() & Ipv4Header::kMoreFragments) != 0 || ipv4_->fragment_offset() != 0;
+    fragment = fragment || (ipv4_->flags() & Ipv4Header::kMoreFragments) != 0;
   } else if ((ipv6_ = find_header<Ipv6Header>(event))) {
     packet_ = without_padding(*ipv6_, payload);
     header_bytes = Ipv6Header::kSize;
-    if (ipv6_->next_header() != event.ip_protocol) ipv6_fragment_ = find_ipv6_fragment(event);
-    is_fragment_ = ipv6_fragment_ && (ipv6_fragment_->more_fragments() || ipv6_fragment_->fragment_offset() != 0);
+    if (ipv6_->next_header() != event.ip_protocol) {  // there are extension headers
+      ipv6_fragment_ = find_ipv6_fragment(event);
+      fragment = fragment || (ipv6_fragment_ && ipv6_fragment_->more_fragments());
+    }
   }
-  has_transport_ = !is_fragment_ && (event.layers & kTransportLayers) != 0;
+  has_transport_ = (event.layers & kTransportLayers) != 0 && !fragment;
   if (!full_) return;
   network_payload_ = clamped(packet_, header_bytes, packet_.size());
   if (has_transport_) transport_payload_ = transport_data(event);
@@ -112,33 +115,33 @@ char* PacketLayers::put_body(char* out, Bytes contents, Bytes payload) const noe
 // RFC 791 and RFC 9293 section 3.1 have the same options: one byte, or a type, the length of all and data.
 char* PacketLayers::put_options(char* out, Bytes options, std::string_view what_is_wrong,
                                 std::string_view& error) const noexcept {
-  std::optional<Bytes> padding;
-  out = put(out, "[");
-  for (std::size_t count = 0; !options.empty() && !padding && count < limits_.options; ++count) {
+  if (options.empty()) return put(out, R"([],"Padding":null)");
+  *out++ = '[';
+  const char* const begin = out;
+  bool ended = false;
+  for (std::size_t count = 0; !options.empty() && !ended && count < limits_.options; ++count) {
     const std::uint8_t type = options.front();
-    const bool has_data = type != kOptionEnd && type != kOptionNone;
     std::uint8_t size = 1;
-    if (has_data) {
+    if (type == kOptionNone) {
+      out = put(out, R"({"OptionType":1,"OptionLength":1,"OptionData":null},)");
+    } else if (type == kOptionEnd) {
+      out = put(out, R"({"OptionType":0,"OptionLength":1,"OptionData":null},)");
+      ended = true;
+    } else {
       size = options.size() < 2 ? std::uint8_t{0} : options[1];
       if (size < 2 || size > options.size()) {
         error = what_is_wrong;
         break;
       }
-    }
-    if (count != 0) out = put(out, ",");
-    out = put_u8(put(out, R"({"OptionType":)"), type);
-    out = put_u8(put(out, R"(,"OptionLength":)"), size);
-    if (has_data) {
-      out = put(put_base64(put(out, R"(,"OptionData":")"), options.first(size).subspan(2)), R"("})");
-    } else {
-      out = put(out, R"(,"OptionData":null})");
+      out = put_u8(put(out, R"({"OptionType":)"), type);
+      out = put_u8(put(out, R"(,"OptionLength":)"), size);
+      out = put(put_base64(put(out, R"(,"OptionData":")"), options.first(size).subspan(2)), R"("},)");
     }
     options = options.subspan(size);
-    if (type == kOptionEnd) padding = options;
   }
-  out = put(out, R"(],"Padding":)");
-  if (!padding) return put(out, "null");
-  return put(put_base64(put(out, "\""), *padding), "\"");
+  if (out != begin) --out;  // the last comma
+  if (!ended) return put(out, R"(],"Padding":null)");
+  return put(put_base64(put(out, R"(],"Padding":")"), options), "\"");
 }
 
 char* PacketLayers::put_arp(char* out, const ArpHeader& arp) const noexcept {

@@ -32,8 +32,6 @@ class PacketLayers {
   // Writes "Ethernet":{..},"VLAN":{..}, and so on to "IP":{..}, each with a comma behind it.
   char* put_layers(char* out) noexcept;
 
-  // A fragment that is not the whole packet: as in SPR it shows nothing of the transport layer, be it the first one.
-  [[nodiscard]] bool is_fragment() const noexcept { return is_fragment_; }
   // What put_layers() found wrong in the first header whose options are broken; empty: nothing.
   [[nodiscard]] std::string_view error() const noexcept {
     return network_error_.empty() ? transport_error_ : network_error_;
@@ -60,7 +58,6 @@ class PacketLayers {
   const nfbus_event& event_;
   const PacketLimits limits_;
   const bool full_;
-  bool is_fragment_ = false;
   bool has_transport_ = false;  // one of which we show an object
   std::optional<Ipv4Header> ipv4_;
   std::optional<Ipv6Header> ipv6_;

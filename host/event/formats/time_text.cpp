@@ -17,7 +17,7 @@ void fill(SecondTexts& texts, std::int64_t second) noexcept {
   localtime_r(&time, &local);
   // Whatever fits into 64 bits of nanoseconds is a year of four digits.
   std::array<char, std::tuple_size_v<decltype(texts.date_time)> + 1> text{};
-  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &local);
+  static_cast<void>(std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &local));
   std::memcpy(texts.date_time.data(), text.data(), texts.date_time.size());
   texts.is_utc = local.tm_gmtoff == 0;
   const auto minutes = static_cast<std::uint32_t>((local.tm_gmtoff < 0 ? -local.tm_gmtoff : local.tm_gmtoff) / 60);

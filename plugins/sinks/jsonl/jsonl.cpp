@@ -58,7 +58,7 @@ std::string format_of(const nfbus::Options& options) {
   std::string format = options.text("format");
   if (options.text("payload") == "none") return format;
   if (format != "packet") {
-    throw std::invalid_argument("payload = \"full\" needs format = \"packet\": " + format + " shows no payload");
+    throw std::invalid_argument(R"(payload = "full" needs format = "packet": )" + format + " shows no payload");
   }
   return "packet_full";
 }

@@ -145,7 +145,7 @@ TEST(BoundedLine, IsValidJsonWithinItsBoundWhateverTheEventHolds) {
   };
   const test::ByteVector options(40, 1);
   int truncated = 0;
-  for (int round = 0; round < 600; ++round) {
+  for (int round = 0; round < 200; ++round) {
     const test::ByteVector data = random() % 3 == 0 ? dns_response(static_cast<std::uint16_t>(random() % 3000))
                                                     : test::ByteVector(random() % 60000);
     test::ByteVector packet = udp_packet(random() % 2 == 0 ? 53 : 7000, data);
@@ -201,7 +201,7 @@ TEST(BoundedLine, IsValidJsonWithinItsBoundWhateverTheEventHolds) {
       }
     }
   }
-  EXPECT_GT(truncated, 500);
+  EXPECT_GT(truncated, 150);
 }
 
 std::string cut(std::string_view text, std::size_t max_bytes) {

