@@ -21,7 +21,8 @@ format = "ulogd"
 [sink.drops]
 plugin = "jsonl"
 file = "@DIR@/drops"
-format = "ulogd"
+format = "packet"
+payload = "full"
 topics = ["nft:drop:"]
 """
 
