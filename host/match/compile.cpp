@@ -44,6 +44,71 @@ std::uint32_t append(std::vector<T>& to, std::vector<T>&& from) {
   return first;
 }
 
+// The buckets that numbers of a range fall into.
+Traits buckets_of(const TraitGroup& group, const Range& range) {
+  if (range.high - range.low >= group.count) return group.all() & ~group.absent();
+  Traits traits = 0;
+  for (std::uint32_t number = range.low;; ++number) {
+    traits |= group.bucket(number);
+    if (number == range.high) return traits;
+  }
+}
+
+// Those of the group that none of the condition's values has.
+Traits forbidden_by_numbers(const MatchProgram& program, const Condition& condition, const TraitGroup& group) {
+  Traits allowed = 0;
+  for (std::uint32_t i = 0; i < condition.count; ++i) {
+    allowed |= buckets_of(group, program.ranges[condition.first + i]);
+  }
+  return group.all() & ~allowed;
+}
+
+Traits forbidden_by_texts(const MatchProgram& program, const Condition& condition, const TraitGroup& group) {
+  Traits allowed = 0;
+  for (std::uint32_t i = 0; i < condition.count; ++i) {
+    const Pattern& pattern = program.patterns[condition.first + i];
+    allowed |= pattern.has_star ? group.all() & ~group.absent() : group.bucket(text_hash(pattern.text));
+  }
+  return group.all() & ~allowed;
+}
+
+Traits forbidden_by_addresses(const Condition& condition) {
+  Traits allowed = 0;
+  if (condition.count != 0) allowed |= kVersionTraits.bucket(0);
+  if (condition.count6 != 0) allowed |= kVersionTraits.bucket(1);
+  return kVersionTraits.all() & ~allowed;
+}
+
+Traits forbidden_by_flags(const MatchProgram& program, const Condition& condition) {
+  Traits allowed = 0;
+  for (std::uint32_t i = 0; i < condition.count; ++i) {
+    const Range& bits = program.ranges[condition.first + i];
+    for (std::size_t value = 0; value < 4; ++value) {
+      if ((value & syn_and_ack(bits.high)) == syn_and_ack(bits.low)) allowed |= kFlagsTraits.bucket(value);
+    }
+  }
+  return kFlagsTraits.all() & ~allowed;
+}
+
+// Of a condition that is not negated.
+Traits forbidden_traits(const MatchProgram& program, const Condition& condition) {
+  switch (condition.field) {
+    case Field::protocol: return forbidden_by_numbers(program, condition, kProtocolTraits);
+    case Field::source_port:
+      // Of `port` either side may be the one.
+      if (condition.kind == Kind::port) return kSourcePortTraits.absent();
+      return forbidden_by_numbers(program, condition, kSourcePortTraits);
+    case Field::destination_port: return forbidden_by_numbers(program, condition, kDestinationPortTraits);
+    case Field::tcp_flags: return forbidden_by_flags(program, condition);
+    case Field::in_name: return forbidden_by_texts(program, condition, kInTraits);
+    case Field::out_name: return forbidden_by_texts(program, condition, kOutTraits);
+    case Field::prefix: return forbidden_by_texts(program, condition, kPrefixTraits);
+    case Field::source:
+    case Field::destination: return forbidden_by_addresses(condition);
+    default: return 0;
+  }
+}
+
 class Compiler {
  public:
   Compiler(const KnownFields& known, MatchProgram& program, std::vector<MatchFault>& faults)
@@ -63,17 +128,20 @@ class Compiler {
     if (table.empty()) return fault({}, "has no conditions, and so would hold for every event; leave it out");
     std::vector<Condition> conditions;
     std::uint32_t required = 0;
+    Traits forbidden = 0;
     for (const auto& [name, value] : table.items()) {
       if (const auto condition = make_condition(name, value)) {
-        if (!condition->negated) required |= bit(condition->field);
         conditions.push_back(*condition);
+        if (condition->negated) continue;
+        required |= bit(condition->field);
+        forbidden |= forbidden_traits(program_, *condition);
       }
     }
     std::stable_sort(conditions.begin(), conditions.end(),
                      [](const Condition& a, const Condition& b) { return a.kind < b.kind; });
     const auto count = static_cast<std::uint32_t>(conditions.size());
     const std::uint32_t first = append(program_.conditions, std::move(conditions));
-    program_.tables.push_back({.required = required, .first = first, .count = count});
+    program_.tables.push_back({.forbidden = forbidden, .required = required, .first = first, .count = count});
   }
 
   std::optional<Condition> make_condition(const std::string& written, const json& value) {

@@ -39,6 +39,7 @@ std::uint64_t mac_number(std::span<const std::uint8_t, 6> bytes) noexcept {
 Facts::Facts(const nfbus_event& from) noexcept : event(&from) {
   set(Field::topic, view(from.topic));
   if (from.kind == NFBUS_EVENT_PACKET) read_packet(from);
+  set_traits();
 }
 
 void Facts::set(Field field, std::uint32_t value) noexcept {
@@ -107,6 +108,20 @@ void Facts::read_macs(const nfbus_event& from) noexcept {
   const Bytes sender = to_bytes(from.hw_address);
   if (sender.size() == 6) macs[2] = mac_number(sender.first<6>());
   if (ethernet || sender.size() == 6) present |= bit(Field::mac);
+}
+
+void Facts::set_traits() noexcept {
+  const auto add = [this](const TraitGroup& group, Field field, std::size_t hash) {
+    traits |= (present & bit(field)) != 0 ? group.bucket(hash) : group.absent();
+  };
+  add(kProtocolTraits, Field::protocol, number(Field::protocol));
+  add(kSourcePortTraits, Field::source_port, number(Field::source_port));
+  add(kDestinationPortTraits, Field::destination_port, number(Field::destination_port));
+  add(kVersionTraits, Field::source, ip_version == 6 ? 1 : 0);
+  add(kFlagsTraits, Field::tcp_flags, syn_and_ack(number(Field::tcp_flags)));
+  add(kInTraits, Field::in_name, text_hash(text(Field::in_name)));
+  add(kOutTraits, Field::out_name, text_hash(text(Field::out_name)));
+  add(kPrefixTraits, Field::prefix, text_hash(text(Field::prefix)));
 }
 
 }  // namespace nfbus::host

@@ -1,6 +1,8 @@
 // What matches ask of an event, read from it once.
 #pragma once
 
+#include "match/traits.hpp"
+
 #include <nfbus/abi.h>
 
 #include <array>
@@ -64,6 +66,7 @@ struct Facts {
   explicit Facts(const nfbus_event& from) noexcept;
 
   const nfbus_event* event = nullptr;
+  Traits traits = 0;
   std::uint32_t present = 0;    // bit(Field)
   std::uint8_t ip_version = 0;  // of source and destination; ARP's are IPv4's
   std::array<std::uint32_t, kNumbers> numbers{};
@@ -86,6 +89,7 @@ struct Facts {
   void read_network(const nfbus_event& from) noexcept;
   void read_transport(const nfbus_event& from) noexcept;
   void read_macs(const nfbus_event& from) noexcept;
+  void set_traits() noexcept;
 };
 
 }  // namespace nfbus::host

@@ -34,7 +34,7 @@ class Tester {
   Tester(const MatchProgram& program, const Facts& facts) noexcept : program_(program), facts_(facts) {}
 
   [[nodiscard]] bool holds(const Table& table) const noexcept {
-    if ((table.required & ~facts_.present) != 0) return false;
+    if ((facts_.traits & table.forbidden) != 0 || (table.required & ~facts_.present) != 0) return false;
     const Condition* const conditions = program_.conditions.data() + table.first;
     for (std::uint32_t i = 0; i < table.count; ++i) {
       if (matches(conditions[i]) == conditions[i].negated) return false;
@@ -168,7 +168,9 @@ bool matches(const Pattern& pattern, std::string_view text, bool ignore_case) no
 }
 
 MatchSet::MatchSet() = default;
-MatchSet::MatchSet(std::unique_ptr<const MatchProgram> program) : program_(std::move(program)) {}
+MatchSet::MatchSet(std::unique_ptr<const MatchProgram> program) : program_(std::move(program)) {
+  for (const Table& table : program_->tables) forbidden_ &= table.forbidden;
+}
 MatchSet::MatchSet(MatchSet&& other) noexcept = default;
 MatchSet& MatchSet::operator=(MatchSet&& other) noexcept = default;
 MatchSet::~MatchSet() = default;
@@ -177,7 +179,7 @@ std::uint32_t MatchSet::table_count() const noexcept {
   return program_ ? static_cast<std::uint32_t>(program_->tables.size()) : 0;
 }
 
-std::uint32_t MatchSet::first(const Facts& facts) const noexcept {
+std::uint32_t MatchSet::search(const Facts& facts) const noexcept {
   if (!program_) return 0;
   const Tester tester(*program_, facts);
   std::uint32_t number = 0;

@@ -62,6 +62,7 @@ struct Condition {
 };
 
 struct Table {
+  Traits forbidden;        // an event with one of them does not match
   std::uint32_t required;  // bit(Field) of what an event must have
   std::uint32_t first;     // of its conditions
   std::uint32_t count;
