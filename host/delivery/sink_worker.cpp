@@ -217,6 +217,7 @@ void SinkWorker::write_all() {
     rejected_.assign(items_.size(), 0);
     const WriteResult result = sink_->write(items_, items_bytes_, [this](std::uint32_t index, std::string_view reason) {
       rejected_[index] = 1;
+      if (reason.empty()) return;
       if (const auto held_back = rejections_.admit()) {
         log::warning(fmt::format("sink.{}: event rejected: {} ({} more before)", name(), reason, *held_back));
       }

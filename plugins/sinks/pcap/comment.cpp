@@ -46,7 +46,7 @@ void add_quoted(std::string_view text, std::string& out) {
 
 void add_number(std::uint32_t number, std::string& out) {
   std::array<char, 10> digits{};
-  const auto end = std::to_chars(digits.begin(), digits.end(), number).ptr;
+  char* const end = std::to_chars(digits.begin(), digits.end(), number).ptr;
   out.append(digits.begin(), end);
 }
 

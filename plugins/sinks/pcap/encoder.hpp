@@ -71,10 +71,12 @@ class Encoder {
   virtual void commit(std::size_t units) = 0;
   // What a file ends with when it is complete.
   virtual void end(Gather& out) = 0;
-  // Descriptions that are part of the stream, not of one packet: how many there are, and all from one number on. A
-  // reader that missed packets must get those that it missed.
+  // Descriptions that are part of the stream, not of one packet: how many there are, and those from `begin` up to
+  // `end`. A reader that missed packets must get those that it missed.
   [[nodiscard]] virtual std::size_t descriptions() const noexcept { return 0; }
-  virtual void describe_from(std::size_t /*number*/, Gather& /*out*/) const {}
+  // How many there are after so many units of the run; before commit().
+  [[nodiscard]] virtual std::size_t descriptions_after(std::size_t /*units*/) const noexcept { return 0; }
+  virtual void describe(std::size_t /*begin*/, std::size_t /*end*/, Gather& /*out*/) const {}
 };
 
 [[nodiscard]] std::unique_ptr<Encoder> make_classic(const Encoding& encoding);

@@ -1,4 +1,5 @@
 // Packets as capture files for tcpdump and Wireshark.
+#include "fifo.hpp"
 #include "files.hpp"
 #include "outlet.hpp"
 
@@ -10,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -44,6 +46,8 @@ constexpr std::string_view kSchema = R"({
                        "description": "packets wait in the queue while less is free on the disk"},
     "compress": {"type": "string", "enum": ["none", "gzip", "zstd"], "default": "none",
                  "description": "with rotation: complete files"},
+    "fifo": {"type": "boolean", "default": false,
+             "description": "file is a FIFO, made if need be: each reader sees what comes from then on"},
     "fsync": {"type": "boolean", "default": false, "description": "complete files are brought to the disk at once"}
   }
 })";
@@ -95,6 +99,15 @@ FileSettings settings_of(const nfbus::Options& options) {
   return out;
 }
 
+std::unique_ptr<Outlet> make_outlet(nfbus::Host host, const nfbus::Options& options) {
+  FileSettings files = settings_of(options);
+  if (!options.boolean("fifo")) return std::make_unique<Files>(host, std::move(files));
+  if (Rotation(files.rotation).enabled() || files.min_free_bytes != 0 || files.sync) {
+    throw std::invalid_argument("a FIFO knows no rotate_..., min_free_bytes and fsync: leave them out, or fifo");
+  }
+  return std::make_unique<Fifo>(host, std::move(files.path), files.encoding);
+}
+
 class RejectAll final : public Refusals {
  public:
   explicit RejectAll(nfbus::Events events) : events_(events) {}
@@ -109,8 +122,7 @@ class RejectAll final : public Refusals {
 class Pcap {
  public:
   Pcap(nfbus::Host host, const nfbus::Options& options)
-      : flush_ms_(static_cast<std::uint32_t>(options.integer("flush_ms"))),
-        outlet_(std::make_unique<Files>(host, settings_of(options))) {}
+      : flush_ms_(static_cast<std::uint32_t>(options.integer("flush_ms"))), outlet_(make_outlet(host, options)) {}
 
   void open(nfbus::Shape& shape) {
     shape.batch_age_ms = flush_ms_;

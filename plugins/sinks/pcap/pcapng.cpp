@@ -114,7 +114,7 @@ class Pcapng final : public Encoder {
     section.number<std::int64_t>(-1);  // its length is not known yet
     section.option(kUserApplication, to_bytes("nfbus " NFBUS_VERSION));
     section.end(out);
-    describe_from(0, out);
+    describe(0, interfaces_.size(), out);
   }
 
   void encode(EventList events, const Room& room, Run& out) override {
@@ -155,7 +155,7 @@ class Pcapng final : public Encoder {
       interfaces_[units_[i].interface].lost += units_[i].lost;
     }
     // Interfaces whose description did not get there are told again.
-    const std::size_t known = units > 0 ? units_[units - 1].interfaces : described_;
+    const std::size_t known = descriptions_after(units);
     while (interfaces_.size() > known) {
       numbers_.erase(key(interfaces_.back().group, interfaces_.back().link, interfaces_.back().name));
       interfaces_.pop_back();
@@ -169,8 +169,11 @@ class Pcapng final : public Encoder {
   }
 
   [[nodiscard]] std::size_t descriptions() const noexcept override { return interfaces_.size(); }
-  void describe_from(std::size_t number, Gather& out) const override {
-    for (std::size_t i = number; i < interfaces_.size(); ++i) describe(i, out);
+  [[nodiscard]] std::size_t descriptions_after(std::size_t units) const noexcept override {
+    return units == 0 ? described_ : units_[units - 1].interfaces;
+  }
+  void describe(std::size_t begin, std::size_t end, Gather& out) const override {
+    for (std::size_t number = begin; number < end; ++number) describe_one(number, out);
   }
 
  private:
@@ -207,7 +210,7 @@ class Pcapng final : public Encoder {
     const auto number = static_cast<std::uint32_t>(interfaces_.size());
     interfaces_.push_back({.group = event.group, .link = link, .name = std::string(name)});
     numbers_.emplace(key_, number);
-    describe(number, out);
+    describe_one(number, out);
     return number;
   }
 
@@ -219,7 +222,7 @@ class Pcapng final : public Encoder {
     return pcapng::kRawForLibpcap;
   }
 
-  void describe(std::size_t number, Gather& out) const {
+  void describe_one(std::size_t number, Gather& out) const {
     const Interface& interface = interfaces_[number];
     Block block(pcapng::kInterfaceDescription);
     block.number(link_of(number));

@@ -278,7 +278,8 @@ typedef struct nfbus_report {
   uint32_t retry_after_ms; /* with RETRY: a hint for the backoff; 0: none */
   uint32_t reserved;
   void* context;
-  /* [worker] This event can never be delivered. Counted, logged with its reason; the others go on. */
+  /* [worker] This event can never be delivered. Counted, logged with its reason unless that is empty; the others go on.
+   */
   void (*rejected)(void* context, uint32_t index, nfbus_text reason);
 } nfbus_report;
 

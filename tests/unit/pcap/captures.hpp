@@ -137,6 +137,7 @@ class PcapTest : public testing::Test {
                {"/max_total_bytes", std::int64_t{0}},
                {"/min_free_bytes", std::int64_t{0}},
                {"/compress", "none"},
+               {"/fifo", false},
                {"/fsync", false}};
     for (const auto& [key, value] : changes) out[key] = value;
     return out;

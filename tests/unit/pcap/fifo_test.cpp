@@ -1,0 +1,240 @@
+// The sink through its entry, writing to a FIFO.
+#include "captures.hpp"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <optional>
+
+namespace {
+
+using nfbus::test::Capture;
+using nfbus::test::numbered_texts;
+using nfbus::test::Packets;
+using nfbus::test::read_capture;
+using nfbus::test::SinkDriver;
+using nfbus::test::Values;
+using nfbus::test::write_file;
+using nfbus::test::Written;
+using testing::ElementsAre;
+using testing::ElementsAreArray;
+using testing::Ge;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Pair;
+using testing::SizeIs;
+namespace fs = std::filesystem;
+
+// What reads the FIFO: takes in what it gets, never waits.
+class Reader {
+ public:
+  explicit Reader(const fs::path& path) : fd_(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)) {}
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+  ~Reader() { leave(); }
+
+  [[nodiscard]] bool is_open() const { return fd_ >= 0; }
+  void leave() {
+    if (fd_ >= 0) close(std::exchange(fd_, -1));
+  }
+  // At most so many bytes more.
+  void read(std::size_t size_bytes = std::string::npos) {
+    std::array<char, 65536> buffer{};
+    while (size_bytes != 0) {
+      const ssize_t got = ::read(fd_, buffer.data(), std::min(size_bytes, buffer.size()));
+      if (got <= 0) return;
+      text_.append(buffer.data(), static_cast<std::size_t>(got));
+      size_bytes -= static_cast<std::size_t>(got);
+    }
+  }
+  // All that it got, as a file.
+  Capture capture(const fs::path& path) {
+    read();
+    write_file(path, text_);
+    return read_capture(path);
+  }
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+ private:
+  int fd_;
+  std::string text_;
+};
+
+class PcapFifoTest : public nfbus::test::PcapTest {
+ protected:
+  [[nodiscard]] Values fifo(const Values& changes = {}) const {
+    Values out = options(changes);
+    out["/fifo"] = true;
+    return out;
+  }
+  Capture capture(Reader& reader) { return reader.capture(path("read")); }
+  static std::uint64_t missed(const SinkDriver& sink) { return sink.host.counters.at(0).second; }
+};
+
+TEST_F(PcapFifoTest, MakesItsFifoAndWaitsForNobody) {
+  SinkDriver sink(nfbus_plugin_entry, fifo());
+  ASSERT_TRUE(sink.open());
+  EXPECT_TRUE(fs::is_fifo(file()));
+  const Written written = sink.write(Packets({"one", "two"}));
+  EXPECT_EQ(written.status, NFBUS_OK);
+  EXPECT_THAT(written.rejected, ElementsAre(Pair(0U, ""), Pair(1U, ""))) << "nobody got them";
+  EXPECT_THAT(sink.host.logged, IsEmpty());
+}
+
+TEST_F(PcapFifoTest, AReaderGetsAHeaderAtOnceAndThenWhatComes) {
+  for (const char* format : {"pcap", "pcapng"}) {
+    SinkDriver sink(nfbus_plugin_entry, fifo({{"/format", format}}));
+    ASSERT_TRUE(sink.open());
+    sink.write(Packets({"before"}));
+    Reader reader(file());
+    sink.tick();
+    reader.read();
+    EXPECT_THAT(reader.text(), SizeIs(Ge(24U)));
+    const Written written = sink.write(Packets({"one", "two"}));
+    EXPECT_EQ(written.status, NFBUS_OK);
+    EXPECT_THAT(written.rejected, IsEmpty());
+    EXPECT_THAT(capture(reader).texts(), ElementsAre("one", "two"));
+  }
+}
+
+TEST_F(PcapFifoTest, TwentyReadersOneAfterAnotherEachGetAStreamOfTheirOwn) {
+  for (const char* format : {"pcap", "pcapng"}) {
+    SinkDriver sink(nfbus_plugin_entry, fifo({{"/format", format}}));
+    ASSERT_TRUE(sink.open());
+    std::optional<Reader> before;
+    for (int i = 0; i < 20; ++i) {
+      // The last reader leaves with half a packet read, a moment before or after this one comes.
+      if (i % 2 == 0) before.reset();
+      Reader reader(file());
+      if (i % 2 == 1) before.reset();
+      ASSERT_TRUE(reader.is_open());
+      EXPECT_EQ(sink.write(Packets({"x" + std::to_string(i), std::string(3000, 'y'), std::string(9000, 'z')})).status,
+                NFBUS_OK);
+      const Capture got = capture(reader);
+      EXPECT_EQ(got.error, "");
+      EXPECT_THAT(got.texts(), ElementsAre("x" + std::to_string(i), std::string(3000, 'y'), std::string(9000, 'z')));
+      sink.write(Packets({std::string(5000, 'w'), "last"}));
+      before.emplace(file());
+      sink.write(Packets({std::string(5000, 'v'), "last"}));
+      before->read(2000);
+    }
+  }
+}
+
+TEST_F(PcapFifoTest, SeveralReadersAtATimeSeeTheSame) {
+  SinkDriver sink(nfbus_plugin_entry, fifo());
+  ASSERT_TRUE(sink.open());
+  Reader first(file());
+  sink.write(Packets({"one"}));
+  Reader second(file());
+  sink.write(Packets({"two"}));
+  EXPECT_THAT(capture(first).texts(), ElementsAre("one", "two"));
+  EXPECT_THAT(capture(second).texts(), ElementsAre("two"));
+  first.leave();
+  EXPECT_THAT(sink.write(Packets({"three"})).rejected, IsEmpty());
+  EXPECT_THAT(capture(second).texts(), ElementsAre("two", "three"));
+}
+
+TEST_F(PcapFifoTest, AReaderThatStopsMissesWholePacketsAndTheyAreCounted) {
+  for (const char* format : {"pcap", "pcapng"}) {
+    SinkDriver sink(nfbus_plugin_entry, fifo({{"/format", format}}));
+    ASSERT_TRUE(sink.open());
+    Reader stopped(file());
+    sink.tick();
+    Reader reading(file());
+    sink.tick();
+    std::vector<std::string> all;
+    std::size_t rejected = 0;
+    for (int batch = 0; batch < 40; ++batch) {
+      std::vector<std::string> texts;
+      for (int i = 0; i < 100; ++i) {
+        texts.push_back(std::to_string(batch * 100 + i) + std::string(static_cast<std::size_t>(i * 13), 'x'));
+      }
+      Packets packets(texts);
+      // Descriptions of interfaces must come even to those who missed their packets.
+      const std::string name = "eth" + std::to_string(batch);
+      for (std::size_t i = 0; i < texts.size(); ++i) packets.event(i).in_name = {name.data(), name.size()};
+      const Written written = sink.write(packets);
+      EXPECT_EQ(written.status, NFBUS_OK);
+      rejected += written.rejected.size();
+      reading.read();
+      all.insert(all.end(), texts.begin(), texts.end());
+    }
+    EXPECT_EQ(rejected, 0U) << "one of them got all";
+    EXPECT_EQ(capture(reading).texts(), all);
+    const std::uint64_t so_far = missed(sink);
+    EXPECT_GT(so_far, 0U);
+    stopped.read();
+    const Written again = sink.write(Packets({"again"}));
+    const Capture got = capture(stopped);
+    EXPECT_EQ(got.error, "");
+    EXPECT_EQ(got.packets.size() + so_far, all.size() + 1);
+    EXPECT_EQ(got.texts().back(), "again");
+    for (std::size_t i = 0; i + 1 < got.packets.size(); ++i) ASSERT_EQ(got.packets[i].bytes, all[i]);
+  }
+}
+
+TEST_F(PcapFifoTest, WhatALeavingReaderDidNotReadIsCounted) {
+  SinkDriver sink(nfbus_plugin_entry, fifo());
+  ASSERT_TRUE(sink.open());
+  Reader reader(file());
+  sink.write(Packets(numbered_texts(1, 9)));
+  reader.read(24 + 17 + 17 + 5);  // two packets and a part of the third
+  reader.leave();
+  EXPECT_EQ(sink.tick(), NFBUS_OK);
+  EXPECT_EQ(missed(sink), 7U);
+  EXPECT_THAT(sink.write(Packets({"nobody"})).rejected, SizeIs(1));
+}
+
+TEST_F(PcapFifoTest, APacketLargerThanAPageIsWholeForASlowReader) {
+  SinkDriver sink(nfbus_plugin_entry, fifo());
+  ASSERT_TRUE(sink.open());
+  Reader reader(file());
+  std::vector<std::string> texts;
+  for (int i = 0; i < 30; ++i) texts.emplace_back(60000, static_cast<char>('a' + i % 26));
+  // More than the pipe holds: with nobody reading the rest is missed.
+  EXPECT_EQ(sink.write(Packets(texts)).status, NFBUS_OK);
+  EXPECT_GT(missed(sink), 0U);
+  const Capture got = capture(reader);
+  EXPECT_EQ(got.error, "");
+  EXPECT_EQ(got.packets.size() + missed(sink), texts.size());
+  for (std::size_t i = 0; i < got.packets.size(); ++i) EXPECT_EQ(got.packets[i].bytes, texts[i]);
+}
+
+TEST_F(PcapFifoTest, KeepsThePermissionsThatSomebodyGaveTheFifo) {
+  ASSERT_EQ(mkfifo(file().c_str(), 0600), 0);
+  ASSERT_EQ(chmod(file().c_str(), 0604), 0);
+  SinkDriver sink(nfbus_plugin_entry, fifo());
+  ASSERT_TRUE(sink.open());
+  const Reader reader(file());
+  sink.tick();
+  struct stat found {};
+  ASSERT_EQ(stat(file().c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 07777U, 0604U);
+  EXPECT_THAT(names(), ElementsAre("out.pcap"));
+}
+
+TEST_F(PcapFifoTest, SaysThatAFileIsInTheWayAndMakesTheFifoWhenItIsGone) {
+  write_file(file(), "mine");
+  SinkDriver sink(nfbus_plugin_entry, fifo());
+  ASSERT_TRUE(sink.open());
+  EXPECT_EQ(sink.write(Packets({"one"})).rejected.size(), 1U);
+  EXPECT_THAT(sink.host.logged, ElementsAre(Pair(NFBUS_LOG_WARNING, HasSubstr("no FIFO"))));
+  fs::remove(file());
+  sink.tick();
+  Reader reader(file());
+  sink.write(Packets({"two"}));
+  EXPECT_THAT(capture(reader).texts(), ElementsAre("two"));
+}
+
+TEST_F(PcapFifoTest, WithoutFifoAFifoIsNoFile) {
+  ASSERT_EQ(mkfifo(file().c_str(), 0600), 0);
+  SinkDriver sink(nfbus_plugin_entry, options());
+  ASSERT_TRUE(sink.open());
+  EXPECT_EQ(sink.write(Packets({"one"})).status, NFBUS_RETRY);
+  EXPECT_THAT(sink.error(), HasSubstr("set fifo = true"));
+}
+
+}  // namespace
