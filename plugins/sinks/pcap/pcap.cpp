@@ -2,12 +2,14 @@
 #include "fifo.hpp"
 #include "files.hpp"
 #include "outlet.hpp"
+#include "trigger.hpp"
 
 #include <nfbus/sink.hpp>
 
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -48,6 +50,14 @@ constexpr std::string_view kSchema = R"({
                  "description": "with rotation: complete files"},
     "fifo": {"type": "boolean", "default": false,
              "description": "file is a FIFO, made if need be: each reader sees what comes from then on"},
+    "when": {"type": ["object", "array"], "x-match": true, "items": {"type": "object", "x-match": true},
+             "description": "write only packets that this match, or one of these, is about, with what went before and came after between the same two addresses"},
+    "before": {"type": "integer", "minimum": 0, "maximum": 100000, "default": 20, "x-unit": "packets",
+               "description": "with when: so many packets before"},
+    "after": {"type": "integer", "minimum": 0, "maximum": 1000000000, "default": 50, "x-unit": "packets",
+              "description": "with when: so many packets after"},
+    "context_bytes": {"type": "integer", "minimum": 65536, "maximum": 68719476736, "default": 16777216, "x-unit": "bytes",
+                      "description": "with when: memory for packets that may be asked for"},
     "fsync": {"type": "boolean", "default": false, "description": "complete files are brought to the disk at once"}
   }
 })";
@@ -108,21 +118,38 @@ std::unique_ptr<Outlet> make_outlet(nfbus::Host host, const nfbus::Options& opti
   return std::make_unique<Fifo>(host, std::move(files.path), files.encoding);
 }
 
-class RejectAll final : public Refusals {
+std::optional<Trigger> make_trigger(nfbus::Host host, const nfbus::Options& options) {
+  if (!options.has("when")) return std::nullopt;
+  return std::optional<Trigger>(std::in_place, host, host.match(options.json("when")),
+                                TriggerSettings{.before = size_option(options, "before"),
+                                                .after = size_option(options, "after"),
+                                                .context_bytes = size_option(options, "context_bytes")});
+}
+
+// Refused events are rejected, but for those of the past: their batches are settled.
+class Reject final : public Refusals {
  public:
-  explicit RejectAll(nfbus::Events events) : events_(events) {}
+  Reject(nfbus::Events events, const Trigger* trigger, const nfbus::Counter& past)
+      : events_(events), trigger_(trigger), past_(past) {}
   void refused(std::size_t index, const char* reason) override {
-    events_.reject(static_cast<std::uint32_t>(index), reason);
+    const std::size_t place = trigger_ == nullptr ? index : trigger_->place(index);
+    if (place == Trigger::kNowhere) return past_.add();
+    events_.reject(static_cast<std::uint32_t>(place), reason);
   }
 
  private:
   const nfbus::Events events_;
+  const Trigger* const trigger_;  // NULL: there is none
+  const nfbus::Counter past_;
 };
 
 class Pcap {
  public:
   Pcap(nfbus::Host host, const nfbus::Options& options)
-      : flush_ms_(static_cast<std::uint32_t>(options.integer("flush_ms"))), outlet_(make_outlet(host, options)) {}
+      : flush_ms_(static_cast<std::uint32_t>(options.integer("flush_ms"))),
+        outlet_(make_outlet(host, options)),
+        trigger_(make_trigger(host, options)),
+        refused_past_(trigger_ ? host.counter("context_refused") : nfbus::Counter(host.raw(), 0)) {}
 
   void open(nfbus::Shape& shape) {
     shape.batch_age_ms = flush_ms_;
@@ -133,10 +160,12 @@ class Pcap {
     events_.clear();
     events_.reserve(events.size());
     for (const nfbus::Event event : events) events_.push_back(event.raw());
-    RejectAll refusals(events);
-    const Outcome outcome = outlet_->write(events_, refusals);
+    if (trigger_) trigger_->judge(events_);
+    Reject refusals(events, trigger_ ? &*trigger_ : nullptr, refused_past_);
+    const Outcome outcome = outlet_->write(trigger_ ? trigger_->chosen() : EventList(events_), refusals);
+    const std::size_t done = trigger_ ? trigger_->settle(outcome.done) : outcome.done;
     if (outcome.reason.empty()) return nfbus::Delivery::ok();
-    return nfbus::Delivery::retry(static_cast<std::uint32_t>(outcome.done), outcome.reason, outcome.retry_after_ms);
+    return nfbus::Delivery::retry(static_cast<std::uint32_t>(done), outcome.reason, outcome.retry_after_ms);
   }
 
   void reopen() { outlet_->look_after(); }
@@ -146,6 +175,8 @@ class Pcap {
  private:
   const std::uint32_t flush_ms_;
   const std::unique_ptr<Outlet> outlet_;
+  std::optional<Trigger> trigger_;  // when only some packets are written
+  const nfbus::Counter refused_past_;
   std::vector<const nfbus_event*> events_;
 };
 

@@ -138,6 +138,9 @@ class PcapTest : public testing::Test {
                {"/min_free_bytes", std::int64_t{0}},
                {"/compress", "none"},
                {"/fifo", false},
+               {"/before", std::int64_t{2}},
+               {"/after", std::int64_t{3}},
+               {"/context_bytes", std::int64_t{1} << 20},
                {"/fsync", false}};
     for (const auto& [key, value] : changes) out[key] = value;
     return out;

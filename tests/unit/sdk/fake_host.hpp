@@ -245,8 +245,9 @@ struct Written {
 // One instance of a sink, driven through the ABI as the host does it. Closed and destroyed by its destructor.
 class SinkDriver {
  public:
-  SinkDriver(const nfbus_entry& entry, Values options)
+  SinkDriver(const nfbus_entry& entry, Values options, std::map<std::string, FakeHost::FakeMatch> matches = {})
       : sink_(*entry.sink), shape_(entry.shape), options_(std::move(options)) {
+    host.matches = std::move(matches);
     created_ = sink_.create(host.raw(), options_.raw(), &instance_, clean()) == NFBUS_OK;
   }
   SinkDriver(const SinkDriver&) = delete;
