@@ -2,4 +2,4 @@
 set(pcap_folder ${PROJECT_SOURCE_DIR}/plugins/sinks/pcap)
 target_sources(unit_pcap PRIVATE ${pcap_folder}/pcap.cpp)
 target_include_directories(unit_pcap PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/sdk ${pcap_folder} ${PROJECT_SOURCE_DIR}/tests/data)
-target_link_libraries(unit_pcap PRIVATE nfbus_pcapsink nfbus_decode PkgConfig::PCAP)
+target_link_libraries(unit_pcap PRIVATE nfbus_decode PkgConfig::PCAP)
