@@ -192,7 +192,6 @@ void Compressor::run() {
       changed_.wait(lock, [&] { return stopping_ || !jobs_.empty(); });
       if (stopping_) return;
       job = jobs_.front();
-      first_is_unwanted_ = false;
     }
     Done done{.number = job.number, .size_bytes = 0, .error = {}};
     try {
@@ -204,6 +203,7 @@ void Compressor::run() {
       const std::lock_guard lock(mutex_);
       jobs_.pop_front();
       if (!stopping_ && !first_is_unwanted_) done_.push_back(std::move(done));
+      first_is_unwanted_ = false;
     }
     changed_.notify_all();
   }

@@ -81,7 +81,7 @@ TEST(PcapFrame, PutsVlanTagsBackWhereTheyWere) {
   const std::string macs = "020000000001020000000002";
   EXPECT_EQ(hex(frame_of("ipv4_tcp_syn", Link::ethernet)).substr(24, 6), "080045");
   // Taken out by the kernel; an inner one behind it; in the frame only; in the header only.
-  EXPECT_EQ(hex(frame_of("bridge_vlan", Link::ethernet)).substr(0, 38), macs + "81000064080045");
+  EXPECT_EQ(hex(frame_of("bridge_vlan", Link::ethernet)).substr(0, 38), macs + "8100a064080045");
   EXPECT_EQ(hex(frame_of("bridge_two_vlan_tags", Link::ethernet)).substr(0, 46), macs + "88a800c881000064080045");
   EXPECT_EQ(hex(frame_of("bridge_vlan_in_payload", Link::ethernet)).substr(0, 38), macs + "8100006486dd62");
   EXPECT_EQ(hex(frame_of("netdev_vlan_in_frame", Link::ethernet)).substr(0, 38), macs + "81000007080045");
