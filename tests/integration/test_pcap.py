@@ -2,6 +2,7 @@
 
 import collections
 import datetime
+import json
 import os
 import pathlib
 import re
@@ -33,8 +34,7 @@ exec unshare -m sh -c 'mount -t tmpfs -o size=64k small "$0/disk"; exec "$@"' "$
 
 def sink(name, **options):
     lines = [f"[sink.{name}]", 'plugin = "pcap"']
-    lines += [f"{key} = {str(value).lower() if isinstance(value, bool) else value!r}".replace("'", '"')
-              for key, value in options.items()]
+    lines += [f"{key} = {json.dumps(value)}" for key, value in options.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -42,9 +42,9 @@ def packets(first, count):
     return [ipv4("127.0.0.1", "127.0.0.1", UDP, udp(999, first + i)) for i in range(count)]
 
 
-def tshark(path, *fields, arguments=()):
-    '''A list of each packet's fields. Fails where tshark complains.'''
-    argv = ["tshark", "-n", "-r", path, "-T", "fields", *arguments]
+def tshark(path, *fields):
+    '''A list of each packet's fields, of the outermost header that has them. Fails where tshark complains.'''
+    argv = ["tshark", "-n", "-r", path, "-T", "fields", "-E", "occurrence=f"]
     for field in fields:
         argv += ["-e", field]
     done = subprocess.run(list(map(str, argv)), capture_output=True, text=True, timeout=60)
@@ -114,10 +114,13 @@ class Tools(IntegrationTest):
                 namespace.run("ip", "neigh", "replace", address, "lladdr", f"02:00:00:00:00:0{number}", "dev", device,
                               "nud", "permanent")
         self.namespace.nft("""table inet t {
-            chain i { type filter hook input priority 0; ip saddr 192.168.2.2 log prefix "lan:in " group 1
-                      ip6 saddr fd77::2 log prefix "drop:in " group 2 }
+            chain i { type filter hook input priority 0;
+                ip saddr 192.168.2.2 log prefix "lan:in " group 1
+                ip6 saddr fd77::2 log prefix "drop:in " group 2
+            }
             chain o { type filter hook output priority 0;
-                      oifname "lan0" meta l4proto { tcp, udp, icmpv6 } log prefix "lan:out " group 1 }
+                oifname "lan0" meta l4proto { tcp, udp, icmpv6 } log prefix "lan:out " group 1
+            }
         }""")
 
     def traffic(self):
@@ -142,8 +145,8 @@ class Tools(IntegrationTest):
         wait_until(lambda: any(r.get("dest_port") == 7004 and r["oob.family"] == 10 for r in read_json_lines(host.path("lines"))),
                    10, "the last packet")
         lines = read_json_lines(host.path("lines"))
-        counters = host.counters()["sinks"]
         self.assertEqual(host.stop(), 0, host.stderr)
+        counters = host.logged_counters()["sinks"]
         from_lan = [r for r in lines if r["oob.in"]]
         times = {}
         for form, link in FORMATS:
@@ -165,8 +168,8 @@ class Tools(IntegrationTest):
                     self.assertEqual(dumped, [row[0] for row in rows], "tcpdump's times")
         self.assertEqual(times["pcap", "raw"], times["pcapng", "raw"])
         self.assertEqual(times["pcap", "raw"], times["pcapng", "nflog"])
-        self.assertEqual([int(float(row[0]) * 1e5) for row in tshark(host.path("us"), "frame.time_epoch")],
-                         [int(float(t) * 1e5) for t in times["pcap", "raw"].values()])
+        self.assertEqual([row[0] for row in tshark(host.path("us"), "frame.time_epoch")],
+                         [time[:-3] + "000" for time in times["pcap", "raw"].values()])
 
     def same(self, row, record, form, link):
         (epoch, length, src4, dst4, src6, dst6, udp_src, udp_dst, tcp_src, tcp_dst, prefix, uid, in_index, out_index, interface,
@@ -198,11 +201,11 @@ class Tools(IntegrationTest):
         host = self.start(config)
         send(self.far, [ipv4("192.168.2.2", "192.168.2.1", UDP, udp(4000, 53, b"x" * 500))])
         wait_until(lambda: all(len(host.path(link).read_bytes()) > 24 for link in ("raw", "nflog", "ethernet")), 10, "files")
-        [[length, captured]] = tshark(host.path("raw"), "frame.len", "frame.cap_len")
+        [length, captured] = tshark(host.path("raw"), "frame.len", "frame.cap_len")[0]
         self.assertEqual((int(length), int(captured)), (528, 60))
-        [[length, captured]] = tshark(host.path("ethernet"), "frame.len", "frame.cap_len")
+        [length, captured] = tshark(host.path("ethernet"), "frame.len", "frame.cap_len")[0]
         self.assertEqual((int(length), int(captured)), (542, 74))
-        [[length, captured]] = tshark(host.path("nflog"), "frame.len", "frame.cap_len")
+        [length, captured] = tshark(host.path("nflog"), "frame.len", "frame.cap_len")[0]
         self.assertEqual(int(length) - int(captured), 468)
 
     def test_losses_in_the_kernel_are_in_the_interface_statistics(self):
@@ -368,16 +371,18 @@ class Fifo(IntegrationTest):
         super().setUp()
         self.namespace.nft(OUTPUT_RULES)
 
-    def start_sink(self, more="", **options):
+    def start_sink(self, more="", /, **options):
         return self.start(CAPTURE + sink("out", file="@DIR@/fifo", fifo=True, **options) + more)
 
     def tcpdump(self, host, *arguments):
+        before = host.path("fifo").stat().st_ino
         reader = subprocess.Popen(["tcpdump", "-l", "-n", "-r", str(host.path("fifo")), *arguments], stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE)
         self.addCleanup(reader.stdout.close)
         self.addCleanup(reader.stderr.close)
         self.addCleanup(end_process, reader)
-        self.assertIn(b"reading from file", reader.stderr.readline())
+        # With pcapng it says nothing before it knows an interface.
+        wait_until(lambda: host.path("fifo").stat().st_ino != before, 10, "a FIFO for the next reader")
         return reader
 
     def test_tcpdump_shows_packets_within_100_ms(self):

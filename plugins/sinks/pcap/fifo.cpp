@@ -282,6 +282,11 @@ Outcome Fifo::write(EventList events, Refusals& refusals) {
     }
     encoder_->commit(run_.ends.size());
     remove_departed();
+  } else {
+    // What the first packet says of its interface: libpcap opens a pcapng stream only when it has an interface.
+    encoder_->encode(events.first(1), Room{}, run_);
+    encoder_->commit(run_.ends.size());
+    run_.clear();
   }
   for (std::size_t i = 0; i < events.size(); ++i) {
     if (i < run_.refusals.size() && run_.refusals[i] != nullptr) {

@@ -99,6 +99,17 @@ TEST_F(PcapFifoTest, AReaderGetsAHeaderAtOnceAndThenWhatComes) {
   }
 }
 
+TEST_F(PcapFifoTest, APcapngReaderLearnsAtOnceOfInterfacesThatWereSeenBefore) {
+  SinkDriver sink(nfbus_plugin_entry, fifo({{"/format", "pcapng"}}));
+  ASSERT_TRUE(sink.open());
+  sink.write(Packets({"before"}));
+  Reader reader(file());
+  sink.tick();
+  const Capture got = capture(reader);
+  EXPECT_EQ(got.error, "") << "libpcap reads no stream without an interface";
+  EXPECT_EQ(got.link, DLT_RAW);
+}
+
 TEST_F(PcapFifoTest, TwentyReadersOneAfterAnotherEachGetAStreamOfTheirOwn) {
   for (const char* format : {"pcap", "pcapng"}) {
     SinkDriver sink(nfbus_plugin_entry, fifo({{"/format", format}}));
