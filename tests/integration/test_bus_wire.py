@@ -5,6 +5,7 @@ import os
 import pathlib
 import socket
 import stat
+import struct
 import unittest
 
 import nfbustest
@@ -264,6 +265,22 @@ class WireTest(nfbustest.IntegrationTest):
             record = json.loads(self.next(raw))
             self.assertEqual(list(record), ["topic", "time_ns", "length", "value"])
             self.check_record(record)
+
+    def test_a_packet_too_long_for_a_line_is_shortened_and_says_so(self):
+        asked = self.client()
+        asked.subscribe("nft:", format="packet")
+        self.settle(asked)
+        self.log_packets(0)
+        answer = b"\xc0\x0c\0\x01\0\x01\0\0\0\x05\0\x04\xc0\0\x02\x01"
+        message = struct.pack("!6H", 1, 0x8180, 1, 1000, 0, 0) + b"\x01a\0\0\x01\0\x01" + answer * 1000
+        send(self.namespace, [ipv4("127.0.0.1", "127.0.0.1", UDP, udp(53, 7000, message))])
+        line = self.next(asked)
+        self.assertLess(len(line), 65536)
+        packet = json.loads(json.loads(line)["value"])
+        self.assertIs(packet["Truncated"], True)
+        self.assertEqual((packet["Prefix"], packet["UDP"]["SrcPort"]), ("Drop:Out ", 53))
+        self.assertGreater(len(packet["DNS"]["Answers"]), 50)
+        self.assertEqual(packet["DNS"]["Answers"][-1], packet["DNS"]["Answers"][0], "whole records")
 
     def check_record(self, record):
         import base64

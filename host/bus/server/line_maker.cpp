@@ -57,7 +57,13 @@ LineRef LineMaker::packet(const Event& event, FormId form) {
   if (form == kNflogForm || form == kRecordForm) return record_line(event, form == kRecordForm);
   LineRef line = text_line(view(event.topic), event_text(event, form));
   renderer_.release();
-  if (line.size() > kMostMadeBytes) line = text_line(view(event.topic), R"({"Truncated":true})");
+  // Within the line each quote of the text becomes two bytes: at half the bound it fits, whatever it holds.
+  for (std::size_t bound = kMostMadeBytes / 4 * 3; line.size() > kMostMadeBytes && bound >= Format::kMinBound;
+       bound = bound / 3 * 2) {
+    text_.clear();
+    formats_[form].render_within(event, bound, text_);
+    line = text_line(view(event.topic), text_.view());
+  }
   return line;
 }
 
