@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <span>
 #include <utility>
 
 namespace nfbus::host {
@@ -44,68 +45,96 @@ std::uint32_t append(std::vector<T>& to, std::vector<T>&& from) {
   return first;
 }
 
-// The buckets that numbers of a range fall into.
-Traits buckets_of(const TraitGroup& group, const Range& range) {
-  if (range.high - range.low >= group.count) return group.all() & ~group.absent();
-  Traits traits = 0;
-  for (std::uint32_t number = range.low;; ++number) {
-    traits |= group.bucket(number);
-    if (number == range.high) return traits;
-  }
+// The buckets that the numbers from low to high fall into.
+Traits buckets_of(const TraitGroup& group, std::uint64_t low, std::uint64_t high) {
+  if (high - low >= group.count) return group.all().without(group.absent());
+  Traits traits;
+  for (std::uint64_t number = low; number <= high; ++number) traits |= group.bucket(number);
+  return traits;
 }
 
-// Those of the group that none of the condition's values has.
-Traits forbidden_by_numbers(const MatchProgram& program, const Condition& condition, const TraitGroup& group) {
-  Traits allowed = 0;
-  for (std::uint32_t i = 0; i < condition.count; ++i) {
-    allowed |= buckets_of(group, program.ranges[condition.first + i]);
-  }
-  return group.all() & ~allowed;
+// What allow(range) says of each range, together.
+template <typename RangeType, typename Allow>
+Traits allowed_by(std::span<const RangeType> ranges, const Allow& allow) {
+  Traits allowed;
+  for (const RangeType& range : ranges) allowed |= allow(range);
+  return allowed;
 }
 
-Traits forbidden_by_texts(const MatchProgram& program, const Condition& condition, const TraitGroup& group) {
-  Traits allowed = 0;
-  for (std::uint32_t i = 0; i < condition.count; ++i) {
-    const Pattern& pattern = program.patterns[condition.first + i];
-    allowed |= pattern.has_star ? group.all() & ~group.absent() : group.bucket(text_hash(pattern.text));
-  }
-  return group.all() & ~allowed;
+std::span<const Range> ranges_of(const MatchProgram& program, const Condition& condition) {
+  return {program.ranges.data() + condition.first, condition.count};
 }
 
-Traits forbidden_by_addresses(const Condition& condition) {
-  Traits allowed = 0;
-  if (condition.count != 0) allowed |= kVersionTraits.bucket(0);
-  if (condition.count6 != 0) allowed |= kVersionTraits.bucket(1);
-  return kVersionTraits.all() & ~allowed;
+Traits allowed_numbers(const MatchProgram& program, const Condition& condition, const TraitGroup& group) {
+  return allowed_by(ranges_of(program, condition),
+                    [&](const Range& range) { return buckets_of(group, range.low, range.high); });
 }
 
-Traits forbidden_by_flags(const MatchProgram& program, const Condition& condition) {
-  Traits allowed = 0;
-  for (std::uint32_t i = 0; i < condition.count; ++i) {
-    const Range& bits = program.ranges[condition.first + i];
-    for (std::size_t value = 0; value < 4; ++value) {
-      if ((value & syn_and_ack(bits.high)) == syn_and_ack(bits.low)) allowed |= kFlagsTraits.bucket(value);
+Traits allowed_texts(const MatchProgram& program, const Condition& condition, const TraitGroup& group) {
+  const std::span patterns(program.patterns.data() + condition.first, condition.count);
+  return allowed_by(std::span<const Pattern>(patterns), [&](const Pattern& pattern) {
+    return pattern.has_star ? group.all().without(group.absent()) : group.bucket(text_hash(pattern.text));
+  });
+}
+
+Traits allowed_addresses(const MatchProgram& program, const Condition& condition, const TraitGroup& group) {
+  Traits allowed = allowed_by(ranges_of(program, condition), [&](const Range& range) {
+    return buckets_of(group, network_hash(range.low), network_hash(range.high));
+  });
+  const std::span<const Ipv6Range> ranges6(program.ranges6.data() + condition.first6, condition.count6);
+  allowed |= allowed_by(ranges6, [&](const Ipv6Range& range) {
+    return buckets_of(group, network_hash(range.low.high), network_hash(range.high.high));
+  });
+  return allowed;
+}
+
+// hash: of a number, and of the wanted bits and the mask; it keeps bits apart.
+template <typename Hash>
+Traits allowed_bits(const MatchProgram& program, const Condition& condition, const TraitGroup& group,
+                    const Hash& hash) {
+  return allowed_by(ranges_of(program, condition), [&](const Range& bits) {
+    Traits allowed;
+    for (std::uint64_t value = 0; value < group.count - 1; ++value) {
+      if ((value & hash(bits.high)) == hash(bits.low)) allowed |= group.bucket(value);
     }
-  }
-  return kFlagsTraits.all() & ~allowed;
+    return allowed;
+  });
 }
 
 // Of a condition that is not negated.
 Traits forbidden_traits(const MatchProgram& program, const Condition& condition) {
+  const auto others = [](const TraitGroup& group, const Traits& allowed) { return group.all().without(allowed); };
+  const auto numbers = [&](const TraitGroup& group) {
+    return others(group, allowed_numbers(program, condition, group));
+  };
+  const auto texts = [&](const TraitGroup& group) { return others(group, allowed_texts(program, condition, group)); };
+  const auto addresses = [&](const TraitGroup& group) {
+    return others(group, allowed_addresses(program, condition, group));
+  };
+  switch (condition.kind) {
+    // Either side may be the one.
+    case Kind::port: return kSourcePortTraits.absent();
+    case Kind::host: return kSourceTraits.absent();
+    case Kind::annotation:
+    case Kind::domain: return {};
+    default: break;
+  }
   switch (condition.field) {
-    case Field::protocol: return forbidden_by_numbers(program, condition, kProtocolTraits);
-    case Field::source_port:
-      // Of `port` either side may be the one.
-      if (condition.kind == Kind::port) return kSourcePortTraits.absent();
-      return forbidden_by_numbers(program, condition, kSourcePortTraits);
-    case Field::destination_port: return forbidden_by_numbers(program, condition, kDestinationPortTraits);
-    case Field::tcp_flags: return forbidden_by_flags(program, condition);
-    case Field::in_name: return forbidden_by_texts(program, condition, kInTraits);
-    case Field::out_name: return forbidden_by_texts(program, condition, kOutTraits);
-    case Field::prefix: return forbidden_by_texts(program, condition, kPrefixTraits);
-    case Field::source:
-    case Field::destination: return forbidden_by_addresses(condition);
-    default: return 0;
+    case Field::protocol: return numbers(kProtocolTraits);
+    case Field::source_port: return numbers(kSourcePortTraits);
+    case Field::destination_port: return numbers(kDestinationPortTraits);
+    case Field::source: return addresses(kSourceTraits);
+    case Field::destination: return addresses(kDestinationTraits);
+    case Field::mark: {
+      const auto last_bits = [](std::uint32_t mark) { return std::uint64_t{mark & 0xfU}; };
+      return others(kMarkTraits, allowed_bits(program, condition, kMarkTraits, last_bits));
+    }
+    case Field::tcp_flags: return others(kFlagsTraits, allowed_bits(program, condition, kFlagsTraits, syn_and_ack));
+    case Field::in_name: return texts(kInTraits);
+    case Field::out_name: return texts(kOutTraits);
+    case Field::prefix: return texts(kPrefixTraits);
+    case Field::topic: return texts(kTopicTraits);
+    default: return {};
   }
 }
 
@@ -128,7 +157,7 @@ class Compiler {
     if (table.empty()) return fault({}, "has no conditions, and so would hold for every event; leave it out");
     std::vector<Condition> conditions;
     std::uint32_t required = 0;
-    Traits forbidden = 0;
+    Traits forbidden;
     for (const auto& [name, value] : table.items()) {
       if (const auto condition = make_condition(name, value)) {
         conditions.push_back(*condition);

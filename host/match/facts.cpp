@@ -111,17 +111,21 @@ void Facts::read_macs(const nfbus_event& from) noexcept {
 }
 
 void Facts::set_traits() noexcept {
-  const auto add = [this](const TraitGroup& group, Field field, std::size_t hash) {
+  const auto add = [this](const TraitGroup& group, Field field, std::uint64_t hash) {
     traits |= (present & bit(field)) != 0 ? group.bucket(hash) : group.absent();
   };
   add(kProtocolTraits, Field::protocol, number(Field::protocol));
   add(kSourcePortTraits, Field::source_port, number(Field::source_port));
   add(kDestinationPortTraits, Field::destination_port, number(Field::destination_port));
-  add(kVersionTraits, Field::source, ip_version == 6 ? 1 : 0);
+  const bool is_ipv6 = ip_version == 6;
+  add(kSourceTraits, Field::source, is_ipv6 ? network_hash(source6.high) : network_hash(source));
+  add(kDestinationTraits, Field::destination, is_ipv6 ? network_hash(destination6.high) : network_hash(destination));
+  add(kMarkTraits, Field::mark, number(Field::mark));
   add(kFlagsTraits, Field::tcp_flags, syn_and_ack(number(Field::tcp_flags)));
   add(kInTraits, Field::in_name, text_hash(text(Field::in_name)));
   add(kOutTraits, Field::out_name, text_hash(text(Field::out_name)));
   add(kPrefixTraits, Field::prefix, text_hash(text(Field::prefix)));
+  add(kTopicTraits, Field::topic, text_hash(text(Field::topic)));
 }
 
 }  // namespace nfbus::host

@@ -66,7 +66,7 @@ struct Facts {
   explicit Facts(const nfbus_event& from) noexcept;
 
   const nfbus_event* event = nullptr;
-  Traits traits = 0;
+  Traits traits;
   std::uint32_t present = 0;    // bit(Field)
   std::uint8_t ip_version = 0;  // of source and destination; ARP's are IPv4's
   std::array<std::uint32_t, kNumbers> numbers{};

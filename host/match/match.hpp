@@ -32,14 +32,14 @@ class MatchSet {
   [[nodiscard]] std::uint32_t table_count() const noexcept;
   // The first table that holds, counted from 1; 0: none does. Allocates nothing.
   [[nodiscard]] std::uint32_t first(const Facts& facts) const noexcept {
-    return (facts.traits & forbidden_) != 0 ? 0 : search(facts);
+    return facts.traits.meet(forbidden_) ? 0 : search(facts);
   }
   [[nodiscard]] bool operator()(const Facts& facts) const noexcept { return first(facts) != 0; }
 
  private:
   [[nodiscard]] std::uint32_t search(const Facts& facts) const noexcept;
 
-  Traits forbidden_ = ~Traits{0};  // by every table: here, so that most tests go no further
+  Traits forbidden_ = kAllTraits;  // by every table: here, so that most tests go no further
   std::unique_ptr<const MatchProgram> program_;
 };
 

@@ -34,7 +34,7 @@ class Tester {
   Tester(const MatchProgram& program, const Facts& facts) noexcept : program_(program), facts_(facts) {}
 
   [[nodiscard]] bool holds(const Table& table) const noexcept {
-    if ((facts_.traits & table.forbidden) != 0 || (table.required & ~facts_.present) != 0) return false;
+    if (facts_.traits.meet(table.forbidden) || (table.required & ~facts_.present) != 0) return false;
     const Condition* const conditions = program_.conditions.data() + table.first;
     for (std::uint32_t i = 0; i < table.count; ++i) {
       if (matches(conditions[i]) == conditions[i].negated) return false;
