@@ -156,7 +156,9 @@ void Intake::tick_filters() noexcept {
 }
 
 void Intake::finish() noexcept {
-  for (CaptureFilters* const filters : ticking_) filters->finish();
+  for (const auto& group : groups_) {
+    if (group->spec.filters) group->spec.filters->finish();
+  }
 }
 
 bool Intake::forwarded(Group& group, const Topic& topic, std::string_view prefix) {

@@ -62,7 +62,7 @@ class Intake {
   [[nodiscard]] int wait_ms(int most_ms) const noexcept;
   // Ticks the filters that are due.
   void tick_filters() noexcept;
-  // No packet will come any more: filters are told.
+  // No packet will come any more: every filter is told.
   void finish() noexcept;
   [[nodiscard]] std::vector<CaptureSnapshot> snapshots() const;
 

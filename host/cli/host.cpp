@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 namespace nfbus::host {
@@ -57,6 +58,15 @@ KnownFields known_fields(const std::vector<FilterConfig>& filters, const PluginR
   names.reserve(filters.size());
   for (const FilterConfig& filter : filters) names.push_back(filter.plugin);
   return annotations_of(plugins, names);
+}
+
+// Where messages wait for the filters of a chain.
+std::set<std::shared_ptr<Subscription>> messages_of(const FilterChain& chain) {
+  std::set<std::shared_ptr<Subscription>> messages;
+  for (const auto& stage : chain.stages()) {
+    if (stage->messages()) messages.insert(stage->messages());
+  }
+  return messages;
 }
 
 using OwnCounters = std::vector<std::pair<std::string, std::uint64_t>>;
@@ -115,14 +125,19 @@ Host::~Host() {
   }
 }
 
-Result<FilterChain> Host::make_filters(const std::vector<FilterConfig>& configs) {
-  std::vector<std::unique_ptr<FilterInstance>> filters;
+Result<FilterChain> Host::make_filters(const std::vector<FilterConfig>& configs, Stages& stages) {
+  std::vector<std::shared_ptr<FilterStage>> chain;
+  chain.reserve(configs.size());
   for (const FilterConfig& config : configs) {
-    auto filter = FilterInstance::create(*plugins_.find(config.plugin), config.name, config.options_json, services_);
-    if (!filter) return at(std::move(filter).error(), config, "filter");
-    filters.push_back(std::move(filter).value());
+    auto& stage = stages[config.name];
+    if (!stage) {
+      auto filter = FilterInstance::create(*plugins_.find(config.plugin), config.name, config.options_json, services_);
+      if (!filter) return at(std::move(filter).error(), config, "filter");
+      stage = std::make_shared<FilterStage>(std::move(filter).value());
+    }
+    chain.push_back(stage);
   }
-  return FilterChain(std::move(filters));
+  return FilterChain(std::move(chain));
 }
 
 Result<void> Host::open_sinks() {
@@ -131,14 +146,14 @@ Result<void> Host::open_sinks() {
     auto opened = open_sink(config, filter_configs(config_, config.filters), subscription);
     if (!opened) return std::move(opened).error();
     bus_.add(subscription);
-    listen(opened->worker->filter_subscriptions());
+    listen(messages_of(opened->worker->filters()));
     sinks_.push_back(std::move(opened).value());
   }
   return {};
 }
 
-void Host::listen(const std::vector<std::shared_ptr<Subscription>>& filter_subscriptions) {
-  for (const auto& subscription : filter_subscriptions) bus_.add(subscription);
+void Host::listen(const Messages& subscriptions) {
+  for (const auto& subscription : subscriptions) bus_.add(subscription);
 }
 
 std::shared_ptr<Subscription> Host::make_subscription(const SinkConfig& config) const {
@@ -150,7 +165,8 @@ std::shared_ptr<Subscription> Host::make_subscription(const SinkConfig& config) 
 
 Result<Host::RunningSink> Host::open_sink(const SinkConfig& config, std::vector<FilterConfig> filters,
                                           std::shared_ptr<Subscription> subscription) {
-  auto chain = make_filters(filters);
+  Stages stages;
+  auto chain = make_filters(filters, stages);
   if (!chain) return std::move(chain).error();
   auto sink = SinkInstance::create(*plugins_.find(config.plugin), config.name, config.options_json, services_);
   if (!sink) return at(std::move(sink).error(), config, "sink");
@@ -163,18 +179,23 @@ Result<Host::RunningSink> Host::open_sink(const SinkConfig& config, std::vector<
 
 Result<void> Host::open_source(PrivilegedHelper* helper, const std::optional<std::string>& replay_file) {
   std::vector<CaptureSpec> captures;
+  Stages stages;  // shared by the groups, which one thread serves: what one teaches a filter, it knows of all
   for (const CaptureConfig& config : config_.captures) {
     std::unique_ptr<CaptureFilters> filters;
     if (!config.filters.empty()) {
-      auto chain = make_filters(filter_configs(config_, config.filters));
+      auto chain = make_filters(filter_configs(config_, config.filters), stages);
       if (!chain) return std::move(chain).error();
       auto made = std::make_unique<CaptureFilterChain>(std::move(chain).value());
       capture_chains_.emplace_back(config.group, made.get());
-      listen(made->chain().subscriptions());
       filters = std::move(made);
     }
     captures.push_back({.config = config, .filters = std::move(filters)});
   }
+  Messages messages;
+  for (const auto& [name, stage] : stages) {
+    if (stage->messages()) messages.insert(stage->messages());
+  }
+  listen(messages);
   SourceContext context{.topics = topics_, .slabs = slabs_, .batches = batches_, .publish = {}};
   if (replay_file) {
     context.publish = [this](const BatchRef& batch) { bus_.publish_when_room(batch); };
@@ -246,7 +267,7 @@ void Host::reload(Config next, PluginRegistry plugins, std::chrono::steady_clock
   }
   for (auto sink = ending; sink != sinks_.end(); ++sink) {
     sink->ended = sink->worker->stopped_by(deadline + kLastCall);
-    for (const auto& subscription : sink->worker->filter_subscriptions()) bus_.remove(subscription);
+    for (const auto& messages : messages_of(sink->worker->filters())) bus_.remove(messages);
     log_sink(sink->worker->snapshot());
     if (!sink->ended)
       log::error(fmt::format("sink.{}: its plugin does not return; it is left behind", sink->config.name));
@@ -270,7 +291,7 @@ void Host::reload(Config next, PluginRegistry plugins, std::chrono::steady_clock
       continue;
     }
     if (!on_bus) bus_.add(subscription);
-    listen(opened->worker->filter_subscriptions());
+    listen(messages_of(opened->worker->filters()));
     opened->worker->start();
     changing.lock();
     sinks_.push_back(std::move(opened).value());
@@ -292,10 +313,10 @@ Result<void> Host::join_source() {
 
 void Host::stop_sinks(std::chrono::steady_clock::time_point deadline) {
   // First the last words of filters, for which every sink still runs.
-  if (std::any_of(sinks_.begin(), sinks_.end(), [](const auto& sink) { return sink.worker->filters_tick(); })) {
+  if (std::any_of(sinks_.begin(), sinks_.end(), [](const auto& sink) { return sink.worker->filters().finishes(); })) {
     for (const RunningSink& sink : sinks_) sink.worker->request_drain(deadline);
     for (const RunningSink& sink : sinks_) {
-      if (sink.worker->filters_tick()) sink.worker->wait_drained(deadline);
+      if (sink.worker->filters().finishes()) sink.worker->wait_drained(deadline);
     }
   }
   for (const RunningSink& sink : sinks_) {
@@ -342,8 +363,15 @@ void Host::log_counters() const {
                     "decode_errors={} enobufs={}",
                     c.group, c.received, c.lost, c.published, c.not_forwarded, c.filtered, c.decode_errors, c.enobufs));
   }
-  for (const auto& [group, chain] : capture_chains_)
-    log_filters(fmt::format("capture.{}", group), chain->chain().snapshots());
+  std::map<std::string, std::pair<std::string, FilterSnapshot>> filters;  // with the groups that each belongs to
+  for (const auto& [group, chain] : capture_chains_) {
+    for (FilterSnapshot& f : chain->chain().snapshots()) {
+      auto& [of, snapshot] = filters[f.name];
+      of += fmt::format("{}capture.{}", of.empty() ? "" : ",", group);
+      snapshot = std::move(f);
+    }
+  }
+  for (const auto& [name, filter] : filters) log_filters(filter.first, {filter.second});
   for (const RunningSink& sink : sinks_) log_sink(sink.worker->snapshot());
   log::info("counters end");
 }

@@ -18,9 +18,11 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -59,7 +61,7 @@ class Host {
   void stop_source();
   // Once the source has ended: what went wrong with it.
   Result<void> join_source();
-  // Filters get their last tick once what waits is delivered; then every sink is asked to deliver what waits, until the
+  // Filters are finished once what waits is delivered; then every sink is asked to deliver what waits, until the
   // deadline. Waits for the filters only.
   void stop_sinks(std::chrono::steady_clock::time_point deadline);
   // True when every sink has ended; waits for that until `deadline` and a little longer, for calls that have begun. A
@@ -85,8 +87,12 @@ class Host {
     bool ended = false;
   };
 
-  Result<FilterChain> make_filters(const std::vector<FilterConfig>& configs);
-  void listen(const std::vector<std::shared_ptr<Subscription>>& filter_subscriptions);
+  using Stages = std::map<std::string, std::shared_ptr<FilterStage>>;  // by name
+  using Messages = std::set<std::shared_ptr<Subscription>>;
+
+  // Makes the stages that are not in `stages` yet, and adds them.
+  Result<FilterChain> make_filters(const std::vector<FilterConfig>& configs, Stages& stages);
+  void listen(const Messages& subscriptions);
   [[nodiscard]] std::shared_ptr<Subscription> make_subscription(const SinkConfig& config) const;
   Result<RunningSink> open_sink(const SinkConfig& config, std::vector<FilterConfig> filters,
                                 std::shared_ptr<Subscription> subscription);

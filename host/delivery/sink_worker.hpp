@@ -53,7 +53,7 @@ class SinkWorker {
 
   void start();
   void request_reopen();
-  // Delivers what waits, then gives the filters their last tick; what they publish there can still be delivered, until
+  // Delivers what waits, then finishes the filters; what they publish there can still be delivered, until
   // request_stop(). No retry is begun past the deadline.
   void request_drain(Clock::time_point deadline);
   // [control] Waits until that is done, at most until `deadline`.
@@ -68,12 +68,7 @@ class SinkWorker {
   [[nodiscard]] SinkSnapshot snapshot() const;
   [[nodiscard]] const std::string& name() const noexcept { return sink_->name(); }
   [[nodiscard]] const std::shared_ptr<Subscription>& subscription() const noexcept { return subscription_; }
-  // Whether request_drain() has anything to do.
-  [[nodiscard]] bool filters_tick() const noexcept { return filters_.ticks(); }
-  // Of the filters: messages that they listen to.
-  [[nodiscard]] const std::vector<std::shared_ptr<Subscription>>& filter_subscriptions() const noexcept {
-    return filters_.subscriptions();
-  }
+  [[nodiscard]] const FilterChain& filters() const noexcept { return filters_; }
 
  private:
   void run();

@@ -117,6 +117,14 @@ Result<void> FilterInstance::tick() {
   return s.call("tick", [&] { return s.calls.tick(s.instance, &s.error); });
 }
 
+Result<void> FilterInstance::finish() {
+  State& s = *state_;
+  if (s.calls.finish == nullptr) return {};
+  return s.call("finish", [&] { return s.calls.finish(s.instance, &s.error); });
+}
+
+bool FilterInstance::finishes() const noexcept { return state_->calls.finish != nullptr; }
+
 std::uint32_t FilterInstance::tick_ms() const noexcept {
   return state_->calls.tick == nullptr ? 0 : state_->plugin.entry->shape.tick_ms;
 }

@@ -29,7 +29,7 @@ constexpr Sizes kSizes[] = {
      .filter_bytes = offsetof(nfbus_filter, destroy) + sizeof(nfbus_filter::destroy)},
     {.entry_bytes = offsetof(nfbus_entry, annotates_count) + sizeof(nfbus_entry::annotates_count),
      .sink_bytes = offsetof(nfbus_sink, destroy) + sizeof(nfbus_sink::destroy),
-     .filter_bytes = offsetof(nfbus_filter, hear) + sizeof(nfbus_filter::hear)},
+     .filter_bytes = offsetof(nfbus_filter, finish) + sizeof(nfbus_filter::finish)},
 };
 static_assert(std::size(kSizes) == NFBUS_ABI_MINOR + 1);
 

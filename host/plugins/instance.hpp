@@ -124,7 +124,10 @@ class FilterInstance {
   Result<void> hear(std::span<const nfbus_event* const> messages, std::uint64_t size_bytes);
   // Only when tick_ms() is not 0.
   Result<void> tick();
+  // Once, after the last event. Nothing happens to a filter without finish().
+  Result<void> finish();
 
+  [[nodiscard]] bool finishes() const noexcept;
   // How often tick() wants to be called; 0: never.
   [[nodiscard]] std::uint32_t tick_ms() const noexcept;
   // NFBUS_EVENT_*, ORed: what apply() takes.

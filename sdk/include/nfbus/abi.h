@@ -333,12 +333,15 @@ typedef struct nfbus_filter {
   /* [control] The counterpart of create(). */
   void (*destroy)(void* instance);
   /* Since minor 1. */
-  /* [worker] About each shape.tick_ms of the entry, also when nothing arrives, and once when no event will come any
-   * more. May be NULL when tick_ms is 0. A failure is logged. */
+  /* [worker] About each shape.tick_ms of the entry, also when nothing arrives. May be NULL when tick_ms is 0. A failure
+   * is logged. */
   uint32_t (*tick)(void* instance, nfbus_error* error);
   /* [worker] Messages that nfbus_host.listen asked for, before the next apply() and at each tick(). They wait in a
    * bounded queue, from which the oldest are dropped and counted. May be NULL. A failure is logged. */
   uint32_t (*hear)(void* instance, const nfbus_events* messages, nfbus_error* error);
+  /* [worker] Once, when no event will come any more; what is published here is still delivered. May be NULL. A failure
+   * is logged. */
+  uint32_t (*finish)(void* instance, nfbus_error* error);
 } nfbus_filter;
 
 /* ---- The entry ------------------------------------------------------------------------------------------------- */

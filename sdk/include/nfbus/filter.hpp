@@ -4,13 +4,14 @@
 //    public:
 //     Quiet(nfbus::Host host, const nfbus::Options& options);  // [control] or a default constructor
 //     void apply(nfbus::Candidates candidates);                // [worker]  required
-//     void tick();                                             // [worker]  about each Shape::tick_ms, and at the end
+//     void tick();                                             // [worker]  about each Shape::tick_ms
 //     void hear(nfbus::Events messages);                       // [worker]  of the topics of Host::listen()
+//     void finish();                                           // [worker]  no event will come any more
 //   };                                                         // [control] destructor
 //   NFBUS_FILTER(Quiet, "quiet", {.summary = "drops the usual", .schema = kSchema})
 //
-// Calls to one instance never overlap. tick (with .shape = {.tick_ms = ...}) and hear may be left out, and may return
-// nfbus::Result<void>. An exception of the constructor: the host does not start. Of the others: it is logged and
+// Calls to one instance never overlap. tick (with .shape = {.tick_ms = ...}), hear and finish may be left out, and may
+// return nfbus::Result<void>. An exception of the constructor: the host does not start. Of the others: it is logged and
 // counted; of apply(), every event of that call is kept.
 #pragma once
 
@@ -99,6 +100,16 @@ concept Hears = requires(T& filter, Events messages) {
 };
 
 template <typename T>
+concept Finishes = requires(T& filter) {
+  filter.finish();
+};
+
+template <typename T>
+std::uint32_t finish(void* instance, nfbus_error* error) noexcept {
+  return guard(error, [&] { return plugin_of<T>(instance).finish(); });
+}
+
+template <typename T>
 std::uint32_t hear(void* instance, const nfbus_events* messages, nfbus_error* error) noexcept {
   return guard(error, [&] { return plugin_of<T>(instance).hear(Events(messages, nullptr)); });
 }
@@ -124,6 +135,12 @@ constexpr void check_filter() {
     static_assert(is_void_or_result<decltype(std::declval<T&>().hear(std::declval<Events>()))>,
                   "nfbus: hear must return void or nfbus::Result<void>");
   }
+  static_assert(!has_finish<T>() || Finishes<T>,
+                "nfbus: finish must be `void finish()`, public; it may return nfbus::Result<void>");
+  if constexpr (Finishes<T>) {
+    static_assert(is_void_or_result<decltype(std::declval<T&>().finish())>,
+                  "nfbus: finish must return void or nfbus::Result<void>");
+  }
   check_tick<T>();
 }
 
@@ -136,6 +153,7 @@ constexpr nfbus_filter filter_table() {
   out.destroy = &destroy<T>;
   if constexpr (Ticks<T>) out.tick = &tick<T>;
   if constexpr (Hears<T>) out.hear = &hear<T>;
+  if constexpr (Finishes<T>) out.finish = &finish<T>;
   return out;
 }
 

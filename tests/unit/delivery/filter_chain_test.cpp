@@ -16,6 +16,7 @@ using test::Events;
 
 using test::FilterScript;
 using test::make_filter;
+using test::make_stage;
 using test::newest_filter_host;
 
 std::uint32_t drop_odd(nfbus_filter_call& call) {
@@ -68,12 +69,12 @@ std::vector<const nfbus_event*> pointers(const BatchRef& batch) {
 class Chains : public testing::Test {
  protected:
   FilterChain chain(std::vector<FilterScript> scripts) {
-    std::vector<std::unique_ptr<FilterInstance>> filters;
-    for (FilterScript& script : scripts) filters.push_back(make_filter(std::move(script), services_));
-    return FilterChain(std::move(filters));
+    std::vector<std::shared_ptr<FilterStage>> stages;
+    for (FilterScript& script : scripts) stages.push_back(make_stage(std::move(script), services_));
+    return FilterChain(std::move(stages));
   }
   void listen(const FilterChain& filters) {
-    for (const auto& subscription : filters.subscriptions()) bus_.add(subscription);
+    for (const auto& stage : filters.stages()) bus_.add(stage->messages());
   }
   void publish(std::string_view topic, std::string_view message) { bus_.publish(make_message(topic, message, 1, 0)); }
   static std::size_t apply(FilterChain& filters, const BatchRef& batch) {
@@ -186,7 +187,6 @@ TEST_F(FilterChainTest, TicksEachFilterWhenItIsDueAndHandsOverItsMessagesFirst) 
   FilterChain filters = chain({script("second", 1000), script("minute", 60'000)});
   listen(filters);
   publish("dns:a", "{}");
-  EXPECT_TRUE(filters.ticks());
   const auto first = filters.next_tick();
   filters.tick(first - std::chrono::milliseconds(1));
   EXPECT_TRUE(calls.empty());
@@ -196,14 +196,63 @@ TEST_F(FilterChainTest, TicksEachFilterWhenItIsDueAndHandsOverItsMessagesFirst) 
   calls.clear();
   filters.tick(first + std::chrono::minutes(1));
   EXPECT_EQ(calls, (std::vector<std::string>{"second", "minute hears", "minute"}));
-  calls.clear();
+}
+
+TEST_F(FilterChainTest, TellsAFilterOfTheEndAfterItsMessages) {
+  std::vector<std::string> calls;
+  FilterChain filters = chain({{.tick =
+                                    [&] {
+                                      calls.emplace_back("tick");
+                                      return NFBUS_OK;
+                                    },
+                                .hear =
+                                    [&](const nfbus_events& messages) {
+                                      calls.push_back(std::to_string(messages.count) + " messages");
+                                      return NFBUS_OK;
+                                    },
+                                .finish =
+                                    [&] {
+                                      calls.emplace_back("finish");
+                                      return NFBUS_OK;
+                                    },
+                                .tick_ms = 1000,
+                                .listens = {""}},
+                               {.apply = drop_odd}});
+  listen(filters);
+  publish("dns:a", "{}");
+  EXPECT_TRUE(filters.finishes());
   filters.finish();
-  EXPECT_EQ(calls, (std::vector<std::string>{"second", "minute"}));
+  EXPECT_EQ(calls, (std::vector<std::string>{"1 messages", "finish"}));
+}
+
+TEST_F(FilterChainTest, TicksAndFinishesAFilterOfTwoChainsOnce) {
+  std::vector<std::string> calls;
+  const auto stage = make_stage({.tick =
+                                     [&] {
+                                       calls.emplace_back("tick");
+                                       return NFBUS_OK;
+                                     },
+                                 .finish =
+                                     [&] {
+                                       calls.emplace_back("finish");
+                                       return NFBUS_OK;
+                                     },
+                                 .tick_ms = 1000},
+                                services_);
+  FilterChain one({stage});
+  FilterChain other({stage});
+  const auto due = one.next_tick();
+  EXPECT_EQ(other.next_tick(), due);
+  one.tick(due);
+  other.tick(due);
+  one.finish();
+  other.finish();
+  EXPECT_EQ(calls, (std::vector<std::string>{"tick", "finish"}));
 }
 
 TEST_F(FilterChainTest, NeverTicksAFilterThatDoesNotAskForIt) {
   FilterChain filters = chain({{.apply = drop_odd}});
-  EXPECT_FALSE(filters.ticks());
+  EXPECT_FALSE(filters.finishes());
   EXPECT_EQ(filters.next_tick(), FilterChain::kNever);
 }
 
@@ -215,7 +264,7 @@ TEST_F(FilterChainTest, CountsAndLogsTicksAndMessagesThatFail) {
   listen(filters);
   publish("dns:a", "{}");
   testing::internal::CaptureStderr();
-  filters.finish();
+  filters.tick(filters.next_tick());
   const std::string log = testing::internal::GetCapturedStderr();
   EXPECT_NE(log.find("filter.test: hear() failed"), std::string::npos) << log;
   EXPECT_EQ(filters.snapshots().front().failures, 2U);

@@ -1,6 +1,7 @@
 // A filter whose answers a test scripts, as an in-memory plugin: no .so, the same calls.
 #pragma once
 
+#include "delivery/filter_stage.hpp"
 #include "plugins/instance.hpp"
 
 #include <nfbus/abi.h>
@@ -21,6 +22,7 @@ struct FilterScript {
   std::function<std::uint32_t(nfbus_filter_call& call)> apply = {};
   std::function<std::uint32_t()> tick = {};
   std::function<std::uint32_t(const nfbus_events& messages)> hear = {};
+  std::function<std::uint32_t()> finish = {};
   std::uint32_t tick_ms = 0;
   std::uint32_t event_kinds = 0;
   std::vector<std::string> listens = {};
@@ -45,6 +47,9 @@ struct ScriptedFilter {
     filter.destroy = [](void*) {};
     if (script.tick) {
       filter.tick = [](void* self, nfbus_error*) { return static_cast<ScriptedFilter*>(self)->script.tick(); };
+    }
+    if (script.finish) {
+      filter.finish = [](void* self, nfbus_error*) { return static_cast<ScriptedFilter*>(self)->script.finish(); };
     }
     if (script.hear) {
       filter.hear = [](void* self, const nfbus_events* messages, nfbus_error*) {
@@ -83,6 +88,10 @@ inline std::unique_ptr<FilterInstance> make_filter(FilterScript script, const Sh
   auto made = try_filter(std::move(script), services);
   EXPECT_TRUE(made.ok()) << made.error().text;
   return std::move(made).value();
+}
+
+inline std::shared_ptr<FilterStage> make_stage(FilterScript script, const SharedServices& services) {
+  return std::make_shared<FilterStage>(make_filter(std::move(script), services));
 }
 
 // The host that the newest filter was created with.

@@ -15,7 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 using test::Events;
 using test::FilterScript;
-using test::make_filter;
+using test::make_stage;
 using test::ScriptedSink;
 using test::subscribe;
 
@@ -29,8 +29,8 @@ constexpr QueueLimits kLimits = {.events = 1000, .bytes = 1UL << 30, .overflow =
 class Delivery {
  public:
   explicit Delivery(ScriptedSink& /*script*/, QueueLimits limits = kLimits, std::vector<FilterScript> filters = {}) {
-    std::vector<std::unique_ptr<FilterInstance>> chain;
-    for (FilterScript& script : filters) chain.push_back(make_filter(std::move(script), services_));
+    std::vector<std::shared_ptr<FilterStage>> chain;
+    for (FilterScript& script : filters) chain.push_back(make_stage(std::move(script), services_));
     auto sink = SinkInstance::create(ScriptedSink::plugin(), "test", "{}", services_);
     EXPECT_TRUE(sink.ok());
     const auto shape = (*sink)->open();
@@ -282,7 +282,7 @@ TEST(SinkWorker, TicksTheFiltersOfASinkThatFailed) {
   ASSERT_TRUE(delivery.stop());
 }
 
-TEST(SinkWorker, DeliversWhatAFilterPublishesAtItsLastTickWhichIsTheLastThingAfterItsEvents) {
+TEST(SinkWorker, DeliversWhatAFilterPublishesAtItsEnd) {
   ScriptedSink script(accept);
   Delivery* bus = nullptr;
   std::vector<std::string> calls;
@@ -290,40 +290,40 @@ TEST(SinkWorker, DeliversWhatAFilterPublishesAtItsLastTickWhichIsTheLastThingAft
     calls.push_back(std::to_string(call.count) + " events");
     return NFBUS_OK;
   };
-  const auto tick = [&] {
-    calls.emplace_back("tick");
+  const auto finish = [&] {
+    calls.emplace_back("finish");
     bus->publish_message("summary");
     return NFBUS_OK;
   };
-  Delivery delivery(script, kLimits, {{.apply = apply, .tick = tick, .tick_ms = 3600 * 1000}});
+  Delivery delivery(script, kLimits, {{.apply = apply, .finish = finish}});
   bus = &delivery;
   delivery.publish(2);
   delivery.start();
   ASSERT_TRUE(delivery.stop());
-  EXPECT_EQ(calls, (std::vector<std::string>{"2 events", "tick"}));
+  EXPECT_EQ(calls, (std::vector<std::string>{"2 events", "finish"}));
   EXPECT_EQ(delivery.snapshot().events.delivered, 3U);
   EXPECT_EQ(script.call_sizes(), (std::vector<std::size_t>{2, 1}));
 }
 
-TEST(SinkWorker, GoesOnDeliveringAfterItsFiltersHadTheirLastTick) {
+TEST(SinkWorker, GoesOnDeliveringAfterItsFiltersHaveFinished) {
   ScriptedSink script(accept);
   script.shape.batch_events = 100;
   script.shape.batch_age_ms = 3600 * 1000;
-  std::atomic<int> ticks = 0;
-  const auto tick = [&] {
-    ++ticks;
+  std::atomic<int> finished = 0;
+  const auto finish = [&] {
+    ++finished;
     return NFBUS_OK;
   };
-  Delivery delivery(script, kLimits, {{.tick = tick, .tick_ms = 3600 * 1000}});
+  Delivery delivery(script, kLimits, {{.finish = finish}});
   delivery.start();
   delivery.publish(1);
   delivery.worker().request_drain(SinkWorker::Clock::now() + kSoon);
   delivery.worker().wait_drained(SinkWorker::Clock::now() + kSoon);
-  EXPECT_EQ(ticks, 1);
+  EXPECT_EQ(finished, 1);
   EXPECT_EQ(script.call_sizes(), (std::vector<std::size_t>{1})) << "what waits is delivered first, whatever its age";
   delivery.publish_message("summary");  // of another sink's filter
   ASSERT_TRUE(delivery.stop());
-  EXPECT_EQ(ticks, 1);
+  EXPECT_EQ(finished, 1);
   EXPECT_EQ(delivery.snapshot().events.delivered, 2U);
 }
 

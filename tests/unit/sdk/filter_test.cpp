@@ -31,6 +31,7 @@ class Listener {
   nfbus::Result<void> tick() {
     return nfbus::Error{.code = nfbus::Code::io, .text = std::to_string(heard_.size()) + " heard"};
   }
+  void finish() { throw std::runtime_error("no end"); }
   void hear(nfbus::Events messages) {
     for (const nfbus::Event message : messages) heard_.emplace_back(message.text());
     messages.reject(0, "nobody takes this back");
@@ -91,10 +92,11 @@ TEST(ListeningFilter, SaysInItsEntryWhatItWantsAndAdds) {
   EXPECT_EQ(nfbus::to_view(kListener.annotates[1]), "RecentDomainDst");
   EXPECT_EQ(kJudge.filter->tick, nullptr);
   EXPECT_EQ(kJudge.filter->hear, nullptr);
+  EXPECT_EQ(kJudge.filter->finish, nullptr);
   EXPECT_EQ(kJudge.annotates_count, 0U);
 }
 
-TEST(ListeningFilter, HearsAndTicksBehindTheBarrier) {
+TEST(ListeningFilter, HearsTicksAndFinishesBehindTheBarrier) {
   nfbus::test::FakeHost host;
   const nfbus::test::FakeOptions options{{}};
   nfbus_error error{};
@@ -110,6 +112,9 @@ TEST(ListeningFilter, HearsAndTicksBehindTheBarrier) {
   error.size = 0;
   EXPECT_EQ(kListener.filter->tick(instance, &error), NFBUS_FATAL);
   EXPECT_EQ(std::string_view(error.text, error.size), "2 heard");
+  error.size = 0;
+  EXPECT_EQ(kListener.filter->finish(instance, &error), NFBUS_FATAL);
+  EXPECT_EQ(std::string_view(error.text, error.size), "no end");
   kListener.filter->destroy(instance);
 }
 

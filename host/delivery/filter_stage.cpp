@@ -1,0 +1,94 @@
+#include "delivery/filter_stage.hpp"
+
+#include "support/log.hpp"
+
+#include <fmt/format.h>
+
+namespace nfbus::host {
+
+namespace {
+
+// What may wait for one filter: it hears at least at its ticks, so this is a second or so of a busy bus.
+constexpr QueueLimits kMessageLimits = {.events = 4096, .bytes = 4UL << 20U, .overflow = Overflow::drop_oldest};
+
+// What one hear() gets at most, and how often it is called in a row: a busy publisher must not keep the filter's thread
+// from its events.
+constexpr std::size_t kMessagesPerCall = 256;
+constexpr std::size_t kCallsInARow = kMessageLimits.events / kMessagesPerCall;
+
+}  // namespace
+
+FilterStage::FilterStage(std::unique_ptr<FilterInstance> filter) : filter_(std::move(filter)) {
+  const auto& topics = filter_->listened();
+  if (topics.empty()) return;
+  messages_ = std::make_shared<Subscription>(Interest{.topics = topics, .kinds = NFBUS_EVENT_MESSAGE}, kMessageLimits);
+}
+
+bool FilterStage::apply(std::span<const nfbus_event* const> items, std::span<std::uint8_t> verdicts,
+                        const FilterInstance::Annotate& annotate) {
+  hear();
+  const auto applied = filter_->apply(items, verdicts, annotate);
+  if (!applied) note_failure(applied.error(), "; its events are kept");
+  return applied.ok();
+}
+
+FilterStage::Clock::time_point FilterStage::next_tick() const noexcept {
+  const std::uint32_t tick_ms = filter_->tick_ms();
+  return tick_ms == 0 ? kNever : last_tick_ + std::chrono::milliseconds(tick_ms);
+}
+
+void FilterStage::tick(Clock::time_point now) {
+  if (now < next_tick()) return;
+  last_tick_ = now;
+  hear();
+  if (const auto ticked = filter_->tick(); !ticked) note_failure(ticked.error(), "");
+}
+
+void FilterStage::finish() {
+  if (!filter_->finishes() || std::exchange(finished_, true)) return;
+  hear();
+  if (const auto finished = filter_->finish(); !finished) note_failure(finished.error(), "");
+}
+
+// Hands over what waits, without waiting for more.
+void FilterStage::hear() {
+  if (!messages_) return;
+  SubscriberQueue& queue = messages_->queue();
+  std::vector<QueueEntry> entries;
+  for (std::size_t call = 0; call < kCallsInARow; ++call) {
+    entries.clear();
+    queue.pull(entries, kMessagesPerCall, {}, Clock::time_point::min());
+    if (entries.empty()) return;
+    std::vector<const nfbus_event*> messages;
+    std::uint64_t size_bytes = 0;
+    for (const QueueEntry& entry : entries) {
+      for (std::size_t i = entry.begin; i < entry.end; ++i) {
+        messages.push_back(&entry[i]);
+        size_bytes += event_size_bytes(entry[i]);
+      }
+    }
+    if (const auto heard = filter_->hear(messages, size_bytes); !heard) note_failure(heard.error(), "");
+    queue.settle(messages.size(), 0, 0);
+    for (const QueueEntry& entry : entries) queue.release(entry);
+  }
+}
+
+void FilterStage::note_failure(const Error& error, std::string_view consequence) {
+  failures_.fetch_add(1, std::memory_order_relaxed);
+  if (const auto held_back = complaints_.admit()) {
+    log::warning(fmt::format("filter.{}: {}{} ({} more such failures before)", filter_->name(), error.text, consequence,
+                             *held_back));
+  }
+}
+
+FilterSnapshot FilterStage::snapshot() const {
+  const QueueCounters messages = messages_ ? messages_->queue().counters() : QueueCounters{};
+  return {.name = filter_->name(),
+          .plugin = std::string(view(filter_->plugin().entry->name)),
+          .failures = failures_.load(std::memory_order_relaxed),
+          .heard = messages.delivered,
+          .unheard = messages.overflowed,
+          .own = filter_->services().counters()};
+}
+
+}  // namespace nfbus::host
