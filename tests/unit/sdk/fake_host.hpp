@@ -85,13 +85,13 @@ class FakeDns {
 
   // section: NFBUS_DNS_*. data: RDATA, as far as the plugin looks at it.
   FakeDns& add(std::uint16_t section, std::uint16_t type, std::string name, std::string data = {},
-               std::string target = {}, std::uint32_t ttl_s = 300) {
+               std::string target = {}, std::uint32_t ttl_s = 300, std::uint16_t dns_class = 1) {
     const Texts& texts = texts_.emplace_back(Texts{std::move(name), std::move(data), std::move(target)});
     nfbus_dns_record& record = records_.emplace_back();
     record.struct_size = sizeof record;
     record.section = section;
     record.type = type;
-    record.dns_class = 1;
+    record.dns_class = dns_class;
     record.ttl_s = section == NFBUS_DNS_QUESTION ? 0 : ttl_s;
     record.name = to_text(texts.name);
     record.data = {reinterpret_cast<const std::uint8_t*>(texts.data.data()), texts.data.size()};
@@ -299,6 +299,73 @@ class SinkDriver {
   void* instance_ = nullptr;
   bool created_ = false;
   bool opened_ = false;
+};
+
+// One instance of a filter, driven through the ABI as the host does it. Destroyed by its destructor.
+class FilterDriver {
+ public:
+  FilterDriver(const nfbus_entry& entry, Values options) : filter_(*entry.filter), options_(std::move(options)) {
+    created_ = filter_.create(host.raw(), options_.raw(), &instance_, clean()) == NFBUS_OK;
+  }
+  FilterDriver(const FilterDriver&) = delete;
+  FilterDriver& operator=(const FilterDriver&) = delete;
+  ~FilterDriver() {
+    if (created_) filter_.destroy(instance_);
+  }
+
+  [[nodiscard]] bool created() const { return created_; }
+  // What became of each event: "keep" or "drop", and behind it " NAME=VALUE" for each annotation.
+  std::vector<std::string> apply(const std::vector<const nfbus_event*>& items) {
+    std::vector<std::uint8_t> verdicts(items.size(), NFBUS_KEEP);
+    std::vector<std::string> notes(items.size());
+    nfbus_filter_call call{};
+    call.struct_size = sizeof call;
+    call.count = static_cast<std::uint32_t>(items.size());
+    call.items = items.data();
+    call.verdicts = verdicts.data();
+    call.context = &notes;
+    call.annotate = [](void* context, std::uint32_t index, nfbus_text name, nfbus_text value) {
+      std::string& note = static_cast<std::vector<std::string>*>(context)->at(index);
+      note.append(" ").append(to_view(name)).append("=").append(to_view(value));
+    };
+    if (filter_.apply(instance_, &call, clean()) != NFBUS_OK) return {"failed: " + error()};
+    std::vector<std::string> out;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      out.push_back((verdicts[i] == NFBUS_DROP ? "drop" : "keep") + notes[i]);
+    }
+    return out;
+  }
+  std::uint32_t hear(const Batch& messages) {
+    const auto& items = messages.items();
+    const nfbus_events events{sizeof events, static_cast<std::uint32_t>(items.size()), items.data(), 0};
+    return filter_.hear(instance_, &events, clean());
+  }
+  std::uint32_t tick() { return filter_.tick(instance_, clean()); }
+  std::uint32_t finish() { return filter_.finish(instance_, clean()); }
+
+  [[nodiscard]] std::string error() const { return {error_->text, error_->size}; }
+  // Of a counter of the filter.
+  [[nodiscard]] std::uint64_t counter(std::string_view name) const {
+    for (const auto& [known, value] : host.counters) {
+      if (known == name) return value;
+    }
+    return ~std::uint64_t{0};
+  }
+
+  FakeHost host;
+
+ private:
+  nfbus_error* clean() {
+    *error_ = {};
+    error_->struct_size = sizeof *error_;
+    return error_.get();
+  }
+
+  const nfbus_filter& filter_;
+  FakeOptions options_;
+  std::unique_ptr<nfbus_error> error_ = std::make_unique<nfbus_error>();
+  void* instance_ = nullptr;
+  bool created_ = false;
 };
 
 }  // namespace nfbus::test
