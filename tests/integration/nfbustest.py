@@ -239,7 +239,8 @@ class Host:
         self.process.send_signal(number)
 
     def counters(self):
-        """Asks a running host for its counters (SIGUSR1): {"capture": {group: {...}}, "sinks": {name: {...}}}."""
+        """Asks a running host for its counters (SIGUSR1): {"capture": {group: {...}}, "sinks": {name: {...}},
+        "filters": {name: {...}}}."""
         before = self.stderr.count("info: counters end")
         self.signal(signal.SIGUSR1)
         wait_until(lambda: self.stderr.count("info: counters end") > before, 10, "the counters")
@@ -247,17 +248,17 @@ class Host:
 
     def logged_counters(self):
         """The counters that were logged last: on request, or at the end."""
-        totals = {"capture": {}, "sinks": {}}
+        totals = {"capture": {}, "sinks": {}, "filters": {}}
         for line in self.stderr.splitlines():
-            found = re.match(r"nfbus: info: (capture|sink) (.*)", line)
+            found = re.match(r"nfbus: info: (capture|sink|filter) (.*)", line)
             if not found:
                 continue
             pairs = dict(word.split("=", 1) for word in found[2].split() if "=" in word)
             numbers = {key: int(value) if value.isdigit() else value for key, value in pairs.items()}
             if found[1] == "capture" and "group" in numbers:
                 totals["capture"][numbers["group"]] = numbers
-            elif found[1] == "sink" and "name" in numbers:
-                totals["sinks"][numbers["name"]] = numbers
+            elif found[1] != "capture" and "name" in numbers:
+                totals[found[1] + "s"][numbers["name"]] = numbers
         return totals
 
     def stop(self, seconds=15):
