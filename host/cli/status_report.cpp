@@ -68,6 +68,8 @@ Json sink_row(const SinkSnapshot& s) {
     row["filters"].push_back({{"name", filter.name},
                               {"plugin", filter.plugin},
                               {"failures", filter.failures},
+                              {"heard", filter.heard},
+                              {"unheard", filter.unheard},
                               {"counters", counters_of(filter.own)}});
   }
   return row;

@@ -18,8 +18,8 @@ namespace nfbus::host {
 // Whether `name` may name a plugin or a counter: [a-z0-9_-]+, at most 64 bytes.
 [[nodiscard]] bool is_plain_name(std::string_view name) noexcept;
 
-// The fields that a filter may add; empty: it does not say. Of an entry that check_entry() accepted, whatever its minor
-// version; as long as the plugin.
+// The fields that a filter may add; with a null data(): it does not say. Of an entry that check_entry() accepted,
+// whatever its minor version; as long as the plugin.
 [[nodiscard]] std::span<const nfbus_text> annotates(const nfbus_entry& entry) noexcept;
 
 // "sink" or "filter".

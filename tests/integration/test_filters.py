@@ -161,5 +161,165 @@ class RateLimit(nfbustest.IntegrationTest):
         wait_until(lambda: dropped() == host.counters()["capture"][0]["filtered"] > 0, 10, "the last of it")
 
 
+# A DNS server on UDP and TCP port 53 of 127.0.0.1 and ::1. Its zone: name -> (type, TTL, RDATA, CNAME or none).
+_DNS_SERVER = r"""
+import socket, socketserver, struct, sys, threading
+
+def name(text):
+    return b"".join(bytes([len(part)]) + part.encode() for part in text.split(".")) + b"\0"
+
+A, CNAME, AAAA = 1, 5, 28
+ZONE = {
+    "www.example.org": (A, 300, socket.inet_aton("198.51.100.1"), "cdn.example.net"),
+    "six.example.org": (AAAA, 300, socket.inet_pton(socket.AF_INET6, "2001:db8::1"), None),
+    "tcp.example.org": (A, 300, socket.inet_aton("198.51.100.2"), None),
+    "short.example.org": (A, 1, socket.inet_aton("198.51.100.3"), None),
+}
+
+def answer(query):
+    end, labels = 12, []
+    while query[end]:
+        labels.append(query[end + 1:end + 1 + query[end]].decode())
+        end += 1 + query[end]
+    question = query[12:end + 5]
+    asked = ".".join(labels)
+    if asked not in ZONE:
+        return query[:2] + struct.pack("!HHHHH", 0x8183, 1, 0, 0, 0) + question
+    kind, ttl, data, alias = ZONE[asked]
+    owner, records = b"\xc0\x0c", []
+    if alias:
+        records.append(owner + struct.pack("!HHIH", CNAME, 1, ttl, len(name(alias))) + name(alias))
+        owner = name(alias)
+    records.append(owner + struct.pack("!HHIH", kind, 1, ttl, len(data)) + data)
+    return query[:2] + struct.pack("!HHHHH", 0x8180, 1, len(records), 0, 0) + question + b"".join(records)
+
+class Udp(socketserver.BaseRequestHandler):
+    def handle(self):
+        self.request[1].sendto(answer(self.request[0]), self.client_address)
+
+class Tcp(socketserver.StreamRequestHandler):
+    def handle(self):
+        size = struct.unpack("!H", self.rfile.read(2))[0]
+        reply = answer(self.rfile.read(size))
+        self.wfile.write(struct.pack("!H", len(reply)) + reply)
+
+def serve(server, handler, family, address):
+    made = type("Server", (server,), {"address_family": family})((address, 53), handler)
+    threading.Thread(target=made.serve_forever, daemon=True).start()
+
+serve(socketserver.UDPServer, Udp, socket.AF_INET, "127.0.0.1")
+serve(socketserver.UDPServer, Udp, socket.AF_INET6, "::1")
+serve(socketserver.TCPServer, Tcp, socket.AF_INET, "127.0.0.1")
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+_ASK = r"""
+import socket, struct, sys
+server, kind, asked = sys.argv[1:]
+question = b"".join(bytes([len(part)]) + part.encode() for part in asked.split(".")) + b"\0" + struct.pack("!HH", 1, 1)
+query = struct.pack("!HHHHHH", 7, 0x0100, 1, 0, 0, 0) + question
+family = socket.AF_INET6 if ":" in server else socket.AF_INET
+with socket.socket(family, socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM) as s:
+    s.settimeout(10)
+    s.connect((server, 53))
+    s.sendall((struct.pack("!H", len(query)) if kind == "tcp" else b"") + query)
+    assert s.recv(4096)
+"""
+
+
+class DnsNames(nfbustest.IntegrationTest):
+    RULES = """table inet t { chain c { type filter hook output priority 0;
+        udp sport 53 log prefix "dns:answer " group 0;
+        tcp sport 53 log prefix "dns:answer " group 0;
+        udp dport 7001 log prefix "drop:out " group 1;
+    }
+    }"""
+    CONFIG = """
+        [[capture]]
+        group = 0
+        filters = ["names"]
+        [[capture]]
+        group = 1
+        action = "blocked"
+        filters = ["names"]
+        [filter.names]
+        plugin = "dnsnames"
+        [sink.out]
+        plugin = "jsonl"
+        topics = ["nft:drop:"]
+        file = "@DIR@/out"
+        format = "ulogd"
+        """
+
+    def setUp(self):
+        super().setUp()
+        self.namespace.nft(self.RULES)
+        for address in ("198.51.100.1/32", "198.51.100.2/32", "198.51.100.3/32"):
+            self.namespace.run("ip", "address", "add", address, "dev", "lo")
+        self.namespace.run("ip", "address", "add", "2001:db8::1/128", "dev", "lo", "nodad")
+        server = self.namespace.popen(sys.executable, "-c", _DNS_SERVER, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(server.stdout.close)
+        self.addCleanup(server.stdin.close)
+        self.assertEqual(server.stdout.readline(), b"ready\n")
+
+    def ask(self, name, kind="udp", server="127.0.0.1"):
+        self.namespace.run(sys.executable, "-c", _ASK, server, kind, name)
+
+    def fields_of(self, host, packet):
+        """What the filter added to one more packet."""
+        before = len(read_json_lines(host.path("out")))
+        send(self.namespace, [packet])
+        wait_until(lambda: len(read_json_lines(host.path("out"))) == before + 1, 10, "the packet")
+        return read_json_lines(host.path("out"))[-1].get("Fields", {})
+
+    def packet(self, destination):
+        if ":" in destination:
+            return ipv6("::1", destination, UDP, udp(1000, 7001))
+        return ipv4("127.0.0.1", destination, UDP, udp(1000, 7001))
+
+    def test_answers_over_the_wire_name_the_packets_of_every_group(self):
+        host = self.start(self.CONFIG)
+        self.assertEqual(self.fields_of(host, self.packet("198.51.100.1")), {})
+        self.ask("www.example.org")
+        self.ask("six.example.org", server="::1")
+        self.ask("tcp.example.org", kind="tcp")
+        self.ask("nothing.example.org")
+        wait_until(lambda: host.counters()["filters"]["names"]["learned"] == 3, 10, "the answers")
+        for address, name in (("198.51.100.1", "www.example.org"), ("2001:db8::1", "six.example.org"),
+                              ("198.51.100.2", "tcp.example.org")):
+            self.assertEqual(self.fields_of(host, self.packet(address)), {"RecentDomainDst": name})
+        answer = ipv4("198.51.100.1", "198.51.100.2", UDP, udp(1000, 7001))
+        self.assertEqual(self.fields_of(host, answer),
+                         {"RecentDomainSrc": "www.example.org", "RecentDomainDst": "tcp.example.org"})
+        self.assertEqual(self.fields_of(host, self.packet("198.51.100.3")), {})
+        self.assertEqual(host.stop(), 0)
+
+    def test_a_name_ends_with_its_record(self):
+        host = self.start(self.CONFIG)
+        self.ask("short.example.org")
+        wait_until(lambda: host.counters()["filters"]["names"]["learned"] == 1, 10, "the answer")
+        wait_until(lambda: self.fields_of(host, self.packet("198.51.100.3")) == {}, 10, "the end of its second")
+
+    def test_messages_on_the_bus_reach_it_while_nothing_is_logged(self):
+        host = self.start(self.CONFIG + """
+            [filter.calm]
+            plugin = "ratelimit"
+            rate = 0.001
+            burst = 1
+            summary_s = 1
+            topic = "dns:serve:of-another-shape"
+            [sink.calm]
+            plugin = "jsonl"
+            topics = ["nft:drop:"]
+            filters = ["calm"]
+            file = "@DIR@/calm"
+            """)
+        send(self.namespace, [self.packet("198.51.100.1")] * 2)
+        wait_until(lambda: host.counters()["filters"]["names"]["heard"] == 1, 10, "the message")
+        names = host.counters()["filters"]["names"]
+        self.assertEqual((names["malformed"], names["learned"], names["failures"]), (1, 0, 0))
+
+
 if __name__ == "__main__":
     nfbustest.main()

@@ -111,4 +111,5 @@ NFBUS_FILTER(RateLimit, "ratelimit",
              {.summary = "limits events per second and key, and tells what it dropped",
               .version = "1.0",
               .schema = kSchema,
-              .shape = {.tick_ms = 500}})
+              .shape = {.tick_ms = 500},
+              .annotates = nfbus::kAnnotatesNothing})

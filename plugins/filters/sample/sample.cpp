@@ -145,4 +145,7 @@ class Sample {
 }  // namespace
 
 NFBUS_FILTER(Sample, "sample",
-             {.summary = "keeps one packet in N, or the first of each flow", .version = "1.0", .schema = kSchema})
+             {.summary = "keeps one packet in N, or the first of each flow",
+              .version = "1.0",
+              .schema = kSchema,
+              .annotates = nfbus::kAnnotatesNothing})
