@@ -2,6 +2,7 @@
 #include "encoder.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 
 namespace pcapsink {
@@ -32,24 +33,36 @@ static_assert(sizeof(PacketHeader) == 16);
 class Classic final : public Encoder {
  public:
   explicit Classic(const Encoding& encoding)
-      : link_(encoding.link), fraction_ns_(encoding.precision == Precision::nanoseconds ? 1 : 1000) {}
+      : link_(encoding.link), nanoseconds_(encoding.precision == Precision::nanoseconds) {}
 
   void begin(bool /*continued*/, Gather& out) override { join(out); }
   void join(Gather& out) const override {
-    const FileHeader header{.magic = fraction_ns_ == 1 ? kMagicNanoseconds : kMagicMicroseconds,
+    const FileHeader header{.magic = nanoseconds_ ? kMagicNanoseconds : kMagicMicroseconds,
                             .link = static_cast<std::uint32_t>(link_)};
     std::memcpy(out.room(sizeof header), &header, sizeof header);
   }
 
   void encode(EventList events, const Room& room, Run& out) override {
-    for (const nfbus_event* event : events) {
-      Frame frame;
-      const char* const refusal = make_frame(*event, link_, frame);
+    out.ends.reserve(events.size());
+    out.refusals.reserve(events.size());
+    if (link_ == Link::ethernet) return encode_frames(events, room, out);
+    // The packets were received a while ago: what is needed of them is fetched in time.
+    constexpr std::size_t kAhead = 8;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+      if (i + kAhead < events.size()) prefetch(*events[i + kAhead]);
+      const nfbus_event& event = *events[i];
+      Bytes body;
+      const char* const refusal = find_body(event, link_, body);
       if (refusal == nullptr) {
-        const bool fits = out.packets < room.packets &&
-                          out.bytes.size_bytes() + sizeof(PacketHeader) + frame.captured_bytes <= room.size_bytes;
-        if (!fits && !(room.take_one && out.packets == 0)) return;
-        add(event->time_ns, frame, out.bytes);
+        if (!takes(room, body.size(), out)) return;
+        if (Gather::is_copied(body.size())) {
+          std::uint8_t* const at = out.bytes.room(sizeof(PacketHeader) + body.size());
+          put_header(event, body.size(), at);
+          if (!body.empty()) std::memcpy(at + sizeof(PacketHeader), body.data(), body.size());
+        } else {
+          put_header(event, body.size(), out.bytes.room(sizeof(PacketHeader)));
+          out.bytes.add(body);
+        }
         ++out.packets;
       }
       out.refusals.push_back(refusal);
@@ -61,18 +74,48 @@ class Classic final : public Encoder {
   void end(Gather& /*out*/) override {}
 
  private:
-  void add(std::int64_t time_ns, const Frame& frame, Gather& out) const {
-    const auto time = static_cast<std::uint64_t>(std::max<std::int64_t>(time_ns, 0));
-    const PacketHeader header{.seconds = static_cast<std::uint32_t>(time / 1'000'000'000),
-                              .fraction = static_cast<std::uint32_t>(time % 1'000'000'000 / fraction_ns_),
-                              .captured_bytes = frame.captured_bytes,
-                              .original_bytes = frame.original_bytes};
-    std::memcpy(out.room(sizeof header), &header, sizeof header);
-    for (std::size_t i = 0; i < frame.part_count; ++i) out.add(frame.parts[i]);
+  static bool takes(const Room& room, std::size_t body_bytes, const Run& out) noexcept {
+    return (out.packets < room.packets &&
+            out.bytes.size_bytes() + sizeof(PacketHeader) + body_bytes <= room.size_bytes) ||
+           (room.take_one && out.packets == 0);
   }
 
+  // The cache lines that it takes; locality 1: each is read once.
+  static void prefetch(const nfbus_event& event) noexcept {
+    const auto* const begin = reinterpret_cast<const char*>(&event);
+    for (std::size_t at = 0; at < kUsed_bytes; at += 64) __builtin_prefetch(begin + at, 0, 1);
+  }
+
+  void put_header(const nfbus_event& event, std::size_t captured_bytes, std::uint8_t* at) const noexcept {
+    const auto time = static_cast<std::uint64_t>(std::max<std::int64_t>(event.time_ns, 0));
+    const auto captured = static_cast<std::uint32_t>(captured_bytes);
+    const PacketHeader header{
+        .seconds = static_cast<std::uint32_t>(time / 1'000'000'000),
+        .fraction = static_cast<std::uint32_t>(nanoseconds_ ? time % 1'000'000'000 : time % 1'000'000'000 / 1000),
+        .captured_bytes = captured,
+        .original_bytes = captured + cut_bytes(event)};
+    std::memcpy(at, &header, sizeof header);
+  }
+
+  void encode_frames(EventList events, const Room& room, Run& out) const {
+    for (const nfbus_event* event : events) {
+      Frame frame;
+      const char* const refusal = make_frame(*event, link_, frame);
+      if (refusal == nullptr) {
+        if (!takes(room, frame.captured_bytes, out)) return;
+        put_header(*event, frame.captured_bytes, out.bytes.room(sizeof(PacketHeader)));
+        for (std::size_t i = 0; i < frame.part_count; ++i) out.bytes.add(frame.parts[i]);
+        ++out.packets;
+      }
+      out.refusals.push_back(refusal);
+      out.ends.push_back(out.bytes.size_bytes());
+    }
+  }
+
+  static constexpr std::size_t kUsed_bytes = offsetof(nfbus_event, ether_type) + sizeof(nfbus_event::ether_type);
+
   const Link link_;
-  const std::uint32_t fraction_ns_;
+  const bool nanoseconds_;
 };
 
 }  // namespace

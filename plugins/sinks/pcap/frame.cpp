@@ -10,8 +10,6 @@
 namespace pcapsink {
 namespace {
 
-constexpr std::uint16_t kTypeIpv4 = 0x0800;  // EtherTypes: IEEE 802 numbers, as in linux/if_ether.h
-constexpr std::uint16_t kTypeIpv6 = 0x86dd;
 constexpr std::size_t kAddresses_bytes = 12;  // IEEE 802.3: what stands before the type
 constexpr std::size_t kHeader_bytes = 14;
 
@@ -101,24 +99,19 @@ void add_tagged(const nfbus_event& event, Frame& frame) noexcept {
 
 const char* make_frame(const nfbus_event& event, Link link, Frame& frame) noexcept {
   frame.link = link;
-  switch (link) {
-    case Link::raw:
-      if (event.ether_type != kTypeIpv4 && event.ether_type != kTypeIpv6) return "link \"raw\" has IP packets only";
-      frame.add(to_bytes(event.payload));
-      break;
-    case Link::nflog: frame.add(to_bytes(event.record)); break;
-    case Link::ethernet:
-      if ((event.layers & NFBUS_LAYER_ETHERNET) == 0) return "the packet came without an Ethernet header";
-      if ((event.layers & NFBUS_LAYER_VLAN) != 0) {
-        add_tagged(event, frame);
-      } else {
-        frame.add(to_bytes(event.hw_header));
-        frame.add(to_bytes(event.payload));
-      }
-      break;
+  if (link != Link::ethernet) {
+    Bytes body;
+    if (const char* const refusal = find_body(event, link, body)) return refusal;
+    frame.add(body);
+  } else if ((event.layers & NFBUS_LAYER_ETHERNET) == 0) {
+    return "the packet came without an Ethernet header";
+  } else if ((event.layers & NFBUS_LAYER_VLAN) != 0) {
+    add_tagged(event, frame);
+  } else {
+    frame.add(to_bytes(event.hw_header));
+    frame.add(to_bytes(event.payload));
   }
-  const std::size_t cut_bytes = event.packet_size > event.payload.size ? event.packet_size - event.payload.size : 0;
-  frame.original_bytes = frame.captured_bytes + static_cast<std::uint32_t>(cut_bytes);
+  frame.original_bytes = frame.captured_bytes + cut_bytes(event);
   return nullptr;
 }
 

@@ -39,6 +39,26 @@ struct Frame {
   }
 };
 
+// Of the link types whose packets lie in one piece: which one that is, or why there is none. Inlined, for it is asked
+// of each packet.
+[[nodiscard]] inline const char* find_body(const nfbus_event& event, Link link, Bytes& body) noexcept {
+  constexpr std::uint16_t kTypeIpv4 = 0x0800;  // EtherTypes: IEEE 802 numbers, as in linux/if_ether.h
+  constexpr std::uint16_t kTypeIpv6 = 0x86dd;
+  if (link == Link::nflog) {
+    body = {event.record.data, event.record.size};
+    return nullptr;
+  }
+  if (event.ether_type != kTypeIpv4 && event.ether_type != kTypeIpv6) return "link \"raw\" has IP packets only";
+  body = {event.payload.data, event.payload.size};
+  return nullptr;
+}
+
+// What the kernel cut off.
+[[nodiscard]] inline std::uint32_t cut_bytes(const nfbus_event& event) noexcept {
+  return event.packet_size > event.payload.size ? event.packet_size - static_cast<std::uint32_t>(event.payload.size)
+                                                : 0;
+}
+
 // Fills an empty frame. NULL, or why there is no such frame: a literal.
 //   raw       the packet from its IP header on; other packets have none.
 //   nflog     the kernel's message with all its attributes.

@@ -50,9 +50,13 @@ class Gather {
     if (!bytes.empty()) std::memcpy(room(bytes.size()), bytes.data(), bytes.size());
   }
 
+  // Whether add() copies so many bytes.
+  [[nodiscard]] static constexpr bool is_copied(std::size_t size_bytes) noexcept {
+    return size_bytes < kReferFrom_bytes;
+  }
   // bytes must stay as they are until they are written.
   void add(Bytes bytes) {
-    if (bytes.size() < kReferFrom_bytes) return copy(bytes);
+    if (is_copied(bytes.size())) return copy(bytes);
     pieces_.push_back({const_cast<std::uint8_t*>(bytes.data()), bytes.size()});  // writev() does not write there
     size_bytes_ += bytes.size();
   }
