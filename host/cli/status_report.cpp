@@ -110,7 +110,8 @@ Json totals_row(const ServerSnapshot& server) {
               {"filtered", t.filtered},
               {"overflowed", t.overflowed},
               {"left", t.left},
-              {"queued", t.queued}};
+              {"queued", t.queued},
+              {"cpu_s", std::chrono::duration<double>(server.cpu).count()}};
   add_received(row, t.received);
   return row;
 }

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <ctime>
 #include <cstring>
 #include <system_error>
 #include <utility>
@@ -43,6 +44,13 @@ std::size_t raise_descriptor_limit(std::size_t clients) {
   }
   const rlim_t left = limit.rlim_cur > kOtherDescriptors ? limit.rlim_cur - kOtherDescriptors : 1;
   return std::min<std::size_t>(clients, left);
+}
+
+// Of the calling thread.
+std::chrono::nanoseconds thread_cpu() noexcept {
+  timespec used{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
 }
 
 }  // namespace
@@ -109,7 +117,8 @@ ServerSnapshot Server::look() const {
           .connections = connections_,
           .turned_away = turned_away_,
           .too_long = too_long_,
-          .waiting_bytes = hub_.waiting_bytes()};
+          .waiting_bytes = hub_.waiting_bytes(),
+          .cpu = thread_cpu()};
 }
 
 void Server::run() {

@@ -36,6 +36,7 @@ struct ServerSnapshot {
   std::uint64_t turned_away = 0;  // of them, since there were too many
   std::uint64_t too_long = 0;     // of them, ended by a line that was too long
   std::size_t waiting_bytes = 0;  // of lines for clients, shared ones once
+  std::chrono::nanoseconds cpu{};  // of the server's thread
 };
 
 // One thread serves all clients. It waits for none of them, and nobody waits for it.
