@@ -79,6 +79,22 @@ int run(int argc, char** argv) {
     status = publish_command(publish_options);
   });
 
+  TapOptions tap_options;
+  CLI::App* tap = add("tap", "live events of a running host");
+  tap->add_option("TOPIC", tap_options.topics, "topics that begin so; without one, every packet topic");
+  CLI::Option* json = tap->add_flag("--json", tap_options.json, "the events' JSON, one a line");
+  tap->add_option("--pcap", tap_options.pcap_file, "a pcap stream (DLT_NFLOG) on standard output")
+      ->type_name("-")
+      ->check(CLI::IsMember({"-"}))
+      ->excludes(json);
+  tap->add_option("--match", tap_options.match, "only events for which this holds: 'dst=10.0.0.0/8 !proto=udp'");
+  tap->add_option("-n,--count", tap_options.count, "end after so many events")->check(CLI::PositiveNumber);
+  add_socket(tap);
+  tap->callback([&] {
+    tap_options.socket = socket;
+    status = tap_command(tap_options);
+  });
+
   StatusOptions status_options;
   CLI::App* show_status = add("status", "the counters of a running host");
   show_status->add_flag("--json", status_options.json, "as one line of JSON");

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace nfbus::host {
 
@@ -44,6 +45,15 @@ struct StatusOptions {
   bool json = false;
 };
 
+struct TapOptions {
+  std::string socket;
+  std::vector<std::string> topics;  // empty: every packet topic
+  bool json = false;
+  std::optional<std::string> pcap_file;  // only "-", standard output
+  std::optional<std::string> match;
+  std::optional<std::uint64_t> count;  // end after so many events
+};
+
 // Each returns the exit status. Data and findings go to standard output, diagnostics to standard error.
 int run_command(const RunOptions& options);
 int check_command(const std::string& config_file);
@@ -51,5 +61,6 @@ int plugins_command(const PluginsOptions& options);
 int demo_command(const DemoOptions& options);
 int publish_command(const PublishOptions& options);
 int status_command(const StatusOptions& options);
+int tap_command(const TapOptions& options);
 
 }  // namespace nfbus::host

@@ -41,7 +41,7 @@ class Printer {
   Printer(const DemoOptions& options, const Signals& signals)
       : json_(options.json),
         wanted_(options.count.value_or(std::numeric_limits<std::uint64_t>::max())),
-        colour_(isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr),
+        colour_(stdout_wants_colour()),
         formats_("demo"),
         format_(formats_.find("ulogd")),
         signals_(signals) {}

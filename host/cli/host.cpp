@@ -1,6 +1,7 @@
 #include "cli/host.hpp"
 
 #include "capture/replay.hpp"
+#include "cli/own_events.hpp"
 #include "cli/status_report.hpp"
 #include "plugins/annotations.hpp"
 #include "support/log.hpp"
@@ -173,7 +174,10 @@ Result<Host::RunningSink> Host::open_sink(const SinkConfig& config, std::vector<
   auto shape = (*sink)->open();
   if (!shape) return at(std::move(shape).error(), config, "sink");
   auto worker =
-      std::make_unique<SinkWorker>(std::move(sink).value(), *shape, std::move(chain).value(), std::move(subscription));
+      std::make_unique<SinkWorker>(std::move(sink).value(), *shape, std::move(chain).value(), std::move(subscription),
+                                   [this](const SinkWorker& of, SinkState state, std::string_view why) {
+                                     publish_own("nfbus:sink", sink_event(of.name(), of.plugin(), state, why));
+                                   });
   return RunningSink{.config = config, .filters = std::move(filters), .worker = std::move(worker)};
 }
 
@@ -211,12 +215,13 @@ Result<void> Host::open_source(PrivilegedHelper* helper, const std::optional<std
 
 void Host::open_server(std::optional<Listener> listener) {
   if (!listener) return;
-  const FormatId packet = formats_.find("packet");
-  const FormatId form = config_.bus.format == BusFormat::packet && packet != 0 ? packet : formats_.find("ulogd");
+  const FormatId packet = formats_.find(config_.bus.payload == BusPayload::full ? "packet_full" : "packet");
+  const FormatId form = config_.bus.format == BusFormat::packet ? packet : formats_.find("ulogd");
   server_ = std::make_unique<Server>(std::move(*listener), bus_, formats_,
                                      ServerSettings{.hub = {.topic_root = config_.host.topic_root,
                                                             .default_form = form,
                                                             .packet_form = packet,
+                                                            .fields = services_.fields,
                                                             .client_bytes = kClientBytes,
                                                             .total_bytes = kAllClientsBytes},
                                                     .most_clients = kMostClients},
@@ -354,6 +359,15 @@ bool Host::publish_message(std::string_view topic, std::string_view text) {
   if (topic.starts_with(config_.host.topic_root) || topic.starts_with("nfbus:")) return false;
   bus_.publish(make_message(topic, text, now_ns(), ::getuid()));
   return true;
+}
+
+void Host::publish_own(std::string_view topic, std::string_view text) {
+  bus_.publish(make_message(topic, text, now_ns(), ::getuid()));
+}
+
+void Host::report_loss() {
+  const std::string event = loss_.look(source_->snapshots());
+  if (!event.empty()) publish_own("nfbus:loss", event);
 }
 
 void Host::log_counters() const {

@@ -4,6 +4,7 @@
 #include "bus/bus.hpp"
 #include "bus/server/server.hpp"
 #include "capture/nflog.hpp"
+#include "cli/own_events.hpp"
 #include "config/config.hpp"
 #include "delivery/capture_filters.hpp"
 #include "delivery/sink_worker.hpp"
@@ -74,6 +75,8 @@ class Host {
   // Names of the sinks that have not ended.
   [[nodiscard]] std::vector<std::string> running_sinks() const;
 
+  // Publishes nfbus:loss, if packets were lost since it last did; call it each second.
+  void report_loss();
   // One line per group and per sink, with every counter of design section 5.
   void log_counters() const;
   // "2 groups, 3 sinks": for the ready line.
@@ -97,6 +100,7 @@ class Host {
   Result<RunningSink> open_sink(const SinkConfig& config, std::vector<FilterConfig> filters,
                                 std::shared_ptr<Subscription> subscription);
   [[nodiscard]] std::string status_json(const ServerSnapshot& server) const;
+  void publish_own(std::string_view topic, std::string_view text);
   bool publish_message(std::string_view topic, std::string_view text);
 
   Config config_;
@@ -118,6 +122,7 @@ class Host {
   std::optional<Result<void>> source_result_;
   std::thread source_thread_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  LossReporter loss_;
   std::unique_ptr<Server> server_;
 };
 

@@ -5,9 +5,11 @@
 #include <fmt/format.h>
 
 #include <arpa/inet.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <ctime>
 #include <iterator>
 #include <span>
@@ -152,6 +154,8 @@ void add_details(Line& line, const nfbus_event& event) {
 }
 
 }  // namespace
+
+bool stdout_wants_colour() { return ::isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr; }
 
 void append_packet_line(const nfbus_event& event, bool colour, TextBuffer& out) {
   const Colours& colours = colour ? kAnsiColours : kNoColours;

@@ -12,4 +12,7 @@ namespace nfbus::host {
 // topic and text. Bytes that could steer a terminal are shown as '?'. colour: with ANSI colours. Thread safety: any.
 void append_packet_line(const nfbus_event& event, bool colour, TextBuffer& out);
 
+// Whether standard output is a terminal that wants colours; NO_COLOR in the environment says no.
+[[nodiscard]] bool stdout_wants_colour();
+
 }  // namespace nfbus::host

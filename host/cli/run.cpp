@@ -24,6 +24,9 @@ using Clock = std::chrono::steady_clock;
 // How long a stop may take: what waits is delivered until then.
 constexpr std::chrono::seconds kDrainDeadline{5};
 
+// nfbus:loss comes once in this time at most.
+constexpr std::chrono::milliseconds kLossLook{1000};
+
 // Clients that keep up need no time; the others are not waited for.
 constexpr std::chrono::milliseconds kClientsDeadline{500};
 
@@ -53,9 +56,12 @@ void reload(Host& host, const RunOptions& options) {
 // Serves signals until one of them, or the end of the source, ends the run. True: a signal asked for the end.
 bool serve(Host& host, Signals& signals, const std::atomic<bool>& source_ended, const RunOptions& options) {
   for (;;) {
-    const auto signal = signals.wait(std::chrono::milliseconds(-1));
+    const auto signal = signals.wait(kLossLook);
     if (source_ended) return false;
-    if (!signal) continue;
+    if (!signal) {
+      host.report_loss();
+      continue;
+    }
     switch (*signal) {
       case SIGHUP: reload(host, options); break;
       case SIGUSR1: host.log_counters(); break;

@@ -20,8 +20,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::chrono::seconds kAnswerWithin{5};
-
 // Rows of texts under their titles; numbers stand at the right of their column.
 class Table {
  public:
@@ -105,23 +103,10 @@ void print_status(const Json& status) {
     fmt::print("  ... of {} clients\n", status.at("clients_total").at("connected").dump());
 }
 
-Result<std::string> ask(const std::string& socket) {
-  auto connection = WireConnection::open(socket);
-  if (!connection) return connection.error();
-  if (auto sent = connection->send(wire_line("subscribe:nfbus:status", "")); !sent) return sent.error();
-  const auto line = connection->line(kAnswerWithin);
-  if (!line) return line.error();
-  const Json event = *line ? Json::parse((*line)->begin(), (*line)->end(), nullptr, false) : Json();
-  if (!event.is_object() || !event.contains("value") || !event["value"].is_string()) {
-    return Error{.code = Code::unsupported, .text = fmt::format("{}: who answers there is no nfbus", socket)};
-  }
-  return event["value"].get<std::string>();
-}
-
 }  // namespace
 
 int status_command(const StatusOptions& options) {
-  const auto answer = ask(options.socket);
+  const auto answer = ask_status(options.socket);
   if (!answer) {
     log::error(answer.error().text);
     return exit_status::kFailed;

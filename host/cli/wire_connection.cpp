@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -16,6 +17,7 @@ namespace nfbus::host {
 namespace {
 
 constexpr std::size_t kReadBytes = 64UL << 10U;
+constexpr std::chrono::seconds kAnswerWithin{5};
 
 Error failed(std::string_view what) {
   return {.code = Code::io, .text = fmt::format("{}: {}", what, std::generic_category().message(errno))};
@@ -50,28 +52,54 @@ Result<void> WireConnection::send(std::string_view text) {
   return {};
 }
 
+std::optional<std::string_view> WireConnection::received_line() {
+  const std::size_t end = received_.find('\n', std::max(used_, searched_));
+  if (end == std::string::npos) {
+    received_.erase(0, std::exchange(used_, 0));
+    searched_ = received_.size();
+    return std::nullopt;
+  }
+  const std::string_view line = std::string_view(received_).substr(used_, end - used_);
+  used_ = end + 1;
+  return line;
+}
+
+Result<bool> WireConnection::receive() {
+  const std::size_t before = received_.size();
+  received_.resize(before + kReadBytes);
+  const ssize_t size = ::recv(socket_.get(), received_.data() + before, kReadBytes, 0);
+  received_.resize(before + static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  if (size < 0 && errno != EINTR) return failed("cannot read from the host");
+  return size != 0;
+}
+
 Result<std::optional<std::string_view>> WireConnection::line(std::chrono::milliseconds timeout) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
-  received_.erase(0, std::exchange(used_, 0));
-  std::size_t searched = 0;
   for (;;) {
-    const std::size_t end = received_.find('\n', searched);
-    if (end != std::string::npos) {
-      used_ = end + 1;
-      return std::optional(std::string_view(received_).substr(0, end));
-    }
-    searched = received_.size();
+    if (const auto line = received_line()) return line;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     pollfd waiting{.fd = socket_.get(), .events = POLLIN, .revents = 0};
     const int ready = left.count() <= 0 ? 0 : ::poll(&waiting, 1, static_cast<int>(left.count()));
     if (ready < 0 && errno == EINTR) continue;
     if (ready == 0) return Error{.code = Code::io, .text = "the host does not answer"};
-    received_.resize(searched + kReadBytes);
-    const ssize_t size = ::recv(socket_.get(), received_.data() + searched, kReadBytes, 0);
-    received_.resize(searched + static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
-    if (size == 0) return std::optional<std::string_view>();
-    if (size < 0 && errno != EINTR) return failed("cannot read from the host");
+    const auto open = receive();
+    if (!open) return open.error();
+    if (!*open) return std::optional<std::string_view>();
   }
+}
+
+Result<std::string> ask_status(const std::string& socket) {
+  auto connection = WireConnection::open(socket);
+  if (!connection) return connection.error();
+  if (auto sent = connection->send(wire_line("subscribe:nfbus:status", "")); !sent) return sent.error();
+  const auto line = connection->line(kAnswerWithin);
+  if (!line) return line.error();
+  const auto event = *line ? nlohmann::json::parse((*line)->begin(), (*line)->end(), nullptr, false) : nlohmann::json();
+  const std::string status = event.is_object() && event.contains("value") && event["value"].is_string()
+                                 ? event["value"].get<std::string>()
+                                 : std::string();
+  if (nlohmann::json::parse(status, nullptr, false).is_object()) return status;
+  return Error{.code = Code::unsupported, .text = fmt::format("{}: who answers there is no nfbus", socket)};
 }
 
 std::string wire_line(std::string_view topic, std::string_view value) {

@@ -24,6 +24,10 @@ class WireConnection {
   // The next line without its newline, valid until the next call; empty: the host has closed the connection. Errors:
   // io, also when none has come in time.
   Result<std::optional<std::string_view>> line(std::chrono::milliseconds timeout);
+  // A line that has been received already, valid until the next call; else nothing.
+  [[nodiscard]] std::optional<std::string_view> received_line();
+  // Receives what there is, at once if there is something; false: the host has closed the connection.
+  Result<bool> receive();
   [[nodiscard]] int descriptor() const noexcept { return socket_.get(); }
 
  private:
@@ -31,8 +35,12 @@ class WireConnection {
 
   Descriptor socket_;
   std::string received_;
-  std::size_t used_ = 0;  // of received_
+  std::size_t used_ = 0;      // of received_, by lines that were handed out
+  std::size_t searched_ = 0;  // of received_, without a newline
 };
+
+// [control] The JSON of nfbus:status of the host behind a socket, checked to be an object.
+[[nodiscard]] Result<std::string> ask_status(const std::string& socket);
 
 // {"topic":topic,"value":value} with its newline. Bytes that are not UTF-8 become U+FFFD.
 [[nodiscard]] std::string wire_line(std::string_view topic, std::string_view value);

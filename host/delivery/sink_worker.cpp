@@ -41,10 +41,11 @@ std::string_view to_string(SinkState state) noexcept {
 }
 
 SinkWorker::SinkWorker(std::unique_ptr<SinkInstance> sink, nfbus_shape shape, FilterChain filters,
-                       std::shared_ptr<Subscription> subscription)
+                       std::shared_ptr<Subscription> subscription, StateChanged changed)
     : sink_(std::move(sink)),
       shape_(with_defaults(shape)),
       subscription_(std::move(subscription)),
+      changed_(std::move(changed)),
       filters_(std::move(filters)),
       last_tick_(Clock::now()) {}
 
@@ -90,7 +91,7 @@ bool SinkWorker::stopped_by(Clock::time_point deadline) {
 
 SinkSnapshot SinkWorker::snapshot() const {
   return {.name = sink_->name(),
-          .plugin = std::string(view(sink_->plugin().entry->name)),
+          .plugin = std::string(plugin()),
           .state = state_.load(std::memory_order_relaxed),
           .events = subscription_->queue().counters(),
           .retries = retries_.load(std::memory_order_relaxed),
@@ -247,6 +248,7 @@ void SinkWorker::write_all() {
     if (result.status == WriteResult::Status::ok) {
       if (state_.exchange(SinkState::running, std::memory_order_relaxed) == SinkState::retrying) {
         log::info(fmt::format("sink.{}: delivers again", name()));
+        tell(SinkState::running, "");
       }
       return;
     }
@@ -260,6 +262,7 @@ void SinkWorker::back_off(const WriteResult& result) {
   retries_.fetch_add(1, std::memory_order_relaxed);
   if (state_.exchange(SinkState::retrying, std::memory_order_relaxed) == SinkState::running) {
     log::warning(fmt::format("sink.{}: {}; its events wait, and it is tried again", name(), result.error));
+    tell(SinkState::retrying, result.error);
   }
   // Jitter keeps the sinks of many hosts from returning to a recovered server all at once.
   thread_local std::minstd_rand random{std::random_device{}()};
@@ -283,6 +286,7 @@ void SinkWorker::fail(const std::string& why) {
   sink_->close();
   failed_ = true;
   state_.store(SinkState::failed, std::memory_order_relaxed);
+  tell(SinkState::failed, why);
   queue.fail();
   std::uint64_t in_hand = items_.size();
   for (std::size_t i = entry_; i < entries_.size(); ++i) in_hand += entries_[i].size();
@@ -291,6 +295,10 @@ void SinkWorker::fail(const std::string& why) {
   for (const QueueEntry& entry : entries_) queue.release(entry);
   entries_.clear();
   entry_ = 0;
+}
+
+void SinkWorker::tell(SinkState state, std::string_view why) const {
+  if (changed_) changed_(*this, state, why);
 }
 
 bool SinkWorker::past_deadline() const noexcept {

@@ -43,9 +43,12 @@ class SinkWorker {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // sink: opened, with the shape that it asked for.
+  // Told of each change of state but the last, to stopped, on the worker's thread.
+  using StateChanged = std::function<void(const SinkWorker& worker, SinkState state, std::string_view why)>;
+
+  // sink: opened, with the shape that it asked for. changed: may be empty.
   SinkWorker(std::unique_ptr<SinkInstance> sink, nfbus_shape shape, FilterChain filters,
-             std::shared_ptr<Subscription> subscription);
+             std::shared_ptr<Subscription> subscription, StateChanged changed = {});
   SinkWorker(const SinkWorker&) = delete;
   SinkWorker& operator=(const SinkWorker&) = delete;
   // Requests a stop and waits without bound: see to stopped_by() first.
@@ -67,6 +70,7 @@ class SinkWorker {
 
   [[nodiscard]] SinkSnapshot snapshot() const;
   [[nodiscard]] const std::string& name() const noexcept { return sink_->name(); }
+  [[nodiscard]] std::string_view plugin() const noexcept { return view(sink_->plugin().entry->name); }
   [[nodiscard]] const std::shared_ptr<Subscription>& subscription() const noexcept { return subscription_; }
   [[nodiscard]] const FilterChain& filters() const noexcept { return filters_; }
 
@@ -82,12 +86,14 @@ class SinkWorker {
   void write_all();
   void back_off(const WriteResult& result);
   void fail(const std::string& why);
+  void tell(SinkState state, std::string_view why) const;
   [[nodiscard]] bool past_deadline() const noexcept;
 
   // Constant after construction.
   const std::unique_ptr<SinkInstance> sink_;
   const nfbus_shape shape_;
   const std::shared_ptr<Subscription> subscription_;
+  const StateChanged changed_;
 
   // Owned by the worker thread.
   FilterChain filters_;

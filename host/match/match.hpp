@@ -75,5 +75,7 @@ struct CompiledMatch {
 //
 // Code::invalid names the first fault as "column 5: port: TEXT"; columns are bytes, counted from 1.
 [[nodiscard]] Result<MatchSet> compile_match_text(std::string_view text, const KnownFields& known);
+// [any] The table that a text form stands for, as JSON; its faults are those of compile_match_text().
+[[nodiscard]] Result<nlohmann::json> match_table_of_text(std::string_view text, const KnownFields& known);
 
 }  // namespace nfbus::host

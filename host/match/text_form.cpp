@@ -151,20 +151,37 @@ Error at_column(std::size_t column, std::string_view text) {
   return {.code = Code::invalid, .text = fmt::format("column {}: {}", column, text)};
 }
 
-}  // namespace
+struct CompiledText {
+  MatchSet matches;
+  nlohmann::json table;
+};
 
-Result<MatchSet> compile_match_text(std::string_view text, const KnownFields& known) {
+Result<CompiledText> compile_text(std::string_view text, const KnownFields& known) {
   if (text.size() > kMostBytes) return at_column(1, fmt::format("a match is at most {} bytes", kMostBytes));
   TextReader reader(text);
   if (const auto fault = reader.read()) return at_column(fault->column, fault->text);
   CompiledMatch compiled = compile_match(reader.table(), known);
-  if (compiled.faults.empty()) return std::move(compiled.matches);
+  if (compiled.faults.empty()) return CompiledText{std::move(compiled.matches), reader.table()};
   const auto first = std::min_element(
       compiled.faults.begin(), compiled.faults.end(),
       [&](const MatchFault& a, const MatchFault& b) { return reader.column_of(a) < reader.column_of(b); });
   const std::size_t column = reader.column_of(*first);
   first->element.reset();  // the column says it
   return at_column(column, to_string(*first));
+}
+
+}  // namespace
+
+Result<MatchSet> compile_match_text(std::string_view text, const KnownFields& known) {
+  auto compiled = compile_text(text, known);
+  if (!compiled) return std::move(compiled).error();
+  return std::move(compiled->matches);
+}
+
+Result<nlohmann::json> match_table_of_text(std::string_view text, const KnownFields& known) {
+  auto compiled = compile_text(text, known);
+  if (!compiled) return std::move(compiled).error();
+  return std::move(compiled->table);
 }
 
 }  // namespace nfbus::host

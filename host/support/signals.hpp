@@ -20,6 +20,8 @@ class Signals {
   // The next signal's number; empty after wake() or after `timeout`. Negative timeout: none.
   std::optional<int> wait(std::chrono::milliseconds timeout);
   void wake() const noexcept;
+  // Readable when wait() would return a signal at once, for those who wait for more than signals.
+  [[nodiscard]] int descriptor() const noexcept { return signal_fd_.get(); }
 
  private:
   Signals(Descriptor signal_fd, Descriptor wake_fd) noexcept

@@ -60,7 +60,8 @@ class Fixture {
         server_(Listener::open(path_, {}).value(), bus_, formats_,
                 ServerSettings{.hub = {.topic_root = "nft:",
                                        .default_form = formats_.find("ulogd"),
-                                       .packet_form = 0,
+                                       .packet_form = formats_.find("packet"),
+                                       .fields = {},
                                        .client_bytes = 8UL << 20U,
                                        .total_bytes = 64UL << 20U},
                                .most_clients = 1000},
@@ -87,9 +88,7 @@ class Fixture {
   [[nodiscard]] int publisher() const { return publisher_; }
   [[nodiscard]] std::uint64_t read_lines() const { return lines_; }
   HubCounters totals() { return server_.snapshot().totals; }
-  [[nodiscard]] double server_cpu_seconds() {
-    return std::chrono::duration<double>(server_.snapshot().cpu).count();
-  }
+  [[nodiscard]] double server_cpu_seconds() { return std::chrono::duration<double>(server_.snapshot().cpu).count(); }
 
  private:
   // Until the server closes all connections.

@@ -1,15 +1,16 @@
 '''The rules of the sprbus wire, one by one, against a running host.'''
 
+import base64
+import grp
 import json
 import os
-import pathlib
 import socket
 import stat
 import struct
-import unittest
+import time
 
 import nfbustest
-from nfbustest import UDP, Host, ipv4, read_json_lines, send, udp, wait_until
+from nfbustest import UDP, ipv4, send, udp, wait_until
 from wire_client import WireClient, publish_once
 
 CONFIG = """
@@ -283,8 +284,6 @@ class WireTest(nfbustest.IntegrationTest):
         self.assertEqual(packet["DNS"]["Answers"][-1], packet["DNS"]["Answers"][0], "whole records")
 
     def check_record(self, record):
-        import base64
-        import time
         data = base64.b64decode(record["value"], validate=True)
         self.assertEqual(record["topic"], "nft:drop:out")
         self.assertEqual(record["length"], len(data))
@@ -323,7 +322,6 @@ class SocketFile(nfbustest.IntegrationTest):
         host = self.start(CONFIG.replace("[[", 'group = "daemon"\n[[', 1))
         found = host.path("bus.sock").stat()
         self.assertEqual(stat.S_IMODE(found.st_mode), 0o660)
-        import grp
         self.assertEqual(found.st_gid, grp.getgrnam("daemon").gr_gid)
 
     def test_goes_away_with_the_host(self):

@@ -3,12 +3,14 @@
 
 #include "bus/server/line_queue.hpp"
 #include "bus/server/wire_form.hpp"
+#include "match/match.hpp"
 #include "support/descriptor.hpp"
 
 #include <sys/types.h>
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,8 +23,9 @@ struct Peer {
 };
 
 struct ClientSubscription {
-  std::string prefix;  // of topics, byte for byte
-  FormId form = 0;     // of packets
+  std::string prefix;                     // of topics, byte for byte
+  FormId form = 0;                        // of packets
+  std::shared_ptr<const MatchSet> match;  // null: every event of these topics
 };
 
 // What became of the lines that a client sent: received = relayed + subscribed + invalid + not_text + refused.

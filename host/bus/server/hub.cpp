@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 namespace nfbus::host {
 
@@ -21,6 +22,10 @@ constexpr std::chrono::seconds kSayEvery{1};
 
 // What waits for one client when gathering more gains nothing: a good part of what its socket takes at once.
 constexpr std::size_t kMuchBytes = 64UL << 10U;
+
+// A match is compiled on the server's thread, and a tcpdump expression may be long in the making.
+constexpr std::size_t kMostMatchBytes = 4096;
+constexpr std::size_t kMostQuotedBytes = 64;
 
 // Subscriptions of one client: each costs a look at every new topic.
 constexpr std::size_t kMostSubscriptions = 256;
@@ -113,21 +118,38 @@ void Hub::refuse(Client& client, std::string_view why) {
 
 void Hub::publish(Client& client, std::string_view line, const WireLine& read) {
   if (read.topic.starts_with(settings_.topic_root) || read.topic.starts_with(kOwnTopics)) {
-    return refuse(client, fmt::format("only the host publishes under \"{}\"", read.topic.substr(0, 64)));
+    return refuse(client, fmt::format("only the host publishes under \"{}\"", read.topic.substr(0, kMostQuotedBytes)));
   }
   ++client.received.relayed;
-  if (const auto receivers = routes_.find(read.topic); !receivers.empty()) push_to_all(receivers, store_.make(line));
+  relay(client, line, read.topic);
   if (!bus_.wants_message(read.topic, inbox_.get())) return;
   text_.clear();
   decode_string(read.value, text_);
   bus_.publish(make_message(read.topic, text_, now_ns(), client.peer.uid), inbox_.get());
 }
 
+void Hub::relay(const Client& publisher, std::string_view line, std::string_view topic) {
+  const auto receivers = routes_.find(topic);
+  if (receivers.empty()) return;
+  nfbus_event event{};  // what a match can ask of it
+  event.struct_size = sizeof event;
+  event.kind = NFBUS_EVENT_MESSAGE;
+  event.present = NFBUS_HAS_UID;
+  event.uid = publisher.peer.uid;
+  event.topic = text(topic);
+  LineRef relayed;
+  give_to_takers(event, receivers, [&](Client& client, FormId) {
+    if (!relayed) relayed = store_.make(line);
+    push(client, relayed);
+  });
+}
+
 void Hub::subscribe(Client& client, std::string_view line, const WireLine& read) {
-  ClientSubscription subscription{.prefix = std::string(read.topic), .form = settings_.default_form};
+  ClientSubscription subscription{.prefix = std::string(read.topic), .form = settings_.default_form, .match = nullptr};
   bool marker = false;
-  std::string why;
-  if (read.extended && !read_extensions(line, subscription, marker, why)) return refuse(client, why);
+  if (read.extended) {
+    if (const std::string why = read_extensions(line, subscription, marker); !why.empty()) return refuse(client, why);
+  }
   if (client.subscriptions.size() == kMostSubscriptions) return refuse(client, "too many subscriptions");
   ++client.received.subscribed;
   client.wants_marker = client.wants_marker || marker;
@@ -147,39 +169,38 @@ void Hub::subscribe(Client& client, std::string_view line, const WireLine& read)
   inbox_->set_prefixes(routes_.prefixes());
 }
 
-bool Hub::read_extensions(std::string_view line, ClientSubscription& subscription, bool& marker,
-                          std::string& why) const {
+std::string Hub::read_extensions(std::string_view line, ClientSubscription& subscription, bool& marker) const {
   const auto object = nlohmann::json::parse(line.begin(), line.end(), nullptr, false);
-  if (object.is_discarded()) {
-    why = "a subscription that is not UTF-8";
-    return false;
-  }
+  if (object.is_discarded()) return "a subscription that is not UTF-8";
+  std::string mistake;
   if (const auto given = object.find("marker"); given != object.end()) {
-    if (!given->is_boolean()) {
-      why = "\"marker\" is not true or false";
-      return false;
-    }
+    if (!given->is_boolean()) return "\"marker\" is not true or false";
     marker = given->get<bool>();
   }
-  if (const auto given = object.find("format"); given != object.end()) {
-    const std::string name = given->is_string() ? given->get<std::string>() : "";
-    if (name == "nflog") {
-      subscription.form = kNflogForm;
-    } else if (name == "record") {
-      subscription.form = kRecordForm;
-    } else {
-      subscription.form = name == "packet" ? settings_.packet_form : name == "ulogd" ? formats_.find(name) : 0;
-    }
-    if (subscription.form == 0) {
-      why = fmt::format("there is no format \"{}\"", name);
-      return false;
-    }
+  if (const auto given = object.find("format"); given != object.end()) mistake = read_format(*given, subscription);
+  if (!mistake.empty()) return mistake;
+  if (const auto given = object.find("match"); given != object.end()) mistake = read_match(*given, subscription);
+  return mistake;
+}
+
+std::string Hub::read_format(const nlohmann::json& given, ClientSubscription& subscription) const {
+  const std::string name = given.is_string() ? given.get<std::string>() : given.dump();
+  if (name == "nflog") {
+    subscription.form = kNflogForm;
+  } else if (name == "record") {
+    subscription.form = kRecordForm;
+  } else {
+    subscription.form = name == "packet" ? settings_.packet_form : name == "ulogd" ? formats_.find(name) : 0;
   }
-  if (object.contains("match")) {
-    why = "matches are not known yet";
-    return false;
-  }
-  return true;
+  return subscription.form != 0 ? "" : fmt::format("there is no format \"{}\"", name.substr(0, kMostQuotedBytes));
+}
+
+std::string Hub::read_match(const nlohmann::json& given, ClientSubscription& subscription) const {
+  if (given.dump().size() > kMostMatchBytes) return "a match that is too long";
+  CompiledMatch compiled = compile_match(given, settings_.fields);
+  if (!compiled.faults.empty()) return "a match: " + to_string(compiled.faults.front());
+  subscription.match = std::make_shared<const MatchSet>(std::move(compiled.matches));
+  return {};
 }
 
 void Hub::push(Client& client, LineRef line) {
@@ -193,10 +214,26 @@ void Hub::make_ready(Client& client) {
   ready_.push_back(&client);
 }
 
-void Hub::push_to_all(std::span<const Routes::Receiver> receivers, const LineRef& line) {
-  const Client* last = nullptr;  // two of its prefixes may fit; it gets the line once
-  for (const Routes::Receiver& receiver : receivers) {
-    if (receiver.client != std::exchange(last, receiver.client)) push(*receiver.client, line);
+template <typename Give>
+void Hub::give_to_takers(const nfbus_event& event, std::span<const Routes::Receiver> receivers, const Give& give) {
+  std::optional<Facts> facts;  // read when the first match asks
+  const auto holds = [&](const ClientSubscription& subscription) {
+    if (!subscription.match) return true;
+    if (!facts) facts.emplace(event);
+    return (*subscription.match)(*facts);
+  };
+  for (std::size_t i = 0; i < receivers.size();) {
+    // The first of its subscriptions that holds decides the form; it gets the event once.
+    Client& client = *receivers[i].client;
+    const ClientSubscription* taker = nullptr;
+    for (; i < receivers.size() && receivers[i].client == &client; ++i) {
+      if (taker == nullptr && holds(*receivers[i].subscription)) taker = receivers[i].subscription;
+    }
+    if (taker != nullptr) {
+      give(client, taker->form);
+    } else {
+      ++client.filtered;
+    }
   }
   keep_within_total();
 }
@@ -235,22 +272,22 @@ void Hub::serve_batch(const Batch& batch, std::size_t from, std::size_t to) {
 }
 
 void Hub::serve_packet(const Event& event, std::span<const Routes::Receiver> receivers) {
-  const Client* last = nullptr;
-  for (const Routes::Receiver& receiver : receivers) {
-    if (receiver.client == std::exchange(last, receiver.client)) continue;
-    LineRef& line = lines_.at(receiver.subscription->form);
-    if (!line) line = maker_.packet(event, receiver.subscription->form);
-    push(*receiver.client, line);
-  }
+  give_to_takers(event, receivers, [&](Client& client, FormId form) {
+    LineRef& line = lines_.at(form);
+    if (!line) line = maker_.packet(event, form);
+    push(client, line);
+  });
   for (LineRef& line : lines_) line.reset();
-  keep_within_total();
 }
 
 void Hub::serve_message(const Event& event) {
   const auto receivers = routes_.find(view(event.topic));
-  if (receivers.empty()) return;
   const std::string_view text(reinterpret_cast<const char*>(event.payload.data), event.payload.size);
-  push_to_all(receivers, maker_.message(view(event.topic), text));
+  LineRef line;
+  give_to_takers(event, receivers, [&](Client& client, FormId) {
+    if (!line) line = maker_.message(view(event.topic), text);
+    push(client, line);
+  });
 }
 
 void Hub::count_shed(const std::vector<Inbox::Shed>& shed) {

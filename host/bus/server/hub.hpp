@@ -9,7 +9,10 @@
 #include "bus/server/line_maker.hpp"
 #include "bus/server/routes.hpp"
 #include "bus/server/wire_line.hpp"
+#include "match/known_fields.hpp"
 #include "support/repeat_guard.hpp"
+
+#include <nlohmann/json_fwd.hpp>
 
 #include <array>
 #include <cstddef>
@@ -27,7 +30,8 @@ namespace nfbus::host {
 struct HubSettings {
   std::string topic_root;  // nobody but the host publishes under it
   FormId default_form;     // of packets, for clients that ask for no format
-  FormId packet_form;      // what a client gets that asks for "packet"; 0: there is none
+  FormId packet_form;      // what a client gets that asks for "packet"
+  KnownFields fields;      // what matches may ask for
   std::size_t client_bytes;
   std::size_t total_bytes;  // of all lines that wait
 };
@@ -83,13 +87,20 @@ class Hub {
 
  private:
   void publish(Client& client, std::string_view line, const WireLine& read);
+  void relay(const Client& publisher, std::string_view line, std::string_view topic);
   void subscribe(Client& client, std::string_view line, const WireLine& read);
-  bool read_extensions(std::string_view line, ClientSubscription& subscription, bool& marker, std::string& why) const;
+  // Returns what is wrong with them; empty: nothing.
+  [[nodiscard]] std::string read_extensions(std::string_view line, ClientSubscription& subscription,
+                                            bool& marker) const;
+  [[nodiscard]] std::string read_format(const nlohmann::json& given, ClientSubscription& subscription) const;
+  [[nodiscard]] std::string read_match(const nlohmann::json& given, ClientSubscription& subscription) const;
   void serve_batch(const Batch& batch, std::size_t from, std::size_t to);
   void serve_packet(const Event& event, std::span<const Routes::Receiver> receivers);
   void serve_message(const Event& event);
   void count_shed(const std::vector<Inbox::Shed>& shed);
-  void push_to_all(std::span<const Routes::Receiver> receivers, const LineRef& line);
+  // Calls give(client, form) for each client that wants the event, with the form that it asked for.
+  template <typename Give>
+  void give_to_takers(const nfbus_event& event, std::span<const Routes::Receiver> receivers, const Give& give);
   void push(Client& client, LineRef line);
   void keep_within_total();
   void refuse(Client& client, std::string_view why);

@@ -34,6 +34,17 @@ void LineQueue::drop_oldest_until(std::size_t bytes) {
   missed_ += dropped;
 }
 
+std::uint64_t LineQueue::take_missed() {
+  if (marker_waits_ && front_sent_ == 0) {
+    missed_ += marked_;
+    bytes_ -= lines_.front().charged_bytes();
+    lines_.pop_front();
+    marker_waits_ = false;
+  }
+  marked_ = std::exchange(missed_, 0);
+  return marked_;
+}
+
 void LineQueue::push_marker(LineRef marker) {
   bytes_ += marker.charged_bytes();
   lines_.push_front(std::move(marker));

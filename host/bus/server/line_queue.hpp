@@ -32,11 +32,12 @@ class LineQueue {
   void count_missed(std::uint64_t lines) noexcept;
   // Drops the oldest until at most `bytes` are queued.
   void shrink_to(std::size_t bytes);
-  // Puts a line that is not counted in front of all others; not while a line is partly sent or such a line waits.
+  // Puts a line that is not counted in front of all others, which says that take_missed() lines are missing there.
   void push_marker(LineRef marker);
-  [[nodiscard]] bool may_take_marker() const noexcept { return front_sent_ == 0 && !marker_waits_; }
-  // Lines that went since this was last asked.
-  [[nodiscard]] std::uint64_t take_missed() noexcept { return std::exchange(missed_, 0); }
+  // Whether it can: not inside of a line. A marker of which nothing is sent is taken back by take_missed().
+  [[nodiscard]] bool may_take_marker() const noexcept { return front_sent_ == 0; }
+  // Lines that went since this was last asked, and that no marker told of.
+  [[nodiscard]] std::uint64_t take_missed();
   [[nodiscard]] std::uint64_t missed() const noexcept { return missed_; }
 
   // What is to be sent next, as far as `out` reaches and until `most_bytes` are in it; returns how many pieces.
@@ -55,7 +56,8 @@ class LineQueue {
   std::deque<LineRef> lines_;
   std::size_t bytes_ = 0;       // charged, of lines_
   std::size_t front_sent_ = 0;  // bytes of the first line that are sent
-  bool marker_waits_ = false;   // the first line is a marker
+  bool marker_waits_ = false;   // the first line is a marker,
+  std::uint64_t marked_ = 0;    // for so many missed lines
   std::uint64_t missed_ = 0;
   LineCounters counters_;
 };

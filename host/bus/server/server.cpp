@@ -12,8 +12,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <ctime>
 #include <cstring>
+#include <ctime>
 #include <system_error>
 #include <utility>
 

@@ -32,10 +32,10 @@ struct ServerSettings {
 struct ServerSnapshot {
   HubCounters totals;
   std::vector<ClientSnapshot> clients;
-  std::uint64_t connections = 0;  // ever
-  std::uint64_t turned_away = 0;  // of them, since there were too many
-  std::uint64_t too_long = 0;     // of them, ended by a line that was too long
-  std::size_t waiting_bytes = 0;  // of lines for clients, shared ones once
+  std::uint64_t connections = 0;   // ever
+  std::uint64_t turned_away = 0;   // of them, since there were too many
+  std::uint64_t too_long = 0;      // of them, ended by a line that was too long
+  std::size_t waiting_bytes = 0;   // of lines for clients, shared ones once
   std::chrono::nanoseconds cpu{};  // of the server's thread
 };
 

@@ -182,7 +182,9 @@ void Server::send_to(Client& client) {
   std::array<iovec, kPiecesPerSend> pieces;  // NOLINT(*-member-init): filled by gather()
   msghdr message{};
   message.msg_iov = pieces.data();
-  message.msg_iovlen = client.queue.gather(pieces, kSendBytes);
+  // Inside of a line there can be no marker: what stands behind this line must wait for one.
+  const bool marker_due = client.wants_marker && client.queue.missed() != 0;
+  message.msg_iovlen = client.queue.gather(std::span(pieces).first(marker_due ? 1 : pieces.size()), kSendBytes);
   if (message.msg_iovlen == 0) return;
   const ssize_t sent = ::sendmsg(client.socket.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent < 0) {

@@ -102,16 +102,27 @@ TEST_F(LineQueueTest, PutsAMarkerWhereLinesAreMissingAndDoesNotCountIt) {
   LineQueue queue(2 * kLineCost);
   for (int i = 0; i < 3; ++i) queue.push(line(i));
   ASSERT_TRUE(queue.may_take_marker());
+  EXPECT_EQ(queue.take_missed(), 1U);
   queue.push_marker(line(99));
-  EXPECT_FALSE(queue.may_take_marker());
   EXPECT_EQ(waiting(queue), lines({99, 1, 2}));
   EXPECT_EQ(queue.counters().queued, 2U);
-  // More are lost behind the marker, which stays.
-  queue.push(line(3));
-  EXPECT_EQ(waiting(queue), lines({99, 3}));
   queue.sent(kLineBytes);
   EXPECT_EQ(queue.counters().delivered, 0U);
+  EXPECT_EQ(queue.take_missed(), 0U);
+  expect_sum(queue);
+}
+
+TEST_F(LineQueueTest, TakesAMarkerBackThatWasNotSentWhenMoreIsMissing) {
+  LineQueue queue(3 * kLineCost);
+  for (int i = 0; i < 4; ++i) queue.push(line(i));
+  EXPECT_EQ(queue.take_missed(), 1U);
+  queue.push_marker(line(99));
+  queue.push(line(4));  // what waits behind the marker goes, the marker stays
+  EXPECT_EQ(waiting(queue), lines({99, 3, 4}));
+  EXPECT_EQ(queue.missed(), 2U);
   EXPECT_EQ(queue.take_missed(), 3U);
+  EXPECT_EQ(waiting(queue), lines({3, 4}));
+  EXPECT_EQ(queue.queued_bytes(), 2 * kLineCost);
   expect_sum(queue);
 }
 

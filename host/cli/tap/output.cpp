@@ -1,0 +1,117 @@
+#include "cli/tap/output.hpp"
+
+#include "cli/packet_line.hpp"
+#include "cli/tap/received_event.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <pcap/pcap.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+namespace nfbus::host {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+bool write_out(std::string_view text) noexcept {
+  while (!text.empty()) {
+    const ssize_t size = ::write(STDOUT_FILENO, text.data(), text.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(size));
+  }
+  return true;
+}
+
+// The value alone, a line each: JSON as it came, other texts as JSON strings.
+class JsonOutput final : public TapOutput {
+ public:
+  [[nodiscard]] std::string_view format() const noexcept override { return "packet"; }
+  bool show(const Json& event) override {
+    const std::string value = event.value("value", "");
+    const bool one_line = value.find('\n') == std::string::npos;
+    if (one_line && Json::accept(value)) {
+      text_ += value;
+    } else {
+      const Json parsed = Json::parse(value, nullptr, false);
+      text_ += (parsed.is_discarded() ? Json(value) : parsed).dump(-1, ' ', false, Json::error_handler_t::replace);
+    }
+    text_ += '\n';
+    return true;
+  }
+  bool flush() override {
+    const bool written = write_out(text_);
+    text_.clear();
+    return written;
+  }
+
+ private:
+  std::string text_;
+};
+
+class LineOutput final : public TapOutput {
+ public:
+  [[nodiscard]] std::string_view format() const noexcept override { return "record"; }
+  bool show(const Json& event) override {
+    if (!received_.read(event)) return false;
+    append_packet_line(received_.event(), colour_, text_);
+    return true;
+  }
+  bool flush() override {
+    const bool written = write_out(text_.view());
+    text_.clear();
+    return written;
+  }
+
+ private:
+  const bool colour_ = stdout_wants_colour();
+  ReceivedEvent received_;
+  TextBuffer text_;
+};
+
+// A pcap file with DLT_NFLOG records on standard output; its header comes at once, so that readers can begin.
+class PcapOutput final : public TapOutput {
+ public:
+  [[nodiscard]] std::string_view format() const noexcept override { return "nflog"; }
+  bool show(const Json& event) override {
+    if (dumper_ == nullptr || !received_.read(event) || received_.event().kind != NFBUS_EVENT_PACKET) return false;
+    const nfbus_event& packet = received_.event();
+    pcap_pkthdr header{};
+    header.ts.tv_sec = packet.time_ns / 1'000'000'000;
+    header.ts.tv_usec = packet.time_ns % 1'000'000'000;  // ns, as the file's precision says
+    header.caplen = static_cast<bpf_u_int32>(packet.record.size);
+    header.len = std::max(header.caplen, event.value("length", bpf_u_int32{0}));
+    ::pcap_dump(reinterpret_cast<u_char*>(dumper_.get()), &header, packet.record.data);
+    return true;
+  }
+  bool flush() override { return dumper_ != nullptr && ::pcap_dump_flush(dumper_.get()) == 0; }
+
+ private:
+  struct Close {
+    void operator()(pcap_t* pcap) const noexcept { ::pcap_close(pcap); }
+    void operator()(pcap_dumper_t* dumper) const noexcept { ::pcap_dump_close(dumper); }
+  };
+  static constexpr int kSnaplen = 262144;
+
+  const std::unique_ptr<pcap_t, Close> pcap_{
+      ::pcap_open_dead_with_tstamp_precision(DLT_NFLOG, kSnaplen, PCAP_TSTAMP_PRECISION_NANO)};
+  const std::unique_ptr<pcap_dumper_t, Close> dumper_{::pcap_dump_fopen(pcap_.get(), stdout)};
+  ReceivedEvent received_;
+};
+
+}  // namespace
+
+std::unique_ptr<TapOutput> make_tap_output(const TapOptions& options) {
+  if (options.pcap_file) return std::make_unique<PcapOutput>();
+  if (options.json) return std::make_unique<JsonOutput>();
+  return std::make_unique<LineOutput>();
+}
+
+}  // namespace nfbus::host

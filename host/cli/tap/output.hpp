@@ -1,0 +1,31 @@
+// How `nfbus tap` shows events.
+#pragma once
+
+#include "cli/commands.hpp"
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <memory>
+#include <string_view>
+
+namespace nfbus::host {
+
+// Thread safety: none.
+class TapOutput {
+ public:
+  TapOutput() = default;
+  TapOutput(const TapOutput&) = delete;
+  TapOutput& operator=(const TapOutput&) = delete;
+  virtual ~TapOutput() = default;
+
+  // The form of packets that it wants from the host.
+  [[nodiscard]] virtual std::string_view format() const noexcept = 0;
+  // A line of the host; returns whether it is one to be shown here. It appears with flush() at the latest.
+  virtual bool show(const nlohmann::ordered_json& event) = 0;
+  // False: nobody reads standard output any more.
+  virtual bool flush() = 0;
+};
+
+[[nodiscard]] std::unique_ptr<TapOutput> make_tap_output(const TapOptions& options);
+
+}  // namespace nfbus::host
