@@ -236,7 +236,7 @@ typedef struct nfbus_host {
 
 typedef struct nfbus_value {
   uint32_t struct_size;
-  uint32_t type; /* NFBUS_VALUE_* */
+  uint32_t type;   /* NFBUS_VALUE_* */
   nfbus_text text; /* of an array and a table: its JSON (since minor 1) */
   int64_t integer; /* also 0 or 1 for a boolean */
   double number;   /* also set for an integer */
