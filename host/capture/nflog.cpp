@@ -88,7 +88,7 @@ class NflogSource final : public Source {
   }
 
   Result<void> run() override {
-    const auto read = read_until_stopped();
+    auto read = read_until_stopped();
     intake_.finish();
     return read;
   }

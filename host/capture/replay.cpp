@@ -46,7 +46,7 @@ class ReplaySource final : public Source {
   }
 
   Result<void> run() override {
-    const auto read = read_to_the_end();
+    auto read = read_to_the_end();
     intake_.finish();
     return read;
   }
