@@ -17,6 +17,7 @@ CONFIG = """
 [bus]
 socket = "@DIR@/bus.sock"
 format = "ulogd"
+payload = "full"
 
 [[capture]]
 group = 1
@@ -251,6 +252,7 @@ class WireTest(nfbustest.IntegrationTest):
 
     def test_packets_come_under_their_topic_in_every_form_asked_for(self):
         by_default, asked, raw = self.subscriber("nft:drop"), self.client(), self.client()
+        layered = self.subscriber("nft:", format="packet")
         asked.subscribe("nft:", format="ulogd")
         raw.subscribe("nft:", format="nflog")
         self.settle(asked)
@@ -263,6 +265,8 @@ class WireTest(nfbustest.IntegrationTest):
             packet = json.loads(event["value"])
             self.assertEqual((packet["src_port"], packet["oob.prefix"]), (1000 + number, "Drop:Out "))
             self.assertEqual(json.loads(self.next(asked)), event)
+            layers = json.loads(json.loads(self.next(layered))["value"])
+            self.assertEqual((layers["UDP"]["SrcPort"], layers["UDP"]["Payload"]), (1000 + number, "eA=="))
             record = json.loads(self.next(raw))
             self.assertEqual(list(record), ["topic", "time_ns", "length", "value"])
             self.check_record(record)
