@@ -93,8 +93,8 @@ std::string name_to_look_up(std::string_view expression) {
   bool local_names = false;  // `port ssh or https`: of both
   bool escaped = false;      // `\tcp` is a name, `tcp` a keyword
   while (!expression.empty()) {
-    const auto end = std::find_if_not(expression.begin(), expression.end(), is_word_byte);
-    const std::string word(expression.begin(), end);
+    const auto* const end = std::find_if_not(expression.begin(), expression.end(), is_word_byte);
+    std::string word(expression.begin(), end);
     if (word.empty()) {
       escaped = expression.front() == '\\';
       expression.remove_prefix(1);

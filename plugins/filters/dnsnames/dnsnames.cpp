@@ -91,7 +91,7 @@ class DnsNames {
   // From a server's port, as far as the firewall let it in: what was blocked reached nobody, and whoever sent it may
   // not name the addresses of others.
   static bool teaches(nfbus::Event event) {
-    const auto port = event.source_port();
+    const std::uint16_t port = event.source_port().value_or(0);
     return (port == kDnsPort || port == kMdnsPort) && event.action() != nfbus::Action::blocked;
   }
 
