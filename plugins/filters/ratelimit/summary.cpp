@@ -30,9 +30,9 @@ std::string rfc3339(std::int64_t time_ns) {
   std::tm utc{};
   ::gmtime_r(&seconds, &utc);
   std::array<char, 32> date{};
-  std::strftime(date.data(), date.size(), "%Y-%m-%dT%H:%M:%S", &utc);
+  static_cast<void>(std::strftime(date.data(), date.size(), "%Y-%m-%dT%H:%M:%S", &utc));
   std::array<char, 8> fraction{};
-  std::snprintf(fraction.data(), fraction.size(), ".%03dZ", static_cast<int>(ns / 1'000'000));
+  static_cast<void>(std::snprintf(fraction.data(), fraction.size(), ".%03dZ", static_cast<int>(ns / 1'000'000)));
   return std::string(date.data()) + fraction.data();
 }
 

@@ -62,8 +62,8 @@ constexpr std::string_view kSchema = R"({
   }
 })";
 
-constexpr std::uint32_t kBatch_events = 1024;
-constexpr std::uint64_t kBatch_bytes = 1U << 20U;
+constexpr std::uint32_t kBatchEvents = 4096;
+constexpr std::uint64_t kBatchBytes = 4U << 20U;
 
 std::uint64_t size_option(const nfbus::Options& options, std::string_view key) {
   return static_cast<std::uint64_t>(options.integer(key));
@@ -78,8 +78,7 @@ Encoding encoding_of(const nfbus::Options& options) {
   if (link == "ethernet") out.link = Link::ethernet;
   out.raw_without_header = options.text("headerless") == "raw";
   if (out.raw_without_header && out.format == Format::pcap) {
-    throw std::invalid_argument(
-        "headerless = \"raw\" needs format = \"pcapng\": a pcap file has one link type for all");
+    throw std::invalid_argument(R"(headerless = "raw" needs format = "pcapng": a pcap file has one link type for all)");
   }
   return out;
 }
@@ -186,4 +185,4 @@ NFBUS_SINK(Pcap, "pcap",
            {.summary = "writes packets as capture files for tcpdump and Wireshark",
             .version = "1.0",
             .schema = kSchema,
-            .shape = {.batch_events = kBatch_events, .batch_bytes = kBatch_bytes}})
+            .shape = {.batch_events = kBatchEvents, .batch_bytes = kBatchBytes}})
