@@ -36,7 +36,7 @@ class Accounts(nfbustest.IntegrationTest):
         self.namespace.nft(RULES)
         host = self.start(config(latency_ms))
         self.flood(200)
-        wait_until(lambda: len(read_json_lines(host.path("out"))) == 400, 10, "the first packets")
+        wait_until(lambda: read_json_lines(host.path("out")) and self.settled(host), 10, "the first packets")
         host.signal(signal.SIGSTOP)
         self.flood(30_000)
         host.signal(signal.SIGCONT)
