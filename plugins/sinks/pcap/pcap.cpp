@@ -62,8 +62,8 @@ constexpr std::string_view kSchema = R"({
   }
 })";
 
-constexpr std::uint32_t kBatchEvents = 4096;
-constexpr std::uint64_t kBatchBytes = 4U << 20U;
+constexpr std::uint32_t kBatchEvents = 1024;
+constexpr std::uint64_t kBatchBytes = 1U << 20U;
 
 std::uint64_t size_option(const nfbus::Options& options, std::string_view key) {
   return static_cast<std::uint64_t>(options.integer(key));
