@@ -33,8 +33,8 @@ int run(int argc, char** argv) {
     return command->add_option("-c,--config", config_file, "the configuration")->capture_default_str();
   };
 
-  std::string socket = defaults::kBusSocket;
-  const auto add_socket = [&](CLI::App* command) {
+  const auto add_socket = [](CLI::App* command, std::string& socket) {
+    socket = defaults::kBusSocket;
     command->add_option("-s,--socket", socket, "the bus socket of the running host")->capture_default_str();
   };
 
@@ -73,11 +73,8 @@ int run(int argc, char** argv) {
   CLI::App* publish = add("publish", "publish a message on the bus of a running host");
   publish->add_option("TOPIC", publish_options.topic)->required();
   publish->add_option("JSON", publish_options.json, "the message; any JSON text")->required();
-  add_socket(publish);
-  publish->callback([&] {
-    publish_options.socket = socket;
-    status = publish_command(publish_options);
-  });
+  add_socket(publish, publish_options.socket);
+  publish->callback([&] { status = publish_command(publish_options); });
 
   TapOptions tap_options;
   CLI::App* tap = add("tap", "live events of a running host");
@@ -89,20 +86,14 @@ int run(int argc, char** argv) {
       ->excludes(json);
   tap->add_option("--match", tap_options.match, "only events for which this holds: 'dst=10.0.0.0/8 !proto=udp'");
   tap->add_option("-n,--count", tap_options.count, "end after so many events")->check(CLI::PositiveNumber);
-  add_socket(tap);
-  tap->callback([&] {
-    tap_options.socket = socket;
-    status = tap_command(tap_options);
-  });
+  add_socket(tap, tap_options.socket);
+  tap->callback([&] { status = tap_command(tap_options); });
 
   StatusOptions status_options;
   CLI::App* show_status = add("status", "the counters of a running host");
   show_status->add_flag("--json", status_options.json, "as one line of JSON");
-  add_socket(show_status);
-  show_status->callback([&] {
-    status_options.socket = socket;
-    status = status_command(status_options);
-  });
+  add_socket(show_status, status_options.socket);
+  show_status->callback([&] { status = status_command(status_options); });
 
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());

@@ -195,10 +195,8 @@ Result<void> Host::open_source(PrivilegedHelper* helper, const std::optional<std
     }
     captures.push_back({.config = config, .filters = std::move(filters)});
   }
-  Messages messages;
-  for (const auto& [name, stage] : stages) {
-    if (stage->messages()) messages.insert(stage->messages());
-  }
+  Messages messages;  // each once, though groups share their stages
+  for (const auto& [group, chain] : capture_chains_) messages.merge(messages_of(chain->chain()));
   listen(messages);
   SourceContext context{.topics = topics_, .slabs = slabs_, .batches = batches_, .publish = {}};
   if (replay_file) {

@@ -33,6 +33,34 @@ struct Counter {
   std::atomic<std::uint64_t> value{0};
 };
 
+// What a plugin holds until it gives it back. Any thread.
+template <class Held, class Owner>
+class Lent {
+ public:
+  void lend(const Held* held, Owner owner) {
+    const std::lock_guard lock(mutex_);
+    owners_.emplace(held, std::move(owner));
+  }
+  // False when the plugin does not hold it.
+  bool take_back(const Held* held) {
+    Owner owner;  // freed outside of the lock
+    const std::lock_guard lock(mutex_);
+    const auto found = owners_.find(held);
+    if (found == owners_.end()) return false;
+    owner = std::move(found->second);
+    owners_.erase(found);
+    return true;
+  }
+  [[nodiscard]] std::uint64_t count() const {
+    const std::lock_guard lock(mutex_);
+    return owners_.size();
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::unordered_map<const Held*, Owner> owners_;  // guarded by mutex_
+};
+
 }  // namespace
 
 struct InstanceServices::State {
@@ -66,10 +94,8 @@ struct InstanceServices::State {
   std::array<Counter, kMaxCounters> counters;  // [0, counter_count): names do not change any more
   std::atomic<std::uint32_t> counter_count{0};
   std::mutex counters_mutex;  // of those who register
-  std::mutex copies_mutex;
-  std::unordered_map<const nfbus_event*, BatchRef> copies;  // guarded by copies_mutex
-  std::mutex matches_mutex;
-  std::unordered_map<const nfbus_match*, std::unique_ptr<const nfbus_match>> matches;  // guarded by matches_mutex
+  Lent<nfbus_event, BatchRef> copies;
+  Lent<nfbus_match, std::unique_ptr<const nfbus_match>> matches;
 
   void say(log::Level level, std::string_view line) const noexcept {
     try {
@@ -134,26 +160,15 @@ struct ServiceFunctions {
       const Event* const one = &host_event(*event);
       BatchRef batch = copy_events({&one, 1});
       const nfbus_event* copy = batch->events().data();
-      const std::lock_guard lock(state.copies_mutex);
-      state.copies.emplace(copy, std::move(batch));
+      state.copies.lend(copy, std::move(batch));
       return copy;
     });
   }
 
   static void event_release(void* context, const nfbus_event* event) noexcept {
     State& state = of(context);
-    if (event == nullptr) return;
-    BatchRef released;  // freed outside of the lock
-    bool known = false;
-    {
-      const std::lock_guard lock(state.copies_mutex);
-      if (const auto found = state.copies.find(event); found != state.copies.end()) {
-        released = std::move(found->second);
-        state.copies.erase(found);
-        known = true;
-      }
-    }
-    if (!known) state.say(log::Level::warning, "released an event copy that it does not hold: ignored");
+    if (event == nullptr || state.copies.take_back(event)) return;
+    state.say(log::Level::warning, "released an event copy that it does not hold: ignored");
   }
 
   static uint32_t counter(void* context, nfbus_text name) noexcept {
@@ -208,8 +223,7 @@ struct ServiceFunctions {
       }
       auto owned = std::make_unique<const nfbus_match>(nfbus_match{.tables = std::move(compiled).value()});
       const nfbus_match* match = owned.get();
-      const std::lock_guard lock(state.matches_mutex);
-      state.matches.emplace(match, std::move(owned));
+      state.matches.lend(match, std::move(owned));
       return match;
     });
   }
@@ -223,16 +237,8 @@ struct ServiceFunctions {
 
   static void match_release(void* context, const nfbus_match* match) noexcept {
     State& state = of(context);
-    if (match == nullptr) return;
-    std::unique_ptr<const nfbus_match> released;  // freed outside of the lock
-    {
-      const std::lock_guard lock(state.matches_mutex);
-      if (const auto found = state.matches.find(match); found != state.matches.end()) {
-        released = std::move(found->second);
-        state.matches.erase(found);
-      }
-    }
-    if (!released) state.say(log::Level::warning, "released a match that it does not hold: ignored");
+    if (match == nullptr || state.matches.take_back(match)) return;
+    state.say(log::Level::warning, "released a match that it does not hold: ignored");
   }
 };
 
@@ -295,14 +301,8 @@ void InstanceServices::allow_listening(bool allowed) noexcept { state_->may_list
 
 const std::vector<std::string>& InstanceServices::listened() const noexcept { return state_->listened; }
 
-std::uint64_t InstanceServices::copies_held() const noexcept {
-  const std::lock_guard lock(state_->copies_mutex);
-  return state_->copies.size();
-}
+std::uint64_t InstanceServices::copies_held() const noexcept { return state_->copies.count(); }
 
-std::uint64_t InstanceServices::matches_held() const noexcept {
-  const std::lock_guard lock(state_->matches_mutex);
-  return state_->matches.size();
-}
+std::uint64_t InstanceServices::matches_held() const noexcept { return state_->matches.count(); }
 
 }  // namespace nfbus::host

@@ -2,24 +2,17 @@
 #pragma once
 
 #include "event/formats/text_buffer.hpp"
+#include "must.hpp"
 
 #include <nfbus/abi.h>
 
 #include <nlohmann/json.hpp>
 
 #include <cstddef>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 namespace nfbus::fuzz {
-
-inline void must(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "broken promise: %s\n", what);
-  std::abort();
-}
 
 // append: append_dns or append_dhcp. Both forms; false: there is no such layer.
 template <class Append>

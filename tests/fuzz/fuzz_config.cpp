@@ -1,23 +1,14 @@
 // Any bytes as a configuration, and as a plugin's schema.
 #include "../unit/config/given.hpp"
+#include "must.hpp"
 
 #include "config/document.hpp"
 #include "plugins/schema.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 
-namespace {
-
-void must(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "broken promise: %s\n", what);
-  std::abort();
-}
-
-}  // namespace
+using nfbus::fuzz::must;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const nfbus::host::PluginRegistry kPlugins = nfbus::test::plugins();

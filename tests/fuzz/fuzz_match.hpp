@@ -2,24 +2,17 @@
 #pragma once
 
 #include "match/match.hpp"
+#include "must.hpp"
 #include "packets/check_event.hpp"
 #include "packets/packets.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace nfbus::fuzz {
-
-inline void must(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "broken promise: %s\n", what);
-  std::abort();
-}
 
 inline void must_be_one_line(const std::string& text) {
   must(text.find('\n') == std::string::npos, "an error of two lines");

@@ -9,7 +9,7 @@ import time
 
 import nfbustest
 from nfbustest import TEST_PLUGINS, UDP, ipv4, send, udp, wait_until
-from wire_client import WireClient, publish_once
+from wire_client import WireClient, ask_status, publish_once
 
 CONFIG = f"""
 [host]
@@ -44,19 +44,11 @@ class BusTest(nfbustest.IntegrationTest):
         self.addCleanup(client.close)
         for prefix in prefixes:
             client.subscribe(prefix, **extensions)
-        client.subscribe("nfbus:status")
-        client.lines_until(lambda line: line.startswith(b'{"topic":"nfbus:status"'))
+        client.settle()
         return client
 
-    def event(self, client, seconds=10):
-        while (event := client.event(seconds))[0] == "nfbus:status":
-            pass
-        return event
-
     def status(self):
-        with WireClient(self.path) as client:
-            client.subscribe("nfbus:status")
-            return json.loads(client.event()[1])
+        return ask_status(self.path)
 
     def packets(self, ports, repeat=1):
         send(self.namespace, [ipv4("127.0.0.1", "127.0.0.1", UDP, udp(1000, port, b"x" * 64)) for port in ports],
@@ -75,7 +67,7 @@ class Matches(BusTest):
     def test_only_events_for_which_it_holds_travel_and_the_rest_is_counted(self):
         client = self.client("nft:", match={"dport": ["7001-7002"]})
         self.packets([7000, 7001, 7002, 7003])
-        ports = [json.loads(self.event(client)[1])["dest_port"] for _ in range(2)]
+        ports = [json.loads(client.next_event()[1])["dest_port"] for _ in range(2)]
         self.assertEqual(ports, [7001, 7002])
         row = wait_until(lambda: next((row for row in self.status()["clients"] if row["filtered"] == 2), None), 10,
                          "two events that did not match")
@@ -86,14 +78,9 @@ class Matches(BusTest):
         self.addCleanup(client.close)
         client.subscribe("nft:", match={"dport": 7001}, format="nflog")
         client.subscribe("nft:drop:", match={"dport": [7001, 7002]})
-        client.subscribe("nfbus:status")
-        client.lines_until(lambda line: line.startswith(b'{"topic":"nfbus:status"'))
+        client.settle()
         self.packets([7000, 7001, 7002])
-        lines = []
-        while len(lines) < 2:
-            line = json.loads(client.line())
-            if line["topic"] != "nfbus:status":
-                lines.append(line)
+        lines = [json.loads(client.next()) for _ in range(2)]
         self.assertIn("time_ns", lines[0])
         self.assertEqual(json.loads(lines[1]["value"])["dest_port"], 7002)
 
@@ -101,7 +88,7 @@ class Matches(BusTest):
         client = self.client("", match={"topic": "web:b*"})
         for topic in ("web:a", "web:b1", "web:c", "web:b2"):
             publish_once(self.path, json.dumps({"topic": topic, "value": "x"}) + "\n")
-        self.assertEqual([self.event(client)[0], self.event(client)[0]], ["web:b1", "web:b2"])
+        self.assertEqual([client.next_event()[0], client.next_event()[0]], ["web:b1", "web:b2"])
 
     def test_a_match_that_is_wrong_is_refused_with_its_reason(self):
         client = self.client()
@@ -126,7 +113,7 @@ retry_after_ms = 10
         self.packets([7000 + n for n in range(100)], repeat=200)
         self.host.signal(signal.SIGCONT)
         self.packets([7000])
-        topic, value = self.event(client)
+        topic, value = client.next_event()
         self.assertEqual(topic, "nfbus:loss")
         row = json.loads(value)["capture"][0]
         self.assertEqual((row["group"], row["new"]), (1, row["lost"]))
@@ -138,12 +125,12 @@ retry_after_ms = 10
     def test_a_sinks_state_changes_are_told_with_their_reason(self):
         client = self.client("nfbus:sink")
         publish_once(self.path, '{"topic":"web:a","value":"1"}\n')
-        topic, value = self.event(client)
+        topic, value = client.next_event()
         event = json.loads(value)
         self.assertEqual((topic, event["name"], event["plugin"], event["state"]),
                          ("nfbus:sink", "wobbly", "retries", "retrying"))
         self.assertTrue(event["error"])
-        self.assertEqual(json.loads(self.event(client)[1])["state"], "running")
+        self.assertEqual(json.loads(client.next_event()[1])["state"], "running")
 
 
 class SlowClients(BusTest):

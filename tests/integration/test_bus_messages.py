@@ -40,15 +40,8 @@ class Messages(nfbustest.IntegrationTest):
         self.addCleanup(client.close)
         if prefix is not None:
             client.subscribe(prefix)
-            client.subscribe("nfbus:status")
-            while not client.line().startswith(b'{"topic":"nfbus:status"'):
-                pass
+            client.settle()
         return client
-
-    def event(self, client):
-        while (event := client.event())[0] == "nfbus:status":
-            pass
-        return event
 
     def test_what_a_client_publishes_reaches_the_sinks_whose_topics_fit(self):
         publish_once(self.path, '{"topic":"other:x","value":"{}"}\n'
@@ -63,12 +56,12 @@ class Messages(nfbustest.IntegrationTest):
     def test_what_a_plugin_publishes_reaches_clients(self):
         listener = self.client("echo:")
         publish_once(self.path, '{"topic":"say:hello","value":"{\\"a\\":\\"\\u0001\\"}"}\n')
-        self.assertEqual(self.event(listener), ("echo:say:hello", '{"a":"\x01"}'))
+        self.assertEqual(listener.next_event(), ("echo:say:hello", '{"a":"\x01"}'))
 
     def test_a_plugins_message_that_is_too_long_for_a_line_is_shortened_and_marked(self):
         listener = self.client("echo:")
         publish_once(self.path, json.dumps({"topic": "say:long", "value": '"' * 50000}) + "\n")
-        topic, value = self.event(listener)
+        topic, value = listener.next_event()
         self.assertEqual(topic, "echo:say:long")
         shortened = json.loads(value)
         self.assertIs(shortened["Truncated"], True)
@@ -79,7 +72,7 @@ class Messages(nfbustest.IntegrationTest):
         listener = self.client("web:")
         done = run_nfbus("publish", "web:cli", '{"n": [1, "\u00e9"]}', "-s", self.path)
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
-        self.assertEqual(self.event(listener), ("web:cli", '{"n": [1, "\u00e9"]}'))
+        self.assertEqual(listener.next_event(), ("web:cli", '{"n": [1, "\u00e9"]}'))
         wait_until(lambda: len(read_json_lines(self.host.path("web"))) == 1, 10, "the message in the sink")
 
     def test_the_publish_command_says_what_is_wrong(self):

@@ -11,7 +11,7 @@ import time
 
 import nfbustest
 from nfbustest import UDP, ipv4, send, udp, wait_until
-from wire_client import WireClient, publish_once
+from wire_client import WireClient, ask_status, publish_once
 
 CONFIG = """
 [bus]
@@ -41,28 +41,15 @@ class WireTest(nfbustest.IntegrationTest):
         client = self.client()
         for prefix in prefixes:
             client.subscribe(prefix, **extensions)
-        self.settle(client)
+        client.settle()
         return client
 
-    def settle(self, client):
-        """What the client sent has been served: its status comes after it."""
-        client.subscribe("nfbus:status")
-        client.lines_until(lambda line: json.loads(line)["topic"] == "nfbus:status")
-
-    def next(self, client):
-        """The next line that is no status."""
-        while (line := client.line()).startswith(b'{"topic":"nfbus:status"'):
-            pass
-        return line
-
     def status(self):
-        with self.client() as client:
-            client.subscribe("nfbus:status")
-            return json.loads(client.event()[1])
+        return ask_status(self.path)
 
     def assert_gets(self, client, *lines):
         for line in lines:
-            self.assertEqual(self.next(client), line.encode() if isinstance(line, str) else line)
+            self.assertEqual(client.next(), line.encode() if isinstance(line, str) else line)
 
     # ---- publish and subscribe
 
@@ -80,8 +67,8 @@ class WireTest(nfbustest.IntegrationTest):
         upper, lower = self.subscriber("We"), self.subscriber("we")
         for topic in ("web", "Web", "wired", "Wi"):
             publish_once(self.path, json.dumps({"topic": topic, "value": "x"}) + "\n")
-        self.assertEqual(json.loads(self.next(upper))["topic"], "Web")
-        self.assertEqual(json.loads(self.next(lower))["topic"], "web")
+        self.assertEqual(json.loads(upper.next())["topic"], "Web")
+        self.assertEqual(json.loads(lower.next())["topic"], "web")
 
     def test_finds_the_topic_as_go_does(self):
         listener = self.subscriber("right:")
@@ -126,9 +113,9 @@ class WireTest(nfbustest.IntegrationTest):
         with self.client() as publisher:
             publisher.send("\n".join(broken) + "\n")
             publisher.publish("a", "after")
-            self.settle(publisher)
+            publisher.settle()
             row = self.row_of(publisher)
-        self.assertEqual(json.loads(self.next(listener)), {"topic": "a", "value": "after"})
+        self.assertEqual(json.loads(listener.next()), {"topic": "a", "value": "after"})
         self.assertEqual(row["sent"]["invalid"], len(broken))
 
     def row_of(self, client):
@@ -187,10 +174,10 @@ class WireTest(nfbustest.IntegrationTest):
             publisher.send('{"topic":"n\\u0066t:x","value":"forged"}\n')
             publisher.publish("nfb", "allowed")
             publisher.publish("nft", "allowed")
-            self.settle(publisher)
+            publisher.settle()
             self.assertEqual(self.row_of(publisher)["sent"]["refused"], 5)
         for topic in ("nfb", "nft"):
-            self.assertEqual(json.loads(self.next(listener)), {"topic": topic, "value": "allowed"})
+            self.assertEqual(json.loads(listener.next()), {"topic": topic, "value": "allowed"})
         self.assertRegex(self.host.stderr, rf"pid {os.getpid()}, uid 0\).*refused")
 
     # ---- connections
@@ -255,31 +242,31 @@ class WireTest(nfbustest.IntegrationTest):
         layered = self.subscriber("nft:", format="packet")
         asked.subscribe("nft:", format="ulogd")
         raw.subscribe("nft:", format="nflog")
-        self.settle(asked)
-        self.settle(raw)
+        asked.settle()
+        raw.settle()
         self.log_packets(3)
         for number in range(3):
-            event = json.loads(self.next(by_default))
+            event = json.loads(by_default.next())
             self.assertEqual(list(event), ["topic", "value"])
             self.assertEqual(event["topic"], "nft:drop:out")
             packet = json.loads(event["value"])
             self.assertEqual((packet["src_port"], packet["oob.prefix"]), (1000 + number, "Drop:Out "))
-            self.assertEqual(json.loads(self.next(asked)), event)
-            layers = json.loads(json.loads(self.next(layered))["value"])
+            self.assertEqual(json.loads(asked.next()), event)
+            layers = json.loads(json.loads(layered.next())["value"])
             self.assertEqual((layers["UDP"]["SrcPort"], layers["UDP"]["Payload"]), (1000 + number, "eA=="))
-            record = json.loads(self.next(raw))
+            record = json.loads(raw.next())
             self.assertEqual(list(record), ["topic", "time_ns", "length", "value"])
             self.check_record(record)
 
     def test_a_packet_too_long_for_a_line_is_shortened_and_says_so(self):
         asked = self.client()
         asked.subscribe("nft:", format="packet")
-        self.settle(asked)
+        asked.settle()
         self.log_packets(0)
         answer = b"\xc0\x0c\0\x01\0\x01\0\0\0\x05\0\x04\xc0\0\x02\x01"
         message = struct.pack("!6H", 1, 0x8180, 1, 1000, 0, 0) + b"\x01a\0\0\x01\0\x01" + answer * 1000
         send(self.namespace, [ipv4("127.0.0.1", "127.0.0.1", UDP, udp(53, 7000, message))])
-        line = self.next(asked)
+        line = asked.next()
         self.assertLess(len(line), 65536)
         packet = json.loads(json.loads(line)["value"])
         self.assertIs(packet["Truncated"], True)
@@ -300,7 +287,7 @@ class WireTest(nfbustest.IntegrationTest):
             client.subscribe("a", format="xml")
             client.subscribe("a", marker="yes")
             client.subscribe("b", whatever=[1])
-            self.settle(client)
+            client.settle()
             sent = self.row_of(client)["sent"]
         self.assertEqual((sent["refused"], sent["subscribed"]), (2, 2))
 

@@ -7,7 +7,7 @@ import subprocess
 
 import nfbustest
 from nfbustest import NFBUS_BIN, SYN, TCP, UDP, ipv4, send, tcp, udp, wait_until
-from wire_client import WireClient, publish_once
+from wire_client import ask_status, publish_once
 
 CONFIG = """
 [bus]
@@ -45,10 +45,8 @@ class Tap(nfbustest.IntegrationTest):
         return child
 
     def subscribed(self, pid):
-        with WireClient(self.path) as client:
-            client.subscribe("nfbus:status")
-            return any(row["pid"] == pid and row["topics"] and row["topics"] != ["nfbus:status"]
-                       for row in json.loads(client.event()[1])["clients"])
+        return any(row["pid"] == pid and row["topics"] and row["topics"] != ["nfbus:status"]
+                   for row in ask_status(self.path)["clients"])
 
     def packets(self):
         send(self.namespace, [ipv4("127.0.0.1", "127.0.0.2", TCP, tcp(40000, 7001, flags=SYN)),

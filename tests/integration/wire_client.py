@@ -78,6 +78,23 @@ class WireClient:
             if is_last(lines[-1]):
                 return lines
 
+    def settle(self):
+        """What was sent has been served, subscriptions are in effect: the status that this asks for comes after it."""
+        self.subscribe("nfbus:status")
+        self.lines_until(lambda line: json.loads(line)["topic"] == "nfbus:status")
+
+    def next(self, seconds=10):
+        """The next line that is no status."""
+        while (line := self.line(seconds)) is not None and line.startswith(b'{"topic":"nfbus:status"'):
+            pass
+        return line
+
+    def next_event(self, seconds=10):
+        """The next event that is no status, as (topic, value)."""
+        while (event := self.event(seconds))[0] == "nfbus:status":
+            pass
+        return event
+
     def is_closed_by_server(self, seconds=10):
         self.socket.settimeout(seconds)
         try:
@@ -93,6 +110,12 @@ class WireClient:
         """Closes with a reset where the kernel has one to give: what it had not read yet is thrown away."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
+
+
+def ask_status(path):
+    with WireClient(path) as client:
+        client.subscribe("nfbus:status")
+        return json.loads(client.event()[1])
 
 
 def publish_once(path, line):

@@ -37,6 +37,14 @@ constexpr bool has_icmp_id(std::uint8_t type) noexcept {
          (type >= kTimestamp && type <= kAddressMaskReply);
 }
 
+// What ICMP and ICMPv6 begin with alike.
+template <class Header>
+char* put_icmp_start(char* out, const Header& icmp) noexcept {
+  out = put_u8(put(out, R"("Type":)"), icmp.type());
+  out = put_u8(put(out, R"(,"Code":)"), icmp.code());
+  return put_u32(put(out, R"(,"Checksum":)"), icmp.checksum());
+}
+
 char* put_ports(char* out, std::uint16_t source, std::uint16_t destination) noexcept {
   out = put_u32(put(out, R"("SrcPort":)"), source);
   return put_u32(put(out, R"(,"DstPort":)"), destination);
@@ -199,9 +207,7 @@ char* PacketLayers::put_udp(char* out, const UdpHeader& udp) const noexcept {
 
 char* PacketLayers::put_icmp(char* out, const IcmpHeader& icmp) const noexcept {
   out = put_body(put(out, R"("ICMP":{)"), icmp.bytes(), transport_payload_);
-  out = put_u8(put(out, R"("Type":)"), icmp.type());
-  out = put_u8(put(out, R"(,"Code":)"), icmp.code());
-  out = put_u32(put(out, R"(,"Checksum":)"), icmp.checksum());
+  out = put_icmp_start(out, icmp);
   if (has_icmp_id(icmp.type())) {
     out = put_u32(put(out, R"(,"Id":)"), icmp.id());
     out = put_u32(put(out, R"(,"Seq":)"), icmp.sequence());
@@ -218,9 +224,7 @@ char* PacketLayers::put_icmp(char* out, const IcmpHeader& icmp) const noexcept {
 char* PacketLayers::put_icmpv6(char* out, const Icmpv6Header& icmp) const noexcept {
   constexpr std::size_t kAddressBytes = 16;
   out = put_body(put(out, R"("ICMPv6":{)"), icmp.bytes(), transport_payload_);
-  out = put_u8(put(out, R"("Type":)"), icmp.type());
-  out = put_u8(put(out, R"(,"Code":)"), icmp.code());
-  out = put_u32(put(out, R"(,"Checksum":)"), icmp.checksum());
+  out = put_icmp_start(out, icmp);
   switch (icmp.type()) {
     case Icmpv6Header::kEchoRequest:
     case Icmpv6Header::kEchoReply:

@@ -126,7 +126,8 @@ TEST(BoundedLine, LeavesOutTheLastFieldsWhereTheyAreTooMany) {
 }
 
 TEST(BoundedLine, ShortensAMessageToItsTopicWhenItIsTooLong) {
-  const Event event = test::message_event("app:status", '"' + std::string(10000, 'x') + '"', 1658754518000000000);
+  const std::string message = '"' + std::string(10000, 'x') + '"';
+  const Event event = test::message_event("app:status", message, 1658754518000000000);
   const Object object = Object::parse(rendered_within(event, "packet", 5000));
   EXPECT_EQ(object["Topic"], "app:status");
   EXPECT_EQ(object["Truncated"], true);

@@ -9,16 +9,19 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -153,6 +156,16 @@ class PcapTest : public testing::Test {
     for (const auto& entry : fs::directory_iterator(folder_)) out.push_back(entry.path().filename().string());
     std::sort(out.begin(), out.end());
     return out;
+  }
+
+  // False when it has not come true within 20 seconds, or a tick failed.
+  static bool ticks_until(SinkDriver& sink, const std::function<bool()>& is_true) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!is_true()) {
+      if (sink.tick() != NFBUS_OK || std::chrono::steady_clock::now() > deadline) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return true;
   }
 
   // A disk that is full for every file beyond so many bytes.

@@ -6,10 +6,6 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include <chrono>
-#include <functional>
-#include <thread>
-
 namespace {
 
 using nfbus::test::numbered_texts;
@@ -51,14 +47,6 @@ std::string unzstd(const fs::path& path) {
   return out;
 }
 
-bool wait_until(const std::function<bool()>& is_true) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (!is_true() && std::chrono::steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return is_true();
-}
-
 TEST_F(PcapTest, CompressedFilesAreTheSameFiles) {
   for (const auto& [compress, ending] : {std::pair("gzip", ".gz"), std::pair("zstd", ".zst")}) {
     const fs::path folder = path(compress);
@@ -69,8 +57,7 @@ TEST_F(PcapTest, CompressedFilesAreTheSameFiles) {
       SinkDriver sink(nfbus_plugin_entry, values);
       ASSERT_TRUE(sink.open());
       ASSERT_EQ(sink.write(Packets(numbered_texts(0, 2000))).status, NFBUS_OK);
-      EXPECT_TRUE(wait_until([&] {
-        sink.tick();
+      EXPECT_TRUE(ticks_until(sink, [&] {
         return fs::exists(folder / ("out-000003.pcap" + std::string(ending))) &&
                !fs::exists(folder / "out-000003.pcap");
       }));
@@ -95,10 +82,8 @@ TEST_F(PcapTest, WhatACrashLeftBetweenTwoFormsIsSettledAtTheNextStart) {
   write_file(path("out-000002.pcap.gz.part"), "begun");
   SinkDriver sink(nfbus_plugin_entry, values);
   ASSERT_TRUE(sink.open());
-  EXPECT_TRUE(wait_until([&] {
-    sink.tick();
-    return fs::exists(path("out-000003.pcap.gz")) && !fs::exists(path("out-000003.pcap"));
-  }));
+  EXPECT_TRUE(ticks_until(
+      sink, [&] { return fs::exists(path("out-000003.pcap.gz")) && !fs::exists(path("out-000003.pcap")); }));
   EXPECT_THAT(names(),
               ElementsAre("out-000001.pcap.gz", "out-000002.pcap.gz", "out-000003.pcap.gz", "out-000004.pcap.part"));
   EXPECT_EQ(read_file(path("out-000001.pcap.gz")), "whole, since it has this name");
@@ -112,8 +97,7 @@ TEST_F(PcapTest, FilesThatGoWhileTheyAreCompressedDoNotComeBack) {
       options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{2}}, {"/compress", "zstd"}}));
   ASSERT_TRUE(sink.open());
   for (int i = 0; i < 20; ++i) ASSERT_EQ(sink.write(Packets(numbered_texts(i * 100, 100))).status, NFBUS_OK);
-  EXPECT_TRUE(wait_until([&] {
-    sink.tick();
+  EXPECT_TRUE(ticks_until(sink, [&] {
     return names() == std::vector<std::string>{"out-001998.pcap.zst", "out-001999.pcap.zst", "out-002000.pcap.part"};
   })) << testing::PrintToString(names());
   EXPECT_THAT(sink.host.logged, IsEmpty());
@@ -124,10 +108,7 @@ TEST_F(PcapTest, AFileThatCannotBeCompressedStays) {
   SinkDriver sink(nfbus_plugin_entry, options({{"/rotate_packets", std::int64_t{1}}, {"/compress", "gzip"}}));
   ASSERT_TRUE(sink.open());
   sink.write(Packets({"one", "two"}));
-  EXPECT_TRUE(wait_until([&] {
-    sink.tick();
-    return !sink.host.logged.empty();
-  }));
+  EXPECT_TRUE(ticks_until(sink, [&] { return !sink.host.logged.empty(); }));
   EXPECT_THAT(sink.host.logged.at(0).second, testing::HasSubstr("cannot compress"));
   EXPECT_THAT(read_capture(path("out-000001.pcap")).texts(), ElementsAre("one"));
 }

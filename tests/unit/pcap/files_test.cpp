@@ -4,9 +4,6 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
-#include <chrono>
-#include <thread>
-
 namespace {
 
 using nfbus::test::Capture;
@@ -306,11 +303,7 @@ TEST_F(PcapTest, RotatesByAgeAlsoWhenNothingArrivesButNoEmptyFile) {
   SinkDriver sink(nfbus_plugin_entry, options({{"/rotate_age_s", std::int64_t{1}}}));
   ASSERT_TRUE(sink.open());
   sink.write(Packets({"one"}));
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (!fs::exists(path("out-000001.pcap")) && std::chrono::steady_clock::now() < deadline) {
-    ASSERT_EQ(sink.tick(), NFBUS_OK);
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
+  EXPECT_TRUE(ticks_until(sink, [&] { return fs::exists(path("out-000001.pcap")); }));
   EXPECT_THAT(names(), ElementsAre("out-000001.pcap", "out-000002.pcap.part"));
 }
 
