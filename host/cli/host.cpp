@@ -2,7 +2,6 @@
 
 #include "capture/replay.hpp"
 #include "cli/own_events.hpp"
-#include "cli/status_report.hpp"
 #include "plugins/annotations.hpp"
 #include "support/log.hpp"
 
@@ -223,7 +222,7 @@ void Host::open_server(std::optional<Listener> listener) {
                                                             .client_bytes = kClientBytes,
                                                             .total_bytes = kAllClientsBytes},
                                                     .most_clients = kMostClients},
-                                     [this](const ServerSnapshot& server) { return status_json(server); });
+                                     [this](const ServerSnapshot& server) { return to_json(report(server)); });
 }
 
 Result<void> Host::start(std::function<void()> source_ended) {
@@ -388,16 +387,17 @@ void Host::log_counters() const {
   log::info("counters end");
 }
 
-std::string Host::status_json(const ServerSnapshot& server) const {
+StatusReport Host::report(ServerSnapshot server) const {
   StatusReport report{.uptime = std::chrono::steady_clock::now() - started_,
+                      .process = look_at_process(),
                       .topic_root = config_.host.topic_root,
                       .captures = source_->snapshots(),
                       .sinks = {},
-                      .server = server};
+                      .server = std::move(server)};
   const std::lock_guard lock(sinks_mutex_);
   report.sinks.reserve(sinks_.size());
   for (const RunningSink& sink : sinks_) report.sinks.push_back(sink.worker->snapshot());
-  return to_json(report);
+  return report;
 }
 
 std::string Host::summary() const {

@@ -13,6 +13,7 @@
 #include "plugins/instance.hpp"
 #include "plugins/registry.hpp"
 #include "privileged/helper.hpp"
+#include "report/status_report.hpp"
 
 #include <nfbus/result.hpp>
 
@@ -99,7 +100,7 @@ class Host {
   [[nodiscard]] std::shared_ptr<Subscription> make_subscription(const SinkConfig& config) const;
   Result<RunningSink> open_sink(const SinkConfig& config, std::vector<FilterConfig> filters,
                                 std::shared_ptr<Subscription> subscription);
-  [[nodiscard]] std::string status_json(const ServerSnapshot& server) const;
+  [[nodiscard]] StatusReport report(ServerSnapshot server) const;
   void publish_own(std::string_view topic, std::string_view text);
   bool publish_message(std::string_view topic, std::string_view text);
 

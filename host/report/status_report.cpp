@@ -1,4 +1,4 @@
-#include "cli/status_report.hpp"
+#include "report/status_report.hpp"
 
 #include "bus/server/wire_line.hpp"
 
@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 
 namespace nfbus::host {
 
@@ -22,14 +21,6 @@ constexpr std::size_t kMostBytes = kMostMadeBytes * 3 / 4;
 
 double seconds(std::chrono::steady_clock::duration time) {
   return static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(time).count()) / 1000;
-}
-
-std::uint64_t resident_bytes() {  // proc(5), statm
-  std::ifstream statm("/proc/self/statm");
-  std::uint64_t size_pages = 0;
-  std::uint64_t resident_pages = 0;
-  statm >> size_pages >> resident_pages;
-  return resident_pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 Json capture_row(const CaptureSnapshot& c) {
@@ -124,8 +115,10 @@ std::string to_json(const StatusReport& report) {
   Json status = {{"version", NFBUS_VERSION},
                  {"pid", ::getpid()},
                  {"uptime_s", seconds(report.uptime)},
+                 {"cpu_s", std::chrono::duration<double>(report.process.cpu).count()},
                  {"topic_root", report.topic_root}};
-  status["memory"] = {{"resident_bytes", resident_bytes()}, {"clients_bytes", report.server.waiting_bytes}};
+  status["memory"] = {{"resident_bytes", report.process.resident_bytes},
+                      {"clients_bytes", report.server.waiting_bytes}};
   status["capture"] = Json::array();
   for (const CaptureSnapshot& capture : report.captures) status["capture"].push_back(capture_row(capture));
   status["sinks"] = Json::array();

@@ -1,9 +1,10 @@
-// The numbers of a running host as one JSON object: what nfbus:status says. Its words: design section 5.
+// The numbers of a running host; as one JSON object they are what nfbus:status says.
 #pragma once
 
 #include "bus/server/server.hpp"
 #include "capture/source.hpp"
 #include "delivery/sink_worker.hpp"
+#include "report/process.hpp"
 
 #include <chrono>
 #include <string>
@@ -13,10 +14,11 @@ namespace nfbus::host {
 
 struct StatusReport {
   std::chrono::steady_clock::duration uptime;
+  ProcessNumbers process;
   std::string topic_root;
   std::vector<CaptureSnapshot> captures;
   std::vector<SinkSnapshot> sinks;
-  const ServerSnapshot& server;
+  ServerSnapshot server;  // without a server: nothing but zeros
 };
 
 // [any] One line. So many clients that it would not fit into a line of the wire are left out, the newest first, and
