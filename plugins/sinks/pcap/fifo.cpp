@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <climits>
 #include <cstdio>
@@ -54,6 +56,27 @@ std::size_t unread_bytes(int fd) noexcept {
 bool has_left(int fd) noexcept {
   pollfd reader{fd, 0, 0};
   return poll(&reader, 1, 0) == 1 && (reader.revents & POLLERR) != 0;
+}
+
+// Tells when somebody closes what the path leads to now. None: what cannot be told is not told.
+Descriptor watch_closings(const std::string& path) noexcept {
+  Descriptor watch(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  if (!watch.valid() || inotify_add_watch(watch.get(), path.c_str(), IN_CLOSE) < 0) return {};
+  return watch;
+}
+
+bool has_seen_a_closing(const Descriptor& watch) noexcept {
+  pollfd events{watch.get(), POLLIN, 0};
+  return watch.valid() && poll(&events, 1, 0) == 1;
+}
+
+// What a reader left behind must not come before the next one's header.
+void drain(const Descriptor& pipe) {
+  const std::string same = "/proc/self/fd/" + std::to_string(pipe.get());  // the path may lead to another by now
+  const Descriptor fd(::open(same.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+  std::array<std::uint8_t, 4096> bytes{};
+  while (fd.valid() && read(fd.get(), bytes.data(), bytes.size()) > 0) {
+  }
 }
 
 void flatten(const Gather& from, std::vector<std::uint8_t>& to) {
@@ -114,9 +137,18 @@ nfbus::Result<void> Fifo::accept() {
   if (fstat(fd.get(), &found) != 0 || !S_ISFIFO(found.st_mode)) {
     return nfbus::Error{nfbus::Code::invalid, "cannot open " + path_ + ": it is there, and no FIFO; remove it"};
   }
-  const nfbus::Result<void> replaced = replace(fd.get());
-  take_in(std::move(fd), replaced.ok());
-  return replaced;
+  Reader reader;
+  reader.fd = std::move(fd);
+  if (shares_pipe_) drain(reader.fd);
+  if (nfbus::Result<void> replaced = replace(reader.fd.get()); !replaced.ok()) {
+    if (!std::exchange(shares_pipe_, true)) host_.warning(replaced.error().text);
+    reader.owns_pipe = false;
+    reader.closings = watch_closings(path_);
+  } else {
+    shares_pipe_ = false;
+  }
+  take_in(std::move(reader));
+  return {};
 }
 
 nfbus::Result<void> Fifo::replace(int fd) {
@@ -124,9 +156,10 @@ nfbus::Result<void> Fifo::replace(int fd) {
   struct stat found {};
   if (fstat(fd, &found) != 0) return output::cannot_open(path_, errno);
   const auto failed = [&] {
-    nfbus::Error error{nfbus::Code::io, "cannot give each reader of " + path_ + " a pipe of its own: " +
-                                            output::reason(errno) + "; let uid " + std::to_string(geteuid()) +
-                                            " write to its folder " + output::folder_of(path_)};
+    nfbus::Error error{nfbus::Code::io,
+                       "cannot give each reader of " + path_ + " a pipe of its own: " + output::reason(errno) +
+                           "; they share one, one after the other; let uid " + std::to_string(geteuid()) +
+                           " write to its folder " + output::folder_of(path_)};
     unlink(next.c_str());
     return error;
   };
@@ -145,13 +178,10 @@ nfbus::Result<void> Fifo::replace(int fd) {
   return {};
 }
 
-void Fifo::take_in(Descriptor fd, bool owns_pipe) {
-  (void)fcntl(fd.get(), F_SETPIPE_SZ, kPipe_bytes);  // a smaller one will do
-  const int capacity = fcntl(fd.get(), F_GETPIPE_SZ);
-  Reader reader;
+void Fifo::take_in(Reader reader) {
+  (void)fcntl(reader.fd.get(), F_SETPIPE_SZ, kPipe_bytes);  // a smaller one will do
+  const int capacity = fcntl(reader.fd.get(), F_GETPIPE_SZ);
   reader.capacity_pages = capacity > 0 ? pages_of(static_cast<std::size_t>(capacity)) : 1;
-  reader.owns_pipe = owns_pipe;
-  reader.fd = std::move(fd);
   extra_.clear();
   encoder_->join(extra_);
   flatten(extra_, flat_);
@@ -300,7 +330,8 @@ Outcome Fifo::write(EventList events, Refusals& refusals) {
 
 void Fifo::remove_departed() {
   for (Reader& reader : readers_) {
-    if (reader.fd.valid() && has_left(reader.fd.get())) let_go(reader);
+    // One that closed a shared pipe, which still has a reader, was replaced within a moment.
+    if (reader.fd.valid() && (has_left(reader.fd.get()) || has_seen_a_closing(reader.closings))) let_go(reader);
   }
   std::erase_if(readers_, [](const Reader& reader) { return !reader.fd.valid(); });
 }

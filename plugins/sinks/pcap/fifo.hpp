@@ -41,7 +41,8 @@ class InPipe {
 
 // Each reader gets a pipe of its own: as soon as one has opened the FIFO, a new FIFO takes its place, where the next
 // reader finds nobody's bytes. So there may be several at a time, and each begins with a header and sees whole packets
-// only. Never waits for a reader to come; waits for one that is slow as long as it reads, then lets it miss packets.
+// only. Where the FIFO cannot be replaced, there is one reader after the other. Never waits for a reader to come; waits
+// for one that is slow as long as it reads, then lets it miss packets.
 class Fifo final : public Outlet {
  public:
   Fifo(nfbus::Host host, std::string path, const Encoding& encoding);
@@ -58,6 +59,7 @@ class Fifo final : public Outlet {
     std::size_t descriptions = 0;  // that it has
     bool stopped = false;          // it did not read while we waited: no more waiting until it does
     bool owns_pipe = true;
+    output::Descriptor closings;  // of a pipe that it does not own: tells of readers that close it
     InPipe in_pipe;
     std::uint64_t missed = 0;  // packets
   };
@@ -68,7 +70,7 @@ class Fifo final : public Outlet {
   nfbus::Result<void> accept();
   // Puts a new FIFO in the place of the one that is open.
   nfbus::Result<void> replace(int fd);
-  void take_in(output::Descriptor fd, bool owns_pipe);
+  void take_in(Reader reader);
   // Makes up for descriptions that it missed, up to the run's begin. False: not now.
   bool describe(Reader& reader);
   // How many of run_'s units it got; the others it misses.
@@ -91,7 +93,8 @@ class Fifo final : public Outlet {
   Run run_;
   std::vector<std::uint8_t> flat_;  // run_'s bytes
   Gather extra_;
-  std::string trouble_;  // what was complained of last; empty: all is well
+  bool shares_pipe_ = false;  // the last reader could not get a pipe of its own
+  std::string trouble_;       // what was complained of last; empty: all is well
 };
 
 }  // namespace pcapsink

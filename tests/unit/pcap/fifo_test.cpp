@@ -18,6 +18,7 @@ using nfbus::test::SinkDriver;
 using nfbus::test::Values;
 using nfbus::test::write_file;
 using nfbus::test::Written;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::ElementsAreArray;
 using testing::Ge;
@@ -226,6 +227,76 @@ TEST_F(PcapFifoTest, KeepsThePermissionsThatSomebodyGaveTheFifo) {
   EXPECT_EQ(found.st_mode & 07777U, 0604U);
   EXPECT_THAT(names(), ElementsAre("out.pcap"));
 }
+
+// ---- Where the FIFO cannot be replaced ----
+
+class PcapSharedPipeTest : public PcapFifoTest {
+ protected:
+  PcapSharedPipeTest() {
+    if (mkfifo(file().c_str(), 0600) != 0) throw std::runtime_error("no FIFO");
+    fs::create_directory(in_the_way());
+  }
+  [[nodiscard]] fs::path in_the_way() const { return path("out.pcap.next"); }  // as if the folder were not ours
+};
+
+TEST_F(PcapSharedPipeTest, OneReaderAfterAnotherBeginsWithAHeader) {
+  for (const char* format : {"pcap", "pcapng"}) {
+    SinkDriver sink(nfbus_plugin_entry, fifo({{"/format", format}}));
+    ASSERT_TRUE(sink.open());
+    for (int i = 0; i < 20; ++i) {
+      Reader reader(file());
+      sink.tick();
+      EXPECT_THAT(sink.write(Packets(numbered_texts(i, 3))).rejected, IsEmpty());
+      const Capture got = capture(reader);
+      EXPECT_EQ(got.error, "");
+      EXPECT_EQ(got.texts(), numbered_texts(i, 3));
+      // Every other one leaves bytes behind.
+      if (i % 2 == 1) sink.write(Packets({"unread"}));
+      reader.leave();
+      sink.tick();
+    }
+    EXPECT_EQ(missed(sink), 10U);
+    EXPECT_THAT(sink.host.logged, Contains(Pair(NFBUS_LOG_WARNING, HasSubstr("a pipe of its own"))).Times(1));
+  }
+}
+
+TEST_F(PcapSharedPipeTest, AReaderThatIsReplacedWithinAMomentLeavesTheNextOneNothing) {
+  SinkDriver sink(nfbus_plugin_entry, fifo());
+  ASSERT_TRUE(sink.open());
+  std::optional<Reader> before;
+  for (int i = 0; i < 20; ++i) {
+    before.reset();
+    before.emplace(file());
+    EXPECT_THAT(sink.write(Packets({"first", "second"})).rejected, IsEmpty());
+    const Capture got = capture(*before);
+    EXPECT_EQ(got.error, "");
+    EXPECT_THAT(got.texts(), ElementsAre("first", "second"));
+    sink.write(Packets({std::string(5000, 'u')}));
+    before->read(static_cast<std::size_t>(i % 3) * 1000);  // and leaves in the middle of it
+  }
+  before.reset();
+  EXPECT_EQ(sink.tick(), NFBUS_OK);
+  EXPECT_EQ(missed(sink), 20U);
+}
+
+TEST_F(PcapSharedPipeTest, ReadersGetPipesOfTheirOwnAsSoonAsTheyCan) {
+  SinkDriver sink(nfbus_plugin_entry, fifo());
+  ASSERT_TRUE(sink.open());
+  {
+    const Reader shared(file());
+    sink.tick();
+  }
+  fs::remove(in_the_way());
+  Reader first(file());
+  sink.tick();
+  Reader second(file());
+  sink.tick();
+  sink.write(Packets({"one"}));
+  EXPECT_THAT(capture(first).texts(), ElementsAre("one"));
+  EXPECT_THAT(capture(second).texts(), ElementsAre("one"));
+}
+
+// ---- Something else in its place ----
 
 TEST_F(PcapFifoTest, SaysThatAFileIsInTheWayAndMakesTheFifoWhenItIsGone) {
   write_file(file(), "mine");
