@@ -3,6 +3,7 @@
 #include "capture/replay.hpp"
 #include "cli/own_events.hpp"
 #include "plugins/annotations.hpp"
+#include "report/prometheus_text.hpp"
 #include "support/log.hpp"
 
 #include <fmt/format.h>
@@ -118,6 +119,7 @@ Host::Host(Config config, PluginRegistry plugins)
           .fields = known_fields(config_.filters, plugins_)} {}
 
 Host::~Host() {
+  metrics_.reset();
   server_.reset();
   if (source_thread_.joinable()) {
     stop_source();
@@ -225,6 +227,15 @@ void Host::open_server(std::optional<Listener> listener) {
                                      [this](const ServerSnapshot& server) { return to_json(report(server)); });
 }
 
+Result<void> Host::open_metrics() {
+  if (!config_.metrics.listen) return {};
+  auto opened = MetricsServer::open(config_.metrics);
+  if (!opened) return std::move(opened).error();
+  metrics_.emplace(std::move(opened).value());
+  log::info(fmt::format("metrics: http://{}/metrics", metrics_->address()));
+  return {};
+}
+
 Result<void> Host::start(std::function<void()> source_ended) {
   if (server_) {
     if (auto started = server_->start(); !started) return started;
@@ -235,6 +246,10 @@ Result<void> Host::start(std::function<void()> source_ended) {
     ended();
   });
   ::pthread_setname_np(source_thread_.native_handle(), "capture");
+  if (metrics_) {
+    metrics_->start(
+        {.metrics = [this] { return to_prometheus_text(report()); }, .trouble = [this] { return trouble(); }});
+  }
   return {};
 }
 
@@ -243,9 +258,10 @@ void Host::reopen_sinks() {
 }
 
 void Host::reload(Config next, PluginRegistry plugins, std::chrono::steady_clock::time_point deadline) {
-  if (next.host != config_.host || next.bus != config_.bus || next.captures != config_.captures ||
-      filters_of_captures(next) != capture_filters_) {
-    log::warning("changes of [host], [bus] and [[capture]], and of its filters, take effect at the next start");
+  if (next.host != config_.host || next.bus != config_.bus || next.metrics != config_.metrics ||
+      next.captures != config_.captures || filters_of_captures(next) != capture_filters_) {
+    log::warning(
+        "changes of [host], [bus], [metrics] and [[capture]], and of its filters, take effect at the next start");
   }
   plugins_ = std::move(plugins);
   services_.fields = known_fields(next.filters, plugins_);
@@ -335,6 +351,7 @@ bool Host::sinks_stopped_by(std::chrono::steady_clock::time_point deadline) {
 }
 
 void Host::stop_server(std::chrono::steady_clock::time_point deadline) {
+  if (metrics_) metrics_->stop();
   if (server_) server_->stop(deadline);
 }
 
@@ -387,6 +404,8 @@ void Host::log_counters() const {
   log::info("counters end");
 }
 
+StatusReport Host::report() const { return report(server_ ? server_->snapshot() : ServerSnapshot()); }
+
 StatusReport Host::report(ServerSnapshot server) const {
   StatusReport report{.uptime = std::chrono::steady_clock::now() - started_,
                       .process = look_at_process(),
@@ -398,6 +417,16 @@ StatusReport Host::report(ServerSnapshot server) const {
   report.sinks.reserve(sinks_.size());
   for (const RunningSink& sink : sinks_) report.sinks.push_back(sink.worker->snapshot());
   return report;
+}
+
+std::string Host::trouble() const {
+  std::string lines;
+  const std::lock_guard lock(sinks_mutex_);
+  for (const RunningSink& sink : sinks_) {
+    if (sink.worker->snapshot().state == SinkState::failed)
+      lines += fmt::format("sink.{} has failed\n", sink.config.name);
+  }
+  return lines;
 }
 
 std::string Host::summary() const {

@@ -13,6 +13,7 @@
 #include "plugins/instance.hpp"
 #include "plugins/registry.hpp"
 #include "privileged/helper.hpp"
+#include "report/metrics_server.hpp"
 #include "report/status_report.hpp"
 
 #include <nfbus/result.hpp>
@@ -32,9 +33,8 @@
 
 namespace nfbus::host {
 
-// Life: open_sinks(), open_server(), open_source(), start(); then reload() at will; then stop_source(), join_source(),
-// stop_sinks(), stop_server().
-// Thread safety: [control].
+// Life: open_sinks(), open_server(), open_metrics(), open_source(), start(); then reload() at will; then stop_source(),
+// join_source(), stop_sinks(), stop_server(). Thread safety: [control].
 class Host {
  public:
   Host(Config config, PluginRegistry plugins);
@@ -46,6 +46,8 @@ class Host {
   Result<void> open_sinks();
   // The bus for other programs; without a listener there is none.
   void open_server(std::optional<Listener> listener);
+  // Listens, if metrics are configured.
+  Result<void> open_metrics();
   // Binds every group, or opens the file. helper: null with replay_file; outlives the host.
   Result<void> open_source(PrivilegedHelper* helper, const std::optional<std::string>& replay_file);
   // Starts the threads: sinks first, so that nothing waits for them. source_ended is called once, on the source's
@@ -69,7 +71,7 @@ class Host {
   // True when every sink has ended; waits for that until `deadline` and a little longer, for calls that have begun. A
   // sink that has not is stuck in its plugin.
   [[nodiscard]] bool sinks_stopped_by(std::chrono::steady_clock::time_point deadline);
-  // Clients get what waits for them, as far as they take it until the deadline.
+  // Clients get what waits for them, as far as they take it until the deadline. Nor are there metrics any more.
   void stop_server(std::chrono::steady_clock::time_point deadline);
   // Whether no event waits for any sink.
   [[nodiscard]] bool all_settled() const;
@@ -100,7 +102,10 @@ class Host {
   [[nodiscard]] std::shared_ptr<Subscription> make_subscription(const SinkConfig& config) const;
   Result<RunningSink> open_sink(const SinkConfig& config, std::vector<FilterConfig> filters,
                                 std::shared_ptr<Subscription> subscription);
+  // On any thread; the first not on the server's.
+  [[nodiscard]] StatusReport report() const;
   [[nodiscard]] StatusReport report(ServerSnapshot server) const;
+  [[nodiscard]] std::string trouble() const;
   void publish_own(std::string_view topic, std::string_view text);
   bool publish_message(std::string_view topic, std::string_view text);
 
@@ -125,6 +130,7 @@ class Host {
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   LossReporter loss_;
   std::unique_ptr<Server> server_;
+  std::optional<MetricsServer> metrics_;
 };
 
 }  // namespace nfbus::host

@@ -120,6 +120,7 @@ int run_command(const RunOptions& options) {
   Host host(std::move(loaded.config), std::move(plugins));
   if (auto opened = host.open_sinks(); !opened) return fail(opened.error());
   host.open_server(std::move(socket).value());
+  if (auto opened = host.open_metrics(); !opened) return fail(opened.error());
   if (auto bound = host.open_source(helper ? &*helper : nullptr, options.replay_file); !bound) {
     return fail(bound.error());
   }

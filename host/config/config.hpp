@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bus/overflow.hpp"
+#include "config/listen_address.hpp"
 
 #include <nfbus/result.hpp>
 
@@ -58,6 +59,13 @@ struct BusConfig {
   bool operator==(const BusConfig&) const = default;
 };
 
+struct MetricsConfig {
+  std::optional<ListenAddress> listen;  // none: there are no metrics
+  std::string token;                    // empty: anybody who can connect may read them
+
+  bool operator==(const MetricsConfig&) const = default;
+};
+
 struct CaptureConfig {
   std::uint16_t group = 0;
   Action action = Action::allowed;
@@ -97,6 +105,7 @@ struct Config {
   std::string file;
   HostConfig host;
   BusConfig bus;
+  MetricsConfig metrics;
   std::vector<CaptureConfig> captures;
   std::vector<FilterConfig> filters;
   std::vector<SinkConfig> sinks;

@@ -27,6 +27,14 @@ inline constexpr std::string_view kHostSchema = R"({
         "payload": {"enum": ["none", "full"]}
       }
     },
+    "metrics": {
+      "type": "object",
+      "required": ["listen"],
+      "properties": {
+        "listen": {"type": "string"},
+        "token": {"type": "string", "x-secret": true}
+      }
+    },
     "capture": {
       "type": "array",
       "items": {

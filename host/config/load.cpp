@@ -89,7 +89,7 @@ class Loader {
     findings_.add(unusable);
     const bool empty = root.empty();
     const bool has_work = root.contains("capture") || root.contains("sink");
-    findings_.add(apply_schema(json::parse(kHostSchema), root, {}));
+    check(json::parse(kHostSchema), root, {});
     if (!has_work && !options.replay) {
       findings_.about_file(std::string(empty ? "it is empty: " : "") +
                            "there is neither a [[capture]] nor a [sink.NAME], so there is nothing to do; "
@@ -97,6 +97,7 @@ class Loader {
     }
     read_host(table_at(root, "host"));
     read_bus(table_at(root, "bus"));
+    read_metrics(table_at(root, "metrics"));
     find_known_fields(table_at(root, "filter"));
     read_filters(table_at(root, "filter"));
     read_captures(table_at(root, "capture"));
@@ -153,6 +154,20 @@ class Loader {
     if (table.contains("group")) check_text(path / "group", bus.group);
     bus.format = member<std::string>(table, "format", "packet") == "ulogd" ? BusFormat::ulogd : BusFormat::packet;
     bus.payload = member<std::string>(table, "payload", "none") == "full" ? BusPayload::full : BusPayload::none;
+  }
+
+  void read_metrics(const json& table) {
+    const SchemaPath path = {"metrics"};
+    MetricsConfig& metrics = config_.metrics;
+    metrics.token = member(table, "token", metrics.token);
+    if (!table.contains("listen")) return;
+    auto listen = parse_listen_address(table["listen"].get_ref<const std::string&>());
+    if (!listen) return findings_.at_value(path / "listen", listen.error().text);
+    if (!listen->is_loopback && metrics.token.empty()) {
+      findings_.at_value(path / "listen",
+                         "others can reach this address: give token_file = \"PATH\", or listen at 127.0.0.1");
+    }
+    metrics.listen = std::move(listen).value();
   }
 
   void read_captures(const json& list) {
@@ -230,18 +245,23 @@ class Loader {
     } else {
       add_plugin_keys(*plugin, schema);
     }
-    SecretFindings secrets = resolve_secrets(schema, table, path, folder_of(config_.file));
-    std::vector<SchemaFinding> found = apply_schema(schema, table, path, fields_);
-    std::erase_if(found, [&secrets](const SchemaFinding& finding) {
-      return std::find(secrets.unresolved.begin(), secrets.unresolved.end(), finding.path) != secrets.unresolved.end();
-    });
-    findings_.add(secrets.findings);
-    findings_.add(found);
+    check(schema, table, path);
     instance.plugin = member(table, "plugin", instance.plugin);
     json options = table;
     for (const auto& [key, property] : host_keys.items()) options.erase(key);
     instance.options_json = options.dump();
     return table;
+  }
+
+  // Puts secrets and defaults into `value`, and takes out of it what is wrong.
+  void check(const json& schema, json& value, const SchemaPath& path) {
+    SecretFindings secrets = resolve_secrets(schema, value, path, folder_of(config_.file));
+    std::vector<SchemaFinding> found = apply_schema(schema, value, path, fields_);
+    std::erase_if(found, [&secrets](const SchemaFinding& finding) {
+      return std::find(secrets.unresolved.begin(), secrets.unresolved.end(), finding.path) != secrets.unresolved.end();
+    });
+    findings_.add(secrets.findings);
+    findings_.add(found);
   }
 
   static void add_plugin_keys(const Plugin& plugin, json& schema) {

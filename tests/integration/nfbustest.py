@@ -12,6 +12,7 @@ process id and go away with the test, however it ends; what a killed test left b
 '''
 
 import atexit
+import ctypes
 import itertools
 import json
 import os
@@ -107,6 +108,23 @@ class Namespace:
         child = subprocess.Popen(self.command(*argv), **options)
         self._children.append(child)
         return child
+
+    def tcp_connection(self, address, port):
+        """A TCP socket of this namespace, connected."""
+        connected = []
+
+        def connect():
+            with open(f"/run/netns/{self.name}", "rb") as name:
+                if ctypes.CDLL(None, use_errno=True).setns(name.fileno(), 0) != 0:
+                    raise OSError(ctypes.get_errno(), "setns")
+            connected.append(socket.create_connection((address, port), 10))
+
+        thread = threading.Thread(target=connect)  # of its own: it stays in the namespace
+        thread.start()
+        thread.join()
+        if not connected:
+            raise ConnectionError(f"{address}:{port} cannot be reached")
+        return connected[0]
 
     def nft(self, rules):
         """Loads nft rules from text."""

@@ -1,0 +1,48 @@
+// Answers GET /metrics and GET /healthz over HTTP/1.1 (RFC 9112).
+#pragma once
+
+#include "config/config.hpp"
+
+#include <nfbus/result.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace nfbus::host {
+
+// What the server asks for, each time a client does; called on its thread. They outlive the server's stop().
+struct MetricsPages {
+  std::function<std::string()> metrics;  // Prometheus' text
+  std::function<std::string()> trouble;  // why the host is not healthy, in lines; empty: it is
+};
+
+// One thread serves all clients, 64 at most at a time, each for 10 seconds of silence at most.
+// Thread safety: [control].
+class MetricsServer {
+ public:
+  // Listens. Errors: busy (the port is taken), refused, io.
+  static Result<MetricsServer> open(const MetricsConfig& config);
+
+  MetricsServer(MetricsServer&& other) noexcept;
+  MetricsServer& operator=(MetricsServer&&) = delete;
+  MetricsServer(const MetricsServer&) = delete;
+  MetricsServer& operator=(const MetricsServer&) = delete;
+  // Stops.
+  ~MetricsServer();
+
+  // Where it listens, the port included that the kernel chose for 0: "127.0.0.1:9477".
+  [[nodiscard]] std::string address() const;
+  void start(MetricsPages pages);
+  // Answers under way are cut off.
+  void stop() noexcept;
+
+ private:
+  class Impl;
+  explicit MetricsServer(std::unique_ptr<Impl> impl) noexcept;
+
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace nfbus::host
