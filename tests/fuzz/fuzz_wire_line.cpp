@@ -1,0 +1,290 @@
+// Any bytes as what a program writes to the bus's socket: each line is read as another JSON parser reads it, relayed as
+// it came, and made a message that every sink can show.
+#include "bus/server/hub.hpp"
+#include "event/formats/utf8.hpp"
+#include "must.hpp"
+#include "support/log.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using nfbus::fuzz::must;
+using namespace nfbus::host;
+using Json = nlohmann::json;
+using Kind = WireLine::Kind;
+
+constexpr std::size_t kMostNested = 10000;  // as encoding/json of Go
+
+Utf8Sequence character(std::string_view text) {
+  return (text.front() & 0x80) == 0 ? Utf8Sequence{.size = 1, .valid = true} : utf8_sequence(text);
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const Utf8Sequence sequence = character(text);
+    if (!sequence.valid) return false;
+    text.remove_prefix(sequence.size);
+  }
+  return true;
+}
+
+// The code unit of a \uXXXX that `text` begins with; 0: none.
+std::uint32_t unit_of(std::string_view text) {
+  text = text.substr(0, 6);
+  const auto is_hex = [](unsigned char digit) { return std::isxdigit(digit) != 0; };
+  if (text.size() != 6 || !text.starts_with("\\u") || !std::all_of(text.begin() + 2, text.end(), is_hex)) return 0;
+  return static_cast<std::uint32_t>(std::stoul(std::string(text.substr(2)), nullptr, 16));
+}
+
+// What stands for no character becomes U+FFFD, bytes and \uXXXX alike: the other parser refuses it.
+std::string without_nonsense(std::string_view line) {
+  std::string out;
+  while (!line.empty()) {
+    std::size_t size = 0;
+    bool valid = true;
+    if (line.front() == '\\') {
+      const std::uint32_t unit = unit_of(line);
+      const std::uint32_t next = line.size() > 6 ? unit_of(line.substr(6)) : 0;
+      const bool pair = unit >= 0xd800 && unit < 0xdc00 && next >= 0xdc00 && next < 0xe000;
+      valid = pair || unit < 0xd800 || unit >= 0xe000;
+      size = pair ? 12 : unit != 0 ? 6 : std::min<std::size_t>(2, line.size());
+    } else {
+      const Utf8Sequence sequence = character(line);
+      valid = sequence.valid;
+      size = sequence.size;
+    }
+    out += valid ? line.substr(0, size) : kReplacementCharacter;
+    line.remove_prefix(size);
+  }
+  return out;
+}
+
+// What a line says, by the events of nlohmann's parser.
+class Reading : public nlohmann::json_sax<Json> {
+ public:
+  explicit Reading(std::string_view line) {
+    const std::string text = without_nonsense(line);
+    // That parser takes a NUL for the end, and skips a byte order mark.
+    const bool whole =
+        text.find('\0') == std::string::npos && !text.starts_with("\xef\xbb\xbf") && Json::sax_parse(text, this);
+    if (!whole) kind = Kind::broken;
+    if (kind == Kind::publish && topic.starts_with("subscribe:")) {
+      kind = Kind::subscribe;
+      topic.erase(0, std::string_view("subscribe:").size());
+    }
+  }
+
+  Kind kind = Kind::publish;
+  std::string topic, value;
+  bool extended = false;
+  bool judged = true;  // false: there is a number that the parser cannot hold
+
+  bool null() override { return is_at(At::topic) || other_value(); }
+  bool boolean(bool /*value*/) override { return other_value(); }
+  bool number_integer(number_integer_t /*value*/) override { return other_value(); }
+  bool number_unsigned(number_unsigned_t /*value*/) override { return other_value(); }
+  bool number_float(number_float_t /*value*/, const string_t& /*text*/) override { return other_value(); }
+  bool string(string_t& text) override {
+    if (is_at(At::topic)) topic = text;
+    if (is_at(At::value)) value = text;
+    return depth_ != 0;
+  }
+  bool binary(binary_t& /*bytes*/) override { return false; }
+  bool start_object(std::size_t /*elements*/) override { return open(); }
+  bool end_object() override { return close(); }
+  bool start_array(std::size_t /*elements*/) override { return depth_ != 0 && open(); }
+  bool end_array() override { return close(); }
+  bool key(string_t& name) override {
+    if (depth_ != 1) return true;
+    for (char& c : name) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
+    member_ = name == "topic" ? At::topic : name == "value" ? At::value : At::other;
+    extended = extended || member_ == At::other;
+    return true;
+  }
+  bool parse_error(std::size_t /*at*/, const std::string& /*token*/, const Json::exception& error) override {
+    judged = dynamic_cast<const Json::out_of_range*>(&error) == nullptr;
+    return false;
+  }
+
+ private:
+  enum class At : std::uint8_t { topic = 1, value, other };
+
+  [[nodiscard]] bool is_at(At member) const { return depth_ == 1 && member_ == member; }
+  // A value that is no string; false: it may not stand there.
+  bool other_value() {
+    if (is_at(At::value)) kind = Kind::wrong_value;
+    return depth_ != 0 && !is_at(At::topic);
+  }
+  bool open() {
+    if (depth_ != 0 && !other_value()) return false;
+    return ++depth_ <= kMostNested;
+  }
+  bool close() {
+    --depth_;
+    return true;
+  }
+
+  std::size_t depth_ = 0;
+  At member_ = At::other;
+};
+
+// Keeps what is published on a bus.
+class Sink final : public Subscriber {
+ public:
+  void offer(const BatchRef& batch, bool /*wait_for_room*/) override { batches.push_back(batch); }
+  [[nodiscard]] bool wants_message(std::string_view /*topic*/) const override { return true; }
+  std::vector<BatchRef> batches;
+};
+
+// What waits for a client, one text for each line; the client has got it then.
+std::vector<std::string> take_lines(Client& client) {
+  std::vector<std::string> lines;
+  std::array<iovec, 64> pieces{};
+  for (;;) {
+    std::size_t bytes = 0;
+    for (const iovec& piece : std::span(pieces).first(client.queue.gather(pieces, SIZE_MAX))) {
+      lines.emplace_back(static_cast<const char*>(piece.iov_base), piece.iov_len);
+      bytes += piece.iov_len;
+    }
+    if (bytes == 0) return lines;
+    client.queue.sent(bytes);
+  }
+}
+
+const FormatSet& formats() {
+  static const FormatSet all("test");
+  return all;
+}
+
+// A hub with one client that writes and one that listens to everything.
+class World {
+ public:
+  World() {
+    bus_.add(sink_);
+    hub_.join(writer_);
+    hub_.join(listener_);
+    hub_.receive(listener_, R"({"topic":"subscribe:"})");
+  }
+  ~World() {
+    hub_.leave(writer_);
+    hub_.leave(listener_);
+    must(hub_.waiting_bytes() == 0, "nothing is left of clients that are gone");
+  }
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  void write(std::string_view line) {
+    const ReceivedCounters before = writer_.received;
+    hub_.receive(writer_, line);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    const Reading reading(line);
+    const bool relayed = writer_.received.relayed != before.relayed;
+    if (reading.judged) {
+      const bool hosts_own = reading.topic.starts_with("nft:") || reading.topic.starts_with("nfbus:");
+      must(relayed == (reading.kind == Kind::publish && !hosts_own),
+           "what is published is relayed, but for the host's");
+      must((writer_.received.invalid != before.invalid) == (reading.kind == Kind::broken), "broken lines are counted");
+    }
+    check_sum();
+    check_listener(line, relayed);
+    check_messages(reading, relayed);
+    check_writer(line, relayed);
+  }
+
+ private:
+  void check_sum() const {
+    const ReceivedCounters& c = writer_.received;
+    must(c.received == c.relayed + c.subscribed + c.invalid + c.not_text + c.refused, "each line is counted once");
+  }
+  void check_listener(std::string_view line, bool relayed) {
+    const std::vector<std::string> lines = take_lines(listener_);
+    must(lines.size() == (relayed ? 1U : 0U), "a line goes out once, or not at all");
+    if (relayed) must(lines.front() == std::string(line) + '\n', "a line is relayed as it came");
+  }
+  // What the writer gets, if it subscribed: its own lines, and the status, which the host makes.
+  void check_writer(std::string_view line, bool relayed) {
+    for (const std::string& got : take_lines(writer_)) {
+      if (relayed && got == std::string(line) + '\n') continue;
+      must(got.size() <= kMostMadeBytes && got.find('\n') == got.size() - 1, "the host's lines are short");
+      must(Json::accept(got), "the host's lines are JSON");
+    }
+  }
+  void check_messages(const Reading& reading, bool relayed) {
+    must(sink_->batches.size() == (relayed ? 1U : 0U), "a message is published once, or not at all");
+    for (const BatchRef& batch : std::exchange(sink_->batches, {})) {
+      const Event& event = batch->events().front();
+      const std::string_view text(reinterpret_cast<const char*>(event.payload.data), event.payload.size);
+      must(is_utf8(view(event.topic)) && is_utf8(text), "a message is UTF-8");
+      if (reading.judged)
+        must(view(event.topic) == reading.topic && text == reading.value, "a message is what was sent");
+      TextBuffer out;
+      formats()[formats().find("packet")].render(event, out);
+      must(out.view().find('\n') == std::string_view::npos, "a message is shown on one line");
+      const Json shown = Json::parse(out.view(), nullptr, false);
+      must(shown.is_object() && shown.size() == 3, "a message is shown as JSON");
+      must(shown.at("Topic") == std::string(view(event.topic)), "with its topic");
+      const bool is_json = text.find('\0') == std::string_view::npos && !text.starts_with("\xef\xbb\xbf") &&
+                           Json::accept(text.begin(), text.end());
+      must(shown.at("Message") == (is_json ? Json::parse(text) : Json(std::string(text))), "as JSON or else a string");
+    }
+  }
+
+  static HubSettings settings() {
+    const FormatId packet = formats().find("packet");
+    return {.topic_root = "nft:",
+            .default_form = packet,
+            .packet_form = packet,
+            .fields = {.names = {}, .any = true},
+            .client_bytes = 8UL << 20U,
+            .total_bytes = 64UL << 20U};
+  }
+
+  Bus bus_;
+  const std::shared_ptr<Sink> sink_ = std::make_shared<Sink>();
+  Hub hub_{bus_, formats(), settings(), [] { return std::string(R"({"a":"\n"})"); }};
+  Client writer_{Descriptor(), 1, {}, 8UL << 20U};
+  Client listener_{Descriptor(), 2, {}, 8UL << 20U};
+};
+
+void check_scanner(std::string_view line) {
+  static WireScanner scanner;
+  const WireLine read = scanner.scan(line);
+  const Reading reading(line);
+  if (!reading.judged) return;
+  must(read.kind == reading.kind, "both parsers say what kind of line it is");
+  if (read.kind == Kind::broken) return;
+  must(read.topic == reading.topic, "both find the same topic");
+  must(read.extended == reading.extended, "both see the other keys");
+  std::string value;
+  decode_string(read.value, value);
+  must(value == reading.value, "both find the same value");
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size > kMostReceivedBytes) return 0;
+  log::set_level(log::Level::error);
+  World world;
+  std::string_view text(reinterpret_cast<const char*>(data), size);
+  for (;;) {
+    const std::size_t end = text.find('\n');
+    check_scanner(text.substr(0, end));
+    world.write(text.substr(0, end));
+    if (end == std::string_view::npos) return 0;
+    text.remove_prefix(end + 1);
+  }
+}
