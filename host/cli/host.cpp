@@ -76,14 +76,12 @@ void append_counters(std::string& line, const OwnCounters& own) {
   for (const auto& [name, value] : own) line += fmt::format(" {}={}", name, value);
 }
 
-// of: what the filters belong to.
-void log_filters(const std::string& of, const std::vector<FilterSnapshot>& filters) {
-  for (const FilterSnapshot& f : filters) {
-    std::string line = fmt::format("filter name={} plugin={} of={} failures={} heard={} unheard={}", f.name, f.plugin,
-                                   of, f.failures, f.heard, f.unheard);
-    append_counters(line, f.own);
-    log::info(line);
-  }
+// of: what the filter belongs to.
+void log_filter(const std::string& of, const FilterSnapshot& f) {
+  std::string line = fmt::format("filter name={} plugin={} of={} failures={} heard={} unheard={}", f.name, f.plugin, of,
+                                 f.failures, f.heard, f.unheard);
+  append_counters(line, f.own);
+  log::info(line);
 }
 
 void log_sink(const SinkSnapshot& s) {
@@ -94,7 +92,7 @@ void log_sink(const SinkSnapshot& s) {
       s.events.overflowed, s.events.rejected, s.events.queued, s.retries);
   append_counters(line, s.own);
   log::info(line);
-  log_filters("sink." + s.name, s.filters);
+  for (const FilterSnapshot& filter : s.filters) log_filter("sink." + s.name, filter);
 }
 
 Error at(Error error, const PluginConfig& config, std::string_view kind) {
@@ -391,15 +389,9 @@ void Host::log_counters() const {
                     "decode_errors={} enobufs={}",
                     c.group, c.received, c.lost, c.published, c.not_forwarded, c.filtered, c.decode_errors, c.enobufs));
   }
-  std::map<std::string, std::pair<std::string, FilterSnapshot>> filters;  // with the groups that each belongs to
-  for (const auto& [group, chain] : capture_chains_) {
-    for (FilterSnapshot& f : chain->chain().snapshots()) {
-      auto& [of, snapshot] = filters[f.name];
-      of += fmt::format("{}capture.{}", of.empty() ? "" : ",", group);
-      snapshot = std::move(f);
-    }
+  for (const CaptureFilterSnapshot& f : snapshots_of(capture_chains_)) {
+    log_filter(fmt::format("capture.{}", fmt::join(f.groups, ",capture.")), f.filter);
   }
-  for (const auto& [name, filter] : filters) log_filters(filter.first, {filter.second});
   for (const RunningSink& sink : sinks_) log_sink(sink.worker->snapshot());
   log::info("counters end");
 }
@@ -411,6 +403,7 @@ StatusReport Host::report(ServerSnapshot server) const {
                       .process = look_at_process(),
                       .topic_root = config_.host.topic_root,
                       .captures = source_->snapshots(),
+                      .capture_filters = snapshots_of(capture_chains_),
                       .sinks = {},
                       .server = std::move(server)};
   const std::lock_guard lock(sinks_mutex_);

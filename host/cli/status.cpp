@@ -58,9 +58,11 @@ class Table {
   static std::string cell(const Json& value) {
     if (value.is_null()) return "-";
     if (value.is_string()) return value.get<std::string>();
-    if (!value.is_array()) return value.dump();
+    if (!value.is_structured()) return value.dump();
     std::string list;
-    for (const Json& element : value) list += (list.empty() ? "" : " ") + element.dump();
+    for (const auto& [name, element] : value.items()) {
+      list += (list.empty() ? "" : " ") + (value.is_object() ? name + "=" : "") + element.dump();
+    }
     return list;
   }
 
@@ -73,6 +75,24 @@ void print_table(const char* name, std::vector<std::string> titles, const Json& 
   if (table.empty()) return;
   fmt::print("\n{}\n", name);
   table.print();
+}
+
+// The filters of captures, then those of each sink, with what each is of.
+Json all_filters(const Json& status) {
+  Json rows = Json::array();
+  for (Json row : status.at("filters")) {
+    std::string of;
+    for (const Json& group : row.at("groups")) of += (of.empty() ? "capture." : " capture.") + group.dump();
+    row["of"] = of;
+    rows.push_back(std::move(row));
+  }
+  for (const Json& sink : status.at("sinks")) {
+    for (Json row : sink.value("filters", Json::array())) {
+      row["of"] = "sink." + sink.at("name").get<std::string>();
+      rows.push_back(std::move(row));
+    }
+  }
+  return rows;
 }
 
 std::string duration(double seconds) {
@@ -97,6 +117,7 @@ void print_status(const Json& status) {
               {"name", "plugin", "state", "published", "delivered", "filtered", "overflowed", "rejected", "queued",
                "spilled", "retries"},
               status.at("sinks"));
+  print_table("filters", {"name", "plugin", "of", "failures", "heard", "unheard", "counters"}, all_filters(status));
   print_table("clients", {"id", "pid", "uid", "published", "delivered", "filtered", "overflowed", "queued", "topics"},
               status.at("clients"));
   if (status.contains("Truncated"))

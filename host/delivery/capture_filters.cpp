@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace nfbus::host {
 
@@ -37,6 +38,23 @@ std::size_t CaptureFilterChain::apply(Batch& batch, SlabWriter& writer) noexcept
   }
   batch.remove_dropped(verdicts_);
   return dropped;
+}
+
+std::vector<CaptureFilterSnapshot> snapshots_of(
+    const std::vector<std::pair<std::uint16_t, const CaptureFilterChain*>>& chains_by_group) {
+  std::vector<CaptureFilterSnapshot> rows;
+  for (const auto& [group, chain] : chains_by_group) {
+    for (FilterSnapshot& filter : chain->chain().snapshots()) {
+      const auto known =
+          std::find_if(rows.begin(), rows.end(), [&](const auto& row) { return row.filter.name == filter.name; });
+      if (known == rows.end()) {
+        rows.push_back({.filter = std::move(filter), .groups = {group}});
+      } else if (known->groups.back() != group) {
+        known->groups.push_back(group);
+      }
+    }
+  }
+  return rows;
 }
 
 }  // namespace nfbus::host

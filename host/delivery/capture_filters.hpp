@@ -4,6 +4,8 @@
 #include "capture/filters.hpp"
 #include "delivery/filter_chain.hpp"
 
+#include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace nfbus::host {
@@ -22,5 +24,15 @@ class CaptureFilterChain : public CaptureFilters {
   std::vector<const nfbus_event*> items_;  // scratch
   std::vector<std::uint8_t> verdicts_;     // scratch
 };
+
+// A filter of captures, and the groups that share it.
+struct CaptureFilterSnapshot {
+  FilterSnapshot filter;
+  std::vector<std::uint16_t> groups;
+};
+
+// [any] Every filter once, in the order of the groups' chains.
+[[nodiscard]] std::vector<CaptureFilterSnapshot> snapshots_of(
+    const std::vector<std::pair<std::uint16_t, const CaptureFilterChain*>>& chains_by_group);
 
 }  // namespace nfbus::host

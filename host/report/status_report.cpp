@@ -40,6 +40,11 @@ Json counters_of(const std::vector<std::pair<std::string, std::uint64_t>>& own) 
   return counters;
 }
 
+Json filter_row(const FilterSnapshot& f) {
+  return {{"name", f.name},   {"plugin", f.plugin},   {"failures", f.failures},
+          {"heard", f.heard}, {"unheard", f.unheard}, {"counters", counters_of(f.own)}};
+}
+
 Json sink_row(const SinkSnapshot& s) {
   Json row = {{"name", s.name},
               {"plugin", s.plugin},
@@ -55,14 +60,7 @@ Json sink_row(const SinkSnapshot& s) {
               {"recovered", 0},
               {"retries", s.retries}};
   if (!s.own.empty()) row["counters"] = counters_of(s.own);
-  for (const FilterSnapshot& filter : s.filters) {
-    row["filters"].push_back({{"name", filter.name},
-                              {"plugin", filter.plugin},
-                              {"failures", filter.failures},
-                              {"heard", filter.heard},
-                              {"unheard", filter.unheard},
-                              {"counters", counters_of(filter.own)}});
-  }
+  for (const FilterSnapshot& filter : s.filters) row["filters"].push_back(filter_row(filter));
   return row;
 }
 
@@ -121,6 +119,11 @@ std::string to_json(const StatusReport& report) {
                       {"clients_bytes", report.server.waiting_bytes}};
   status["capture"] = Json::array();
   for (const CaptureSnapshot& capture : report.captures) status["capture"].push_back(capture_row(capture));
+  status["filters"] = Json::array();
+  for (const CaptureFilterSnapshot& row : report.capture_filters) {
+    status["filters"].push_back(filter_row(row.filter));
+    status["filters"].back()["groups"] = row.groups;
+  }
   status["sinks"] = Json::array();
   for (const SinkSnapshot& sink : report.sinks) status["sinks"].push_back(sink_row(sink));
   status["clients_total"] = totals_row(report.server);

@@ -3,6 +3,7 @@
 
 #include "bus/server/server.hpp"
 #include "capture/source.hpp"
+#include "delivery/capture_filters.hpp"
 #include "delivery/sink_worker.hpp"
 #include "report/process.hpp"
 
@@ -17,6 +18,7 @@ struct StatusReport {
   ProcessNumbers process;
   std::string topic_root;
   std::vector<CaptureSnapshot> captures;
+  std::vector<CaptureFilterSnapshot> capture_filters;
   std::vector<SinkSnapshot> sinks;
   ServerSnapshot server;  // without a server: nothing but zeros
 };

@@ -1,11 +1,12 @@
 '''The filters that nfbus brings, on packets of the real kernel: nothing is dropped that is not accounted for.'''
 
 import collections
+import json
 import subprocess
 import sys
 
 import nfbustest
-from nfbustest import TCP, UDP, ipv4, ipv6, read_json_lines, send, tcp, udp, wait_until
+from nfbustest import TCP, UDP, ipv4, ipv6, read_json_lines, run_nfbus, send, tcp, udp, wait_until
 
 RULES = """table inet t { chain c { type filter hook output priority 0;
     udp dport 7001 counter log prefix "drop:out " group 0;
@@ -319,6 +320,55 @@ class DnsNames(nfbustest.IntegrationTest):
         wait_until(lambda: host.counters()["filters"]["names"]["heard"] == 1, 10, "the message")
         names = host.counters()["filters"]["names"]
         self.assertEqual((names["malformed"], names["learned"], names["failures"]), (1, 0, 0))
+
+
+class Status(nfbustest.IntegrationTest):
+    CONFIG = """
+        [bus]
+        socket = "@DIR@/bus.sock"
+        [[capture]]
+        group = 0
+        filters = ["thin"]
+        [[capture]]
+        group = 1
+        filters = ["names", "thin"]
+        [[capture]]
+        group = 2
+        [filter.thin]
+        plugin = "sample"
+        rate = 2
+        [filter.names]
+        plugin = "dnsnames"
+        [sink.out]
+        plugin = "jsonl"
+        filters = ["thin"]
+        file = "@DIR@/out"
+        """
+
+    def test_a_filter_that_groups_share_has_one_row_apart_from_that_of_a_sink(self):
+        self.namespace.nft("""table inet t { chain c { type filter hook output priority 0;
+            udp dport 7000 log prefix "a " group 0; udp dport 7001 log prefix "b " group 1; }
+        }""")
+        host = self.start(self.CONFIG)
+        path = host.path("bus.sock")
+        send(self.namespace, [ipv4("127.0.0.1", "127.0.0.1", UDP, udp(1, 7000)),
+                              ipv4("127.0.0.1", "127.0.0.1", UDP, udp(1, 7001)),
+                              ipv6("::1", "::1", UDP, udp(1, 7001))], repeat=40)
+        status = wait_until(lambda: (s := json.loads(run_nfbus("status", "--json", "-s", path).stdout)) and
+                            s["sinks"][0]["published"] == s["sinks"][0]["delivered"] + s["sinks"][0]["filtered"] == 60
+                            and s, 10, "half of the packets")
+        thin, names = status["filters"]
+        self.assertEqual((thin["name"], thin["plugin"], thin["groups"], thin["failures"]), ("thin", "sample", [0, 1], 0))
+        self.assertEqual((names["name"], names["groups"]), ("names", [1]))
+        filtered = {row["group"]: row["filtered"] for row in status["capture"]}
+        self.assertEqual(thin["counters"], {"kept": 60, "dropped": sum(filtered.values()), "forgotten": 0})
+        self.assertEqual((sum(filtered.values()), filtered[2]), (60, 0))
+        self.assertEqual([(row["name"], row["counters"]["kept"]) for row in status["sinks"][0]["filters"]],
+                         [("thin", 30)])
+
+        shown = run_nfbus("status", "-s", path).stdout
+        self.assertRegex(shown, r"(?m)^ +thin +sample +capture\.0 capture\.1 +0 +0 +0 +kept=60 dropped=60 forgotten=0$")
+        self.assertRegex(shown, r"(?m)^ +thin +sample +sink\.out +0 +0 +0 +kept=30 dropped=30 ")
 
 
 if __name__ == "__main__":
