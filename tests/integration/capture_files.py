@@ -1,6 +1,7 @@
 '''What the tests of sinks/pcap share: its configuration, what is sent, and what tcpdump and tshark say of the files.'''
 
 import json
+import re
 import subprocess
 
 from nfbustest import UDP, ipv4, udp
@@ -50,6 +51,11 @@ def tcpdump(path):
 
 def ports_of(path):
     return [int(port) for port, in tshark(path, "udp.dstport")]
+
+
+def dumped_ports(path):
+    '''As ports_of(), by tcpdump, which starts faster.'''
+    return [int(re.search(r"> [^ ]*\.(\d+): ", line)[1]) for line in tcpdump(path)]
 
 
 class Prepared:

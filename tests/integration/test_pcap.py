@@ -273,6 +273,25 @@ while time.monotonic() < end:
                 host.wait_for("again")
                 host.close()
 
+    def test_what_a_full_disk_and_a_full_queue_cost_is_counted(self):
+        host = self.start_sink(ON_SMALL_DISK, file="@DIR@/disk/out", queue=500)
+        disk = pathlib.Path(f"/proc/{host.process.pid}/root") / host.path("disk").relative_to("/")
+        for first in range(1000, 5000, 100):
+            send(self.namespace, packets(first, 100))
+        counted = wait_until(lambda: next((sink for sink in host.counters()["sinks"].values()
+                                           if sink["published"] == 4000), None), 10, "4000 packets")
+        self.assertEqual((counted["queued"], counted["rejected"]), (500, 0))
+        self.assertEqual(counted["delivered"] + counted["overflowed"], 3500)
+        self.assertEqual(len(tcpdump(disk / "out")), counted["delivered"])
+        subprocess.run(["nsenter", "-t", str(host.process.pid), "-m", "mount", "-o", "remount,size=1m", str(host.path("disk"))],
+                       check=True)
+        wait_until(lambda: host.counters()["sinks"]["out"]["queued"] == 0, 10, "what waited")
+        ports = ports_of(disk / "out")
+        self.assertEqual(ports[-1], 4999)
+        self.assertEqual(ports, sorted(set(ports)))
+        after = host.counters()["sinks"]["out"]
+        self.assertEqual((after["delivered"], after["overflowed"]), (len(ports), counted["overflowed"]))
+
     def test_stops_before_the_disk_is_full(self):
         host = self.start_sink(ON_SMALL_DISK, file="@DIR@/disk/out", min_free_bytes=32768)
         disk = pathlib.Path(f"/proc/{host.process.pid}/root") / host.path("disk").relative_to("/")
