@@ -390,7 +390,7 @@ void Host::log_counters() const {
                     c.group, c.received, c.lost, c.published, c.not_forwarded, c.filtered, c.decode_errors, c.enobufs));
   }
   for (const CaptureFilterSnapshot& f : snapshots_of(capture_chains_)) {
-    log_filter(fmt::format("capture.{}", fmt::join(f.groups, ",capture.")), f.filter);
+    log_filter(f.of(), f.filter);
   }
   for (const RunningSink& sink : sinks_) log_sink(sink.worker->snapshot());
   log::info("counters end");

@@ -2,6 +2,8 @@
 
 #include "delivery/overlay.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -39,6 +41,8 @@ std::size_t CaptureFilterChain::apply(Batch& batch, SlabWriter& writer) noexcept
   batch.remove_dropped(verdicts_);
   return dropped;
 }
+
+std::string CaptureFilterSnapshot::of() const { return fmt::format("capture.{}", fmt::join(groups, ",capture.")); }
 
 std::vector<CaptureFilterSnapshot> snapshots_of(
     const std::vector<std::pair<std::uint16_t, const CaptureFilterChain*>>& chains_by_group) {

@@ -5,6 +5,7 @@
 #include "delivery/filter_chain.hpp"
 
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -29,6 +30,8 @@ class CaptureFilterChain : public CaptureFilters {
 struct CaptureFilterSnapshot {
   FilterSnapshot filter;
   std::vector<std::uint16_t> groups;
+
+  [[nodiscard]] std::string of() const;  // "capture.1,capture.2"
 };
 
 // [any] Every filter once, in the order of the groups' chains.

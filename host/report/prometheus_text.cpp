@@ -201,6 +201,9 @@ void add_own(MetricFamily& family, const Labels& labels, const OwnCounters& own)
 
 void add_filters(Exposition& out, const StatusReport& report) {
   std::vector<FilterRow> rows;
+  for (const CaptureFilterSnapshot& row : report.capture_filters) {
+    rows.push_back({.of = row.of(), .filter = &row.filter});
+  }
   for (const SinkSnapshot& sink : report.sinks) {
     for (const FilterSnapshot& filter : sink.filters) rows.push_back({.of = "sink." + sink.name, .filter = &filter});
   }

@@ -117,6 +117,8 @@ class Metrics(nfbustest.IntegrationTest):
         self.assertEqual(sample("capture_not_forwarded_total", group="2"), 50)
         self.assertEqual(sample("sink_delivered_total", sink="file", plugin="jsonl"), 50)
         self.assertEqual(sample("filter_failures_total", filter="quiet", plugin="match", of="sink.file"), 0)
+        self.assertEqual(sample("filter_failures_total", filter="few", plugin="sample", of="capture.1"), 0)
+        self.assertEqual(sample("filter_own_total", filter="few", plugin="sample", of="capture.1", name="kept"), 50)
 
     def test_prometheus_scrapes_it(self):
         self.run_host()
