@@ -95,8 +95,8 @@ class Metrics(nfbustest.IntegrationTest):
         status = self.send_packets()
         samples = self.samples()
 
-        def sample(name, **labels):
-            return samples[(f"nfbus_{name}", *sorted(labels.items()))]
+        def sample(metric, **labels):
+            return samples[(f"nfbus_{metric}", *sorted(labels.items()))]
 
         for row in status["capture"]:
             for word in ("received", "lost", "published", "not_forwarded", "filtered", "decode_errors", "enobufs"):
