@@ -41,7 +41,7 @@ class Printer {
   Printer(const DemoOptions& options, const Signals& signals)
       : json_(options.json),
         wanted_(options.count.value_or(std::numeric_limits<std::uint64_t>::max())),
-        colour_(stdout_wants_colour()),
+        lines_(stdout_wants_colour()),
         formats_("demo"),
         format_(formats_.find("ulogd")),
         signals_(signals) {}
@@ -54,7 +54,7 @@ class Printer {
         formats_[format_].render(event, text_);
         text_.append("\n");
       } else {
-        append_packet_line(event, colour_, text_);
+        lines_.append(event, text_);
       }
       if (++printed_ == wanted_) done_ = true;
     }
@@ -78,7 +78,7 @@ class Printer {
 
   const bool json_;
   const std::uint64_t wanted_;
-  const bool colour_;
+  PacketLines lines_;
   const FormatSet formats_;
   const FormatId format_;
   const Signals& signals_;

@@ -1,10 +1,11 @@
 #include "cli/packet_line.hpp"
 
+#include "cli/dns_text.hpp"
+#include "cli/terminal_text.hpp"
 #include "event/event.hpp"
 
 #include <fmt/format.h>
 
-#include <arpa/inet.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -40,25 +41,11 @@ void add(Line& line, fmt::format_string<Values...> format, Values&&... values) {
   fmt::format_to(std::back_inserter(line), format, std::forward<Values>(values)...);
 }
 
-// A firewall rule, a client or a packet chose these bytes.
-std::string printable(nfbus_text text) {
-  std::string out(view(text));
-  std::replace_if(
-      out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-  return out;
-}
-
 void add_time(Line& line, std::int64_t time_ns) {
   const std::time_t seconds = time_ns / 1'000'000'000;
   std::tm local{};
   localtime_r(&seconds, &local);
   add(line, "{:02}:{:02}:{:02}.{:03}", local.tm_hour, local.tm_min, local.tm_sec, time_ns / 1'000'000 % 1000);
-}
-
-std::string address(int family, std::span<const std::uint8_t> bytes) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  inet_ntop(family, bytes.data(), text.data(), text.size());
-  return text.data();
 }
 
 // An address with its port, as a browser or ssh takes them.
@@ -67,15 +54,15 @@ std::string endpoint(const nfbus_event& event, bool source) {
   const bool ports = (event.present & NFBUS_HAS_PORTS) != 0;
   const unsigned port = source ? event.source_port : event.destination_port;
   if (has(event, NFBUS_LAYER_IPV4)) {
-    const std::string text = address(AF_INET, packet.subspan(source ? 12 : 16, 4));  // RFC 791
+    const std::string text = address_text(packet.subspan(source ? 12 : 16, 4));  // RFC 791
     return ports ? fmt::format("{}:{}", text, port) : text;
   }
   if (has(event, NFBUS_LAYER_IPV6)) {
-    const std::string text = address(AF_INET6, packet.subspan(source ? 8 : 24, 16));  // RFC 8200
+    const std::string text = address_text(packet.subspan(source ? 8 : 24, 16));  // RFC 8200
     return ports ? fmt::format("[{}]:{}", text, port) : text;
   }
   if (has(event, NFBUS_LAYER_ARP) && packet.size() >= 28) {
-    return address(AF_INET, packet.subspan(source ? 14 : 24, 4));  // RFC 826, Ethernet and IPv4
+    return address_text(packet.subspan(source ? 14 : 24, 4));  // RFC 826, Ethernet and IPv4
   }
   return "?";
 }
@@ -134,8 +121,8 @@ void add_tcp_flags(Line& line, std::uint8_t flags) {  // RFC 9293, section 3.1
 }
 
 // What tells this packet from others between the same ends. A layer that is set was decoded whole, so its header is
-// there.
-void add_details(Line& line, const nfbus_event& event) {
+// there. Returns what is wrong with the message that it carries.
+std::string_view add_details(Line& line, const nfbus_event& event, DnsDecoder& dns) {
   const std::span packet(event.payload.data, event.payload.size);
   if (has(event, NFBUS_LAYER_FRAGMENT)) add(line, " fragment");
   if (event.transport_offset != NFBUS_NO_OFFSET) {
@@ -150,42 +137,44 @@ void add_details(Line& line, const nfbus_event& event) {
       }
     }
   }
+  const std::string_view broken = append_dns_text(event, dns, line);
   add(line, " {} B", event.packet_size);
+  return broken;
 }
 
 }  // namespace
 
 bool stdout_wants_colour() { return ::isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr; }
 
-void append_packet_line(const nfbus_event& event, bool colour, TextBuffer& out) {
-  const Colours& colours = colour ? kAnsiColours : kNoColours;
+void PacketLines::append(const nfbus_event& event, TextBuffer& out) {
+  const Colours& colours = colour_ ? kAnsiColours : kNoColours;
   Line line;
   line.append(colours.dim);
   add_time(line, event.time_ns);
   line.append(colours.off);
   if (event.kind == NFBUS_EVENT_MESSAGE) {
-    const nfbus_text text = {reinterpret_cast<const char*>(event.payload.data), event.payload.size};
-    add(line, "  {}  {}\n", printable(event.topic), printable(text));
+    const std::string_view text(reinterpret_cast<const char*>(event.payload.data), event.payload.size);
+    add(line, "  {}  {}\n", printable(view(event.topic)), printable(text));
     out.append({line.data(), line.size()});
     return;
   }
 
   const bool blocked = event.action == NFBUS_ACTION_BLOCKED;
-  const auto device = [](nfbus_text name) { return name.size == 0 ? std::string("-") : printable(name); };
+  const auto device = [](nfbus_text name) { return name.size == 0 ? std::string("-") : printable(view(name)); };
   add(line, "  {}{}  {:<{}}{}", blocked ? colours.blocked : colours.allowed, blocked ? "blocked" : "allowed",
-      printable(event.topic), kTopicWidth, colours.off);
+      printable(view(event.topic)), kTopicWidth, colours.off);
   add(line, "  {:>{}} -> {:<{}}  {:<6}", device(event.in_name), kDeviceWidth, device(event.out_name), kDeviceWidth,
       protocol(event));
   add(line, "  {:>{}} -> {:<{}} {}", endpoint(event, true), kEndpointWidth, endpoint(event, false), kEndpointWidth,
       colours.dim);
-  add_details(line, event);
+  const std::string_view broken = add_details(line, event, dns_);
   line.append(colours.off);
   for (const nfbus_field& field : std::span(event.fields, event.field_count)) {
-    add(line, " {}={}", printable(field.name), printable(field.value));
+    add(line, " {}={}", printable(view(field.name)), printable(view(field.value)));
   }
   if (event.lost_before != 0) add(line, " {}{} lost before it{}", colours.warning, event.lost_before, colours.off);
-  if (event.decode_error.size != 0) {
-    add(line, " {}{}{}", colours.warning, printable(event.decode_error), colours.off);
+  for (const std::string_view error : {view(event.decode_error), broken}) {
+    if (!error.empty()) add(line, " {}{}{}", colours.warning, error, colours.off);
   }
   line.push_back('\n');
   out.append({line.data(), line.size()});

@@ -1,5 +1,6 @@
 // `nfbus status`: the counters of a running host.
 #include "cli/commands.hpp"
+#include "cli/terminal_text.hpp"
 #include "cli/wire_connection.hpp"
 #include "support/log.hpp"
 
@@ -29,7 +30,7 @@ class Table {
   void add(const Json& object) {
     std::vector<std::string> row;
     row.reserve(rows_.front().size());
-    for (const std::string& title : rows_.front()) row.push_back(cell(object.value(title, Json())));
+    for (const std::string& title : rows_.front()) row.push_back(printable(cell(object.value(title, Json()))));
     rows_.push_back(std::move(row));
   }
   [[nodiscard]] bool empty() const noexcept { return rows_.size() == 1; }

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import struct
 import subprocess
 
 import nfbustest
@@ -23,6 +24,8 @@ action = "blocked"
 RULES = """table inet t { chain c { type filter hook output priority 0;
     tcp dport 7000-7999 log prefix "lan:out " group 0
     udp dport 7000-7999 log prefix "drop:out " group 1
+    udp dport 53 log prefix "dns:ask " group 0
+    udp sport 53 log prefix "dns:answer " group 0
 }
 }"""
 
@@ -67,6 +70,32 @@ class Tap(nfbustest.IntegrationTest):
         self.assertRegex(second, r"blocked  nft:drop:out +- -> lo +UDP +127\.0\.0\.1:40000 -> 127\.0\.0\.3:7002 ")
         self.assertIn("2 events shown, 0 missed", err)
         self.assertNotIn("\x1b", out.decode())
+
+    def test_shows_what_dns_messages_are_about_and_the_names_learned_of_them(self):
+        self.host.close()
+        self.host = self.start(CONFIG.replace("group = 0", 'group = 0\nfilters = ["names"]').replace(
+            "group = 1", 'group = 1\nfilters = ["names"]') + '[filter.names]\nplugin = "dnsnames"\n')
+        self.path = self.host.path("bus.sock")
+        child = self.tap()
+
+        def message(flags, name, answer=b""):
+            labels = b"".join(bytes([len(label)]) + label for label in name.split(b"."))
+            return struct.pack("!6H", 1, flags, 1, 1 if answer else 0, 0, 0) + labels + b"\0" + \
+                struct.pack("!HH", 1, 1) + answer
+
+        address = struct.pack("!3HIH4B", 0xc00c, 1, 1, 60, 4, 127, 0, 0, 9)
+        for source, destination, data in (
+                (40000, 53, message(0x0100, b"www.example.org")),
+                (53, 40000, message(0x8180, b"www.example.org", address)),
+                (53, 40000, message(0x8183, b"\x1b[2J\xc2\x9b\xff\r.example.org"))):
+            send(self.namespace, [ipv4("127.0.0.1", "127.0.0.1", UDP, udp(source, destination, data))])
+        wait_until(lambda: self.host.counters()["filters"]["names"]["learned"] == 1, 10, "the answer")
+        send(self.namespace, [ipv4("127.0.0.1", "127.0.0.9", UDP, udp(1, 7001))])
+        lines = [child.stdout.readline().decode() for _ in range(4)]
+        self.assertRegex(lines[0], r"nft:dns:ask .* UDP +127\.0\.0\.1:40000 -> 127\.0\.0\.1:53 +DNS A\? www\.example\.org ")
+        self.assertIn(" DNS A www.example.org = 127.0.0.9 ", lines[1])
+        self.assertIn(" DNS A ?[2J???.example.org NXDOMAIN ", lines[2])
+        self.assertRegex(lines[3], r"nft:drop:out .* RecentDomainDst=www\.example\.org$")
 
     def test_takes_topics_and_a_match_that_the_host_evaluates(self):
         child = self.tap("nft:drop", "-n", "1")

@@ -61,7 +61,7 @@ class LineOutput final : public TapOutput {
   [[nodiscard]] std::string_view format() const noexcept override { return "record"; }
   bool show(const Json& event) override {
     if (!received_.read(event)) return false;
-    append_packet_line(received_.event(), colour_, text_);
+    lines_.append(received_.event(), text_);
     return true;
   }
   bool flush() override {
@@ -71,7 +71,7 @@ class LineOutput final : public TapOutput {
   }
 
  private:
-  const bool colour_ = stdout_wants_colour();
+  PacketLines lines_{stdout_wants_colour()};
   ReceivedEvent received_;
   TextBuffer text_;
 };

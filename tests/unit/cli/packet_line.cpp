@@ -1,5 +1,6 @@
 #include "cli/packet_line.hpp"
 
+#include "../carried_messages.hpp"
 #include "decode/decode.hpp"
 #include "event/event.hpp"
 
@@ -47,7 +48,7 @@ class PacketLine : public testing::Test {
 
   std::string line(bool colour = false) {
     TextBuffer out;
-    append_packet_line(event_, colour, out);
+    PacketLines(colour).append(event_, out);
     return std::string(out.view());
   }
 
@@ -117,6 +118,22 @@ TEST_F(PacketLine, NeverLetsAPrefixOrAFieldSteerTheTerminal) {
   EXPECT_THAT(shown, HasSubstr("nft:?[2Jgone?"));
   EXPECT_THAT(shown, EndsWith(" name=a?b?]0;c?\n"));
   EXPECT_THAT(shown, Not(HasSubstr(kEscape)));
+}
+
+TEST_F(PacketLine, TellsWhatADnsMessageIsAbout) {
+  const test::DnsMessage query = test::DnsMessage(0x0100).question(test::dns_name("www.example.org"), 28);
+  const test::CarriedEvent carried(query.octets(), {.source_port = 40000, .destination_port = 53});
+  TextBuffer out;
+  PacketLines(false).append(carried.event, out);
+  EXPECT_THAT(std::string(out.view()), EndsWith(" DNS AAAA? www.example.org 61 B\n"));
+}
+
+TEST_F(PacketLine, SaysWhatIsWrongWithABrokenDnsMessage) {
+  const test::CarriedEvent carried(test::DnsMessage().question(test::dns_name("a.b")).announce(1, 1).octets());
+  TextBuffer out;
+  PacketLines(true).append(carried.event, out);
+  EXPECT_THAT(std::string(out.view()), HasSubstr(" DNS A a.b 49 B"));
+  EXPECT_THAT(std::string(out.view()), testing::ContainsRegex("\x1b\\[33m[^\x1b]*DNS"));
 }
 
 TEST_F(PacketLine, SaysHowManyPacketsTheKernelLostBeforeThisOne) {
