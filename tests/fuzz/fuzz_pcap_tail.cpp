@@ -35,7 +35,7 @@ void check_tail(Bytes bytes, const Encoding& encoding) {
   check(tail.size_bytes <= bytes.size() || tail.state != Tail::State::whole);
   if (tail.state != Tail::State::whole) return;
   // What would be cut off is less than one record; what is left is whole, too, and ends there.
-  check(bytes.size() - tail.size_bytes <= kSnaplen_bytes + 16384);
+  check(bytes.size() - tail.size_bytes <= kSnaplenBytes + 16384);
   Memory kept(bytes.first(tail.size_bytes));
   const Tail again = find_tail(kept, encoding);
   check(again.state == Tail::State::whole && again.size_bytes == tail.size_bytes && again.packets == tail.packets);

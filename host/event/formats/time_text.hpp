@@ -13,10 +13,10 @@ struct SplitTime {
   std::uint32_t fraction_ns;  // 0 to 999999999
 };
 [[nodiscard]] constexpr SplitTime split_time(std::int64_t time_ns) noexcept {
-  constexpr std::int64_t kSecond_ns = 1'000'000'000;
-  const std::int64_t rest_ns = time_ns % kSecond_ns;
-  if (rest_ns >= 0) return {time_ns / kSecond_ns, static_cast<std::uint32_t>(rest_ns)};
-  return {time_ns / kSecond_ns - 1, static_cast<std::uint32_t>(rest_ns + kSecond_ns)};
+  constexpr std::int64_t kSecondNs = 1'000'000'000;
+  const std::int64_t rest_ns = time_ns % kSecondNs;
+  if (rest_ns >= 0) return {time_ns / kSecondNs, static_cast<std::uint32_t>(rest_ns)};
+  return {time_ns / kSecondNs - 1, static_cast<std::uint32_t>(rest_ns + kSecondNs)};
 }
 
 struct SecondTexts {

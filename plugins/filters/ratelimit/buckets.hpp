@@ -82,11 +82,11 @@ class Buckets {
 
   // Events of several groups may come a little out of order: time does not go back for that. A clock that was set back
   // further is followed, so that the bucket does not wait for the old time to come again.
-  static constexpr std::int64_t kDisorder_ns = 1'000'000'000;
+  static constexpr std::int64_t kDisorderNs = 1'000'000'000;
 
   void refill(Bucket& bucket, std::int64_t time_ns) const noexcept {
     const std::int64_t elapsed_ns = time_ns - bucket.filled_ns;
-    if (elapsed_ns < 0 && elapsed_ns >= -kDisorder_ns) return;
+    if (elapsed_ns < 0 && elapsed_ns >= -kDisorderNs) return;
     if (elapsed_ns > 0) {
       bucket.nano_events =
           std::min(limits_.burst * kNano, bucket.nano_events + static_cast<double>(elapsed_ns) * limits_.rate_per_s);

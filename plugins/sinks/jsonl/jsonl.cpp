@@ -42,10 +42,10 @@ constexpr std::string_view kSchema = R"({
 })";
 
 // Looks after removed and replaced files, and after age; a FIFO's reader that left must be seen sooner.
-constexpr std::uint32_t kFileTick_ms = 1000;
-constexpr std::uint32_t kFifoTick_ms = 100;
-constexpr std::uint32_t kRetrySlowReader_ms = 5;
-constexpr std::uint32_t kRetryNoReader_ms = 100;
+constexpr std::uint32_t kFileTickMs = 1000;
+constexpr std::uint32_t kFifoTickMs = 100;
+constexpr std::uint32_t kRetrySlowReaderMs = 5;
+constexpr std::uint32_t kRetryNoReaderMs = 100;
 
 std::int64_t now_ns() {
   timespec now{};
@@ -81,7 +81,7 @@ class JsonLines {
   void open(nfbus::Shape& shape) {
     look_after();
     if (target_.kind() == Target::Kind::standard_output) return;
-    shape.tick_ms = target_.kind() == Target::Kind::fifo ? kFifoTick_ms : kFileTick_ms;
+    shape.tick_ms = target_.kind() == Target::Kind::fifo ? kFifoTickMs : kFileTickMs;
   }
 
   Delivery write(nfbus::Events events) {
@@ -200,7 +200,7 @@ class JsonLines {
       cut_at_ = at - line;
     }
     const std::string reason = target_.explain(error);
-    if (error == EAGAIN) return Delivery::retry(done, reason, kRetrySlowReader_ms);
+    if (error == EAGAIN) return Delivery::retry(done, reason, kRetrySlowReaderMs);
     if (error != EPIPE) return unavailable(done, reason);
     if (target_.kind() == Target::Kind::standard_output) return Delivery::fatal(reason);
     target_.close();  // what the reader left in the FIFO goes with it; worth a line only when no other comes
@@ -209,7 +209,7 @@ class JsonLines {
 
   Delivery unavailable(std::uint32_t done, const std::string& reason) {
     complain(reason);
-    return Delivery::retry(done, reason, target_.kind() == Target::Kind::fifo ? kRetryNoReader_ms : 0);
+    return Delivery::retry(done, reason, target_.kind() == Target::Kind::fifo ? kRetryNoReaderMs : 0);
   }
 
   // Once for each trouble, however often it is met.

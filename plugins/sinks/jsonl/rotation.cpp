@@ -9,8 +9,8 @@
 namespace jsonl {
 namespace {
 
-constexpr std::int64_t kSecond_ns = 1'000'000'000;
-constexpr std::int64_t kHoldOff_ns = 10 * kSecond_ns;
+constexpr std::int64_t kSecondNs = 1'000'000'000;
+constexpr std::int64_t kHoldOffNs = 10 * kSecondNs;
 
 std::string numbered(const std::string& path, unsigned number) { return path + '.' + std::to_string(number); }
 
@@ -18,7 +18,7 @@ std::string numbered(const std::string& path, unsigned number) { return path + '
 
 // A clock that was set back ends it, too.
 bool Rotation::held_off(std::int64_t now_ns) const noexcept {
-  return failed_ns_ != 0 && now_ns >= failed_ns_ && now_ns - failed_ns_ < kHoldOff_ns;
+  return failed_ns_ != 0 && now_ns >= failed_ns_ && now_ns - failed_ns_ < kHoldOffNs;
 }
 
 std::size_t Rotation::fit(std::string_view lines, std::uint64_t file_size_bytes, std::int64_t now_ns) const noexcept {
@@ -31,7 +31,7 @@ std::size_t Rotation::fit(std::string_view lines, std::uint64_t file_size_bytes,
 }
 
 bool Rotation::too_old(std::uint64_t file_size_bytes, std::int64_t now_ns) const noexcept {
-  return by_age() && file_size_bytes != 0 && now_ns - birth_ns_ >= limits_.age_s * kSecond_ns && !held_off(now_ns);
+  return by_age() && file_size_bytes != 0 && now_ns - birth_ns_ >= limits_.age_s * kSecondNs && !held_off(now_ns);
 }
 
 nfbus::Result<void> Rotation::rotate(const std::string& path, std::int64_t now_ns) {

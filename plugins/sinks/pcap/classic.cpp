@@ -17,7 +17,7 @@ struct FileHeader {
   std::uint16_t minor = 4;
   std::uint32_t reserved1 = 0;
   std::uint32_t reserved2 = 0;
-  std::uint32_t snaplen = kSnaplen_bytes;
+  std::uint32_t snaplen = kSnaplenBytes;
   std::uint32_t link;
 };
 static_assert(sizeof(FileHeader) == 24);
@@ -83,7 +83,7 @@ class Classic final : public Encoder {
   // The cache lines that it takes; locality 1: each is read once.
   static void prefetch(const nfbus_event& event) noexcept {
     const auto* const begin = reinterpret_cast<const char*>(&event);
-    for (std::size_t at = 0; at < kUsed_bytes; at += 64) __builtin_prefetch(begin + at, 0, 1);
+    for (std::size_t at = 0; at < kUsedBytes; at += 64) __builtin_prefetch(begin + at, 0, 1);
   }
 
   void put_header(const nfbus_event& event, std::size_t captured_bytes, std::uint8_t* at) const noexcept {
@@ -112,7 +112,7 @@ class Classic final : public Encoder {
     }
   }
 
-  static constexpr std::size_t kUsed_bytes = offsetof(nfbus_event, ether_type) + sizeof(nfbus_event::ether_type);
+  static constexpr std::size_t kUsedBytes = offsetof(nfbus_event, ether_type) + sizeof(nfbus_event::ether_type);
 
   const Link link_;
   const bool nanoseconds_;

@@ -24,7 +24,7 @@ namespace {
 
 using output::Descriptor;
 
-constexpr std::size_t kChunk_bytes = 256UL << 10U;
+constexpr std::size_t kChunkBytes = 256UL << 10U;
 constexpr int kNiceness = 10;
 constexpr int kZstdLevel = 3;
 constexpr std::string_view kTemporary = ".part";
@@ -63,9 +63,9 @@ class Gzip final : public Codec {
     stream_.avail_in = static_cast<uInt>(in.size());
     do {
       const std::size_t used = out.size();
-      out.resize(used + kChunk_bytes);
+      out.resize(used + kChunkBytes);
       stream_.next_out = out.data() + used;
-      stream_.avail_out = kChunk_bytes;
+      stream_.avail_out = kChunkBytes;
       if (deflate(&stream_, last ? Z_FINISH : Z_NO_FLUSH) == Z_STREAM_ERROR) throw std::runtime_error("zlib failed");
       out.resize(out.size() - stream_.avail_out);
     } while (stream_.avail_out == 0);
@@ -87,8 +87,8 @@ class Zstd final : public Codec {
     ZSTD_inBuffer from{in.data(), in.size(), 0};
     for (std::size_t left = 1; left != 0;) {
       const std::size_t used = out.size();
-      out.resize(used + kChunk_bytes);
-      ZSTD_outBuffer to{out.data() + used, kChunk_bytes, 0};
+      out.resize(used + kChunkBytes);
+      ZSTD_outBuffer to{out.data() + used, kChunkBytes, 0};
       left = check(ZSTD_compressStream2(context_.get(), &to, &from, last ? ZSTD_e_end : ZSTD_e_continue));
       out.resize(used + to.pos);
       if (!last) left = from.size - from.pos;
@@ -232,7 +232,7 @@ Compressor::Done Compressor::compress(const Job& job) {
   if (!to.valid()) fail("create");
   try {
     const std::unique_ptr<Codec> codec = make_codec(compression_);
-    Chunk in(kChunk_bytes);
+    Chunk in(kChunkBytes);
     Chunk out;
     for (bool last = false; !last;) {
       if (unwanted()) {

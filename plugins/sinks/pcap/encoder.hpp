@@ -28,7 +28,7 @@ struct Encoding {
 };
 
 // As much as any of our packets has, and what tcpdump says too.
-inline constexpr std::uint32_t kSnaplen_bytes = 262'144;
+inline constexpr std::uint32_t kSnaplenBytes = 262'144;
 
 // How much fits into the current file.
 struct Room {

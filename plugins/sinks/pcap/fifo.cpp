@@ -20,13 +20,13 @@ namespace {
 
 using output::Descriptor;
 
-constexpr std::uint32_t kTick_ms = 20;  // so soon a new reader gets its header
-constexpr int kPipe_bytes = 1 << 20;    // what users may have by default: pipe(7)
+constexpr std::uint32_t kTickMs = 20;  // so soon a new reader gets its header
+constexpr int kPipeBytes = 1 << 20;    // what users may have by default: pipe(7)
 constexpr std::size_t kMaxReaders = 64;
-constexpr std::int64_t kMillisecond_ns = 1'000'000;
+constexpr std::int64_t kMillisecondNs = 1'000'000;
 // A reader that reads nothing for so long has stopped; and no call lasts longer, however slow readers are.
-constexpr std::int64_t kPatience_ns = 100 * kMillisecond_ns;
-constexpr std::int64_t kLongestCall_ns = 500 * kMillisecond_ns;
+constexpr std::int64_t kPatienceNs = 100 * kMillisecondNs;
+constexpr std::int64_t kLongestCallNs = 500 * kMillisecondNs;
 constexpr const char* kNext = ".next";
 
 std::int64_t now_ns() noexcept {
@@ -36,7 +36,7 @@ std::int64_t now_ns() noexcept {
 }
 
 void sleep_ms(long milliseconds) noexcept {
-  const timespec time{0, milliseconds * kMillisecond_ns};
+  const timespec time{0, milliseconds * kMillisecondNs};
   nanosleep(&time, nullptr);
 }
 
@@ -119,7 +119,7 @@ Fifo::Fifo(nfbus::Host host, std::string path, const Encoding& encoding)
 
 void Fifo::open(nfbus::Shape& shape) {
   look_after();
-  shape.tick_ms = kTick_ms;
+  shape.tick_ms = kTickMs;
 }
 
 nfbus::Result<void> Fifo::accept() {
@@ -179,7 +179,7 @@ nfbus::Result<void> Fifo::replace(int fd) {
 }
 
 void Fifo::take_in(Reader reader) {
-  (void)fcntl(reader.fd.get(), F_SETPIPE_SZ, kPipe_bytes);  // a smaller one will do
+  (void)fcntl(reader.fd.get(), F_SETPIPE_SZ, kPipeBytes);  // a smaller one will do
   const int capacity = fcntl(reader.fd.get(), F_GETPIPE_SZ);
   reader.capacity_pages = capacity > 0 ? pages_of(static_cast<std::size_t>(capacity)) : 1;
   extra_.clear();
@@ -244,7 +244,7 @@ std::size_t Fifo::deliver(Reader& reader, std::int64_t until_ns) {
   std::size_t at = 0;
   std::size_t unread = unread_bytes(fd);
   reader.in_pipe.set_unread(unread);
-  std::int64_t patient_until_ns = now_ns() + kPatience_ns;
+  std::int64_t patient_until_ns = now_ns() + kPatienceNs;
   while (at < run_.ends.size() && reader.fd.valid()) {
     const std::size_t begin = at == 0 ? 0 : run_.ends[at - 1];
     const std::size_t end = end_of_piece(reader, at);
@@ -262,7 +262,7 @@ std::size_t Fifo::deliver(Reader& reader, std::int64_t until_ns) {
       unread = unread_bytes(fd);
       reader.in_pipe.set_unread(unread);
       reader.stopped = false;
-      patient_until_ns = now_ns() + kPatience_ns;
+      patient_until_ns = now_ns() + kPatienceNs;
       continue;
     }
     if (written == Written::left || has_left(fd)) {
@@ -278,7 +278,7 @@ std::size_t Fifo::deliver(Reader& reader, std::int64_t until_ns) {
     sleep_ms(1);
     const std::size_t before = std::exchange(unread, unread_bytes(fd));
     reader.in_pipe.set_unread(unread);
-    if (unread < before) patient_until_ns = now_ns() + kPatience_ns;
+    if (unread < before) patient_until_ns = now_ns() + kPatienceNs;
   }
   return at;
 }
@@ -301,7 +301,7 @@ Outcome Fifo::write(EventList events, Refusals& refusals) {
   if (!readers_.empty()) {
     encoder_->encode(events, Room{}, run_);
     flatten(run_.bytes, flat_);
-    const std::int64_t until_ns = now_ns() + kLongestCall_ns;
+    const std::int64_t until_ns = now_ns() + kLongestCallNs;
     for (Reader& reader : readers_) {
       const std::size_t got = serve(reader, until_ns);
       reached = std::max(reached, got);

@@ -9,8 +9,8 @@
 namespace pcapsink {
 namespace {
 
-constexpr std::uint32_t kTick_ms = 1000;
-constexpr std::uint32_t kRetry_ms = 500;  // a disk that has room again is noticed so soon
+constexpr std::uint32_t kTickMs = 1000;
+constexpr std::uint32_t kRetryMs = 500;  // a disk that has room again is noticed so soon
 
 std::int64_t clock_ns(clockid_t clock) noexcept {
   timespec now{};
@@ -37,7 +37,7 @@ Files::Files(nfbus::Host host, FileSettings settings)
 // A file that cannot be opened is no reason not to start: packets wait in the queue until it can.
 void Files::open(nfbus::Shape& shape) {
   look_after();
-  shape.tick_ms = kTick_ms;
+  shape.tick_ms = kTickMs;
 }
 
 Outcome Files::write(EventList events, Refusals& refusals) {
@@ -202,7 +202,7 @@ std::string Files::explain(int error) const {
 
 Outcome Files::unavailable(std::size_t done, const std::string& reason) {
   complain(reason);
-  return {.done = done, .reason = reason, .retry_after_ms = kRetry_ms};
+  return {.done = done, .reason = reason, .retry_after_ms = kRetryMs};
 }
 
 // Once for each trouble, however often it is met.

@@ -10,8 +10,8 @@
 namespace pcapsink {
 namespace {
 
-constexpr std::size_t kAddresses_bytes = 12;  // IEEE 802.3: what stands before the type
-constexpr std::size_t kHeader_bytes = 14;
+constexpr std::size_t kAddressesBytes = 12;  // IEEE 802.3: what stands before the type
+constexpr std::size_t kHeaderBytes = 14;
 
 constexpr bool is_vlan_type(std::uint16_t type) noexcept {
   return type == 0x8100 || type == 0x88a8 || type == 0x9100;  // IEEE 802.1Q, 802.1ad, and what came before it
@@ -74,7 +74,7 @@ Tagged read_tagged(Bytes record) noexcept {
 
 void add_tagged(const nfbus_event& event, Frame& frame) noexcept {
   const Tagged tagged = read_tagged(to_bytes(event.record));
-  const Bytes header = tagged.l2_header.size() >= kHeader_bytes ? tagged.l2_header : to_bytes(event.hw_header);
+  const Bytes header = tagged.l2_header.size() >= kHeaderBytes ? tagged.l2_header : to_bytes(event.hw_header);
   const Bytes payload = tagged.payload.empty() ? to_bytes(event.payload) : tagged.payload;
   const std::uint16_t type = load_be16(header.last<2>());
   if (!tagged.has_tag) {
@@ -88,9 +88,9 @@ void add_tagged(const nfbus_event& event, Frame& frame) noexcept {
   } else {
     store_be16(tagged.tag_protocol, frame.tag.data());
     store_be16(tagged.tag_control, frame.tag.data() + 2);
-    frame.add(header.first(kAddresses_bytes));
+    frame.add(header.first(kAddressesBytes));
     frame.add(frame.tag);
-    frame.add(header.subspan(kAddresses_bytes));
+    frame.add(header.subspan(kAddressesBytes));
   }
   frame.add(payload);
 }

@@ -18,7 +18,7 @@ using Bytes = std::span<const std::uint8_t>;
 // Thread safety: none. Allocates only while it grows to the size of the largest write so far.
 class Gather {
  public:
-  Gather() : copies_(std::make_unique<std::uint8_t[]>(kFirstCapacity_bytes)), capacity_bytes_(kFirstCapacity_bytes) {
+  Gather() : copies_(std::make_unique<std::uint8_t[]>(kFirstCapacityBytes)), capacity_bytes_(kFirstCapacityBytes) {
     pieces_.reserve(2048);
   }
 
@@ -52,7 +52,7 @@ class Gather {
 
   // Whether add() copies so many bytes.
   [[nodiscard]] static constexpr bool is_copied(std::size_t size_bytes) noexcept {
-    return size_bytes < kReferFrom_bytes;
+    return size_bytes < kReferFromBytes;
   }
   // bytes must stay as they are until they are written.
   void add(Bytes bytes) {
@@ -63,8 +63,8 @@ class Gather {
 
  private:
   // Below this a copy costs less than the kernel's walk over one more piece.
-  static constexpr std::size_t kReferFrom_bytes = 512;
-  static constexpr std::size_t kFirstCapacity_bytes = 256UL << 10U;
+  static constexpr std::size_t kReferFromBytes = 512;
+  static constexpr std::size_t kFirstCapacityBytes = 256UL << 10U;
 
   void grow(std::size_t more_bytes) {
     std::size_t capacity_bytes = capacity_bytes_;

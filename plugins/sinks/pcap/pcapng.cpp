@@ -33,8 +33,8 @@ constexpr std::uint16_t kTimeResolution = 9;
 constexpr std::size_t kMaxInterfaces = 4096;
 
 // What a packet may bring along: a description of its interface, and statistics at once and at the end of the file.
-constexpr std::size_t kDescription_bytes = 128;
-constexpr std::size_t kStatistics_bytes = 64;
+constexpr std::size_t kDescriptionBytes = 128;
+constexpr std::size_t kStatisticsBytes = 64;
 
 constexpr std::size_t padding(std::size_t size) noexcept { return (4 - size % 4) % 4; }
 
@@ -129,7 +129,7 @@ class Pcapng final : public Encoder {
         comment_.clear();
         add_comment(*event, comment_);
         const std::size_t size = packet_size(frame);
-        const std::size_t reserved = kDescription_bytes + 2 * (interfaces_.size() + 1) * kStatistics_bytes;
+        const std::size_t reserved = kDescriptionBytes + 2 * (interfaces_.size() + 1) * kStatisticsBytes;
         const bool fits = out.packets < room.packets && out.bytes.size_bytes() + size + reserved <= room.size_bytes;
         if (!fits && !(room.take_one && out.packets == 0)) break;
         unit.interface = interface_of(*event, frame.link, out.bytes);
@@ -227,7 +227,7 @@ class Pcapng final : public Encoder {
     Block block(pcapng::kInterfaceDescription);
     block.number(link_of(number));
     block.number<std::uint16_t>(0);
-    block.number(kSnaplen_bytes);
+    block.number(kSnaplenBytes);
     if (!interface.name.empty()) block.option(kInterfaceName, to_bytes(interface.name));
     block.option(kInterfaceText, to_bytes("NFLOG group " + std::to_string(interface.group)));
     block.option<std::uint8_t>(kTimeResolution, encoding_.precision == Precision::nanoseconds ? 9 : 6);

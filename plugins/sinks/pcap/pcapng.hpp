@@ -19,6 +19,6 @@ inline constexpr std::uint16_t kMajor = 1;
 inline constexpr std::uint16_t kRawForLibpcap = 12;
 
 // All blocks: type, length, ..., length.
-inline constexpr std::uint32_t kBlockFrame_bytes = 12;
+inline constexpr std::uint32_t kBlockFrameBytes = 12;
 
 }  // namespace pcapsink::pcapng

@@ -31,11 +31,11 @@ class Rotation {
   [[nodiscard]] bool too_old(std::uint64_t packets, std::int64_t now_ns) const noexcept;
 
   // A rotation failed: for 10 s no limit holds, so that packets go on into the same file.
-  void failed(std::int64_t now_ns) noexcept { held_until_ns_ = now_ns + kHoldOff_ns; }
+  void failed(std::int64_t now_ns) noexcept { held_until_ns_ = now_ns + kHoldOffNs; }
   [[nodiscard]] bool held_off(std::int64_t now_ns) const noexcept { return now_ns < held_until_ns_; }
 
  private:
-  static constexpr std::int64_t kHoldOff_ns = 10'000'000'000;
+  static constexpr std::int64_t kHoldOffNs = 10'000'000'000;
 
   const RotationLimits limits_;
   std::int64_t birth_ns_ = 0;

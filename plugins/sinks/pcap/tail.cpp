@@ -11,8 +11,8 @@ namespace pcapsink {
 namespace {
 
 // No record of ours is larger; a length beyond it is no length.
-constexpr std::uint32_t kMaxRecord_bytes = kSnaplen_bytes;
-constexpr std::uint32_t kMaxBlock_bytes = kSnaplen_bytes + 8192;  // with its options
+constexpr std::uint32_t kMaxRecordBytes = kSnaplenBytes;
+constexpr std::uint32_t kMaxBlockBytes = kSnaplenBytes + 8192;  // with its options
 
 // Reads ahead, so that a file of small records costs few calls.
 class Reader {
@@ -50,7 +50,7 @@ Tail classic_tail(Reader& reader, std::size_t header_bytes) {
     if (header.size() < 16) break;
     const auto captured = load<std::uint32_t>(header, 8);
     // Zeros are what a file system may leave after a power failure; no packet of ours is from 1970.
-    if (captured > kMaxRecord_bytes || load<std::uint32_t>(header, 0) == 0) return tail;
+    if (captured > kMaxRecordBytes || load<std::uint32_t>(header, 0) == 0) return tail;
     // The last byte alone: records need not be read.
     if (captured != 0 && reader.at(tail.size_bytes + 16 + captured - 1, 1).empty()) break;
     tail.size_bytes += 16 + captured;
@@ -67,7 +67,7 @@ bool fits(Bytes description, const Encoding& encoding) {
   if (link == pcapng::kRawForLibpcap) link = static_cast<std::uint16_t>(Link::raw);
   const bool known = link == static_cast<std::uint16_t>(encoding.link) ||
                      (encoding.raw_without_header && link == static_cast<std::uint16_t>(Link::raw));
-  return known && load<std::uint32_t>(description, 12) == kSnaplen_bytes;
+  return known && load<std::uint32_t>(description, 12) == kSnaplenBytes;
 }
 
 Tail pcapng_tail(Reader& reader, const Encoding& encoding) {
@@ -77,7 +77,7 @@ Tail pcapng_tail(Reader& reader, const Encoding& encoding) {
     if (block.size() < 8) break;
     const auto type = load<std::uint32_t>(block, 0);
     const auto size = load<std::uint32_t>(block, 4);
-    if (size < pcapng::kBlockFrame_bytes || size % 4 != 0 || size > kMaxBlock_bytes) return tail;
+    if (size < pcapng::kBlockFrameBytes || size % 4 != 0 || size > kMaxBlockBytes) return tail;
     if (tail.size_bytes == 0 && type != pcapng::kSectionHeader) return tail;
     if (type == pcapng::kSectionHeader &&
         (size < 28 || (block.size() == 16 && (load<std::uint32_t>(block, 8) != pcapng::kByteOrder ||

@@ -11,7 +11,7 @@ namespace {
 // An attacker who triggers with made-up addresses must not fill the memory.
 constexpr std::size_t kMaxActive = 16'384;
 // What a copy costs beside its record.
-constexpr std::size_t kCopy_bytes = 1024;
+constexpr std::size_t kCopyBytes = 1024;
 
 }  // namespace
 
@@ -83,7 +83,7 @@ void Trigger::set_wanted(const Pair& pair, Flow& flow, std::size_t wanted) {
 }
 
 void Trigger::hold(const Pair& pair, Flow& flow, nfbus::Event event) {
-  const std::size_t size_bytes = event.raw()->record.size + kCopy_bytes;
+  const std::size_t size_bytes = event.raw()->record.size + kCopyBytes;
   try {
     if (settings_.before == 0 || size_bytes > settings_.context_bytes) throw std::bad_alloc();
     nfbus::EventCopy copy = host_.copy(event);

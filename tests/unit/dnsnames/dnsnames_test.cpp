@@ -22,7 +22,7 @@ using testing::Each;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-constexpr std::int64_t kSecond_ns = 1'000'000'000;
+constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr std::uint16_t kResponse = 0x8180;
 
 struct Answer {
@@ -54,7 +54,7 @@ class DnsNamesTest : public testing::Test {
             .protocol = 17,
             .source_port = 53,
             .destination_port = 40000,
-            .time_ns = time_s * kSecond_ns};
+            .time_ns = time_s * kSecondNs};
   }
 
   // The response arrives in this packet; returns what the filter made of it.
@@ -71,7 +71,7 @@ class DnsNamesTest : public testing::Test {
 
   // What the filter adds to a packet between the two at this time; empty: nothing.
   std::string names(const std::string& source, const std::string& destination, std::int64_t time_s = 0) {
-    const Packets packets({{.source = source, .destination = destination, .time_ns = time_s * kSecond_ns}});
+    const Packets packets({{.source = source, .destination = destination, .time_ns = time_s * kSecondNs}});
     const std::string judged = filter_->apply(packets.items()).front();
     EXPECT_EQ(judged.substr(0, 4), "keep");
     return judged.size() > 5 ? judged.substr(5) : "";
@@ -252,7 +252,7 @@ TEST_F(DnsNamesTest, LearnsFromTheMessagesOfADnsServer) {
                            {"Hdr":{"Name":"cdn.example.","Rrtype":16,"Class":1,"Ttl":300},"Txt":["x"]},
                            {"Hdr":{"Name":"cdn.example.","Rrtype":1,"Class":1,"Ttl":300},"A":"198.51.100.1"},
                            {"Hdr":{"Name":"cdn.example.","Rrtype":28,"Class":1,"Ttl":20},"AAAA":"2001:db8::1"}]})"});
-  messages.event(0).time_ns = 1000 * kSecond_ns;
+  messages.event(0).time_ns = 1000 * kSecondNs;
   EXPECT_EQ(filter_->hear(messages), NFBUS_OK);
   EXPECT_EQ(name_of("198.51.100.1", 1299), "example.org");
   EXPECT_EQ(name_of("198.51.100.1", 1300), "");

@@ -31,7 +31,7 @@ namespace nfbus::test {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kFirstTime_ns = 1'700'000'000'123'456'789;
+constexpr std::int64_t kFirstTimeNs = 1'700'000'000'123'456'789;
 
 // IP packets whose bytes are the texts: a second apart, of group 1, which blocks, on eth0.
 class Packets : public Batch {
@@ -41,7 +41,7 @@ class Packets : public Batch {
       nfbus_event& packet = event(i);
       packet.action = NFBUS_ACTION_BLOCKED;
       packet.group = 1;
-      packet.time_ns = kFirstTime_ns + static_cast<std::int64_t>(i) * 1'000'000'000;
+      packet.time_ns = kFirstTimeNs + static_cast<std::int64_t>(i) * 1'000'000'000;
       packet.ether_type = 0x0800;
       packet.packet_size = static_cast<std::uint32_t>(texts[i].size());
       packet.record = packet.payload;

@@ -7,7 +7,7 @@
 namespace {
 
 using nfbus::test::Capture;
-using nfbus::test::kFirstTime_ns;
+using nfbus::test::kFirstTimeNs;
 using nfbus::test::numbered_texts;
 using nfbus::test::Packets;
 using nfbus::test::PcapTest;
@@ -37,8 +37,8 @@ TEST_F(PcapTest, WritesPacketsWithTheirTimesAndLengths) {
   EXPECT_EQ(capture.error, "");
   EXPECT_EQ(capture.link, DLT_RAW);
   EXPECT_THAT(capture.texts(), ElementsAre("one", "three", ""));
-  EXPECT_EQ(capture.packets[0].time_ns, kFirstTime_ns);
-  EXPECT_EQ(capture.packets[1].time_ns, kFirstTime_ns + 1'000'000'000);
+  EXPECT_EQ(capture.packets[0].time_ns, kFirstTimeNs);
+  EXPECT_EQ(capture.packets[1].time_ns, kFirstTimeNs + 1'000'000'000);
   EXPECT_EQ(capture.packets[0].original_bytes, 3U);
   EXPECT_EQ(capture.packets[1].original_bytes, 1500U);
   struct stat found {};
@@ -50,7 +50,7 @@ TEST_F(PcapTest, WritesMicrosecondsWhereAsked) {
   SinkDriver sink(nfbus_plugin_entry, options({{"/precision", "us"}}));
   ASSERT_TRUE(sink.open());
   sink.write(Packets({"one"}));
-  EXPECT_EQ(read_capture(file()).packets.at(0).time_ns, kFirstTime_ns / 1000 * 1000);
+  EXPECT_EQ(read_capture(file()).packets.at(0).time_ns, kFirstTimeNs / 1000 * 1000);
   EXPECT_EQ(read_file(file()).substr(0, 4), "\xd4\xc3\xb2\xa1");
 }
 

@@ -18,8 +18,8 @@ using nlohmann::json;
 using testing::Each;
 using testing::ElementsAre;
 
-constexpr std::int64_t kSecond_ns = 1'000'000'000;
-constexpr std::int64_t kStart_ns = 1'700'000'000 * kSecond_ns;
+constexpr std::int64_t kSecondNs = 1'000'000'000;
+constexpr std::int64_t kStartNs = 1'700'000'000 * kSecondNs;
 
 Values options(double rate_per_s, double burst, const std::vector<std::string>& key = {"src", "prefix"},
                std::int64_t max_keys = 1000) {
@@ -47,47 +47,47 @@ json last_summary(const FilterDriver& filter) { return json::parse(filter.host.p
 
 TEST(RateLimit, LetsABurstThroughAndThenItsRate) {
   FilterDriver filter(nfbus_plugin_entry, options(10, 5));
-  EXPECT_EQ(passed(filter, 100, kStart_ns, 0), 5U);
-  EXPECT_EQ(passed(filter, 1000, kStart_ns + kSecond_ns / 100, kSecond_ns / 100), 100U) << "10 a second for 10 s";
-  EXPECT_EQ(passed(filter, 100, kStart_ns + 3600 * kSecond_ns, 0), 5U) << "a rest fills no more than the burst";
+  EXPECT_EQ(passed(filter, 100, kStartNs, 0), 5U);
+  EXPECT_EQ(passed(filter, 1000, kStartNs + kSecondNs / 100, kSecondNs / 100), 100U) << "10 a second for 10 s";
+  EXPECT_EQ(passed(filter, 100, kStartNs + 3600 * kSecondNs, 0), 5U) << "a rest fills no more than the burst";
   EXPECT_EQ(filter.counter("passed"), 110U);
   EXPECT_EQ(filter.counter("dropped"), 1090U);
 }
 
 TEST(RateLimit, LimitsEachKeyByItself) {
   FilterDriver filter(nfbus_plugin_entry, options(1, 1));
-  EXPECT_EQ(passed(filter, 3, kStart_ns, 0, {.source = "10.0.0.1"}), 1U);
-  EXPECT_EQ(passed(filter, 3, kStart_ns, 0, {.source = "10.0.0.2"}), 1U);
-  EXPECT_EQ(passed(filter, 3, kStart_ns, 0, {.source = "10.0.0.1", .prefix = "other "}), 1U);
-  EXPECT_EQ(passed(filter, 3, kStart_ns, 0, {.source = "10.0.0.1", .destination = "10.9.9.9"}), 0U);
+  EXPECT_EQ(passed(filter, 3, kStartNs, 0, {.source = "10.0.0.1"}), 1U);
+  EXPECT_EQ(passed(filter, 3, kStartNs, 0, {.source = "10.0.0.2"}), 1U);
+  EXPECT_EQ(passed(filter, 3, kStartNs, 0, {.source = "10.0.0.1", .prefix = "other "}), 1U);
+  EXPECT_EQ(passed(filter, 3, kStartNs, 0, {.source = "10.0.0.1", .destination = "10.9.9.9"}), 0U);
 }
 
 TEST(RateLimit, HasOneLimitForAllWithoutAKey) {
   FilterDriver filter(nfbus_plugin_entry, options(1, 2, {}));
-  EXPECT_EQ(passed(filter, 3, kStart_ns, 0, {.source = "10.0.0.1"}), 2U);
-  EXPECT_EQ(passed(filter, 3, kStart_ns, 0, {.source = "10.0.0.2"}), 0U);
+  EXPECT_EQ(passed(filter, 3, kStartNs, 0, {.source = "10.0.0.1"}), 2U);
+  EXPECT_EQ(passed(filter, 3, kStartNs, 0, {.source = "10.0.0.2"}), 0U);
 }
 
 TEST(RateLimit, GainsNothingFromPacketsThatAreALittleOutOfOrder) {
   FilterDriver filter(nfbus_plugin_entry, options(1, 1));
   Packets packets;
-  for (int i = 0; i < 100; ++i) packets.add({.time_ns = kStart_ns + (i % 2) * kSecond_ns / 2});
+  for (int i = 0; i < 100; ++i) packets.add({.time_ns = kStartNs + (i % 2) * kSecondNs / 2});
   const auto verdicts = filter.apply(packets.items());
   EXPECT_EQ(std::count(verdicts.begin(), verdicts.end(), "keep"), 1);
 }
 
 TEST(RateLimit, GoesOnByTheNewTimeWhenTheClockIsSetBack) {
   FilterDriver filter(nfbus_plugin_entry, options(1, 1));
-  EXPECT_EQ(passed(filter, 2, kStart_ns, 0), 1U);
-  const std::int64_t back_ns = kStart_ns - 3600 * kSecond_ns;
+  EXPECT_EQ(passed(filter, 2, kStartNs, 0), 1U);
+  const std::int64_t back_ns = kStartNs - 3600 * kSecondNs;
   EXPECT_EQ(passed(filter, 2, back_ns, 0), 0U) << "a jump gives no tokens";
-  EXPECT_EQ(passed(filter, 1, back_ns + 2 * kSecond_ns, 0), 1U) << "nor does it stop the clock for an hour";
+  EXPECT_EQ(passed(filter, 1, back_ns + 2 * kSecondNs, 0), 1U) << "nor does it stop the clock for an hour";
 }
 
 TEST(RateLimit, TellsAtTheEndWhatItDropped) {
   FilterDriver filter(nfbus_plugin_entry, options(1, 1));
-  passed(filter, 4, kStart_ns, kSecond_ns / 4, {.source = "10.0.0.1"});
-  passed(filter, 3, kStart_ns, 0, {.source = "2001:db8::1", .destination = "2001:db8::2", .prefix = "drop "});
+  passed(filter, 4, kStartNs, kSecondNs / 4, {.source = "10.0.0.1"});
+  passed(filter, 3, kStartNs, 0, {.source = "2001:db8::1", .destination = "2001:db8::2", .prefix = "drop "});
   EXPECT_EQ(filter.finish(), NFBUS_OK);
   ASSERT_EQ(filter.host.published.size(), 1U);
   EXPECT_EQ(filter.host.published.front().first, "ratelimit:test");
@@ -99,15 +99,15 @@ TEST(RateLimit, TellsAtTheEndWhatItDropped) {
 
 TEST(RateLimit, TellsEachDropOnceAndNothingWhenThereIsNone) {
   FilterDriver filter(nfbus_plugin_entry, options(1, 1));
-  passed(filter, 1, kStart_ns, 0);
+  passed(filter, 1, kStartNs, 0);
   EXPECT_EQ(filter.finish(), NFBUS_OK);
   EXPECT_TRUE(filter.host.published.empty());
-  passed(filter, 3, kStart_ns, 0);
+  passed(filter, 3, kStartNs, 0);
   EXPECT_EQ(filter.finish(), NFBUS_OK);
   EXPECT_EQ(last_summary(filter)["Dropped"], 3);
   EXPECT_EQ(filter.finish(), NFBUS_OK);
   EXPECT_EQ(filter.host.published.size(), 1U);
-  passed(filter, 2, kStart_ns, 0);
+  passed(filter, 2, kStartNs, 0);
   EXPECT_EQ(filter.finish(), NFBUS_OK);
   EXPECT_EQ(last_summary(filter)["Dropped"], 2);
   EXPECT_EQ(last_summary(filter)["Keys"][0]["Dropped"], 2);
@@ -115,9 +115,9 @@ TEST(RateLimit, TellsEachDropOnceAndNothingWhenThereIsNone) {
 
 TEST(RateLimit, CountsAlsoWhatItForgotAsOther) {
   FilterDriver filter(nfbus_plugin_entry, options(1, 1, {"src"}, 2));
-  passed(filter, 10, kStart_ns, 0, {.source = "10.0.0.1"});
-  passed(filter, 5, kStart_ns, 0, {.source = "10.0.0.2"});
-  passed(filter, 3, kStart_ns, 0, {.source = "10.0.0.3"});
+  passed(filter, 10, kStartNs, 0, {.source = "10.0.0.1"});
+  passed(filter, 5, kStartNs, 0, {.source = "10.0.0.2"});
+  passed(filter, 3, kStartNs, 0, {.source = "10.0.0.3"});
   EXPECT_EQ(filter.finish(), NFBUS_OK);
   EXPECT_EQ(last_summary(filter)["Dropped"], 15);
   EXPECT_EQ(last_summary(filter)["Keys"],
@@ -130,7 +130,7 @@ TEST(RateLimit, KeepsItsSummaryShortAndAddsUpAllTheSame) {
   FilterDriver filter(nfbus_plugin_entry, options(1, 1, {"src", "prefix"}, 5000));
   for (int i = 0; i < 2000; ++i) {
     const std::string source = "10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250);
-    passed(filter, i < 3 ? 10 : 3, kStart_ns, 0, {.source = source, .prefix = std::string(127, '\x01')});
+    passed(filter, i < 3 ? 10 : 3, kStartNs, 0, {.source = source, .prefix = std::string(127, '\x01')});
   }
   EXPECT_EQ(filter.finish(), NFBUS_OK);
   EXPECT_LT(filter.host.published.back().second.size(), 25'000U);
@@ -145,7 +145,7 @@ TEST(RateLimit, KeepsItsSummaryShortAndAddsUpAllTheSame) {
 
 TEST(RateLimit, IsValidUtf8WhateverThePrefix) {
   FilterDriver filter(nfbus_plugin_entry, options(1, 1));
-  passed(filter, 2, kStart_ns, 0, {.prefix = "\xff\"drop "});
+  passed(filter, 2, kStartNs, 0, {.prefix = "\xff\"drop "});
   EXPECT_EQ(filter.finish(), NFBUS_OK);
   EXPECT_EQ(last_summary(filter)["Keys"][0]["prefix"], "\xef\xbf\xbd\"drop ");
 }
@@ -154,7 +154,7 @@ TEST(RateLimit, KeepsItsCountsWhereTheHostRefusesItsTopic) {
   Values values = options(1, 1);
   values["/topic"] = "nft:drop:";
   FilterDriver filter(nfbus_plugin_entry, values);
-  passed(filter, 3, kStart_ns, 0);
+  passed(filter, 3, kStartNs, 0);
   EXPECT_EQ(filter.finish(), NFBUS_FATAL);
   EXPECT_EQ(filter.error(), R"(the host lets no plugin publish under the topic "nft:drop:": change `topic`)");
   EXPECT_EQ(filter.finish(), NFBUS_FATAL) << "what was not told is not forgotten";
@@ -163,7 +163,7 @@ TEST(RateLimit, KeepsItsCountsWhereTheHostRefusesItsTopic) {
 
 TEST(RateLimit, WaitsForItsIntervalBetweenSummaries) {
   FilterDriver filter(nfbus_plugin_entry, options(1, 1));
-  passed(filter, 3, kStart_ns, 0);
+  passed(filter, 3, kStartNs, 0);
   EXPECT_EQ(filter.tick(), NFBUS_OK);
   EXPECT_TRUE(filter.host.published.empty());
 }

@@ -15,7 +15,7 @@ using nfbus::test::Values;
 using testing::Each;
 using testing::ElementsAre;
 
-constexpr std::int64_t kSecond_ns = 1'000'000'000;
+constexpr std::int64_t kSecondNs = 1'000'000'000;
 
 Values rate(std::int64_t rate, const std::vector<std::string>& key = {}, std::int64_t max_entries = 1000) {
   Values options = {{"/mode", "rate"}, {"/rate", rate}, {"/max_entries", max_entries}};
@@ -84,15 +84,14 @@ TEST(SampleByFlow, TellsFlowsApartByPortsProtocolAndAddresses) {
 TEST(SampleByFlow, KeepsTheFirstPacketAfterALongSilence) {
   FilterDriver filter(nfbus_plugin_entry, flow(60));
   EXPECT_THAT(
-      judge(
-          filter,
-          {{.time_ns = 0}, {.time_ns = 60 * kSecond_ns}, {.time_ns = 119 * kSecond_ns}, {.time_ns = 180 * kSecond_ns}}),
+      judge(filter,
+            {{.time_ns = 0}, {.time_ns = 60 * kSecondNs}, {.time_ns = 119 * kSecondNs}, {.time_ns = 180 * kSecondNs}}),
       ElementsAre("keep", "drop", "drop", "keep"));
 }
 
 TEST(SampleByFlow, TakesNoFlowForOldWhenTheClockIsSetBack) {
   FilterDriver filter(nfbus_plugin_entry, flow(60));
-  EXPECT_THAT(judge(filter, {{.time_ns = 1000 * kSecond_ns}, {.time_ns = 0}, {.time_ns = 1 * kSecond_ns}}),
+  EXPECT_THAT(judge(filter, {{.time_ns = 1000 * kSecondNs}, {.time_ns = 0}, {.time_ns = 1 * kSecondNs}}),
               ElementsAre("keep", "drop", "drop"));
 }
 
