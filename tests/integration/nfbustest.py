@@ -109,22 +109,20 @@ class Namespace:
         self._children.append(child)
         return child
 
-    def tcp_connection(self, address, port):
-        """A TCP socket of this namespace, connected."""
-        connected = []
+    def socket(self, kind):
+        """An IPv4 socket of this namespace (SOCK_STREAM, SOCK_DGRAM), which any thread may use."""
+        made = []
 
-        def connect():
+        def make():
             with open(f"/run/netns/{self.name}", "rb") as name:
                 if ctypes.CDLL(None, use_errno=True).setns(name.fileno(), 0) != 0:
                     raise OSError(ctypes.get_errno(), "setns")
-            connected.append(socket.create_connection((address, port), 10))
+            made.append(socket.socket(socket.AF_INET, kind))
 
-        thread = threading.Thread(target=connect)  # of its own: it stays in the namespace
+        thread = threading.Thread(target=make)  # of its own: it stays in the namespace
         thread.start()
         thread.join()
-        if not connected:
-            raise ConnectionError(f"{address}:{port} cannot be reached")
-        return connected[0]
+        return made[0]
 
     def nft(self, rules):
         """Loads nft rules from text."""

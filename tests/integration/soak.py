@@ -1,19 +1,23 @@
-'''A host under sustained load: a sink that works, one that hangs and one that throws. For `./dev soak`.
+'''A host under sustained load: a sink that works, one that hangs, one that throws, and a thousand clients of the bus that
+subscribe, stall and vanish, again and again. For `./dev soak`.
 
 Each minute prints the memory of the host and its counters; at the end the sums must balance with what the firewall's
-own counters saw. Exit status 0: they do, and memory stayed under the limit.
+own counters saw. Exit status 0: they do, memory stayed under the limit, and no descriptor was left open.
 '''
 
 import argparse
 import os
 import pathlib
+import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import nfbustest
 from nfbustest import Host, Namespace, wait_until
+from wire_client import WireClient, ask_status, crowd, publish_once
 
 MEMORY_LIMIT_MIB = 64
 
@@ -29,6 +33,8 @@ RULES = '''table inet soak {
 CONFIG = f'''
 [host]
 plugin_dirs = ["{nfbustest.NFBUS_BIN.parents[1] / 'tests/plugins'}"]
+[bus]
+socket = "@DIR@/bus.sock"
 [[capture]]
 group = 0
 action = "allowed"
@@ -91,6 +97,34 @@ def differences(counters, seen):
     return wrong
 
 
+class Crowds(threading.Thread):
+    '''Crowds of clients, one after another.'''
+
+    def __init__(self, path):
+        super().__init__()
+        self.path = path
+        self.rounds = 0
+        self.ending = threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.ending.is_set():
+            crowd(self.path, ("load:", "nft:drop:"), self.publish)
+            wait_until(lambda: len(ask_status(self.path)["clients"]) == 1, 30, "the clients to be gone")
+            self.rounds += 1
+
+    def publish(self):
+        publish_once(self.path, '{"topic":"load:x","value":"' + "x" * 460 + '"}\n')
+
+    def end(self):
+        self.ending.set()
+        self.join()
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--minutes", type=float, default=10)
@@ -101,6 +135,11 @@ def main():
         namespace.nft(RULES)
         pid = host.process.pid
         begun = time.monotonic()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+        with WireClient(host.path("bus.sock")) as first:
+            first.settle()  # all that the host opens is open now
+            before = descriptors(pid) - 1
+        crowds = Crowds(host.path("bus.sock"))
         sender = namespace.popen(sys.executable, "-c", SENDER, arguments.rate, arguments.minutes * 60)
         peak = 0.0
         while sender.poll() is None:
@@ -115,7 +154,9 @@ def main():
             sinks = " ".join(f"{n} {s['state']}: delivered {s['delivered']} overflowed {s['overflowed']} rejected "
                              f"{s['rejected']} queued {s['queued']};" for n, s in counters["sinks"].items())
             print(f"{(time.monotonic() - begun) / 60:.1f} min: {now:.1f} MiB (peak {peak:.1f}), CPU "
-                  f"{cpu_seconds(pid):.1f} s, {groups} {sinks}", flush=True)
+                  f"{cpu_seconds(pid):.1f} s, {groups} {sinks} "
+                  f"{crowds.rounds} crowds of clients", flush=True)
+        crowds.end()
 
         # One more packet of each group, once it is quiet, shows what was lost before it.
         wait_until(lambda: host.counters()["sinks"]["good"]["queued"] == 0, 30, "the good sink")
@@ -126,6 +167,12 @@ def main():
         wrong = differences(host.counters(), seen)
         if peak >= MEMORY_LIMIT_MIB:
             wrong.append(f"memory: {peak:.1f} MiB is not under {MEMORY_LIMIT_MIB} MiB")
+        if crowds.rounds == 0:
+            wrong.append("the clients did not come and go once")
+        try:
+            wait_until(lambda: descriptors(pid) == before, 10, "the descriptors to be closed")
+        except AssertionError:
+            wrong.append(f"descriptors: {descriptors(pid)}, at first {before}")
         host.signal(signal.SIGKILL)
         for line in wrong:
             print(f"wrong: {line}")

@@ -4,6 +4,7 @@ import http.client
 import json
 import re
 import signal
+import socket
 import time
 import unittest
 
@@ -53,8 +54,9 @@ class Metrics(nfbustest.IntegrationTest):
         self.namespace.nft(RULES)
 
     def connect(self):
-        connection = self.namespace.tcp_connection("127.0.0.1", self.port)
+        connection = self.namespace.socket(socket.SOCK_STREAM)
         self.addCleanup(connection.close)
+        connection.connect(("127.0.0.1", self.port))
         return connection
 
     def ask(self, path, method="GET", **headers):

@@ -112,6 +112,21 @@ class WireClient:
         self.socket.close()
 
 
+def crowd(path, prefixes, while_connected=lambda: None, clients=1000):
+    """So many clients subscribe, stall and vanish, some in the middle of a line, some with half of the socket closed."""
+    connected = []
+    for number in range(clients):
+        connected.append(WireClient(path))
+        connected[-1].subscribe(prefixes[number % len(prefixes)], marker=bool(number % 3))
+    while_connected()
+    for number, client in enumerate(connected):
+        if number % 2:
+            client.send(b'{"topic":"half')
+        if number % 5 == 0:
+            client.socket.shutdown(2 if number % 2 else 1)
+        client.close()
+
+
 def ask_status(path):
     with WireClient(path) as client:
         client.subscribe("nfbus:status")
