@@ -222,6 +222,20 @@ class Docker(unittest.TestCase):
         self.assertEqual(str(os.stat(written).st_uid), container.execute("id", "--user", "nfbus").stdout.strip())
         self.assertEqual(container.stdout, "")
 
+    def test_the_bus_is_served_from_its_volume(self):
+        container = self.start()
+        sent, _ = packets(7000)
+        send(self.namespace, sent)
+
+        def received():
+            status = json.loads(container.execute("nfbus", "status", "--json").stdout)
+            return sum(row["received"] for row in status["capture"])
+
+        wait_until(lambda: received() == len(sent), 10, "the packets in the status")
+        container.execute("nfbus", "publish", "web:x", "1")
+        wait_until(lambda: json.loads(container.execute("nfbus", "status", "--json").stdout)["clients_total"]["sent"][
+            "relayed"] == 1, 10, "the message")
+
     def test_without_any_capability_all_but_capturing_works(self):
         done = self.once(command=["run"])
         self.assertEqual(done.returncode, 1)
