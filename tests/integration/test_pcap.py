@@ -78,7 +78,7 @@ class Tools(IntegrationTest):
         self.assertEqual(host.stop(), 0, host.stderr)
         lines = read("lines")
         for line, other in zip(lines, read("times"), strict=True):
-            line["nanoseconds"] = other["Timestamp"]
+            line["nanoseconds"], line["group"] = other["Timestamp"], other["Group"]
         return lines
 
     def test_every_format_link_and_precision_says_what_jsonl_says(self):
@@ -100,6 +100,11 @@ class Tools(IntegrationTest):
                 self.assertEqual(len(rows), len(expected))
                 for row, record in zip(rows, expected):
                     self.assertEqual(row, {key: self.wanted(key, record, link, precision, numbers) for key in row})
+                if form == "pcapng":  # an interface for each group and name
+                    ids = [number for number, in tshark(path, "frame.interface_id")]
+                    pairs = {(number, r["group"], r["oob.in"] or r["oob.out"]) for number, r in zip(ids, expected)}
+                    self.assertEqual(sorted(number for number, _, _ in pairs), sorted(set(ids)))
+                    self.assertEqual(len(pairs), len({(r["group"], r["oob.in"] or r["oob.out"]) for r in expected}))
                 dumped = tcpdump(path)
                 self.assertEqual(len(dumped), len(expected))
                 if link != "nflog":

@@ -115,6 +115,26 @@ for line in sys.stdin:
                 self.assertLess(delays[-2], 100, delays)  # a busy machine may hold one of 20 up
                 host.close()
 
+    def test_wireshark_and_a_pipeline_read_it_live_at_the_same_time(self):
+        for form in ("pcap", "pcapng"):
+            with self.subTest(format=form):
+                host = self.start_sink(format=form)
+                fifo = host.path("fifo")
+                readers = []
+                for command in (["tshark", "-n", "-l", "-i", str(fifo), "-c", "5", "-T", "fields", "-e", "udp.dstport"],
+                                ["sh", "-c", f"cat {fifo} | tcpdump -l -n -c 5 -r -"]):
+                    before = fifo.stat().st_ino
+                    readers.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+                    self.addCleanup(end_process, readers[-1])
+                    wait_until(lambda: fifo.stat().st_ino != before, 10, "a host that serves the reader")
+                # One at a time, and a sixth that tells cat that tcpdump has gone.
+                for port in range(2000, 2006):
+                    send(self.namespace, packets(port, 1))
+                (seen, _), (dumped, _) = (reader.communicate(timeout=20) for reader in readers)
+                self.assertEqual([int(line) for line in seen.split()], list(range(2000, 2005)))
+                self.assertEqual(self.ports(dumped), list(range(2000, 2005)))
+                host.close()
+
     def test_twenty_readers_one_after_another_each_have_a_stream_of_their_own(self):
         host = self.start_sink()
         with self.traffic(2000, pause_each=20):

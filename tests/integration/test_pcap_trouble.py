@@ -262,8 +262,8 @@ while True:
         self.assertEqual({len(found) for found in forms.values()}, {1})
         self.assertIn([".gz"], forms.values())
         for number, [ending] in list(forms.items())[:-1]:
-            path = f"{folder.name}/out-{number:06}.pcap{ending}"
-            data = gzip.open(path).read() if ending else open(path, "rb").read()
+            path = pathlib.Path(folder.name, f"out-{number:06}.pcap{ending}")
+            data = gzip.decompress(path.read_bytes()) if ending else path.read_bytes()
             self.assertEqual(len(data), 24 + 100 * (16 + 28 + 1024), path)
 
 
