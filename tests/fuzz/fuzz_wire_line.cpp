@@ -1,5 +1,6 @@
 // Any bytes as what a program writes to the bus's socket: each line is read as another JSON parser reads it, relayed as
 // it came, and made a message that every sink can show.
+#include "../unit/take_lines.hpp"
 #include "bus/server/hub.hpp"
 #include "event/formats/utf8.hpp"
 #include "must.hpp"
@@ -8,12 +9,10 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,6 +22,7 @@ namespace {
 
 using nfbus::fuzz::must;
 using namespace nfbus::host;
+using nfbus::host::test::take_lines;
 using Json = nlohmann::json;
 using Kind = WireLine::Kind;
 
@@ -148,21 +148,6 @@ class Sink final : public Subscriber {
   [[nodiscard]] bool wants_message(std::string_view /*topic*/) const override { return true; }
   std::vector<BatchRef> batches;
 };
-
-// What waits for a client, one text for each line; the client has got it then.
-std::vector<std::string> take_lines(Client& client) {
-  std::vector<std::string> lines;
-  std::array<iovec, 64> pieces{};
-  for (;;) {
-    std::size_t bytes = 0;
-    for (const iovec& piece : std::span(pieces).first(client.queue.gather(pieces, SIZE_MAX))) {
-      lines.emplace_back(static_cast<const char*>(piece.iov_base), piece.iov_len);
-      bytes += piece.iov_len;
-    }
-    if (bytes == 0) return lines;
-    client.queue.sent(bytes);
-  }
-}
 
 const FormatSet& formats() {
   static const FormatSet all("test");

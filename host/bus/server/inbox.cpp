@@ -82,10 +82,10 @@ void Inbox::set_prefixes(std::vector<std::string> prefixes) {
 
 void Inbox::take(std::deque<BatchRef>& batches, std::vector<Shed>& shed) {
   const std::lock_guard lock(mutex_);
-  if (std::exchange(woken_, false)) {
-    std::uint64_t wakes = 0;
-    [[maybe_unused]] const auto got = ::read(wake_.get(), &wakes, sizeof wakes);
-  }
+  woken_ = false;
+  // Also when nobody has woken us: who does so outside of the lock may come late.
+  std::uint64_t wakes = 0;
+  [[maybe_unused]] const auto got = ::read(wake_.get(), &wakes, sizeof wakes);
   shed = std::exchange(shed_, {});
   std::move(batches_.begin(), batches_.end(), std::back_inserter(batches));
   batches_.clear();

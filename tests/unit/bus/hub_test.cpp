@@ -1,0 +1,246 @@
+#include "bus/server/hub.hpp"
+
+#include "../make_events.hpp"
+#include "../take_lines.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nfbus::host {
+namespace {
+
+using test::Events;
+using test::take_lines;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr std::size_t kPlenty = 1UL << 30U;
+
+class HubTest : public testing::Test {
+ protected:
+  explicit HubTest(std::size_t total_bytes = kPlenty)
+      : hub(bus, formats,
+            {.topic_root = "nft:",
+             .default_form = formats.find("packet"),
+             .packet_form = formats.find("packet"),
+             .fields = {},
+             .client_bytes = kPlenty,
+             .total_bytes = total_bytes},
+            [] { return std::string("{}"); }) {}
+  ~HubTest() override {
+    for (const auto& client : clients) hub.leave(*client);
+  }
+
+  Client& join() {
+    clients.push_back(std::make_unique<Client>(Descriptor(), clients.size() + 1, Peer(), kPlenty));
+    hub.join(*clients.back());
+    return *clients.back();
+  }
+  Client& subscriber(const std::string& prefix, const std::string& more = {}) {
+    Client& client = join();
+    subscribe(client, prefix, more);
+    return client;
+  }
+  void subscribe(Client& client, const std::string& prefix, const std::string& more = {}) {
+    hub.receive(client, R"({"topic":"subscribe:)" + prefix + '"' + more + '}');
+  }
+  void publish(Client& client, const std::string& topic, const std::string& value = "x") {
+    hub.receive(client, line(topic, value));
+  }
+  static std::string line(const std::string& topic, const std::string& value = "x") {
+    return R"({"topic":")" + topic + R"(","value":")" + value + R"("})";
+  }
+  void serve_all() {
+    while (hub.serve_bus(1000)) {
+    }
+  }
+  // Nothing is lost without a count: of each client, and of all that ever were.
+  void expect_sums() const {
+    for (const ClientSnapshot& c : hub.snapshots()) {
+      EXPECT_EQ(c.published, c.delivered + c.filtered + c.overflowed + c.queued) << c.id;
+    }
+    const HubCounters t = hub.counters();
+    EXPECT_EQ(t.published, t.delivered + t.filtered + t.overflowed + t.queued + t.left);
+  }
+
+  Events events;
+  Bus bus;
+  const FormatSet formats{"test"};
+  Hub hub;
+  std::vector<std::unique_ptr<Client>> clients;
+};
+
+TEST_F(HubTest, GivesALineOfAPublisherToItselfOnceIfItSubscribed) {
+  Client& client = subscriber("web:");
+  subscribe(client, "web:a");
+  publish(client, "web:a");
+  serve_all();  // what went to the host's bus does not come back
+  EXPECT_THAT(take_lines(client), ElementsAre(line("web:a") + '\n'));
+}
+
+TEST_F(HubTest, CountsALineOnceInMemoryHoweverManyWaitForIt) {
+  Client& publisher = join();
+  subscriber("web:");
+  publish(publisher, "web:a");
+  const std::size_t one_bytes = hub.waiting_bytes();
+  for (int i = 0; i < 9; ++i) subscriber("web:");
+  publish(publisher, "web:a");
+  EXPECT_EQ(hub.waiting_bytes(), 2 * one_bytes);
+  EXPECT_EQ(hub.counters().queued, 11U);
+  for (const auto& client : clients) take_lines(*client);
+  EXPECT_EQ(hub.waiting_bytes(), 0U);
+}
+
+TEST_F(HubTest, RendersAPacketOnceForAllWhoWantTheSameForm) {
+  Client& first = subscriber("nft:");
+  Client& second = subscriber("nft:");
+  Client& other = subscriber("nft:", R"(,"format":"ulogd")");
+  bus.publish(events.packets(1));
+  serve_all();
+  const auto text_of = [](Client& client) {
+    iovec piece{};
+    EXPECT_EQ(client.queue.gather({&piece, 1}, SIZE_MAX), 1U);
+    return piece.iov_base;
+  };
+  EXPECT_EQ(text_of(first), text_of(second));
+  EXPECT_NE(text_of(first), text_of(other));
+}
+
+TEST_F(HubTest, ServesPacketsInOrderInPiecesOfTheSizeAskedFor) {
+  Client& client = subscriber("nft:", R"(,"format":"ulogd")");
+  bus.publish(events.packets({"a", "b", "c"}));
+  bus.publish(events.packets({"d"}));
+  EXPECT_TRUE(hub.serve_bus(2));
+  EXPECT_EQ(take_lines(client).size(), 2U);
+  EXPECT_FALSE(hub.serve_bus(100));
+  const std::vector<std::string> rest = take_lines(client);
+  ASSERT_EQ(rest.size(), 2U);
+  EXPECT_EQ(nlohmann::json::parse(rest[0]).at("topic"), "nft:c");
+  EXPECT_EQ(nlohmann::json::parse(rest[1]).at("topic"), "nft:d");
+}
+
+TEST_F(HubTest, CountsForEachClientOnceWhatTheBusHadToDropOfItsTopics) {
+  Events large(4UL << 20U);
+  Client& twice = subscriber("nft:a", R"(,"marker":true)");
+  subscribe(twice, "nft:");
+  Client& some = subscriber("nft:b");
+  Client& none = subscriber("web:");
+  constexpr std::uint64_t kBatches = 10;  // of 4 MiB, where 16 wait at most
+  for (std::uint64_t i = 0; i < kBatches; ++i) bus.publish(large.packets({"a", "a", "b"}, 1UL << 20U));
+  serve_all();
+  const auto published = [](const Client& client) { return client.queue.counters().pushed; };
+  EXPECT_EQ(published(twice), 3 * kBatches);
+  EXPECT_EQ(published(some), kBatches);
+  EXPECT_EQ(published(none), 0U);
+  const std::uint64_t dropped_batches = some.queue.counters().overflowed;
+  EXPECT_GT(dropped_batches, 0U);
+  EXPECT_EQ(twice.queue.counters().overflowed, 3 * dropped_batches);
+  expect_sums();
+  hub.mark_loss(twice);
+  const nlohmann::json marker = nlohmann::json::parse(take_lines(twice).front());
+  EXPECT_EQ(marker.at("topic"), "nfbus:dropped");
+  EXPECT_EQ(nlohmann::json::parse(marker.at("value").get<std::string>()).at("missed"), 3 * dropped_batches);
+}
+
+TEST_F(HubTest, RemembersWhatBecameOfTheLinesOfClientsThatLeft) {
+  Client& publisher = join();
+  Client& client = subscriber("web:");
+  subscribe(client, "nft:", R"(,"match":{"prefix":"never"})");
+  bus.publish(events.packets(3));
+  serve_all();
+  for (int i = 0; i < 5; ++i) publish(publisher, "web:a");
+  EXPECT_EQ(hub.ready_count(), 1U);
+  hub.leave(client);
+  clients.pop_back();
+  EXPECT_EQ(hub.ready_count(), 0U);
+  EXPECT_EQ(hub.waiting_bytes(), 0U);
+  EXPECT_EQ(hub.counters().filtered, 3U);
+  EXPECT_EQ(hub.counters().left, 5U);
+  EXPECT_EQ(hub.counters().queued, 0U);
+  EXPECT_EQ(hub.counters().received.subscribed, 2U);
+  publish(publisher, "web:a");
+  bus.publish(events.packets(3));
+  EXPECT_FALSE(hub.serve_bus(1000));
+  EXPECT_EQ(hub.counters().published, 8U);
+  expect_sums();
+}
+
+TEST_F(HubTest, RefusesMoreSubscriptionsThanAClientMayHaveAndKeepsThoseItHas) {
+  Client& client = join();
+  for (int i = 0; i < 300; ++i) subscribe(client, "web:" + std::to_string(i) + ":");
+  EXPECT_EQ(client.received.subscribed, 256U);
+  EXPECT_EQ(client.received.refused, 44U);
+  Client& publisher = join();
+  publish(publisher, "web:255:a");
+  publish(publisher, "web:256:a");
+  EXPECT_THAT(take_lines(client), ElementsAre(line("web:255:a") + '\n'));
+}
+
+TEST_F(HubTest, RefusesAWrongSubscriptionAsAWhole) {
+  Client& client = subscriber("web:", R"(,"format":"packet","match":{"nonsense":1},"marker":true)");
+  EXPECT_EQ(client.received.refused, 1U);
+  EXPECT_FALSE(client.is_subscriber());
+  EXPECT_FALSE(client.wants_marker);
+  publish(client, "web:a");
+  EXPECT_THAT(take_lines(client), IsEmpty());
+}
+
+TEST_F(HubTest, NamesAReadyClientOnceUntilItIsTakenOutAndNotWhileItIsBlocked) {
+  Client& publisher = join();
+  Client& client = subscriber("web:");
+  Client& blocked = subscriber("web:");
+  blocked.blocked = true;
+  publish(publisher, "web:a");
+  publish(publisher, "web:b");
+  EXPECT_THAT(hub.take_ready(), ElementsAre(&client));
+  EXPECT_THAT(hub.take_ready(), IsEmpty());
+  publish(publisher, "web:c");
+  EXPECT_THAT(hub.take_ready(), ElementsAre(&client));
+  EXPECT_EQ(blocked.queue.counters().queued, 3U);
+}
+
+// All clients together may have 100 KiB of lines.
+class FullHubTest : public HubTest {
+ protected:
+  static constexpr std::size_t kTotalBytes = 100UL << 10U;
+  static constexpr std::size_t kLineBytes = 1000;
+  FullHubTest() : HubTest(kTotalBytes) {}
+
+  const std::string value = std::string(kLineBytes - line("web:a", "").size() - 1, 'y');
+};
+
+TEST_F(FullHubTest, DropsTheOldestOfTheClientForWhichMostWaits) {
+  Client& publisher = join();
+  Client& large = subscriber("web:large");
+  Client& small = subscriber("web:small");
+  for (int i = 0; i < 10; ++i) publish(publisher, "web:small", value);
+  for (int i = 0; i < 200; ++i) publish(publisher, "web:large", value + std::to_string(i));
+  EXPECT_LE(hub.waiting_bytes(), kTotalBytes);
+  EXPECT_EQ(small.queue.counters().overflowed, 0U);
+  EXPECT_EQ(take_lines(small).size(), 10U);
+  const std::vector<std::string> rest = take_lines(large);
+  EXPECT_EQ(rest.size() + large.queue.counters().overflowed, 200U);
+  EXPECT_GE(rest.size(), 30U);  // no more goes than must
+  EXPECT_THAT(rest.back(), testing::HasSubstr(value + "199"));
+  expect_sums();
+}
+
+TEST_F(FullHubTest, DropsNothingThatManyShareAsLongAsOneOfItFits) {
+  Client& publisher = join();
+  for (int i = 0; i < 50; ++i) subscriber("web:");
+  for (int i = 0; i < 90; ++i) publish(publisher, "web:a", value);  // 90 KB, 4.5 MB were they not shared
+  EXPECT_EQ(hub.counters().overflowed, 0U);
+  EXPECT_EQ(hub.counters().queued, 50U * 90U);
+  expect_sums();
+}
+
+}  // namespace
+}  // namespace nfbus::host
