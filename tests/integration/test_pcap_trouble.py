@@ -118,7 +118,9 @@ class Permissions(Trouble):
 
     def test_folders_that_it_may_not_change_any_more_cost_no_packet(self):
         sinks = "".join(sink(f"whole_{name}", file=f"@DIR@/{name}/whole") +
-                        sink(f"rotated_{name}", file=f"@DIR@/{name}/rotated.pcap", rotate_packets=2) for name in self.LOSSES)
+                        sink(f"rotated_{name}", file=f"@DIR@/{name}/rotated.pcap", rotate_packets=2) +
+                        sink(f"limited_{name}", file=f"@DIR@/{name}/limited.pcap", rotate_packets=2, max_total_bytes=600)
+                        for name in self.LOSSES)
         host = self.start_as_nobody(sinks, self.LOSSES)
         folders = {name: host.path(name) for name in self.LOSSES}
         give_back = contextlib.ExitStack()
@@ -131,7 +133,7 @@ class Permissions(Trouble):
         self.send(host, 1005, 5)
         host.signal(signal.SIGHUP)
         self.send(host, 1010, 5)
-        self.assertEqual(host.stderr.count("cannot rotate"), len(folders))
+        self.assertEqual(host.stderr.count("cannot rotate"), 2 * len(folders))
         # One that is lost cannot be made again now.
         chattr("-i", folders["immutable"])
         for folder in folders.values():
@@ -152,7 +154,14 @@ class Permissions(Trouble):
             sent += 1
             return all(len(dumped_ports(path)) <= 2 for folder in folders.values() for path in folder.glob("*.part"))
 
+        def all_are_small():
+            return all(sum(path.stat().st_size for path in folder.glob("limited*")) <= 600 for folder in folders.values())
+
         wait_until(all_rotate_again, 30, "rotation")
+        # What could not be removed goes, too.
+        self.send(host, 1000 + sent, 20)
+        sent += 20
+        wait_until(all_are_small, 10, "folders within their limits")
         self.assert_nothing_lost(host)
         self.assertEqual(host.stop(), 0)
         for name, folder in folders.items():

@@ -135,24 +135,44 @@ void Archive::add(OwnFile file) {
 }
 
 void Archive::prune(std::uint64_t current_bytes) {
-  while (!complete_.empty() && ((limits_.files != 0 && complete_.size() > limits_.files) ||
-                                (limits_.total_bytes != 0 && complete_bytes_ + current_bytes > limits_.total_bytes))) {
-    const OwnFile oldest = std::move(complete_.front());
-    complete_.pop_front();
-    complete_bytes_ -= oldest.size_bytes;
-    remove(oldest);
+  const auto too_many = [&] {
+    return (limits_.files != 0 && complete_.size() > limits_.files) ||
+           (limits_.total_bytes != 0 && complete_bytes_ + current_bytes > limits_.total_bytes);
+  };
+  for (auto file = complete_.begin(); file != complete_.end() && too_many();) {
+    if (file->stuck || !remove(*file)) {
+      file->stuck = true;
+      ++file;
+      continue;
+    }
+    complete_bytes_ -= file->size_bytes;
+    file = complete_.erase(file);
   }
 }
 
-void Archive::remove(const OwnFile& file) {
-  if (compression_ != Compression::none && file.ending.empty()) {
+bool Archive::remove(OwnFile& file) {
+  const bool is_uncompressed = compression_ != Compression::none && file.ending.empty();
+  if (is_uncompressed && compressor_ && compressor_->forget(file.number)) {
+    --jobs_;
+    file.submitted = false;
+  }
+  const std::string path = names_.path(file.name + file.ending);
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) {
+    complain(failed("remove", path, errno).text);
+    return false;
+  }
+  if (is_uncompressed) {
     --uncompressed_;
-    if (compressor_ && compressor_->forget(file.number)) --jobs_;
     // It may have got this name a moment ago.
     unlink(names_.path(file.name + std::string(ending_of(compression_))).c_str());
   }
-  const std::string path = names_.path(file.name + file.ending);
-  if (unlink(path.c_str()) != 0 && errno != ENOENT) complain(failed("remove", path, errno).text);
+  return true;
+}
+
+void Archive::look_after(std::uint64_t current_bytes) {
+  collect();
+  for (OwnFile& file : complete_) file.stuck = false;
+  prune(current_bytes);
 }
 
 void Archive::collect() {

@@ -35,10 +35,11 @@ class Archive {
   // The file was closed as it is: it was taken away or broken.
   void abandon() noexcept { is_surveyed_ = false; }
 
-  // Removes the oldest complete files while there are too many.
+  // Removes the oldest complete files while there are too many. One that cannot be removed counts, and is tried again
+  // at the next look_after().
   void prune(std::uint64_t current_bytes);
-  // Takes note of what was compressed.
-  void collect();
+  // From time to time: takes note of what was compressed, and prunes.
+  void look_after(std::uint64_t current_bytes);
   // Waits a while for what is being compressed; the next start does the rest.
   void close();
 
@@ -48,7 +49,9 @@ class Archive {
   // False: it is not there any more, or is being written by somebody.
   bool finish_leftover(OwnFile& leftover, const Encoding& encoding);
   void add(OwnFile file);
-  void remove(const OwnFile& file);
+  void collect();
+  // False: it is still there.
+  bool remove(OwnFile& file);
   void complain(const std::string& text);
 
   const nfbus::Host host_;

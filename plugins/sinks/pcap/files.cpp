@@ -176,9 +176,7 @@ void Files::leave_file() noexcept {
 void Files::look_after() {
   if (file_.is_open() && (file_.is_elsewhere() || file_.was_touched())) leave_file();
   if (const nfbus::Result<void> opened = ready(); !opened.ok()) complain(opened.error().text);
-  if (!rotates()) return;
-  archive_->collect();
-  archive_->prune(file_.is_open() ? file_.size_bytes() : 0);
+  if (rotates()) archive_->look_after(file_.is_open() ? file_.size_bytes() : 0);
 }
 
 void Files::close() {

@@ -23,6 +23,7 @@ struct OwnFile {
   bool unfinished = false;
   std::uint64_t size_bytes = 0;
   bool submitted = false;  // to the compressor
+  bool stuck = false;      // could not be removed
 };
 
 // Thread safety: as a const object.

@@ -330,6 +330,23 @@ TEST_F(PcapTest, KeepsSoManyBytesAcrossStarts) {
   }
 }
 
+TEST_F(PcapTest, AFileThatCannotBeRemovedCountsAndGoesAsSoonAsItCan) {
+  SinkDriver sink(nfbus_plugin_entry, options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{2}}}));
+  ASSERT_TRUE(sink.open());
+  sink.write(Packets(numbered_texts(1, 2)));
+  fs::remove(path("out-000001.pcap"));
+  fs::create_directories(path("out-000001.pcap"));
+  sink.write(Packets(numbered_texts(3, 5)));
+  EXPECT_EQ(sink.tick(), NFBUS_OK);
+  EXPECT_THAT(names(), ElementsAre("out-000001.pcap", "out-000006.pcap", "out-000007.pcap.part"));
+  EXPECT_THAT(sink.host.logged, ElementsAre(Pair(NFBUS_LOG_WARNING, HasSubstr("cannot remove"))));
+  fs::remove(path("out-000001.pcap"));
+  write_file(path("out-000001.pcap"), "to go");
+  EXPECT_EQ(sink.tick(), NFBUS_OK);
+  sink.write(Packets(numbered_texts(8, 1)));
+  EXPECT_THAT(names(), ElementsAre("out-000006.pcap", "out-000007.pcap", "out-000008.pcap.part"));
+}
+
 TEST_F(PcapTest, GoesOnWithTheNumberAndThePartThatACrashLeft) {
   const Values values = options({{"/rotate_packets", std::int64_t{2}}});
   {
