@@ -180,7 +180,8 @@ for line in sys.stdin:
                 self.assertEqual(host.stop(), 0)
 
     def test_a_fifo_of_somebody_else_in_a_folder_of_somebody_else_is_one_pipe_for_one_reader_after_another(self):
-        host = self.start_sink('[host]\nuser = "nobody"\n', 'chmod 755 "$dir"; mknod "$dir/fifo" p; chmod 666 "$dir/fifo"; exec "$@"')
+        host = self.start_sink('[host]\nuser = "nobody"\n',
+                               'chmod 755 "$dir"; mknod "$dir/fifo" p; chmod 666 "$dir/fifo"; exec "$@"')
         first = host.path("fifo").stat().st_ino
         for number in range(20):
             fd = os.open(host.path("fifo"), os.O_RDONLY)
