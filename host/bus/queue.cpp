@@ -41,8 +41,10 @@ std::size_t wanted_count(const Batch& batch, const std::vector<std::uint32_t>& w
 SubscriberQueue::SubscriberQueue(QueueLimits limits) : limits_(limits) {}
 
 void SubscriberQueue::push(const BatchRef& batch, std::vector<std::uint32_t> wanted) {
-  const std::lock_guard lock(mutex_);
-  push_locked(batch, std::move(wanted));
+  std::unique_lock lock(mutex_);
+  const bool wakes = push_locked(batch, std::move(wanted));
+  lock.unlock();
+  if (wakes) work_.notify_one();
 }
 
 void SubscriberQueue::push_when_room(const BatchRef& batch, std::vector<std::uint32_t> wanted) {
@@ -64,7 +66,9 @@ void SubscriberQueue::push_piece_when_room(const BatchRef& batch, std::vector<st
   std::unique_lock lock(mutex_);
   const std::size_t events = wanted_count(*batch, wanted);
   room_.wait(lock, [&] { return failed_ || never_wait_ || has_room(*batch, events); });
-  push_locked(batch, std::move(wanted));
+  const bool wakes = push_locked(batch, std::move(wanted));
+  lock.unlock();
+  if (wakes) work_.notify_one();
 }
 
 bool SubscriberQueue::has_room(const Batch& batch, std::size_t events) const {
@@ -72,13 +76,13 @@ bool SubscriberQueue::has_room(const Batch& batch, std::size_t events) const {
   return total_events() + events <= limits_.events && total_bytes() + slab_charge(batch) <= limits_.bytes;
 }
 
-void SubscriberQueue::push_locked(const BatchRef& batch, std::vector<std::uint32_t> wanted) {
+bool SubscriberQueue::push_locked(const BatchRef& batch, std::vector<std::uint32_t> wanted) {
   const std::size_t count = wanted_count(*batch, wanted);
-  if (count == 0) return;
+  if (count == 0) return false;
   counters_.published += count;
   if (failed_) {
     counters_.rejected += count;
-    return;
+    return false;
   }
   QueueEntry fresh{.batch = batch, .wanted = std::move(wanted), .begin = 0, .end = count, .pushed_at = Clock::now()};
   std::size_t wanted_bytes = batch->size_bytes() * count / batch->events().size();
@@ -94,8 +98,7 @@ void SubscriberQueue::push_locked(const BatchRef& batch, std::vector<std::uint32
   make_room(fresh);
   // A worker that waits for a larger batch than the queue can hold would wait for ever.
   full_ = full_ || counters_.overflowed != overflowed_before;
-  if (full_) work_.notify_one();
-  if (fresh.size() == 0) return;
+  if (fresh.size() == 0) return full_;
 
   waiting_events_ += fresh.size();
   waiting_bytes_ += fresh.charged_bytes();
@@ -104,7 +107,9 @@ void SubscriberQueue::push_locked(const BatchRef& batch, std::vector<std::uint32
   last_slab_ = slab;
   const bool first = entries_.empty();
   entries_.push_back(std::move(fresh));
-  if (waiting_events_ >= wake_at_events_ || (first && wake_at_events_ != kNever)) work_.notify_one();
+  const bool wakes = full_ || waiting_events_ >= wake_at_events_ || (first && wakes_at_first_);
+  if (wakes) expect_no_wake();
+  return wakes;
 }
 
 // The newest entries pin one slab, and no more of it will come.
@@ -216,8 +221,10 @@ void SubscriberQueue::pull(std::vector<QueueEntry>& out, std::size_t events, std
     }
     if (control_.reopen || now >= until) return;
     wake_at_events_ = events;
-    work_.wait_until(lock, until);
-    wake_at_events_ = kNever;
+    // Under load the first event is soon followed by the rest of a batch. It is not old before `age` is over from now.
+    wakes_at_first_ = !std::exchange(under_load_, false) || waiting_events_ != 0;
+    work_.wait_until(lock, wakes_at_first_ ? until : std::min(until, now + age));
+    expect_no_wake();
   }
   full_ = false;
   std::size_t pulled = 0;
@@ -227,6 +234,12 @@ void SubscriberQueue::pull(std::vector<QueueEntry>& out, std::size_t events, std
     pulled_bytes_ += out.back().charged_bytes();
   }
   pulled_events_ += pulled;
+  under_load_ = pulled >= events;
+}
+
+void SubscriberQueue::expect_no_wake() noexcept {
+  wake_at_events_ = kNever;
+  wakes_at_first_ = false;
 }
 
 void SubscriberQueue::wait_control(Clock::time_point deadline) {

@@ -106,7 +106,9 @@ class SubscriberQueue {
  private:
   [[nodiscard]] bool has_room(const Batch& batch, std::size_t events) const;
   void push_piece_when_room(const BatchRef& batch, std::vector<std::uint32_t> wanted);
-  void push_locked(const BatchRef& batch, std::vector<std::uint32_t> wanted);
+  // Whether the worker is to be woken: once the lock is given back, or it would wait for that at once.
+  [[nodiscard]] bool push_locked(const BatchRef& batch, std::vector<std::uint32_t> wanted);
+  void expect_no_wake() noexcept;  // nobody waits for events, or has been told of them
   void make_room(QueueEntry& fresh);
   QueueEntry pop_oldest();
   static void pass_charge_on(QueueEntry& gone, QueueEntry& next);
@@ -135,6 +137,8 @@ class SubscriberQueue {
   bool full_ = false;  // something was dropped since the last pull()
   bool failed_ = false;
   bool never_wait_ = false;
+  bool under_load_ = false;      // the last pull() brought all that it asked for
+  bool wakes_at_first_ = false;  // the worker that waits wants to know of the first event
   std::size_t wake_at_events_ = std::numeric_limits<std::size_t>::max();
 };
 
