@@ -154,8 +154,8 @@ void Hub::subscribe(Client& client, std::string_view line, const WireLine& read)
   ++client.received.subscribed;
   client.wants_marker = client.wants_marker || marker;
   if (const auto held_back = joins_.admit()) {
-    log::info(
-        fmt::format("bus: {} subscribes to \"{}\" ({} more before)", name_of(client), subscription.prefix, *held_back));
+    log::info(fmt::format("bus: {} subscribes to \"{}\" ({} more before)", name_of(client),
+                          subscription.prefix.substr(0, kMostQuotedBytes), *held_back));
   }
   if (subscription.prefix == kStatusTopic) {
     if (client.wants_status) return;
