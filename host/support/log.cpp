@@ -30,9 +30,12 @@ void write(Level level, std::string_view line) noexcept {
   try {
     std::string out = "nfbus: ";
     out += name_of(level);
+    unsigned char before = 0;
     for (const char c : line) {
       const auto byte = static_cast<unsigned char>(c);
-      if (byte >= 0x20 && byte != 0x7f) {
+      const bool is_c1 = before == 0xc2 && byte >= 0x80 && byte < 0xa0;  // U+0080 to U+009F: controls, too
+      before = byte;
+      if (byte >= 0x20 && byte != 0x7f && !is_c1) {
         out += c;
         continue;
       }

@@ -51,6 +51,11 @@ class WireTest(nfbustest.IntegrationTest):
         for line in lines:
             self.assertEqual(client.next(), line.encode() if isinstance(line, str) else line)
 
+    def test_no_character_of_a_topic_steers_the_terminal_that_shows_the_log(self):
+        self.subscriber("x\u009b2J\x1b[0my")
+        found = self.host.wait_for(r'subscribes to "x(.*)y"')
+        self.assertNotRegex(found[1], "[\x00-\x1f\x7f-\x9f]")
+
     # ---- publish and subscribe
 
     def test_relays_to_every_subscriber_whose_prefix_fits_byte_for_byte(self):

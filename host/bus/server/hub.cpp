@@ -121,21 +121,19 @@ void Hub::publish(Client& client, std::string_view line, const WireLine& read) {
     return refuse(client, fmt::format("only the host publishes under \"{}\"", read.topic.substr(0, kMostQuotedBytes)));
   }
   ++client.received.relayed;
-  relay(client, line, read.topic);
+  relay(line, read.topic);
   if (!bus_.wants_message(read.topic, inbox_.get())) return;
   text_.clear();
   decode_string(read.value, text_);
   bus_.publish(make_message(read.topic, text_, now_ns(), client.peer.uid), inbox_.get());
 }
 
-void Hub::relay(const Client& publisher, std::string_view line, std::string_view topic) {
+void Hub::relay(std::string_view line, std::string_view topic) {
   const auto receivers = routes_.find(topic);
   if (receivers.empty()) return;
   nfbus_event event{};  // what a match can ask of it
   event.struct_size = sizeof event;
   event.kind = NFBUS_EVENT_MESSAGE;
-  event.present = NFBUS_HAS_UID;
-  event.uid = publisher.peer.uid;
   event.topic = text(topic);
   LineRef relayed;
   give_to_takers(event, receivers, [&](Client& client, FormId) {

@@ -87,7 +87,7 @@ class Hub {
 
  private:
   void publish(Client& client, std::string_view line, const WireLine& read);
-  void relay(const Client& publisher, std::string_view line, std::string_view topic);
+  void relay(std::string_view line, std::string_view topic);
   void subscribe(Client& client, std::string_view line, const WireLine& read);
   // Returns what is wrong with them; empty: nothing.
   [[nodiscard]] std::string read_extensions(std::string_view line, ClientSubscription& subscription,
