@@ -297,7 +297,7 @@ class Host:
         return status
 
     def close(self):
-        """Ends the program, if it still runs, and removes the directory."""
+        """Ends the program, if it still runs, and removes the directory. What a sanitizer reported fails the test."""
         atexit.unregister(self.close)
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
@@ -305,6 +305,8 @@ class Host:
         self._reader.join(5)
         self.process.stderr.close()
         shutil.rmtree(self.directory, ignore_errors=True)
+        if re.search("(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error:", self.stderr):
+            raise AssertionError(self.stderr)
 
     def _collect(self):
         while chunk := os.read(self.process.stderr.fileno(), 65536):
