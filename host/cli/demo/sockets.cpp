@@ -175,13 +175,31 @@ Descriptor udp_server(std::uint16_t port) noexcept { return server(SOCK_DGRAM, p
 
 Descriptor tcp_server(std::uint16_t port) noexcept { return server(SOCK_STREAM, port); }
 
-void answer_datagram(const Descriptor& server) noexcept {
+namespace {
+
+// Sends a datagram back, changed by `change`.
+template <class Change>
+void send_back(const Descriptor& server, Change change) noexcept {
   std::array<char, 512> text{};
   sockaddr_storage from{};
   socklen_t from_size = sizeof from;
   auto* address = reinterpret_cast<sockaddr*>(&from);
   const ssize_t size = recvfrom(server.get(), text.data(), text.size(), 0, address, &from_size);
+  change(text);
   if (size >= 0) sendto(server.get(), text.data(), static_cast<std::size_t>(size), 0, address, from_size);
+}
+
+}  // namespace
+
+void answer_datagram(const Descriptor& server) noexcept {
+  send_back(server, [](const auto&) {});
+}
+
+void answer_query(const Descriptor& server) noexcept {
+  send_back(server, [](auto& message) {  // RFC 1035, section 4.1.1: a response, there is no such name
+    message[2] = static_cast<char>(message[2] | '\x80');
+    message[3] = 3;
+  });
 }
 
 void answer_connection(const Descriptor& server) noexcept {

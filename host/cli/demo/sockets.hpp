@@ -41,6 +41,7 @@ void spoofed_datagram() noexcept;
 Descriptor udp_server(std::uint16_t port) noexcept;
 Descriptor tcp_server(std::uint16_t port) noexcept;
 void answer_datagram(const Descriptor& server) noexcept;
+void answer_query(const Descriptor& server) noexcept;  // of the DNS: no such name
 void answer_connection(const Descriptor& server) noexcept;
 
 }  // namespace nfbus::host::demo

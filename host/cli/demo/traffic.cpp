@@ -9,6 +9,7 @@
 #include <chrono>
 #include <functional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace nfbus::host::demo {
@@ -43,12 +44,18 @@ void live(int control, std::span<const Step> steps, std::span<const Service> ser
   }
 }
 
+// For the address of www.example.net: RFC 1035, section 4.1.
+constexpr std::string_view kQuery(
+    "\x12\x34\1\0\0\1\0\0\0\0\0\0"
+    "\3www\7example\3net\0\0\1\0\1",
+    12 + 17 + 4);
+
 }  // namespace
 
 void lan_traffic(int control) {
   constexpr std::array<Step, 8> kSteps = {
       [] {
-        udp_exchange({kLanRouter4, kDnsPort}, "who is example.net?", true);
+        udp_exchange({kLanRouter4, kDnsPort}, kQuery, true);
       },
       [] {
         ping({kLanRouter6, 0}, true);
@@ -67,7 +74,7 @@ void lan_traffic(int control) {
         tcp_fetch({kWanHost4, kHttpPort});
       },
       [] {
-        udp_exchange({kLanRouter6, kDnsPort}, "who is example.org?", true);
+        udp_exchange({kLanRouter6, kDnsPort}, kQuery, true);
       },
   };
   live(control, kSteps, {});
@@ -83,7 +90,7 @@ std::vector<Service> wan_services() {
 
 std::vector<Service> router_services() {
   std::vector<Service> services;
-  services.push_back({udp_server(kDnsPort), answer_datagram});
+  services.push_back({udp_server(kDnsPort), answer_query});
   return services;
 }
 
