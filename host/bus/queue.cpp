@@ -41,10 +41,7 @@ std::size_t wanted_count(const Batch& batch, const std::vector<std::uint32_t>& w
 SubscriberQueue::SubscriberQueue(QueueLimits limits) : limits_(limits) {}
 
 void SubscriberQueue::push(const BatchRef& batch, std::vector<std::uint32_t> wanted) {
-  std::unique_lock lock(mutex_);
-  const bool wakes = push_locked(batch, std::move(wanted));
-  lock.unlock();
-  if (wakes) work_.notify_one();
+  push_and_wake(std::unique_lock(mutex_), batch, std::move(wanted));
 }
 
 void SubscriberQueue::push_when_room(const BatchRef& batch, std::vector<std::uint32_t> wanted) {
@@ -66,8 +63,13 @@ void SubscriberQueue::push_piece_when_room(const BatchRef& batch, std::vector<st
   std::unique_lock lock(mutex_);
   const std::size_t events = wanted_count(*batch, wanted);
   room_.wait(lock, [&] { return failed_ || never_wait_ || has_room(*batch, events); });
+  push_and_wake(std::move(lock), batch, std::move(wanted));
+}
+
+void SubscriberQueue::push_and_wake(std::unique_lock<std::mutex> lock, const BatchRef& batch,
+                                    std::vector<std::uint32_t> wanted) {
   const bool wakes = push_locked(batch, std::move(wanted));
-  lock.unlock();
+  lock.unlock();  // or the worker would wait for it at once
   if (wakes) work_.notify_one();
 }
 

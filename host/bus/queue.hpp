@@ -106,7 +106,8 @@ class SubscriberQueue {
  private:
   [[nodiscard]] bool has_room(const Batch& batch, std::size_t events) const;
   void push_piece_when_room(const BatchRef& batch, std::vector<std::uint32_t> wanted);
-  // Whether the worker is to be woken: once the lock is given back, or it would wait for that at once.
+  void push_and_wake(std::unique_lock<std::mutex> lock, const BatchRef& batch, std::vector<std::uint32_t> wanted);
+  // Whether the worker is to be woken.
   [[nodiscard]] bool push_locked(const BatchRef& batch, std::vector<std::uint32_t> wanted);
   void expect_no_wake() noexcept;  // nobody waits for events, or has been told of them
   void make_room(QueueEntry& fresh);
