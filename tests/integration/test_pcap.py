@@ -45,7 +45,7 @@ class Tools(IntegrationTest):
                 ip6 saddr fd77::2 log prefix "drop:in " group 2
             }
             chain o { type filter hook output priority 0;
-                icmpv6 type destination-unreachable return
+                icmpv6 type { destination-unreachable, mld2-listener-report } return
                 oifname "lan0" meta l4proto { tcp, udp, icmpv6 } log prefix "lan:out " group 1
             }
         }""")

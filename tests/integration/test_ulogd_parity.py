@@ -259,6 +259,7 @@ table arp parity {{
 table bridge parity {{
   chain prerouting {{
     type filter hook prerouting priority 0
+    icmpv6 type mld2-listener-report accept
     ether saddr {MAC_C} {logs("drop:mac ")}
   }}
 }}
