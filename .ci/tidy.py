@@ -53,7 +53,7 @@ def main():
 
     # clang does not know all options of g++.
     for command in units.values():
-        command["command"] = command["command"].replace(" -fno-gnu-unique", "")
+        command["command"] = re.sub(r" (-fno-gnu-unique|-mmem\w+-strategy=\S+)", "", command["command"])
     (passed / "compile_commands.json").write_text(json.dumps(list(units.values())))
 
     def check(item):

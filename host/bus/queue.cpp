@@ -89,6 +89,7 @@ bool SubscriberQueue::push_locked(const BatchRef& batch, std::vector<std::uint32
   QueueEntry fresh{.batch = batch, .wanted = std::move(wanted), .begin = 0, .end = count, .pushed_at = Clock::now()};
   std::size_t wanted_bytes = batch->size_bytes() * count / batch->events().size();
   const Slab* slab = batch->slabs().back().get();
+  if (total_events() == 0) forget_slab_run();  // that slab may be this one, filled anew
   if (slab != last_slab_ || batch->slabs().size() > 1) compact_slab_run();
   if (batch->slabs().size() > 1 && is_rare(wanted_bytes, slab_charge(*batch))) {
     copy_out({&fresh, 1}, fresh);
@@ -129,6 +130,10 @@ void SubscriberQueue::compact_slab_run() {
     waiting_bytes_ += packed.slab_bytes;
     entries_.push_back(std::move(packed));
   }
+  forget_slab_run();
+}
+
+void SubscriberQueue::forget_slab_run() noexcept {
   last_slab_ = nullptr;
   run_entries_ = 0;
   run_wanted_bytes_ = 0;

@@ -32,6 +32,8 @@ struct QueueEntry {
   std::chrono::steady_clock::time_point pushed_at;
 
   [[nodiscard]] std::size_t size() const noexcept { return end - begin; }
+  // Nothing of the batch is left out or consumed.
+  [[nodiscard]] bool is_whole() const noexcept { return wanted.empty() && size() == batch->events().size(); }
   [[nodiscard]] std::size_t charged_bytes() const noexcept { return slab_bytes + text_bytes; }
   [[nodiscard]] const Event& operator[](std::size_t i) const noexcept {
     return batch->events()[wanted.empty() ? i : wanted[i]];
@@ -119,6 +121,7 @@ class SubscriberQueue {
   [[nodiscard]] std::size_t total_bytes() const noexcept { return waiting_bytes_ + pulled_bytes_; }
   [[nodiscard]] std::size_t total_events() const noexcept { return waiting_events_ + pulled_events_; }
   void compact_slab_run();
+  void forget_slab_run() noexcept;
 
   const QueueLimits limits_;
   mutable std::mutex mutex_;

@@ -16,7 +16,8 @@ namespace {
 enum Forward : std::uint8_t { kForward = 1, kHold = 2 };
 
 // Bounds a batch's events to well under a slab, whatever the size of the packets.
-constexpr std::size_t kMaxBatchEvents = 2048;
+constexpr std::size_t kMaxBatchEvents = 1024;
+static_assert(kMaxBatchEvents * sizeof(Event) < kSlabBytes);
 
 bool matches(const CaptureConfig& config, std::string_view normalized) {
   return std::any_of(config.prefixes.begin(), config.prefixes.end(),
@@ -82,17 +83,15 @@ void Intake::publish_run(Group& group, const SlabRef& slab, std::int64_t now_ns,
   const BatchRef batch = context_.batches.take();
   batch->keep(slab);
   ++batch_serial_;
-  const std::span<Event> events = batch->make_events(writer_, records_.size());
-  std::size_t kept = 0;
+  batch->reserve_events(writer_, records_.size());
   std::size_t decode_errors = 0;
   for (std::size_t i = 0; i < records_.size(); ++i) {
-    Event& event = events[kept];
+    Event& event = batch->add_event();
     if (!read_record(records_[i], event)) event.group = group.spec.config.group;
     group.lost_before += count_gap(group, event);
     const Topic& topic = topics_.find(view(event.prefix));
     if (!forwarded(group, topic, view(event.prefix))) {
-      event = Event{};
-      event.struct_size = sizeof(nfbus_event);
+      batch->remove_last();
       continue;
     }
     decode_packet(event);
@@ -107,9 +106,9 @@ void Intake::publish_run(Group& group, const SlabRef& slab, std::int64_t now_ns,
     event.lost_before = std::exchange(group.lost_before, 0);
     decode_errors += event.decode_error.size != 0;
     if (names_ != nullptr) set_names(event, *batch);
-    ++kept;
+    if (!group.spec.filters) batch->freeze_next();
   }
-  batch->truncate(kept);
+  const std::size_t kept = batch->events().size();
   group.received.add(records_.size());
   group.decode_errors.add(decode_errors);
   group.not_forwarded.add(records_.size() - kept);

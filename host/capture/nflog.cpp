@@ -156,7 +156,7 @@ class NflogSource final : public Source {
 
   // Reads what waits, up to kDatagramsPerRead datagrams, and publishes it. Nothing taken: nothing waits.
   Result<Taken> receive(GroupSocket& socket) {
-    const SlabRef slab = intake_.reserve(kDatagramBytes);
+    const SlabRef slab = intake_.reserve(kDatagramBytes + events_bytes_);
     const std::span<std::uint8_t> room = intake_.writer().room();
     std::array<iovec, kDatagramsPerRead> places{};
     std::array<mmsghdr, kDatagramsPerRead> messages{};
@@ -172,6 +172,7 @@ class NflogSource final : public Source {
     const std::int64_t now_ns = realtime_ns();
     const std::span<const mmsghdr> filled(messages.data(), static_cast<std::size_t>(count));
     const Taken taken = publish(slab, room, filled, now_ns);
+    events_bytes_ = std::min(taken.packets * sizeof(Event), kSlabBytes - kDatagramBytes);
     if (taken.broken != 0) log::warning(fmt::format("group {}: unreadable netlink message", socket.group));
     adapt(socket, taken.packets, now_ns);
     return taken;
@@ -250,6 +251,7 @@ class NflogSource final : public Source {
   InterfaceNames names_;
   Intake intake_;
   std::vector<GroupSocket> sockets_;
+  std::size_t events_bytes_ = 0;  // of the last read: the next one's events shall have room in its slab, too
   Descriptor epoll_{::epoll_create1(EPOLL_CLOEXEC)};
   Descriptor stop_event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 };

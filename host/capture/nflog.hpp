@@ -28,8 +28,9 @@ struct SourceContext {
   Publish publish;
 };
 
-// Size of the slabs in SourceContext.slabs: room for several datagrams and their events.
-inline constexpr std::size_t kSlabBytes = 1U << 20U;
+// Size of the slabs in SourceContext.slabs: room for a full datagram of small packets and their events, or several of
+// large ones. Not more, since slabs that are in use at one time should fit a core's cache together.
+inline constexpr std::size_t kSlabBytes = 1U << 19U;
 
 struct CaptureSpec {
   CaptureConfig config;

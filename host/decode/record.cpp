@@ -69,6 +69,14 @@ struct Attribute {
   std::memcpy(&header, bytes.data(), sizeof header);  // host byte order
   attribute.type = header.nla_type & NLA_TYPE_MASK;
   const std::size_t length = header.nla_len;
+  // Most attributes have this size. A step by a constant lets the next one begin before this one's size is read.
+  constexpr std::size_t kUsualBytes = NLA_HDRLEN + sizeof(std::uint32_t);
+  if (length == kUsualBytes && bytes.size() >= kUsualBytes) [[likely]] {
+    attribute.whole = true;
+    attribute.value = bytes.subspan(sizeof header, sizeof(std::uint32_t));
+    bytes = bytes.subspan(kUsualBytes);
+    return true;
+  }
   attribute.whole = length >= sizeof header && length <= bytes.size();
   if (attribute.whole) [[likely]] {
     attribute.value = bytes.subspan(sizeof header, length - sizeof header);

@@ -178,6 +178,13 @@ bool SinkWorker::gather() {
   while (entry_ < entries_.size() && items_.size() < shape_.batch_events) {
     QueueEntry& entry = entries_[entry_];
     if (!items_.empty() && items_.front()->kind != entry.batch->kind()) break;
+    // The usual case reads no event.
+    if (entry.is_whole() && items_.size() + entry.size() <= shape_.batch_events &&
+        items_bytes_ + entry.batch->content_bytes() <= shape_.batch_bytes) {
+      for (const Event& event : entry.batch->events()) items_.push_back(&event);
+      items_bytes_ += entry.batch->content_bytes();
+      entry.begin = entry.end;
+    }
     while (entry.size() != 0 && items_.size() < shape_.batch_events) {
       const Event& event = entry[entry.begin];
       const std::size_t size_bytes = event_size_bytes(event);

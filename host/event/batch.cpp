@@ -8,13 +8,16 @@
 
 namespace nfbus::host {
 
-std::span<Event> Batch::make_events(SlabWriter& writer, std::size_t count) {
-  const std::span<std::uint8_t> room = allocate(writer, count * sizeof(Event));
-  std::memset(room.data(), 0, room.size());
+void Batch::reserve_events(SlabWriter& writer, std::size_t most) {
+  const std::span<std::uint8_t> room = allocate(writer, most * sizeof(Event));
   events_ = reinterpret_cast<Event*>(room.data());  // Event is an implicit-lifetime aggregate
-  count_ = count;
-  for (Event& event : mutable_events()) event.struct_size = sizeof(nfbus_event);
-  return mutable_events();
+}
+
+Event& Batch::add_event() noexcept {
+  Event& event = events_[count_++];
+  std::memset(static_cast<void*>(&event), 0, sizeof event);
+  event.struct_size = sizeof(nfbus_event);
+  return event;
 }
 
 void Batch::adopt_events(Event* events, std::size_t count) noexcept {
@@ -50,30 +53,26 @@ void Batch::remove_dropped(std::span<const std::uint8_t> verdicts) {
   count_ = kept;
 }
 
-void Batch::truncate(std::size_t count) noexcept { count_ = std::min(count_, count); }
+void Batch::freeze_next() {
+  Event& event = events_[frozen_];
+  event.batch = this;
+  event.origin = &event;
+  event.index = static_cast<std::uint32_t>(frozen_);
+  ++frozen_;
+  content_bytes_ += event_size_bytes(event);
+  // Packets of one topic come in runs.
+  if (topics_.empty() || topics_[last_topic_].topic_id != event.topic_id) {
+    const auto found =
+        std::find_if(topics_.begin(), topics_.end(), [&](const TopicCount& t) { return t.topic_id == event.topic_id; });
+    last_topic_ = static_cast<std::size_t>(found - topics_.begin());
+    if (found == topics_.end())
+      topics_.push_back({.topic_id = event.topic_id, .events = 0, .topic = view(event.topic)});
+  }
+  ++topics_[last_topic_].events;
+}
 
 void Batch::freeze() {
-  topics_.clear();
-  size_bytes_ = count_ * sizeof(Event);
-  TopicCount* last = nullptr;  // packets of one topic come in runs
-  for (std::size_t i = 0; i < count_; ++i) {
-    Event& event = events_[i];
-    event.batch = this;
-    event.origin = &event;
-    event.index = static_cast<std::uint32_t>(i);
-    size_bytes_ += event_size_bytes(event);
-    if (last == nullptr || last->topic_id != event.topic_id) {
-      const auto found = std::find_if(topics_.begin(), topics_.end(),
-                                      [&](const TopicCount& t) { return t.topic_id == event.topic_id; });
-      if (found == topics_.end()) {
-        topics_.push_back({.topic_id = event.topic_id, .events = 0, .topic = view(event.topic)});
-        last = &topics_.back();
-      } else {
-        last = &*found;
-      }
-    }
-    ++last->events;
-  }
+  while (frozen_ != count_) freeze_next();
 }
 
 void Batch::clear() noexcept {
@@ -82,7 +81,9 @@ void Batch::clear() noexcept {
   topics_.clear();
   events_ = nullptr;
   count_ = 0;
-  size_bytes_ = 0;
+  frozen_ = 0;
+  last_topic_ = 0;
+  content_bytes_ = 0;
 }
 
 void BatchRef::reset() noexcept {

@@ -30,8 +30,12 @@ class Batch {
     std::string_view topic;
   };
 
-  // Room for `count` events in `writer`'s slab (which the batch then shares), zeroed but for struct_size. Once only.
-  std::span<Event> make_events(SlabWriter& writer, std::size_t count);
+  // Room for up to `most` events in `writer`'s slab, which the batch then shares. Once only.
+  void reserve_events(SlabWriter& writer, std::size_t most);
+  // One event more, in that room: zeroed but for struct_size. Before any is frozen, but by freeze_next().
+  Event& add_event() noexcept;
+  // The last event that was added is not wanted after all; it is not frozen yet.
+  void remove_last() noexcept { --count_; }
   // Events that were made elsewhere, in a slab that the batch keeps. Once only.
   void adopt_events(Event* events, std::size_t count) noexcept;
   // Bytes in `writer`'s slab that live as long as the batch; in a slab of their own when they are more than one holds.
@@ -40,9 +44,10 @@ class Batch {
   void keep(const SlabRef& slab);
   // Removes the events whose verdict is NFBUS_DROP; before freeze(). verdicts.size() == events().size().
   void remove_dropped(std::span<const std::uint8_t> verdicts);
-  // Drops all events from `count` on; before freeze().
-  void truncate(std::size_t count) noexcept;
-  // The batch is complete: sets batch, origin and index of each event and counts the topics. Nothing changes after.
+  // The first event that is not frozen yet is complete: sets its batch, origin and index and counts its topic.
+  // While it is in the cache; but an event that a filter may drop must wait for freeze().
+  void freeze_next();
+  // The batch is complete: freezes the events that are not. Nothing changes after.
   void freeze();
 
   [[nodiscard]] std::span<Event> mutable_events() noexcept { return {events_, count_}; }
@@ -50,8 +55,10 @@ class Batch {
   [[nodiscard]] std::span<const TopicCount> topics() const noexcept { return topics_; }
   [[nodiscard]] std::uint32_t kind() const noexcept { return count_ == 0 ? NFBUS_EVENT_PACKET : events_[0].kind; }
   [[nodiscard]] std::span<const SlabRef> slabs() const noexcept { return slabs_; }
-  // Of all records (or texts) and events; what a copy of the whole batch would take, about.
-  [[nodiscard]] std::size_t size_bytes() const noexcept { return size_bytes_; }
+  // Of all records (or texts).
+  [[nodiscard]] std::size_t content_bytes() const noexcept { return content_bytes_; }
+  // And of the events: what a copy of the whole batch would take, about.
+  [[nodiscard]] std::size_t size_bytes() const noexcept { return content_bytes_ + count_ * sizeof(Event); }
   [[nodiscard]] TextCache& texts() const noexcept { return texts_; }
 
  private:
@@ -63,9 +70,11 @@ class Batch {
   std::atomic<std::uint32_t> references_{0};
   Event* events_ = nullptr;
   std::size_t count_ = 0;
-  std::size_t size_bytes_ = 0;
+  std::size_t frozen_ = 0;  // so many of them are
+  std::size_t content_bytes_ = 0;
   std::vector<SlabRef> slabs_;  // nearly always one
   std::vector<TopicCount> topics_;
+  std::size_t last_topic_ = 0;  // in topics_: of the event frozen last
   mutable TextCache texts_;
 };
 

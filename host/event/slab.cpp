@@ -17,6 +17,8 @@ void SlabRef::reset() noexcept {
   }
 }
 
+bool SlabRef::sole() const noexcept { return slab_->references_.load(std::memory_order_acquire) == 1; }
+
 SlabRef make_slab(std::size_t size_bytes) { return SlabRef(new Slab(nullptr, size_bytes)); }
 
 SlabPool::SlabPool(std::size_t slab_bytes, std::size_t keep_free) : slab_bytes_(slab_bytes), keep_free_(keep_free) {
@@ -42,10 +44,10 @@ void SlabPool::give_back(Slab* slab) noexcept {
 }
 
 const SlabRef& SlabWriter::reserve(std::size_t room_bytes) {
-  if (!slab_ || slab_->size_bytes() - used_ < room_bytes) {
-    slab_ = pool_.take();
-    used_ = 0;
-  }
+  if (slab_ && slab_->size_bytes() - used_ >= room_bytes) return slab_;
+  used_ = 0;
+  // What everybody is through with is still in the cache.
+  if (!slab_ || !slab_.sole()) slab_ = pool_.take();
   return slab_;
 }
 

@@ -45,6 +45,8 @@ class SlabRef {
 
   void reset() noexcept;
   [[nodiscard]] Slab* get() const noexcept { return slab_; }
+  // Whether nobody else refers to the slab any more: then nobody can again, but through this one.
+  [[nodiscard]] bool sole() const noexcept;
   Slab* operator->() const noexcept { return slab_; }
   explicit operator bool() const noexcept { return slab_ != nullptr; }
 

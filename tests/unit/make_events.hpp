@@ -21,18 +21,19 @@ class Events {
   BatchRef packets(const std::vector<std::string>& prefixes, std::size_t record_bytes = 100) {
     BatchRef batch = batches_.take();
     const auto records = batch->allocate(writer_, prefixes.size() * record_bytes);
-    const auto events = batch->make_events(writer_, prefixes.size());
+    batch->reserve_events(writer_, prefixes.size());
     for (std::size_t i = 0; i < prefixes.size(); ++i) {
       std::uint8_t* record = records.data() + i * record_bytes;
       std::memset(record, static_cast<int>(next_ & 0xffU), record_bytes);
       const Topic& topic = topics_.intern(prefixes[i]);
-      events[i].kind = NFBUS_EVENT_PACKET;
-      events[i].record = {.data = record, .size = record_bytes};
-      events[i].payload = {.data = record + record_bytes / 2, .size = record_bytes / 2};
-      events[i].topic = text(topic.topic);
-      events[i].prefix = text(topic.prefix);
-      events[i].topic_id = topic.id;
-      events[i].sequence = next_++;
+      Event& event = batch->add_event();
+      event.kind = NFBUS_EVENT_PACKET;
+      event.record = {.data = record, .size = record_bytes};
+      event.payload = {.data = record + record_bytes / 2, .size = record_bytes / 2};
+      event.topic = text(topic.topic);
+      event.prefix = text(topic.prefix);
+      event.topic_id = topic.id;
+      event.sequence = next_++;
     }
     batch->freeze();
     return batch;

@@ -62,7 +62,8 @@ constexpr std::string_view kSchema = R"({
   }
 })";
 
-constexpr std::uint32_t kBatchEvents = 1024;
+// Few enough to be in the cache still, many enough for a write to be cheap.
+constexpr std::uint32_t kBatchEvents = 512;
 constexpr std::uint64_t kBatchBytes = 1U << 20U;
 
 std::uint64_t size_option(const nfbus::Options& options, std::string_view key) {

@@ -125,6 +125,25 @@ TEST(SubscriberQueue, CopiesRareEventsOutSoThatTheyPinNoSlab) {
   for (std::size_t i = 0; i < left.size(); ++i) EXPECT_EQ(left[i], i * 150 + 7);
 }
 
+TEST(SubscriberQueue, CopiesRareEventsOutOfASlabThatWasFullOfWantedOnesBefore) {
+  constexpr std::size_t kSlab = 64UL * 1024;
+  Events events(kSlab);
+  SubscriberQueue queue(limits(kPlenty));
+  const Slab* slab = nullptr;
+  for (int i = 0; i < 3; ++i) {
+    std::vector<QueueEntry> entries;
+    queue.push(events.packets(120, "lan:in ", 200));
+    queue.pull(entries, 120, 0ms, SubscriberQueue::Clock::now());
+    queue.settle(120, 0, 0);
+    queue.release(entries[0]);
+    const Slab* const again = entries[0].batch->slabs().front().get();
+    ASSERT_TRUE(slab == nullptr || slab == again) << "the slab is filled anew";
+    slab = again;
+  }
+  for (int i = 0; i < 2; ++i) queue.push(events.packets(120, "lan:in ", 200), {7});
+  EXPECT_LE(queue.pinned_bytes(), kSlab + 10 * 1024);
+}
+
 TEST(SubscriberQueue, ChargesOneSlabOnceForTheQuietBatchesInIt) {
   constexpr std::size_t kSlab = 64UL * 1024;
   Events events(kSlab);

@@ -305,7 +305,8 @@ TEST_F(CaptureFilterChainTest, LetsAFilterRenderEventsThatHaveNoPlaceInTheShared
   formats_.add_user(formats_.find("ulogd"));
   CaptureFilterChain filters(chain({{.apply = render_into_field}}));
   const BatchRef batch = events_.batches().take();
-  batch->make_events(events_.writer(), 1)[0].kind = NFBUS_EVENT_PACKET;
+  batch->reserve_events(events_.writer(), 1);
+  batch->add_event().kind = NFBUS_EVENT_PACKET;
   filters.apply(*batch, events_.writer());
   batch->freeze();
   ASSERT_EQ(batch->events()[0].field_count, 1U);
@@ -315,10 +316,11 @@ TEST_F(CaptureFilterChainTest, LetsAFilterRenderEventsThatHaveNoPlaceInTheShared
 TEST_F(CaptureFilterChainTest, DropsAndAnnotatesInTheBatchItself) {
   CaptureFilterChain filters(chain({{.apply = drop_odd}, {.apply = note_fields}, {.apply = note_other}}));
   const BatchRef batch = events_.batches().take();
-  const auto made = batch->make_events(events_.writer(), 5);
-  for (std::uint32_t i = 0; i < made.size(); ++i) {
-    made[i].kind = NFBUS_EVENT_PACKET;
-    made[i].sequence = i;
+  batch->reserve_events(events_.writer(), 5);
+  for (std::uint32_t i = 0; i < 5; ++i) {
+    Event& event = batch->add_event();
+    event.kind = NFBUS_EVENT_PACKET;
+    event.sequence = i;
   }
   EXPECT_EQ(filters.apply(*batch, events_.writer()), 2U);
   batch->freeze();

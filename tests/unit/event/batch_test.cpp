@@ -24,8 +24,8 @@ TEST(Batch, CountsItsTopicsWhenFrozen) {
 TEST(Batch, DropsWhatAFilterJudgedAndKeepsTheOrder) {
   Events events;
   const BatchRef batch = events.batches().take();
-  const auto made = batch->make_events(events.writer(), 4);
-  for (std::uint32_t i = 0; i < 4; ++i) made[i].sequence = i;
+  batch->reserve_events(events.writer(), 4);
+  for (std::uint32_t i = 0; i < 4; ++i) batch->add_event().sequence = i;
   batch->remove_dropped(std::vector<std::uint8_t>{NFBUS_KEEP, NFBUS_DROP, NFBUS_DROP, NFBUS_KEEP});
   batch->freeze();
   ASSERT_EQ(batch->events().size(), 2U);
@@ -38,7 +38,7 @@ TEST(Batch, GoesOnInAFreshSlabWhenTheFirstIsFull) {
   Events events(4096);
   const BatchRef batch = events.batches().take();
   (void)batch->allocate(events.writer(), 4000);
-  (void)batch->make_events(events.writer(), 8);
+  batch->reserve_events(events.writer(), 8);
   EXPECT_EQ(batch->slabs().size(), 2U);
 }
 
@@ -60,6 +60,31 @@ TEST(Batch, GivesItsSlabBackWithItsLastReference) {
   first.reset();
   (void)events.packets(1, "a", 3000);
   EXPECT_EQ(copy->slabs().front().get(), slab) << "a slab in use was handed out again";
+}
+
+TEST(SlabWriter, FillsTheSlabAnewThatNobodyElseHolds) {
+  Events events(4096);
+  const Slab* const first = events.packets(1, "a", 3000)->slabs().front().get();
+  const BatchRef second = events.packets(1, "a", 3000);
+  EXPECT_EQ(second->slabs().front().get(), first);
+  EXPECT_NE(events.packets(1, "a", 3000)->slabs().front().get(), first) << "a slab in use was filled anew";
+}
+
+TEST(Batch, FreezesWhatIsCompleteAndLeavesTheRest) {
+  Events events;
+  const BatchRef batch = events.batches().take();
+  batch->reserve_events(events.writer(), 3);
+  batch->add_event().topic_id = 7;
+  batch->freeze_next();
+  EXPECT_EQ(batch->events()[0].batch, batch.get());
+  batch->add_event().topic_id = 8;
+  batch->remove_last();
+  EXPECT_EQ(batch->add_event().topic_id, 0U) << "what was there before is gone";
+  EXPECT_EQ(batch->events()[1].batch, nullptr);
+  batch->freeze();
+  EXPECT_EQ(batch->events()[1].index, 1U);
+  ASSERT_EQ(batch->topics().size(), 2U);
+  EXPECT_EQ(batch->topics()[0].topic_id, 7U);
 }
 
 TEST(CopyEvents, CopiesAllThatAnEventPointsToAndRebasesWhatLiesInItsRecord) {

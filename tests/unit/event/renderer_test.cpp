@@ -24,11 +24,12 @@ class SharedTexts : public ::testing::Test {
   // One event whose capture filters added these fields.
   BatchRef batch_with(std::span<const nfbus_field> fields) {
     const BatchRef batch = events_.batches().take();
-    const auto made = batch->make_events(events_.writer(), 1);
-    made[0].kind = NFBUS_EVENT_PACKET;
-    made[0].prefix = NFBUS_TEXT("lan:in ");
-    made[0].fields = fields.data();
-    made[0].field_count = static_cast<std::uint32_t>(fields.size());
+    batch->reserve_events(events_.writer(), 1);
+    Event& event = batch->add_event();
+    event.kind = NFBUS_EVENT_PACKET;
+    event.prefix = NFBUS_TEXT("lan:in ");
+    event.fields = fields.data();
+    event.field_count = static_cast<std::uint32_t>(fields.size());
     batch->freeze();
     return batch;
   }
