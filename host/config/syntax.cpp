@@ -150,8 +150,14 @@ std::string place_of(const toml::source_position& place) {
 }
 
 std::string in_plain_words(std::string_view description) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kWords = {{
-      {"could not determine value type", "this is not a TOML value; texts stand in quotes: key = \"text\""},
+  constexpr std::string_view kNoValue = "this is not a TOML value; texts stand in quotes: key = \"text\"";
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kWords = {{
+      {"could not determine value type", kNoValue},
+      // Of what stands in their place toml++ would show line ends as they are.
+      {"expected 'true'", kNoValue},
+      {"expected 'false'", kNoValue},
+      {"expected 'inf'", kNoValue},
+      {"expected 'nan'", kNoValue},
       {"expected '='", "expected KEY = VALUE"},
       {"expected keys, tables", "expected [TABLE] or KEY = VALUE"},
       {"encountered end-of-file", "the text ends before this is complete; a quote, bracket or value is missing"},

@@ -39,6 +39,11 @@ TEST(Syntax, ShowsTheSecondPlaceInAnInlineTable) {
 TEST(Syntax, IsExplainedInPlainWords) {
   EXPECT_THAT(errors_of("[host]\ndevice = spr\n"),
               ElementsAre(HasSubstr("2:10: this is not a TOML value; texts stand in quotes")));
+  for (const char* half : {"t", "fals", "-i", "na"}) {
+    EXPECT_THAT(errors_of(std::string("a = ") + half + "\nb = 1\n"),
+                ElementsAre(AllOf(StartsWith("1:"), HasSubstr("this is not a TOML value"), Not(HasSubstr("\n")))))
+        << half;
+  }
   EXPECT_THAT(errors_of("[host]\ndevice =\n"), ElementsAre(HasSubstr("2:9: the value is missing")));
   EXPECT_THAT(errors_of("[host]\nplugin_dirs = ['a'\n"), ElementsAre(HasSubstr("ends before this is complete")));
   EXPECT_THAT(errors_of("device\n"), ElementsAre(HasSubstr("expected KEY = VALUE")));
