@@ -214,11 +214,11 @@ void SubscriberQueue::pass_charge_on(QueueEntry& gone, QueueEntry& next) {
   next.slab_bytes += passed;
 }
 
-void SubscriberQueue::pull(std::vector<QueueEntry>& out, std::size_t events, std::chrono::milliseconds age,
+void SubscriberQueue::pull(std::vector<QueueEntry>& out, PullSize size, std::chrono::milliseconds age,
                            Clock::time_point deadline) {
   std::unique_lock lock(mutex_);
   for (;;) {
-    if (control_.stop || control_.drain || waiting_events_ >= events || (full_ && waiting_events_ != 0)) break;
+    if (control_.stop || control_.drain || waiting_events_ >= size.enough || (full_ && waiting_events_ != 0)) break;
     const auto now = Clock::now();
     auto until = deadline;
     if (waiting_events_ != 0) {
@@ -227,7 +227,7 @@ void SubscriberQueue::pull(std::vector<QueueEntry>& out, std::size_t events, std
       until = std::min(until, due);
     }
     if (control_.reopen || now >= until) return;
-    wake_at_events_ = events;
+    wake_at_events_ = size.enough;
     // Under load the first event is soon followed by the rest of a batch. It is not old before `age` is over from now.
     wakes_at_first_ = !std::exchange(under_load_, false) || waiting_events_ != 0;
     work_.wait_until(lock, wakes_at_first_ ? until : std::min(until, now + age));
@@ -235,13 +235,13 @@ void SubscriberQueue::pull(std::vector<QueueEntry>& out, std::size_t events, std
   }
   full_ = false;
   std::size_t pulled = 0;
-  while (pulled < events && !entries_.empty()) {
+  while (!entries_.empty() && (pulled < size.enough || pulled + entries_.front().size() <= size.most)) {
     out.push_back(pop_oldest());
     pulled += out.back().size();
     pulled_bytes_ += out.back().charged_bytes();
   }
   pulled_events_ += pulled;
-  under_load_ = pulled >= events;
+  under_load_ = pulled >= size.enough;
 }
 
 void SubscriberQueue::expect_no_wake() noexcept {

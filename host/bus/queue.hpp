@@ -21,6 +21,12 @@ struct QueueLimits {
   Overflow overflow;
 };
 
+// How many events a call of pull() is for.
+struct PullSize {
+  std::size_t enough;  // with so many, it waits for no more
+  std::size_t most;    // the last entry may bring more only where there would not be enough without it
+};
+
 // The events of one batch that a subscriber wants.
 struct QueueEntry {
   BatchRef batch;
@@ -73,11 +79,9 @@ class SubscriberQueue {
   // lose what it could read later.
   void push_when_room(const BatchRef& batch, std::vector<std::uint32_t> wanted = {});
 
-  // Moves entries to the end of `out` until that brings `events` events, or all that wait. Waits until `events` are
-  // there, or the oldest has waited for `age`, or the queue is full, or `deadline` passes, or control() has something
-  // new.
-  void pull(std::vector<QueueEntry>& out, std::size_t events, std::chrono::milliseconds age,
-            Clock::time_point deadline);
+  // Moves entries to the end of `out`. Waits until enough events are there, or the oldest has waited for `age`, or the
+  // queue is full, or `deadline` passes, or control() has something new.
+  void pull(std::vector<QueueEntry>& out, PullSize size, std::chrono::milliseconds age, Clock::time_point deadline);
   // Waits until `deadline` or until control() has something new; events do not wake it. For backoff.
   void wait_control(Clock::time_point deadline);
   // The worker is through with this many pulled events.

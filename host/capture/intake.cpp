@@ -19,6 +19,14 @@ enum Forward : std::uint8_t { kForward = 1, kHold = 2 };
 constexpr std::size_t kMaxBatchEvents = 1024;
 static_assert(kMaxBatchEvents * sizeof(Event) < kSlabBytes);
 
+// The kernel has just written a datagram, but not into the nearest cache: what decoding reads first is fetched in time.
+constexpr std::size_t kAhead = 8;
+
+void prefetch(Record record) noexcept {
+  constexpr std::size_t kBytes = 192;  // attributes, and the headers of most packets
+  for (std::size_t at = 0; at < std::min(record.size(), kBytes); at += 64) __builtin_prefetch(record.data() + at);
+}
+
 bool matches(const CaptureConfig& config, std::string_view normalized) {
   return std::any_of(config.prefixes.begin(), config.prefixes.end(),
                      [&](const std::string& prefix) { return normalized.starts_with(prefix); });
@@ -86,6 +94,7 @@ void Intake::publish_run(Group& group, const SlabRef& slab, std::int64_t now_ns,
   batch->reserve_events(writer_, records_.size());
   std::size_t decode_errors = 0;
   for (std::size_t i = 0; i < records_.size(); ++i) {
+    if (i + kAhead < records_.size()) prefetch(records_[i + kAhead]);
     Event& event = batch->add_event();
     if (!read_record(records_[i], event)) event.group = group.spec.config.group;
     group.lost_before += count_gap(group, event);

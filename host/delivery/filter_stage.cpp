@@ -57,7 +57,7 @@ void FilterStage::hear() {
   std::vector<QueueEntry> entries;
   for (std::size_t call = 0; call < kCallsInARow; ++call) {
     entries.clear();
-    queue.pull(entries, kMessagesPerCall, {}, Clock::time_point::min());
+    queue.pull(entries, {.enough = kMessagesPerCall, .most = kMessagesPerCall}, {}, Clock::time_point::min());
     if (entries.empty()) return;
     std::vector<const nfbus_event*> messages;
     std::uint64_t size_bytes = 0;

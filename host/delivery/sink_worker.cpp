@@ -170,9 +170,12 @@ bool SinkWorker::gather() {
   std::size_t in_hand = 0;
   for (std::size_t i = entry_; i < entries_.size(); ++i) in_hand += entries_[i].size();
   const std::chrono::milliseconds age(shape_.batch_age_ms);
-  if (in_hand == 0 || (in_hand < shape_.batch_events && age.count() != 0)) {
+  // Captures bring whole batches, and few add up to a full one: to wait for that would mean to split the last.
+  const std::size_t enough = (shape_.batch_events + 1) / 2;
+  if (in_hand == 0 || (in_hand < enough && age.count() != 0)) {
     const auto due = in_hand == 0 ? kNever : entries_[entry_].pushed_at + age;
-    subscription_->queue().pull(entries_, shape_.batch_events - in_hand, age, std::min(due, next_tick()));
+    subscription_->queue().pull(entries_, {.enough = enough - in_hand, .most = shape_.batch_events - in_hand}, age,
+                                std::min(due, next_tick()));
   }
   items_bytes_ = 0;
   while (entry_ < entries_.size() && items_.size() < shape_.batch_events) {

@@ -13,13 +13,6 @@ void Batch::reserve_events(SlabWriter& writer, std::size_t most) {
   events_ = reinterpret_cast<Event*>(room.data());  // Event is an implicit-lifetime aggregate
 }
 
-Event& Batch::add_event() noexcept {
-  Event& event = events_[count_++];
-  std::memset(static_cast<void*>(&event), 0, sizeof event);
-  event.struct_size = sizeof(nfbus_event);
-  return event;
-}
-
 void Batch::adopt_events(Event* events, std::size_t count) noexcept {
   events_ = events;
   count_ = count;
@@ -53,22 +46,12 @@ void Batch::remove_dropped(std::span<const std::uint8_t> verdicts) {
   count_ = kept;
 }
 
-void Batch::freeze_next() {
-  Event& event = events_[frozen_];
-  event.batch = this;
-  event.origin = &event;
-  event.index = static_cast<std::uint32_t>(frozen_);
-  ++frozen_;
-  content_bytes_ += event_size_bytes(event);
-  // Packets of one topic come in runs.
-  if (topics_.empty() || topics_[last_topic_].topic_id != event.topic_id) {
-    const auto found =
-        std::find_if(topics_.begin(), topics_.end(), [&](const TopicCount& t) { return t.topic_id == event.topic_id; });
-    last_topic_ = static_cast<std::size_t>(found - topics_.begin());
-    if (found == topics_.end())
-      topics_.push_back({.topic_id = event.topic_id, .events = 0, .topic = view(event.topic)});
-  }
-  ++topics_[last_topic_].events;
+void Batch::find_topic(const Event& event) {
+  const auto found =
+      std::find_if(topics_.begin(), topics_.end(), [&](const TopicCount& t) { return t.topic_id == event.topic_id; });
+  last_topic_ = static_cast<std::size_t>(found - topics_.begin());
+  if (found != topics_.end()) return;
+  topics_.push_back({.topic_id = event.topic_id, .events = 0, .topic = view(event.topic)});
 }
 
 void Batch::freeze() {

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <mutex>
 #include <span>
 #include <string_view>
@@ -18,6 +19,11 @@ namespace nfbus::host {
 
 class BatchPool;
 class BatchRef;
+
+// Bytes that a sink handles for this event: its record, or its text.
+inline std::size_t event_size_bytes(const nfbus_event& event) noexcept {
+  return event.kind == NFBUS_EVENT_MESSAGE ? event.payload.size : event.record.size;
+}
 
 // Events of one kind, with the slabs that they and their bytes live in.
 // Thread safety: one thread until freeze(); after it, const members from any thread.
@@ -33,7 +39,12 @@ class Batch {
   // Room for up to `most` events in `writer`'s slab, which the batch then shares. Once only.
   void reserve_events(SlabWriter& writer, std::size_t most);
   // One event more, in that room: zeroed but for struct_size. Before any is frozen, but by freeze_next().
-  Event& add_event() noexcept;
+  Event& add_event() noexcept {
+    Event& event = events_[count_++];
+    std::memset(static_cast<void*>(&event), 0, sizeof event);
+    event.struct_size = sizeof(nfbus_event);
+    return event;
+  }
   // The last event that was added is not wanted after all; it is not frozen yet.
   void remove_last() noexcept { --count_; }
   // Events that were made elsewhere, in a slab that the batch keeps. Once only.
@@ -46,7 +57,17 @@ class Batch {
   void remove_dropped(std::span<const std::uint8_t> verdicts);
   // The first event that is not frozen yet is complete: sets its batch, origin and index and counts its topic.
   // While it is in the cache; but an event that a filter may drop must wait for freeze().
-  void freeze_next();
+  void freeze_next() {
+    Event& event = events_[frozen_];
+    event.batch = this;
+    event.origin = &event;
+    event.index = static_cast<std::uint32_t>(frozen_);
+    ++frozen_;
+    content_bytes_ += event_size_bytes(event);
+    // Packets of one topic come in runs.
+    if (topics_.empty() || topics_[last_topic_].topic_id != event.topic_id) find_topic(event);
+    ++topics_[last_topic_].events;
+  }
   // The batch is complete: freezes the events that are not. Nothing changes after.
   void freeze();
 
@@ -65,6 +86,7 @@ class Batch {
   friend class BatchRef;
   friend class BatchPool;
   void clear() noexcept;
+  void find_topic(const Event& event);  // or begins to count it
 
   BatchPool* pool_ = nullptr;  // null: freed with its last reference
   std::atomic<std::uint32_t> references_{0};
@@ -129,10 +151,5 @@ class BatchPool {
 // A frozen batch of one message event. topic_id: 0, since messages' topics are not interned.
 [[nodiscard]] BatchRef make_message(std::string_view topic, std::string_view text, std::int64_t time_ns,
                                     std::uint32_t uid);
-
-// Bytes that a sink handles for this event: its record, or its text.
-inline std::size_t event_size_bytes(const nfbus_event& event) noexcept {
-  return event.kind == NFBUS_EVENT_MESSAGE ? event.payload.size : event.record.size;
-}
 
 }  // namespace nfbus::host

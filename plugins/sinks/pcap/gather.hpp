@@ -24,6 +24,7 @@ class Gather {
 
   void clear() noexcept {
     pieces_.clear();
+    end_of_last_ = nullptr;
     used_bytes_ = 0;
     size_bytes_ = 0;
   }
@@ -36,11 +37,12 @@ class Gather {
   [[nodiscard]] std::uint8_t* room(std::size_t size_bytes) {
     if (size_bytes > capacity_bytes_ - used_bytes_) grow(size_bytes);
     std::uint8_t* const at = copies_.get() + used_bytes_;
-    if (!pieces_.empty() && static_cast<std::uint8_t*>(pieces_.back().iov_base) + pieces_.back().iov_len == at) {
+    if (at == end_of_last_) {
       pieces_.back().iov_len += size_bytes;
     } else {
-      pieces_.push_back({at, size_bytes});
+      begin_piece(at, size_bytes);
     }
+    end_of_last_ = at + size_bytes;
     used_bytes_ += size_bytes;
     size_bytes_ += size_bytes;
     return at;
@@ -57,7 +59,8 @@ class Gather {
   // bytes must stay as they are until they are written.
   void add(Bytes bytes) {
     if (is_copied(bytes.size())) return copy(bytes);
-    pieces_.push_back({const_cast<std::uint8_t*>(bytes.data()), bytes.size()});  // writev() does not write there
+    begin_piece(const_cast<std::uint8_t*>(bytes.data()), bytes.size());  // writev() does not write there
+    end_of_last_ = nullptr;
     size_bytes_ += bytes.size();
   }
 
@@ -66,7 +69,10 @@ class Gather {
   static constexpr std::size_t kReferFromBytes = 512;
   static constexpr std::size_t kFirstCapacityBytes = 256UL << 10U;
 
-  void grow(std::size_t more_bytes) {
+  // Not inlined, nor is grow(): room() is called for each packet, they are not.
+  [[gnu::noinline]] void begin_piece(std::uint8_t* at, std::size_t size_bytes) { pieces_.push_back({at, size_bytes}); }
+
+  [[gnu::noinline]] void grow(std::size_t more_bytes) {
     std::size_t capacity_bytes = capacity_bytes_;
     while (capacity_bytes - used_bytes_ < more_bytes) capacity_bytes *= 2;
     auto larger = std::make_unique<std::uint8_t[]>(capacity_bytes);
@@ -77,6 +83,7 @@ class Gather {
       if (before(base, copies_.get()) || !before(base, copies_.get() + capacity_bytes_)) continue;
       piece.iov_base = larger.get() + (base - copies_.get());
     }
+    if (end_of_last_ != nullptr) end_of_last_ = larger.get() + used_bytes_;
     copies_ = std::move(larger);
     capacity_bytes_ = capacity_bytes;
   }
@@ -86,6 +93,7 @@ class Gather {
   std::size_t used_bytes_ = 0;  // of copies_
   std::size_t size_bytes_ = 0;  // of all
   std::vector<iovec> pieces_;
+  std::uint8_t* end_of_last_ = nullptr;  // of the last piece, if it is of copies_
 };
 
 }  // namespace pcapsink

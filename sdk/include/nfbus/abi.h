@@ -259,7 +259,7 @@ typedef struct nfbus_options {
 typedef struct nfbus_shape {
   uint64_t batch_bytes;  /* at most so many bytes of records and texts, but a larger event comes alone; 0: 1 MiB */
   uint32_t batch_events; /* at most so many events a call; 0: 1,024 */
-  uint32_t batch_age_ms; /* a call may wait so long for more events; 0: never wait */
+  uint32_t batch_age_ms; /* a call may wait so long for half of batch_events; 0: never wait */
   uint32_t tick_ms;      /* call tick() about so often, also when nothing arrives; 0: never */
   uint32_t reserved;
 } nfbus_shape;

@@ -190,6 +190,7 @@ class Events {
   [[nodiscard]] EventIterator begin() const noexcept { return EventIterator(events_->items); }
   [[nodiscard]] EventIterator end() const noexcept { return EventIterator(events_->items + events_->count); }
   [[nodiscard]] std::uint64_t size_bytes() const noexcept { return events_->size_bytes; }
+  [[nodiscard]] std::span<const nfbus_event* const> raw() const noexcept { return {events_->items, events_->count}; }
 
   // This event can never be delivered: counted, logged with its reason; the others go on. With Delivery::retry only
   // for events before `done`: the others come again. In hear() it does nothing.

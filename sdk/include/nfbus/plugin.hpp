@@ -20,7 +20,7 @@ namespace nfbus {
 struct Shape {
   std::uint32_t batch_events = 0;  // at most so many events a call; 0: the host's default
   std::uint64_t batch_bytes = 0;   // at most so many bytes of records and texts; 0: the host's default
-  std::uint32_t batch_age_ms = 0;  // a call may wait so long for more events; 0: never wait
+  std::uint32_t batch_age_ms = 0;  // a call may wait so long for half of batch_events; 0: never wait
   std::uint32_t tick_ms = 0;       // call tick() about so often; 0: never
 };
 

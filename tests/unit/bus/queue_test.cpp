@@ -22,7 +22,7 @@ QueueLimits limits(std::size_t events, Overflow overflow = Overflow::drop_oldest
 // Sequence numbers of all that waits.
 std::vector<std::uint32_t> pull_all(SubscriberQueue& queue) {
   std::vector<QueueEntry> entries;
-  queue.pull(entries, kPlenty, 0ms, SubscriberQueue::Clock::now());
+  queue.pull(entries, {.enough = kPlenty, .most = kPlenty}, 0ms, SubscriberQueue::Clock::now());
   std::vector<std::uint32_t> sequences;
   for (const QueueEntry& entry : entries) {
     for (std::size_t i = entry.begin; i < entry.end; ++i) sequences.push_back(entry[i].sequence);
@@ -36,6 +36,17 @@ TEST(SubscriberQueue, HandsOutEventsInTheOrderTheyCame) {
   queue.push(events.packets(2));
   queue.push(events.packets(3));
   EXPECT_EQ(pull_all(queue), (std::vector<std::uint32_t>{0, 1, 2, 3, 4}));
+}
+
+TEST(SubscriberQueue, SplitsNoBatchForMoreThanEnough) {
+  Events events;
+  SubscriberQueue queue(limits(100));
+  for (const std::size_t size : {3U, 3U, 3U}) queue.push(events.packets(size));
+  std::vector<QueueEntry> entries;
+  queue.pull(entries, {.enough = 2, .most = 8}, 0ms, SubscriberQueue::Clock::now());
+  EXPECT_EQ(entries.size(), 2U) << "a third would be more than 8";
+  queue.pull(entries, {.enough = 2, .most = 2}, 0ms, SubscriberQueue::Clock::now());
+  EXPECT_EQ(entries.size(), 3U) << "with less there would not be enough";
 }
 
 TEST(SubscriberQueue, HandsOutOnlyTheWantedEventsOfABatch) {
@@ -133,7 +144,7 @@ TEST(SubscriberQueue, CopiesRareEventsOutOfASlabThatWasFullOfWantedOnesBefore) {
   for (int i = 0; i < 3; ++i) {
     std::vector<QueueEntry> entries;
     queue.push(events.packets(120, "lan:in ", 200));
-    queue.pull(entries, 120, 0ms, SubscriberQueue::Clock::now());
+    queue.pull(entries, {.enough = 120, .most = 120}, 0ms, SubscriberQueue::Clock::now());
     queue.settle(120, 0, 0);
     queue.release(entries[0]);
     const Slab* const again = entries[0].batch->slabs().front().get();
@@ -153,10 +164,10 @@ TEST(SubscriberQueue, ChargesOneSlabOnceForTheQuietBatchesInIt) {
 
   // Also while a worker holds some of them.
   std::vector<QueueEntry> entries;
-  queue.pull(entries, 50, 0ms, SubscriberQueue::Clock::now());
+  queue.pull(entries, {.enough = 50, .most = 50}, 0ms, SubscriberQueue::Clock::now());
   EXPECT_EQ(entries.size(), 50U);
   EXPECT_EQ(queue.pinned_bytes(), kSlab);
-  queue.pull(entries, 50, 0ms, SubscriberQueue::Clock::now());
+  queue.pull(entries, {.enough = 50, .most = 50}, 0ms, SubscriberQueue::Clock::now());
   EXPECT_EQ(queue.pinned_bytes(), kSlab);
   for (const QueueEntry& entry : entries) queue.release(entry);
   EXPECT_EQ(queue.pinned_bytes(), 0U);
@@ -190,17 +201,17 @@ TEST(SubscriberQueue, WakesItsWorkerForEventsForControlAndForAge) {
   const auto far = SubscriberQueue::Clock::now() + 1h;
   std::vector<QueueEntry> entries;
 
-  auto worker = std::async(std::launch::async, [&] { queue.pull(entries, 1, 0ms, far); });
+  auto worker = std::async(std::launch::async, [&] { queue.pull(entries, {.enough = 1, .most = 1}, 0ms, far); });
   queue.push(events.packets(1));
   worker.get();
   EXPECT_EQ(entries.size(), 1U);
 
-  worker = std::async(std::launch::async, [&] { queue.pull(entries, 100, 20ms, far); });
+  worker = std::async(std::launch::async, [&] { queue.pull(entries, {.enough = 100, .most = 100}, 20ms, far); });
   queue.push(events.packets(1));  // too few for the batch: its age brings it
   worker.get();
   EXPECT_EQ(entries.size(), 2U);
 
-  worker = std::async(std::launch::async, [&] { queue.pull(entries, 100, 1h, far); });
+  worker = std::async(std::launch::async, [&] { queue.pull(entries, {.enough = 100, .most = 100}, 1h, far); });
   queue.request_reopen();
   worker.get();
   EXPECT_TRUE(queue.take_control().reopen);
@@ -221,7 +232,7 @@ TEST(SubscriberQueue, HoldsAReplayBackUntilTheWorkerMadeRoom) {
   std::uint64_t taken = 0;
   while (taken < 100) {
     entries.clear();
-    queue.pull(entries, 1, 0ms, SubscriberQueue::Clock::now() + 10s);
+    queue.pull(entries, {.enough = 1, .most = 1}, 0ms, SubscriberQueue::Clock::now() + 10s);
     ASSERT_FALSE(entries.empty());
     for (const QueueEntry& entry : entries) {
       taken += entry.size();
@@ -242,7 +253,7 @@ TEST(SubscriberQueue, BringsAReplayABatchThatIsLargerThanTheQueueInPieces) {
   std::vector<std::uint32_t> sequences;
   while (sequences.size() < 10) {
     std::vector<QueueEntry> entries;
-    queue.pull(entries, 1, 0ms, SubscriberQueue::Clock::now() + 10s);
+    queue.pull(entries, {.enough = 1, .most = 1}, 0ms, SubscriberQueue::Clock::now() + 10s);
     ASSERT_FALSE(entries.empty());
     for (const QueueEntry& entry : entries) {
       for (std::size_t i = entry.begin; i < entry.end; ++i) sequences.push_back(entry[i].sequence);
@@ -259,8 +270,9 @@ TEST(SubscriberQueue, WakesAWorkerThatWaitsForMoreThanTheQueueHolds) {
   Events events;
   SubscriberQueue queue(limits(10));
   std::vector<QueueEntry> entries;
-  auto worker =
-      std::async(std::launch::async, [&] { queue.pull(entries, 100, 1h, SubscriberQueue::Clock::now() + 1h); });
+  auto worker = std::async(std::launch::async, [&] {
+    queue.pull(entries, {.enough = 100, .most = 100}, 1h, SubscriberQueue::Clock::now() + 1h);
+  });
   for (int i = 0; i < 3; ++i) queue.push(events.packets(5));
   worker.get();
   EXPECT_FALSE(entries.empty());
@@ -284,7 +296,7 @@ TEST(SubscriberQueue, BalancesWhilePushedAndPulledAtOnce) {
     std::vector<QueueEntry> entries;
     while (!done || queue.counters().queued != 0) {
       entries.clear();
-      queue.pull(entries, 16, 0ms, SubscriberQueue::Clock::now() + 1ms);
+      queue.pull(entries, {.enough = 16, .most = 16}, 0ms, SubscriberQueue::Clock::now() + 1ms);
       for (const QueueEntry& entry : entries) {
         queue.settle(entry.size(), 0, 0);
         queue.release(entry);

@@ -109,16 +109,16 @@ TEST(SinkWorker, CutsBatchesToTheBytesThatTheSinkAskedForButHandsALargeEventAlon
   EXPECT_EQ(small.call_sizes(), (std::vector<std::size_t>{1, 1}));
 }
 
-TEST(SinkWorker, WaitsForAFullBatchButNotLongerThanItsAge) {
+TEST(SinkWorker, WaitsForHalfABatchButNotLongerThanItsAge) {
   ScriptedSink script(accept);
   script.shape.batch_events = 6;
   script.shape.batch_age_ms = 3600 * 1000;
   Delivery delivery(script);
   delivery.start();
-  delivery.publish(3);
-  delivery.publish(3);
+  delivery.publish(2);
+  delivery.publish(2);
   script.wait_calls(1);
-  EXPECT_EQ(script.call_sizes(), (std::vector<std::size_t>{6}));
+  EXPECT_EQ(script.call_sizes(), (std::vector<std::size_t>{4}));
   ASSERT_TRUE(delivery.stop());
 
   ScriptedSink impatient(accept);
