@@ -70,8 +70,6 @@ std::set<std::shared_ptr<Subscription>> messages_of(const FilterChain& chain) {
   return messages;
 }
 
-using OwnCounters = std::vector<std::pair<std::string, std::uint64_t>>;
-
 void append_counters(std::string& line, const OwnCounters& own) {
   for (const auto& [name, value] : own) line += fmt::format(" {}={}", name, value);
 }

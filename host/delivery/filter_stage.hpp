@@ -14,7 +14,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace nfbus::host {
@@ -26,7 +25,7 @@ struct FilterSnapshot {
   std::uint64_t failures;                                  // calls that failed; events of apply() were kept
   std::uint64_t heard;                                     // messages that it was given
   std::uint64_t unheard;                                   // messages that waited too long: the oldest were dropped
-  std::vector<std::pair<std::string, std::uint64_t>> own;  // counters that the plugin registered
+  OwnCounters own;
 };
 
 // A filter with what waits for it. May stand in several chains that one thread runs. Failures of its calls are logged

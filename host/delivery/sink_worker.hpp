@@ -33,7 +33,7 @@ struct SinkSnapshot {
   SinkState state;
   QueueCounters events;
   std::uint64_t retries;
-  std::vector<std::pair<std::string, std::uint64_t>> own;  // counters that the plugin registered
+  OwnCounters own;
   std::vector<FilterSnapshot> filters;
 };
 

@@ -30,6 +30,9 @@ struct SharedServices {
   KnownFields fields = {};
 };
 
+// Counters that a plugin registered, with their values.
+using OwnCounters = std::vector<std::pair<std::string, std::uint64_t>>;
+
 // What stands behind one instance's nfbus_host. Thread safety: as the functions of nfbus_host say.
 class InstanceServices {
  public:
@@ -42,8 +45,7 @@ class InstanceServices {
   [[nodiscard]] const nfbus_host* abi() const noexcept;
   // [worker] A call into the instance has returned: texts that it was given end here. The instances below do it.
   void call_ended() noexcept;
-  // [any] Counters that the plugin registered, with their values.
-  [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> counters() const;
+  [[nodiscard]] OwnCounters counters() const;  // [any]
   // [any] A line in the host's log, after "sink.archive: ".
   void log(log::Level level, std::string_view line) const noexcept;
   // [any] Event copies that the plugin holds.

@@ -287,8 +287,8 @@ void InstanceServices::call_ended() noexcept {
 
 void InstanceServices::log(log::Level level, std::string_view line) const noexcept { state_->say(level, line); }
 
-std::vector<std::pair<std::string, std::uint64_t>> InstanceServices::counters() const {
-  std::vector<std::pair<std::string, std::uint64_t>> out;
+OwnCounters InstanceServices::counters() const {
+  OwnCounters out;
   const std::uint32_t count = state_->counter_count.load(std::memory_order_acquire);
   for (std::uint32_t i = 0; i < count; ++i) {
     const Counter& counter = state_->counters.at(i);

@@ -189,8 +189,6 @@ void add_states(Exposition& out, const std::vector<SinkSnapshot>& sinks) {
   }
 }
 
-using OwnCounters = std::vector<std::pair<std::string, std::uint64_t>>;
-
 void add_own(MetricFamily& family, const Labels& labels, const OwnCounters& own) {
   for (const auto& [name, value] : own) {
     Labels with_name = labels;

@@ -34,7 +34,7 @@ Json capture_row(const CaptureSnapshot& c) {
           {"enobufs", c.enobufs}};
 }
 
-Json counters_of(const std::vector<std::pair<std::string, std::uint64_t>>& own) {
+Json counters_of(const OwnCounters& own) {
   Json counters = Json::object();
   for (const auto& [name, value] : own) counters[name] = value;
   return counters;

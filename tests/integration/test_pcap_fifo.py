@@ -166,7 +166,8 @@ for line in sys.stdin:
                     before = reader
                     if number % 4 == 0:  # one that stands still with packets in its pipe
                         before.send_signal(signal.SIGSTOP)
-                        time.sleep(0.05)
+                        delivered = lambda: host.counters()["sinks"]["out"]["delivered"]
+                        wait_until(lambda at=delivered(): delivered() > at + 20, 10, "packets that it does not read")
                     if number % 4 == 3:  # the next one is there already
                         reader = self.own_tcpdump(host)
                     before.kill()  # in the middle of whatever it does

@@ -206,6 +206,14 @@ class Replaced(Trouble):
                 "immutable": (lambda: chattr("+i", file), lambda: chattr("-i", file)),
                 "append_only": (lambda: chattr("+a", file), lambda: chattr("-a", file))}
 
+    @staticmethod
+    def has_open(host, name):
+        found = set()
+        for fd in pathlib.Path(f"/proc/{host.process.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                found.add(fd.stat().st_ino)
+        return host.path(name).exists() and host.path(name).stat().st_ino in found
+
     def test_whatever_becomes_of_its_file_it_goes_on(self):
         names = list(self.changes(pathlib.Path("x")))
         for form in ("pcap", "pcapng"):
@@ -221,8 +229,9 @@ class Replaced(Trouble):
                 change()
                 if back:
                     undo.callback(back)
-            # A moved file is noticed within a second.
-            time.sleep(1.5)
+            # A file that was removed or moved is noticed without a packet, too.
+            wait_until(lambda: all(self.has_open(host, name) for name in ("removed", "a_copy", "a_text")), 10,
+                       "new files")
             self.send(host, 1005, 5, lambda now: sum(counted["queued"] for counted in now.values()) >= 5 and
                       all(counted["queued"] == 0 for name, counted in now.items()
                           if not self.changes(host.path(name))[name][1]))
@@ -298,7 +307,7 @@ for i in range(59000):
 print(i + 1)
 """, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for options in steps:
-            time.sleep(0.1)
+            wait_until(lambda: host.counters()["sinks"]["out"]["delivered"] > 0, 10, "packets in the file")
             self.reload(host, CAPTURE + sink("out", **options))
         self.assertIsNone(sender.poll(), "the sender ended before the last reload")
         count = int(sender.communicate(timeout=30)[0])
