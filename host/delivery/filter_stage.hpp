@@ -22,9 +22,9 @@ namespace nfbus::host {
 struct FilterSnapshot {
   std::string name;
   std::string plugin;
-  std::uint64_t failures;                                  // calls that failed; events of apply() were kept
-  std::uint64_t heard;                                     // messages that it was given
-  std::uint64_t unheard;                                   // messages that waited too long: the oldest were dropped
+  std::uint64_t failures;  // calls that failed; events of apply() were kept
+  std::uint64_t heard;     // messages that it was given
+  std::uint64_t unheard;   // messages that waited too long: the oldest were dropped
   OwnCounters own;
 };
 

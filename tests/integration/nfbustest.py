@@ -50,6 +50,35 @@ def wait_until(predicate, seconds, what):
         time.sleep(0.01)
 
 
+class Repeatedly:
+    """Calls `once` again and again on a thread, for as long as a with statement lasts; what it raises ends that one."""
+
+    def __init__(self, once):
+        self.rounds = 0  # calls that returned
+        self._once = once
+        self._ending = threading.Event()
+        self._error = None
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self):
+        try:
+            while not self._ending.is_set():
+                self._once()
+                self.rounds += 1
+        except Exception as error:
+            self._error = error
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind, *_):
+        self._ending.set()
+        self._thread.join()
+        if self._error and kind is None:
+            raise self._error
+
+
 def read_json_lines(path):
     """The objects of a file of JSON lines. A last line without newline is still being written and left out."""
     path = pathlib.Path(path)

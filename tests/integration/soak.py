@@ -12,11 +12,10 @@ import resource
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import nfbustest
-from nfbustest import Host, Namespace, wait_until
+from nfbustest import Host, Namespace, Repeatedly, wait_until
 from wire_client import WireClient, ask_status, crowd, publish_once
 
 MEMORY_LIMIT_MIB = 64
@@ -97,28 +96,11 @@ def differences(counters, seen):
     return wrong
 
 
-class Crowds(threading.Thread):
-    '''Crowds of clients, one after another.'''
-
-    def __init__(self, path):
-        super().__init__()
-        self.path = path
-        self.rounds = 0
-        self.ending = threading.Event()
-        self.start()
-
-    def run(self):
-        while not self.ending.is_set():
-            crowd(self.path, ("load:", "nft:drop:"), self.publish)
-            wait_until(lambda: len(ask_status(self.path)["clients"]) == 1, 30, "the clients to be gone")
-            self.rounds += 1
-
-    def publish(self):
-        publish_once(self.path, '{"topic":"load:x","value":"' + "x" * 460 + '"}\n')
-
-    def end(self):
-        self.ending.set()
-        self.join()
+def come_and_go(path):
+    '''A crowd of clients, and the end of all of them.'''
+    crowd(path, ("load:", "nft:drop:"),
+          lambda: publish_once(path, '{"topic":"load:x","value":"' + "x" * 460 + '"}\n'))
+    wait_until(lambda: len(ask_status(path)["clients"]) == 1, 30, "the clients to be gone")
 
 
 def descriptors(pid):
@@ -139,24 +121,23 @@ def main():
         with WireClient(host.path("bus.sock")) as first:
             first.settle()  # all that the host opens is open now
             before = descriptors(pid) - 1
-        crowds = Crowds(host.path("bus.sock"))
-        sender = namespace.popen(sys.executable, "-c", SENDER, arguments.rate, arguments.minutes * 60)
-        peak = 0.0
-        while sender.poll() is None:
-            try:
-                sender.wait(60)
-            except subprocess.TimeoutExpired:
-                pass
-            now, peak = memory_mib(pid)
-            counters = host.counters()
-            groups = " ".join(f"group {g}: received {c['received']} lost {c['lost']};"
-                              for g, c in counters["capture"].items())
-            sinks = " ".join(f"{n} {s['state']}: delivered {s['delivered']} overflowed {s['overflowed']} rejected "
-                             f"{s['rejected']} queued {s['queued']};" for n, s in counters["sinks"].items())
-            print(f"{(time.monotonic() - begun) / 60:.1f} min: {now:.1f} MiB (peak {peak:.1f}), CPU "
-                  f"{cpu_seconds(pid):.1f} s, {groups} {sinks} "
-                  f"{crowds.rounds} crowds of clients", flush=True)
-        crowds.end()
+        with Repeatedly(lambda: come_and_go(host.path("bus.sock"))) as crowds:
+            sender = namespace.popen(sys.executable, "-c", SENDER, arguments.rate, arguments.minutes * 60)
+            peak = 0.0
+            while sender.poll() is None:
+                try:
+                    sender.wait(60)
+                except subprocess.TimeoutExpired:
+                    pass
+                now, peak = memory_mib(pid)
+                counters = host.counters()
+                groups = " ".join(f"group {g}: received {c['received']} lost {c['lost']};"
+                                  for g, c in counters["capture"].items())
+                sinks = " ".join(f"{n} {s['state']}: delivered {s['delivered']} overflowed {s['overflowed']} rejected "
+                                 f"{s['rejected']} queued {s['queued']};" for n, s in counters["sinks"].items())
+                print(f"{(time.monotonic() - begun) / 60:.1f} min: {now:.1f} MiB (peak {peak:.1f}), CPU "
+                      f"{cpu_seconds(pid):.1f} s, {groups} {sinks} "
+                      f"{crowds.rounds} crowds of clients", flush=True)
 
         # One more packet of each group, once it is quiet, shows what was lost before it.
         wait_until(lambda: host.counters()["sinks"]["good"]["queued"] == 0, 30, "the good sink")

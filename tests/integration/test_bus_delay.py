@@ -10,6 +10,7 @@ import threading
 import time
 
 import nfbustest
+from nfbustest import Repeatedly
 from wire_client import WireClient
 
 CONFIG = """
@@ -25,23 +26,6 @@ RULES = """table inet t { chain c { type filter hook output priority 0;
 }"""
 STAMP = struct.Struct("<8sd")
 MARK = b"stamped:"
-
-
-class Load(threading.Thread):
-    """Does something again and again until it is ended."""
-
-    def __init__(self, once):
-        super().__init__()
-        self.once, self.ending = once, threading.Event()
-        self.start()
-
-    def run(self):
-        while not self.ending.is_set():
-            self.once()
-
-    def end(self):
-        self.ending.set()
-        self.join()
 
 
 class Delay(nfbustest.IntegrationTest):
@@ -125,12 +109,8 @@ class Delay(nfbustest.IntegrationTest):
             stalled = [self.client() for _ in range(5)]
             slow = self.client(receive_bytes=4096)
             hostile = self.client("load:")
-            loads = [Load(once) for once in (read_slowly, come_and_go, talk_nonsense)]
-            try:
+            with Repeatedly(read_slowly), Repeatedly(come_and_go), Repeatedly(talk_nonsense):
                 beside.append(p99())
-            finally:
-                for load in loads:
-                    load.end()
             for client in (*stalled, slow, hostile):
                 client.close()
         print(f"p99 in ms: alone {alone}, beside bad clients {beside}", flush=True)

@@ -1,17 +1,15 @@
 '''sinks/pcap live: readers of its FIFO.'''
 
-import contextlib
 import os
 import re
 import shutil
 import signal
 import struct
 import subprocess
-import threading
 import time
 
 from capture_files import CAPTURE, OUTPUT_RULES, Prepared, packets, sink
-from nfbustest import IntegrationTest, UDP, end_process, ipv4, main, read_json_lines, send, udp, wait_until
+from nfbustest import IntegrationTest, Repeatedly, UDP, end_process, ipv4, main, read_json_lines, send, udp, wait_until
 
 
 class Records:
@@ -62,28 +60,15 @@ class Fifo(IntegrationTest):
         '''Of tcpdump's lines, the last of which may be cut.'''
         return [int(re.search(r"> 127\.0\.0\.1\.(\d+): ", line)[1]) for line in text.decode().split("\n")[:-1]]
 
-    @contextlib.contextmanager
     def traffic(self, repeat, pause_each):
         '''Ports 50000, 50001, ... in turn, again and again, `repeat` of them, meanwhile.'''
-        stop = threading.Event()
-
-        def run():
-            while not stop.is_set():
-                self.namespace.run("python3", "-c", f"""
+        return Repeatedly(lambda: self.namespace.run("python3", "-c", f"""
 import socket, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for i in range({repeat}):
     s.sendto(b'x' * (i % 1400), ('127.0.0.1', 50000 + i))
     if i % {pause_each} == 0: time.sleep(0.001)
-""")
-
-        sender = threading.Thread(target=run)
-        sender.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            sender.join()
+"""))
 
     def assert_in_turn(self, ports, repeat, what):
         self.assertEqual({(b - a) % repeat for a, b in zip(ports, ports[1:])}, {1}, what)
