@@ -1,4 +1,6 @@
 // Events as lines of JSON, to a file, a FIFO or standard output.
+#include "../../lib/clock.hpp"
+#include "../../lib/trouble.hpp"
 #include "rotation.hpp"
 #include "target.hpp"
 
@@ -47,11 +49,7 @@ constexpr std::uint32_t kFifoTickMs = 100;
 constexpr std::uint32_t kRetrySlowReaderMs = 5;
 constexpr std::uint32_t kRetryNoReaderMs = 100;
 
-std::int64_t now_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME_COARSE, &now);
-  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
-}
+std::int64_t now_ns() noexcept { return output::clock_ns(CLOCK_REALTIME_COARSE); }
 
 // The host's name of the format. Throws std::invalid_argument.
 std::string format_of(const nfbus::Options& options) {
@@ -75,7 +73,8 @@ class JsonLines {
       : host_(host),
         format_(host.format(format_of(options))),
         target_(options.text("file")),
-        rotation_(limits_of(options)) {}
+        rotation_(limits_of(options)),
+        trouble_(host) {}
 
   // A target that cannot be opened is no reason not to start: lines wait in the queue until it can.
   void open(nfbus::Shape& shape) {
@@ -110,10 +109,7 @@ class JsonLines {
       if (progress.error != 0) return stopped(events, at, progress.error);
     }
     reject_unknown(events, events.size());
-    if (!trouble_.empty()) {
-      host_.info("writes to " + target_.path() + " again");
-      trouble_.clear();
-    }
+    if (trouble_.over()) host_.info("writes to " + target_.path() + " again");
     return Delivery::ok();
   }
 
@@ -129,7 +125,7 @@ class JsonLines {
   // All that needs no event: follows a file that was moved away, opens what can be opened by now, rotates by age.
   void look_after() {
     target_.close_if_stale();
-    if (const Result<void> opened = ready(); !opened.ok()) complain(opened.error().text);
+    if (const Result<void> opened = ready(); !opened.ok()) trouble_.met(opened.error().text);
   }
 
   // Opens the target unless it is open, and rotates it when it is too old.
@@ -154,7 +150,7 @@ class JsonLines {
   // A rotation that fails is complained of, and lines go on into the same file. An error: there is no file now.
   Result<void> rotate(std::int64_t now) {
     if (const Result<void> rotated = rotation_.rotate(target_.path(), now); !rotated.ok()) {
-      complain(rotated.error().text);
+      trouble_.met(rotated.error().text);
       return {};
     }
     target_.close();
@@ -208,15 +204,8 @@ class JsonLines {
   }
 
   Delivery unavailable(std::uint32_t done, const std::string& reason) {
-    complain(reason);
+    trouble_.met(reason);
     return Delivery::retry(done, reason, target_.kind() == Target::Kind::fifo ? kRetryNoReaderMs : 0);
-  }
-
-  // Once for each trouble, however often it is met.
-  void complain(const std::string& reason) {
-    if (reason == trouble_) return;
-    trouble_ = reason;
-    host_.warning(reason);
   }
 
   void reject_unknown(nfbus::Events events, std::uint32_t count) const {
@@ -236,7 +225,7 @@ class JsonLines {
       ends_;              // of each event's line in text_; an event without text ends where the one before does
   std::string cut_line_;  // a line of which only the first cut_at_ bytes are out; empty: none
   std::size_t cut_at_ = 0;
-  std::string trouble_;  // what was complained of last; empty: all is well
+  output::Trouble trouble_;
 };
 
 }  // namespace

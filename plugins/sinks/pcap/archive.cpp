@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <system_error>
 #include <utility>
 
 namespace pcapsink {
@@ -20,78 +21,44 @@ nfbus::Error failed(const std::string& what, const std::string& path, int error)
                                std::to_string(geteuid()) + " write to its folder"};
 }
 
-// Whether it was compressed, too. files: in the order of their numbers.
-bool has_whole_form(const std::vector<OwnFile>& files, const OwnFile& file) {
-  const auto less = [](const OwnFile& a, const OwnFile& b) { return a.number < b.number; };
-  const auto [begin, end] = std::equal_range(files.begin(), files.end(), file, less);
-  return std::any_of(begin, end, [&](const OwnFile& other) {
-    return other.name == file.name && !other.ending.empty() && !other.unfinished;
-  });
-}
+std::string part_of(const OwnFile& file) { return file.name + file.ending + std::string(kUnfinished); }
 
 }  // namespace
 
-// Looks for what is there.
-nfbus::Result<void> Archive::survey(const Encoding& encoding) {
-  nfbus::Result<std::vector<OwnFile>> found = names_.list();
-  if (!found.ok()) return found.error();
+nfbus::Result<Archive::OwnFiles> Archive::survey() {
   compressor_.reset();
   current_ = {};
   complete_.clear();
   complete_bytes_ = 0;
   uncompressed_ = 0;
   jobs_ = 0;
-  const auto is_part = [](const OwnFile& file) { return file.unfinished && file.ending.empty(); };
-  const auto last_part = std::find_if(found->rbegin(), found->rend(), is_part);
-  for (OwnFile& file : *found) {
+  nfbus::Result<OwnFiles> found = names_.list();
+  if (!found.ok()) return found;
+  for (const OwnFile& file : *found) {
     next_number_ = std::max(next_number_, file.number + 1);
-    if (last_part != found->rend() && &file == &*last_part) {
-      current_ = file;  // it goes on
-    } else if (is_part(file)) {
-      // Left by several crashes.
-      if (finish_leftover(file, encoding)) add(file);
-    } else if (file.unfinished) {
-      unlink(names_.path(file.name + file.ending + std::string(kUnfinished)).c_str());
-    } else if (file.ending.empty() && has_whole_form(*found, file)) {
-      unlink(names_.path(file.name).c_str());
-    } else {
-      add(file);
-    }
+    if (file.is_part()) current_ = file;  // the last one goes on
   }
-  is_surveyed_ = true;
-  return {};
-}
-
-bool Archive::finish_leftover(OwnFile& leftover, const Encoding& encoding) {
-  const std::string path = names_.path(leftover.name + std::string(kUnfinished));
-  File file;
-  const nfbus::Result<File::Opened> opened = file.open(path, encoding, File::Foreign::left);
-  if (!opened.ok()) return false;  // somebody writes to it
-  if (file.is_open() && opened->packets == 0) {
-    unlink(path.c_str());
-    return false;
-  }
-  if (rename_to_new(path, names_.path(leftover.name)) != 0) return false;
-  if (file.is_open()) leftover.size_bytes = file.size_bytes();
-  leftover.unfinished = false;
-  return true;
+  return found;
 }
 
 nfbus::Result<File::Opened> Archive::open(File& file, const Encoding& encoding) {
-  if (!is_surveyed_) {
-    if (nfbus::Result<void> surveyed = survey(encoding); !surveyed.ok()) return std::move(surveyed).error();
+  OwnFiles found;
+  if (!is_ours_) {
+    nfbus::Result<OwnFiles> surveyed = survey();
+    if (!surveyed.ok()) return std::move(surveyed).error();
+    found = std::move(surveyed).value();
   }
-  if (current_.number == 0) return begin_next(file, encoding);
-  const std::string path = names_.path(current_.name + std::string(kUnfinished));
-  nfbus::Result<File::Opened> opened = file.open(path, encoding, File::Foreign::left);
-  if (opened.ok() && !opened->foreign) return opened;
-  is_surveyed_ = false;  // whoever writes to it may have finished it when we come again
-  if (!opened.ok()) return opened;
-  // Of another configuration: it is complete as it is.
-  if (const int error = rename_to_new(path, names_.path(current_.name)); error != 0) {
-    return failed("rename", path, error);
+  const std::string path = names_.path(part_of(current_));
+  nfbus::Result<File::Opened> opened =
+      current_.number == 0 ? begin_next(file, encoding) : file.open(path, encoding, File::Foreign::left);
+  if (opened.ok() && opened->foreign) {
+    // Of another configuration: it is complete as it is.
+    if (const int error = give_name(current_); error != 0) return failed("rename", path, error);
+    return open(file, encoding);
   }
-  return open(file, encoding);
+  if (opened.ok() && !is_ours_) take_over(std::move(found), encoding);
+  is_ours_ = opened.ok();  // if not, whoever writes to it may have finished it when we come again
+  return opened;
 }
 
 nfbus::Result<File::Opened> Archive::begin_next(File& file, const Encoding& encoding) {
@@ -99,27 +66,73 @@ nfbus::Result<File::Opened> Archive::begin_next(File& file, const Encoding& enco
   next.number = next_number_;
   next.name = names_.make(next_number_, std::time(nullptr));
   next.unfinished = true;
-  nfbus::Result<File::Opened> opened =
-      file.open(names_.path(next.name + std::string(kUnfinished)), encoding, File::Foreign::set_aside);
-  if (!opened.ok()) {
-    is_surveyed_ = false;
-    return opened;
-  }
+  nfbus::Result<File::Opened> opened = file.open(names_.path(part_of(next)), encoding, File::Foreign::set_aside);
+  if (!opened.ok()) return opened;
   ++next_number_;
   current_ = std::move(next);
   return opened;
 }
 
+void Archive::take_over(OwnFiles files, const Encoding& encoding) {
+  const auto has_raw_form = [&](const OwnFile& file) {
+    return std::any_of(files.begin(), files.end(), [&](const OwnFile& other) {
+      return other.name == file.name && other.ending.empty() && !other.unfinished;
+    });
+  };
+  for (OwnFile& file : files) {
+    if (file.is_part()) {
+      if (file.name == current_.name) continue;
+      if (!finish_leftover(file, encoding)) continue;  // left by several crashes
+    } else if (file.unfinished) {
+      unlink(names_.path(part_of(file)).c_str());
+      continue;
+    } else if (!file.ending.empty() && file.ending == ending_of(compression_) && has_raw_form(file)) {
+      continue;  // nobody knows whether it is whole: it is made again
+    }
+    add(file);
+  }
+}
+
+bool Archive::finish_leftover(OwnFile& leftover, const Encoding& encoding) {
+  const std::string path = names_.path(part_of(leftover));
+  File file;
+  const nfbus::Result<File::Opened> opened = file.open(path, encoding, File::Foreign::left);
+  if (!opened.ok()) return false;  // somebody writes to it
+  if (file.is_open() && opened->packets == 0) {
+    unlink(path.c_str());
+    return false;
+  }
+  if (give_name(leftover) != 0) return false;
+  if (file.is_open()) leftover.size_bytes = file.size_bytes();
+  return true;
+}
+
+int Archive::give_name(OwnFile& file) {
+  constexpr int kMaxAttempts = 100;
+  const std::string from = names_.path(part_of(file));
+  OwnFile named = file;
+  named.unfinished = false;
+  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    const int error = rename_to_new(from, names_.path(named.name));
+    if (error == 0) {
+      if (named.number != file.number) host_.info(names_.path(file.name) + " was there: it is " + named.name + " now");
+      file = std::move(named);
+    }
+    if (error != EEXIST) return error;
+    named.number = next_number_++;
+    named.name = names_.make(named.number, std::time(nullptr));
+  }
+  return EEXIST;
+}
+
 nfbus::Result<void> Archive::finish(File& file, std::uint64_t packets) {
-  const std::string path = names_.path(current_.name);
   if (packets == 0) {
     if (unlink(file.path().c_str()) != 0 && errno != ENOENT) return failed("remove", file.path(), errno);
     file.close();
     current_ = {};
     return {};
   }
-  if (const int error = rename_to_new(file.path(), path); error != 0) return failed("rotate", file.path(), error);
-  current_.unfinished = false;
+  if (const int error = give_name(current_); error != 0) return failed("rotate", file.path(), error);
   current_.size_bytes = file.size_bytes();
   file.close();
   add(std::exchange(current_, {}));
@@ -135,6 +148,7 @@ void Archive::add(OwnFile file) {
 }
 
 void Archive::prune(std::uint64_t current_bytes) {
+  if (!is_ours_) return;
   const auto too_many = [&] {
     return (limits_.files != 0 && complete_.size() > limits_.files) ||
            (limits_.total_bytes != 0 && complete_bytes_ + current_bytes > limits_.total_bytes);
@@ -158,7 +172,7 @@ bool Archive::remove(OwnFile& file) {
   }
   const std::string path = names_.path(file.name + file.ending);
   if (unlink(path.c_str()) != 0 && errno != ENOENT) {
-    complain(failed("remove", path, errno).text);
+    trouble_.met(failed("remove", path, errno).text);
     return false;
   }
   if (is_uncompressed) {
@@ -176,42 +190,54 @@ void Archive::look_after(std::uint64_t current_bytes) {
 }
 
 void Archive::collect() {
-  if (compression_ == Compression::none) return;
+  if (compression_ == Compression::none || !is_ours_) return;
   if (compressor_) {
     for (const Compressor::Done& done : compressor_->collect()) {
       --jobs_;
       const auto file = std::find_if(complete_.begin(), complete_.end(),
-                                     [&](const OwnFile& one) { return one.number == done.number; });
+                                     [&](const OwnFile& one) { return one.number == done.number && one.submitted; });
+      if (file == complete_.end()) continue;
       if (!done.error.empty()) {
-        complain(done.error + "; it stays as it is until the next start");
-      } else if (file != complete_.end()) {
-        complete_bytes_ -= file->size_bytes;
-        complete_bytes_ += done.size_bytes;
-        file->size_bytes = done.size_bytes;
-        file->ending = ending_of(compression_);
-        --uncompressed_;
+        file->submitted = false;
+        hold_compression(done.error);
+        continue;
       }
+      complete_bytes_ -= file->size_bytes;
+      complete_bytes_ += done.size_bytes;
+      file->size_bytes = done.size_bytes;
+      file->ending = ending_of(compression_);
+      --uncompressed_;
+      compression_backoff_ = kFirstBackoff;
     }
   }
+  submit();
+}
+
+void Archive::submit() {
+  if (uncompressed_ == 0 || std::chrono::steady_clock::now() < compresses_from_) return;
   for (OwnFile& file : complete_) {
-    if (uncompressed_ == 0 || jobs_ >= kMaxJobs) break;
+    if (jobs_ >= kMaxJobs) break;
     if (!file.ending.empty() || file.submitted) continue;
     if (!compressor_) compressor_ = std::make_unique<Compressor>(compression_);
+    try {
+      compressor_->submit(file.number, names_.path(file.name));
+    } catch (const std::system_error& error) {
+      return hold_compression("cannot compress " + names_.path(file.name) + ": no thread: " + error.code().message());
+    }
     file.submitted = true;
     ++jobs_;
-    compressor_->submit(file.number, names_.path(file.name));
   }
+}
+
+void Archive::hold_compression(const std::string& reason) {
+  trouble_.met(reason + "; it stays as it is until that works");
+  compresses_from_ = std::chrono::steady_clock::now() + compression_backoff_;
+  compression_backoff_ = std::min(compression_backoff_ * 2, kLongestBackoff);
 }
 
 void Archive::close() {
   if (compressor_) compressor_->stop(kPatience);
   compressor_.reset();
-}
-
-void Archive::complain(const std::string& text) {
-  if (text == complaint_) return;
-  complaint_ = text;
-  host_.warning(text);
 }
 
 }  // namespace pcapsink

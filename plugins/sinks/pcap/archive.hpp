@@ -1,6 +1,7 @@
 // The files of a rotation: the one that is written, those that are complete, and which of them must go.
 #pragma once
 
+#include "../../lib/trouble.hpp"
 #include "compress.hpp"
 #include "file.hpp"
 #include "names.hpp"
@@ -8,10 +9,12 @@
 #include <nfbus/host.hpp>
 #include <nfbus/result.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace pcapsink {
 
@@ -20,20 +23,20 @@ struct ArchiveLimits {
   std::uint64_t total_bytes = 0;  // of all files, the current one included; 0: no limit
 };
 
-// Knows its files by their names: others in the folder are never touched. Thread safety: none.
+// Knows its files by their names: others in the folder are never touched, and those neither while another sink holds
+// the current file. Thread safety: none.
 class Archive {
  public:
   Archive(nfbus::Host host, Names names, ArchiveLimits limits, Compression compression)
-      : host_(host), names_(std::move(names)), limits_(limits), compression_(compression) {}
+      : host_(host), names_(std::move(names)), limits_(limits), compression_(compression), trouble_(host) {}
 
-  // Opens the file that a crash left unfinished, or begins the next one. What else was left unfinished is finished
-  // first.
+  // Opens the file that a crash left unfinished, or begins the next one; then finishes what else was left unfinished.
   nfbus::Result<File::Opened> open(File& file, const Encoding& encoding);
   // Gives the open file its finished name, or removes it when it has no packets, and closes it. On failure it stays
   // open and keeps its name.
   nfbus::Result<void> finish(File& file, std::uint64_t packets);
   // The file was closed as it is: it was taken away or broken.
-  void abandon() noexcept { is_surveyed_ = false; }
+  void abandon() noexcept { is_ours_ = false; }
 
   // Removes the oldest complete files while there are too many. One that cannot be removed counts, and is tried again
   // at the next look_after().
@@ -44,15 +47,27 @@ class Archive {
   void close();
 
  private:
-  nfbus::Result<void> survey(const Encoding& encoding);
+  using OwnFiles = std::vector<OwnFile>;
+
+  // What is there; changes nothing.
+  nfbus::Result<OwnFiles> survey();
   nfbus::Result<File::Opened> begin_next(File& file, const Encoding& encoding);
+  // Once the current file is ours: so are the others.
+  void take_over(OwnFiles files, const Encoding& encoding);
   // False: it is not there any more, or is being written by somebody.
   bool finish_leftover(OwnFile& leftover, const Encoding& encoding);
+  // Takes the unfinished file's ending away, and gives it a new number if somebody took its name. errno; 0: done.
+  int give_name(OwnFile& file);
   void add(OwnFile file);
   void collect();
+  void submit();
+  // Compressing failed: it is tried again, later and later.
+  void hold_compression(const std::string& reason);
   // False: it is still there.
   bool remove(OwnFile& file);
-  void complain(const std::string& text);
+
+  static constexpr std::chrono::milliseconds kFirstBackoff{1'000};
+  static constexpr std::chrono::milliseconds kLongestBackoff{64'000};
 
   const nfbus::Host host_;
   const Names names_;
@@ -60,13 +75,15 @@ class Archive {
   const Compression compression_;
   OwnFile current_;  // number 0: none
   std::uint64_t next_number_ = 1;
-  bool is_surveyed_ = false;      // the rest is as the folder is
+  bool is_ours_ = false;          // the current file is, and the rest is as the folder is
   std::deque<OwnFile> complete_;  // oldest first
   std::uint64_t complete_bytes_ = 0;
   std::size_t uncompressed_ = 0;  // of complete_
   std::size_t jobs_ = 0;          // that the compressor has
   std::unique_ptr<Compressor> compressor_;
-  std::string complaint_;
+  std::chrono::milliseconds compression_backoff_ = kFirstBackoff;  // after the next failure
+  std::chrono::steady_clock::time_point compresses_from_;
+  output::Trouble trouble_;
 };
 
 }  // namespace pcapsink

@@ -150,15 +150,15 @@ std::string_view ending_of(Compression compression) noexcept {
 }
 
 void Compressor::submit(std::uint64_t number, std::string path) {
+  if (!thread_.joinable()) {
+    thread_ = std::thread([this] { run(); });
+    pthread_setname_np(thread_.native_handle(), "pcap:compress");
+  }
   {
     const std::lock_guard lock(mutex_);
     jobs_.push_back({number, std::move(path)});
   }
   changed_.notify_all();
-  if (!thread_.joinable()) {
-    thread_ = std::thread([this] { run(); });
-    pthread_setname_np(thread_.native_handle(), "pcap:compress");
-  }
 }
 
 bool Compressor::forget(std::uint64_t number) {

@@ -36,7 +36,8 @@ class Compressor {
   // Gives up at once.
   ~Compressor() { stop({}); }
 
-  // [worker] The owner says of each file which number it has. As many may wait as there are files.
+  // [worker] The owner says of each file which number it has. As many may wait as there are files. Throws
+  // std::system_error when there is no thread to be had; then the file was not taken.
   void submit(std::uint64_t number, std::string path);
   // [worker] A file is not wanted any more. True: it will not be collected, and gets no compressed form any more.
   bool forget(std::uint64_t number);

@@ -1,5 +1,7 @@
 #include "fifo.hpp"
 
+#include "../../lib/clock.hpp"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/inotify.h>
@@ -29,11 +31,7 @@ constexpr std::int64_t kPatienceNs = 100 * kMillisecondNs;
 constexpr std::int64_t kLongestCallNs = 500 * kMillisecondNs;
 constexpr const char* kNext = ".next";
 
-std::int64_t now_ns() noexcept {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
-}
+std::int64_t now_ns() noexcept { return output::clock_ns(CLOCK_MONOTONIC); }
 
 void sleep_ms(long milliseconds) noexcept {
   const timespec time{0, milliseconds * kMillisecondNs};
@@ -113,7 +111,11 @@ std::uint64_t InPipe::packets() const {
 }
 
 Fifo::Fifo(nfbus::Host host, std::string path, const Encoding& encoding)
-    : host_(host), path_(std::move(path)), encoder_(make_encoder(encoding)), missed_(host.counter("missed")) {
+    : host_(host),
+      path_(std::move(path)),
+      encoder_(make_encoder(encoding)),
+      missed_(host.counter("missed")),
+      trouble_(host) {
   encoder_->begin(false, extra_);
 }
 
@@ -123,7 +125,10 @@ void Fifo::open(nfbus::Shape& shape) {
 }
 
 nfbus::Result<void> Fifo::accept() {
-  if (readers_.size() >= kMaxReaders) return {};
+  if (readers_.size() >= kMaxReaders) {
+    return nfbus::Error{nfbus::Code::busy, path_ + " has " + std::to_string(kMaxReaders) +
+                                               " readers: no other gets in before one of them leaves"};
+  }
   // The FIFO is that of a reader who is there.
   if (std::any_of(readers_.begin(), readers_.end(), [](const Reader& reader) { return !reader.owns_pipe; })) return {};
   Descriptor fd(::open(path_.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
@@ -155,17 +160,22 @@ nfbus::Result<void> Fifo::replace(int fd) {
   const std::string next = path_ + kNext;
   struct stat found {};
   if (fstat(fd, &found) != 0) return output::cannot_open(path_, errno);
-  const auto failed = [&] {
-    nfbus::Error error{nfbus::Code::io,
-                       "cannot give each reader of " + path_ + " a pipe of its own: " + output::reason(errno) +
-                           "; they share one, one after the other; let uid " + std::to_string(geteuid()) +
-                           " write to its folder " + output::folder_of(path_)};
-    unlink(next.c_str());
-    return error;
+  const auto failed = [&](const std::string& reason) {
+    return nfbus::Error{nfbus::Code::io, "cannot give each reader of " + path_ + " a pipe of its own: " + reason +
+                                             "; they share one, one after the other"};
+  };
+  const auto refused = [&] {
+    return failed(output::reason(errno) + ": let uid " + std::to_string(geteuid()) + " write to its folder " +
+                  output::folder_of(path_));
   };
   if (mkfifo(next.c_str(), 0600) != 0) {
+    if (errno != EEXIST) return refused();
+    struct stat left {};
+    if (lstat(next.c_str(), &left) == 0 && !S_ISFIFO(left.st_mode)) {
+      return failed("remove " + next + ", which is in the way");
+    }
     // A crash left it there.
-    if (errno != EEXIST || unlink(next.c_str()) != 0 || mkfifo(next.c_str(), 0600) != 0) return failed();
+    if (unlink(next.c_str()) != 0 || mkfifo(next.c_str(), 0600) != 0) return refused();
   }
   if (output::leads_elsewhere(fd, path_)) {
     unlink(next.c_str());
@@ -174,7 +184,11 @@ nfbus::Result<void> Fifo::replace(int fd) {
   // Who made the FIFO chose who may read it. Another owner than us can be kept by root alone.
   if (chown(next.c_str(), found.st_uid, found.st_gid) != 0)
     (void)chown(next.c_str(), static_cast<uid_t>(-1), found.st_gid);
-  if (chmod(next.c_str(), found.st_mode & 07777U) != 0 || rename(next.c_str(), path_.c_str()) != 0) return failed();
+  if (chmod(next.c_str(), found.st_mode & 07777U) != 0 || rename(next.c_str(), path_.c_str()) != 0) {
+    nfbus::Error error = refused();
+    unlink(next.c_str());
+    return error;
+  }
   return {};
 }
 
@@ -247,17 +261,20 @@ std::size_t Fifo::deliver(Reader& reader, std::int64_t until_ns) {
   std::int64_t patient_until_ns = now_ns() + kPatienceNs;
   while (at < run_.ends.size() && reader.fd.valid()) {
     const std::size_t begin = at == 0 ? 0 : run_.ends[at - 1];
+    if (run_.ends[at] == begin) {
+      ++at;  // refused: nothing to write
+      continue;
+    }
     const std::size_t end = end_of_piece(reader, at);
     if (end == at && unread == 0) break;  // more than the pipe holds at all
     const Written written =
         end == at ? Written::full : write_whole(reader, Bytes(flat_).subspan(begin, run_.ends[end - 1] - begin));
     if (written == Written::whole) {
-      const std::size_t pages = pages_of(run_.ends[end - 1] - begin);
-      for (; at < end; ++at) {
-        const std::size_t size = run_.ends[at] - (at == 0 ? 0 : run_.ends[at - 1]);
-        const std::size_t pages_here = at + 1 == end ? pages : 0;
-        reader.in_pipe.add(static_cast<std::uint32_t>(size), run_.refusals[at] == nullptr,
-                           static_cast<std::uint32_t>(pages_here));
+      const std::size_t piece_end = run_.ends[end - 1];
+      for (std::size_t packet = begin; at < end; packet = run_.ends[at++]) {
+        if (run_.refusals[at] != nullptr) continue;
+        const std::size_t pages = run_.ends[at] == piece_end ? pages_of(piece_end - begin) : 0;
+        reader.in_pipe.add(static_cast<std::uint32_t>(run_.ends[at] - packet), true, static_cast<std::uint32_t>(pages));
       }
       unread = unread_bytes(fd);
       reader.in_pipe.set_unread(unread);
@@ -271,7 +288,7 @@ std::size_t Fifo::deliver(Reader& reader, std::int64_t until_ns) {
     }
     const std::int64_t now = now_ns();
     if (reader.stopped || now >= patient_until_ns || now >= until_ns) {
-      if (!reader.stopped) host_.info("a reader of " + path_ + " does not read: it misses packets");
+      if (!reader.stopped) host_.info("a reader of " + path_ + " does not read fast enough: it misses packets");
       reader.stopped = true;
       break;
     }
@@ -296,6 +313,7 @@ std::size_t Fifo::serve(Reader& reader, std::int64_t until_ns) {
 
 Outcome Fifo::write(EventList events, Refusals& refusals) {
   look_after();
+  if (events.empty()) return {};
   run_.clear();
   std::size_t reached = 0;
   if (!readers_.empty()) {
@@ -351,9 +369,9 @@ void Fifo::let_go(Reader& reader) {
 void Fifo::look_after() {
   remove_departed();
   if (const nfbus::Result<void> accepted = accept(); !accepted.ok()) {
-    complain(accepted.error().text);
+    trouble_.met(accepted.error().text);
   } else {
-    trouble_.clear();
+    trouble_.over();
   }
 }
 
@@ -366,13 +384,6 @@ void Fifo::close() {
     if (!flat_.empty()) (void)write_extra(reader, flat_);  // a slow reader ends without the statistics
   }
   readers_.clear();
-}
-
-// Once for each trouble, however often it is met.
-void Fifo::complain(const std::string& reason) {
-  if (reason == trouble_) return;
-  trouble_ = reason;
-  host_.warning(reason);
 }
 
 }  // namespace pcapsink

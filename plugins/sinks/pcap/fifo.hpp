@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../../lib/output.hpp"
+#include "../../lib/trouble.hpp"
 #include "outlet.hpp"
 
 #include <nfbus/host.hpp>
@@ -42,7 +43,7 @@ class InPipe {
 // Each reader gets a pipe of its own: as soon as one has opened the FIFO, a new FIFO takes its place, where the next
 // reader finds nobody's bytes. So there may be several at a time, and each begins with a header and sees whole packets
 // only. Where the FIFO cannot be replaced, there is one reader after the other. Never waits for a reader to come; waits
-// for one that is slow as long as it reads, then lets it miss packets.
+// for one that is slow while it reads, but in no call for longer than half a second, then lets it miss packets.
 class Fifo final : public Outlet {
  public:
   Fifo(nfbus::Host host, std::string path, const Encoding& encoding);
@@ -83,7 +84,6 @@ class Fifo final : public Outlet {
   static Written write_extra(Reader& reader, Bytes bytes);
   void remove_departed();
   void let_go(Reader& reader);
-  void complain(const std::string& reason);
 
   const nfbus::Host host_;
   const std::string path_;
@@ -94,7 +94,7 @@ class Fifo final : public Outlet {
   std::vector<std::uint8_t> flat_;  // run_'s bytes
   Gather extra_;
   bool shares_pipe_ = false;  // the last reader could not get a pipe of its own
-  std::string trouble_;       // what was complained of last; empty: all is well
+  output::Trouble trouble_;
 };
 
 }  // namespace pcapsink

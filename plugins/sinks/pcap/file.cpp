@@ -69,6 +69,7 @@ nfbus::Result<Descriptor> open_locked(const std::string& path, struct stat& foun
   }
   if (!S_ISREG(found.st_mode)) return nfbus::Error{nfbus::Code::unsupported, "cannot open " + path + ": it is no file"};
   if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return failed("lock", path, errno);
     return nfbus::Error{nfbus::Code::busy, "cannot open " + path + ": another sink or program writes to it"};
   }
   // What was there before the lock may have been renamed or removed by then.
@@ -78,13 +79,21 @@ nfbus::Result<Descriptor> open_locked(const std::string& path, struct stat& foun
   return fd;
 }
 
+bool are_same(const std::string& a, const std::string& b) noexcept {
+  struct stat first {};
+  struct stat second {};
+  return lstat(a.c_str(), &first) == 0 && lstat(b.c_str(), &second) == 0 && output::same_file(first, second);
+}
+
 }  // namespace
 
 int rename_to_new(const std::string& from, const std::string& to) noexcept {
   if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
-  if (errno != EINVAL && errno != ENOSYS) return errno;
+  int error = errno;
   // A file system without that flag, such as NFS.
-  if (link(from.c_str(), to.c_str()) != 0) return errno;
+  if (error == EINVAL || error == ENOSYS) error = link(from.c_str(), to.c_str()) == 0 ? 0 : errno;
+  if (error == EEXIST && are_same(from, to)) error = 0;  // linked by a call that came no further
+  if (error != 0) return error;
   return unlink(from.c_str()) == 0 ? 0 : errno;
 }
 

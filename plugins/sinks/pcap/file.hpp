@@ -58,8 +58,6 @@ class File {
   [[nodiscard]] bool cut(std::uint64_t size_bytes) noexcept;
   // Brings it to the disk.
   nfbus::Result<void> sync() const;
-  // After a renaming of ours.
-  void renamed(std::string path) { path_ = std::move(path); }
 
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] std::uint64_t size_bytes() const noexcept { return size_bytes_; }

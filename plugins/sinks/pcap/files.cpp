@@ -1,5 +1,7 @@
 #include "files.hpp"
 
+#include "../../lib/clock.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
@@ -9,14 +11,10 @@
 namespace pcapsink {
 namespace {
 
+using output::clock_ns;
+
 constexpr std::uint32_t kTickMs = 1000;
 constexpr std::uint32_t kRetryMs = 500;  // a disk that has room again is noticed so soon
-
-std::int64_t clock_ns(clockid_t clock) noexcept {
-  timespec now{};
-  clock_gettime(clock, &now);
-  return now.tv_sec * 1'000'000'000 + now.tv_nsec;
-}
 
 // Never set back; goes on while the machine sleeps.
 std::int64_t steady_ns() noexcept { return clock_ns(CLOCK_BOOTTIME); }
@@ -27,7 +25,9 @@ Files::Files(nfbus::Host host, FileSettings settings)
     : host_(host),
       settings_(std::move(settings)),
       encoder_(make_encoder(settings_.encoding)),
-      rotation_(settings_.rotation) {
+      rotation_(settings_.rotation),
+      trouble_(host),
+      rotation_trouble_(host) {
   if (!rotation_.enabled()) return;
   nfbus::Result<Names> names = Names::parse(settings_.path);
   if (!names.ok()) throw std::invalid_argument(names.error().text);
@@ -68,13 +68,10 @@ Outcome Files::write(EventList events, Refusals& refusals) {
       if (run_.refusals[i] != nullptr) refusals.refused(at + i, run_.refusals[i]);
     }
     at += units;
-    if (error != 0) return unavailable(at, explain(error));
+    if (error != 0 && at < events.size()) return unavailable(at, explain(error));
   }
   if (rotates()) archive_->prune(file_.size_bytes());
-  if (!trouble_.empty()) {
-    host_.info("writes to " + file_.path() + " again");
-    trouble_.clear();
-  }
+  if (trouble_.over()) host_.info("writes to " + file_.path() + " again");
   return {.done = events.size(), .reason = {}};
 }
 
@@ -107,6 +104,8 @@ std::size_t Files::write_run(int& error) {
 nfbus::Result<void> Files::ready() {
   if (!file_.is_open()) {
     if (nfbus::Result<void> opened = open_file(); !opened.ok()) return opened;
+  } else if (file_.size_bytes() == 0) {
+    if (nfbus::Result<void> begun = begin_file(); !begun.ok()) return begun;  // the disk was full
   }
   const std::int64_t now = steady_ns();
   if (rotates() && rotation_.too_old(packets_, now) && !rotation_.held_off(now)) return rotate();
@@ -140,20 +139,18 @@ nfbus::Result<void> Files::begin_file() {
   const Progress progress = file_.write(extra_);
   if (progress.error == 0) return {};
   nfbus::Error error{nfbus::Code::io, explain(progress.error)};
-  (void)file_.cut(0);
-  leave_file();
+  if (!file_.cut(0)) leave_file();
   return error;
 }
 
 nfbus::Result<void> Files::rotate() {
   end_file();
   if (const nfbus::Result<void> finished = archive_->finish(file_, packets_); !finished.ok()) {
-    if (rotation_trouble_ != finished.error().text) host_.warning(finished.error().text);
-    rotation_trouble_ = finished.error().text;
+    rotation_trouble_.met(finished.error().text);
     rotation_.failed(steady_ns());
     return {};
   }
-  rotation_trouble_.clear();
+  rotation_trouble_.over();
   return open_file();
 }
 
@@ -165,7 +162,7 @@ void Files::end_file() {
   // The statistics are no packets: a full disk costs them and nothing else.
   if (file_.write(extra_).error != 0 && !file_.cut(before)) return;
   if (!settings_.sync) return;
-  if (const nfbus::Result<void> synced = file_.sync(); !synced.ok()) complain(synced.error().text);
+  if (const nfbus::Result<void> synced = file_.sync(); !synced.ok()) trouble_.met(synced.error().text);
 }
 
 void Files::leave_file() noexcept {
@@ -175,7 +172,7 @@ void Files::leave_file() noexcept {
 
 void Files::look_after() {
   if (file_.is_open() && (file_.is_elsewhere() || file_.was_touched())) leave_file();
-  if (const nfbus::Result<void> opened = ready(); !opened.ok()) complain(opened.error().text);
+  if (const nfbus::Result<void> opened = ready(); !opened.ok()) trouble_.met(opened.error().text);
   if (rotates()) archive_->look_after(file_.is_open() ? file_.size_bytes() : 0);
 }
 
@@ -184,7 +181,7 @@ void Files::close() {
     end_file();
     if (rotates()) {
       if (const nfbus::Result<void> finished = archive_->finish(file_, packets_); !finished.ok()) {
-        complain(finished.error().text);
+        trouble_.met(finished.error().text);
       }
     }
     file_.close();
@@ -199,15 +196,8 @@ std::string Files::explain(int error) const {
 }
 
 Outcome Files::unavailable(std::size_t done, const std::string& reason) {
-  complain(reason);
+  trouble_.met(reason);
   return {.done = done, .reason = reason, .retry_after_ms = kRetryMs};
-}
-
-// Once for each trouble, however often it is met.
-void Files::complain(const std::string& reason) {
-  if (reason == trouble_) return;
-  trouble_ = reason;
-  host_.warning(reason);
 }
 
 }  // namespace pcapsink

@@ -1,6 +1,7 @@
 // Packets to a file, or to one file after the other.
 #pragma once
 
+#include "../../lib/trouble.hpp"
 #include "archive.hpp"
 #include "file.hpp"
 #include "outlet.hpp"
@@ -51,7 +52,6 @@ class Files final : public Outlet {
   [[nodiscard]] bool rotates() const noexcept { return archive_.has_value(); }
   [[nodiscard]] std::string explain(int error) const;
   Outcome unavailable(std::size_t done, const std::string& reason);
-  void complain(const std::string& reason);
 
   const nfbus::Host host_;
   const FileSettings settings_;
@@ -63,9 +63,9 @@ class Files final : public Outlet {
   bool begin_is_due_ = false;  // before the next packet: a section of our own in a file that is continued
   bool has_more_ = false;      // packets came to it since it was opened
   Run run_;
-  Gather extra_;         // headers and ends
-  std::string trouble_;  // what was complained of last; empty: all is well
-  std::string rotation_trouble_;
+  Gather extra_;  // headers and ends
+  output::Trouble trouble_;
+  output::Trouble rotation_trouble_;
 };
 
 }  // namespace pcapsink

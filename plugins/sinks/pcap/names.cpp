@@ -89,7 +89,7 @@ std::string Names::make(std::uint64_t number, std::time_t time) const {
   std::string out(stem_.size() * 8 + 64, '\0');
   out.resize(std::strftime(out.data(), out.size(), stem_.c_str(), &local));
   const std::string digits = std::to_string(number);
-  if (!out.empty()) out += '-';
+  out += '-';
   out.append(kMinDigits - std::min(kMinDigits, digits.size()), '0').append(digits).append(extension_);
   return out;
 }
@@ -118,7 +118,7 @@ std::optional<OwnFile> Names::recognize(std::string_view name) const {
   const std::optional<std::string_view> rest = behind_stem(name);
   if (!rest) return std::nullopt;
   name = *rest;
-  if (!stem_.empty() && !take(name, "-")) return std::nullopt;
+  if (!take(name, "-")) return std::nullopt;
   OwnFile out;
   std::size_t digits = 0;
   while (digits < name.size() && is_digit(name[digits])) ++digits;

@@ -24,6 +24,9 @@ struct OwnFile {
   std::uint64_t size_bytes = 0;
   bool submitted = false;  // to the compressor
   bool stuck = false;      // could not be removed
+
+  // Of packets, not of a compressed form.
+  [[nodiscard]] bool is_part() const noexcept { return unfinished && ending.empty(); }
 };
 
 // Thread safety: as a const object.
@@ -33,7 +36,6 @@ class Names {
   // name's last dot. Conversions: %Y %m %d %H %M %S %y %j %s %F %T %%, in the last part of the path only.
   static nfbus::Result<Names> parse(const std::string& path);
 
-  [[nodiscard]] const std::string& folder() const noexcept { return folder_; }
   [[nodiscard]] std::string path(const std::string& name) const { return folder_ + '/' + name; }
   // A finished name, in local time.
   [[nodiscard]] std::string make(std::uint64_t number, std::time_t time) const;

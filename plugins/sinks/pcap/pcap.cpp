@@ -80,6 +80,9 @@ Encoding encoding_of(const nfbus::Options& options) {
   if (out.raw_without_header && out.format == Format::pcap) {
     throw std::invalid_argument(R"(headerless = "raw" needs format = "pcapng": a pcap file has one link type for all)");
   }
+  if (out.raw_without_header && out.link != Link::ethernet) {
+    throw std::invalid_argument(R"(headerless = "raw" needs link = "ethernet")");
+  }
   return out;
 }
 
@@ -99,6 +102,9 @@ FileSettings settings_of(const nfbus::Options& options) {
       .compression = compression_of(options.text("compress")),
       .min_free_bytes = size_option(options, "min_free_bytes"),
       .sync = options.boolean("fsync")};
+  if (out.path.find('\0') != std::string::npos || out.path.ends_with('/')) {
+    throw std::invalid_argument("file: it must end with the name of a file, and have no NUL in it");
+  }
   if (!Rotation(out.rotation).enabled() &&
       (out.archive.files != 0 || out.archive.total_bytes != 0 || out.compression != Compression::none)) {
     throw std::invalid_argument(
@@ -166,7 +172,10 @@ class Pcap {
 
   void reopen() { outlet_->look_after(); }
   void tick() { outlet_->look_after(); }
-  void close() { outlet_->close(); }
+  void close() {
+    outlet_->close();
+    if (trigger_) trigger_->close();
+  }
 
  private:
   const std::uint32_t flush_ms_;

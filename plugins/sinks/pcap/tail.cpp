@@ -49,8 +49,9 @@ Tail classic_tail(Reader& reader, std::size_t header_bytes) {
     const Bytes header = reader.at(tail.size_bytes, 16);
     if (header.size() < 16) break;
     const auto captured = load<std::uint32_t>(header, 8);
-    // Zeros are what a file system may leave after a power failure; no packet of ours is from 1970.
-    if (captured > kMaxRecordBytes || load<std::uint32_t>(header, 0) == 0) return tail;
+    // Zeros are what a file system may leave after a power failure, and no packet of ours.
+    const bool is_zero = std::all_of(header.begin(), header.end(), [](std::uint8_t byte) { return byte == 0; });
+    if (captured > kMaxRecordBytes || is_zero) return tail;
     // The last byte alone: records need not be read.
     if (captured != 0 && reader.at(tail.size_bytes + 16 + captured - 1, 1).empty()) break;
     tail.size_bytes += 16 + captured;

@@ -11,7 +11,7 @@ namespace {
 // An attacker who triggers with made-up addresses must not fill the memory.
 constexpr std::size_t kMaxActive = 16'384;
 // What a copy costs beside its record.
-constexpr std::size_t kCopyBytes = 1024;
+constexpr std::size_t kCopyBytes = 1600;
 
 }  // namespace
 
@@ -84,13 +84,15 @@ void Trigger::set_wanted(const Pair& pair, Flow& flow, std::size_t wanted) {
 
 void Trigger::hold(const Pair& pair, Flow& flow, nfbus::Event event) {
   const std::size_t size_bytes = event.raw()->record.size + kCopyBytes;
-  try {
-    if (settings_.before == 0 || size_bytes > settings_.context_bytes) throw std::bad_alloc();
-    nfbus::EventCopy copy = host_.copy(event);
-    held_.push_back({.pair = pair, .copy = std::move(copy), .size_bytes = size_bytes});
-  } catch (const std::bad_alloc&) {
+  const auto drop = [&] {
     dropped_.add();
-    return forget_if_idle(pair);
+    forget_if_idle(pair);
+  };
+  if (size_bytes > settings_.context_bytes) return drop();
+  try {
+    held_.push_back({.pair = pair, .copy = host_.copy(event), .size_bytes = size_bytes});
+  } catch (const std::bad_alloc&) {
+    return drop();
   }
   held_bytes_ += size_bytes;
   flow.held.push_back(std::prev(held_.end()));
@@ -124,6 +126,17 @@ std::size_t Trigger::settle(std::size_t written) {
   for (Pick& pick : picks_) pick.place -= settled;
   judged_ = batch_size_ - settled;
   return settled;
+}
+
+void Trigger::close() {
+  unwritten_.add(held_.size() + past_.size());
+  picks_.clear();
+  chosen_.clear();
+  past_.clear();
+  flows_.clear();
+  active_.clear();
+  held_.clear();
+  held_bytes_ = 0;
 }
 
 }  // namespace pcapsink

@@ -42,6 +42,8 @@ class Trigger {
   }
   // So many of the chosen are written or refused. How many events of the batch are settled by that.
   std::size_t settle(std::size_t written);
+  // No event comes any more: what is held is not asked for.
+  void close();
 
  private:
   // Two addresses, the smaller first.

@@ -1,11 +1,14 @@
-// What the tests of the pcap sink share: events to write, libpcap to read what was written, a folder, options.
+// What the tests of the pcap sink share: events to write, libpcap and a FIFO's reader to read what was written, a
+// folder, options.
 #pragma once
 
 #include "fake_host.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <pcap/pcap.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -108,6 +111,41 @@ inline std::string read_file(const fs::path& path) {
 }
 
 inline void write_file(const fs::path& path, std::string_view text) { std::ofstream(path, std::ios::binary) << text; }
+
+// What reads the FIFO: takes in what it gets, never waits.
+class Reader {
+ public:
+  explicit Reader(const fs::path& path) : fd_(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)) {}
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+  ~Reader() { leave(); }
+
+  [[nodiscard]] bool is_open() const { return fd_ >= 0; }
+  void leave() {
+    if (fd_ >= 0) close(std::exchange(fd_, -1));
+  }
+  // At most so many bytes more.
+  void read(std::size_t size_bytes = std::string::npos) {
+    std::array<char, 65536> buffer{};
+    while (size_bytes != 0) {
+      const ssize_t got = ::read(fd_, buffer.data(), std::min(size_bytes, buffer.size()));
+      if (got <= 0) return;
+      text_.append(buffer.data(), static_cast<std::size_t>(got));
+      size_bytes -= static_cast<std::size_t>(got);
+    }
+  }
+  // All that it got, as a file.
+  Capture capture(const fs::path& path) {
+    read();
+    write_file(path, text_);
+    return read_capture(path);
+  }
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+ private:
+  int fd_;
+  std::string text_;
+};
 
 // A folder of its own, and limits that end with the test.
 class PcapTest : public testing::Test {

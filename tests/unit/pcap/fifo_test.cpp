@@ -1,11 +1,10 @@
 // The sink through its entry, writing to a FIFO.
 #include "captures.hpp"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include <deque>
 #include <optional>
 
 namespace {
@@ -13,7 +12,7 @@ namespace {
 using nfbus::test::Capture;
 using nfbus::test::numbered_texts;
 using nfbus::test::Packets;
-using nfbus::test::read_capture;
+using nfbus::test::Reader;
 using nfbus::test::SinkDriver;
 using nfbus::test::Values;
 using nfbus::test::write_file;
@@ -27,41 +26,6 @@ using testing::IsEmpty;
 using testing::Pair;
 using testing::SizeIs;
 namespace fs = std::filesystem;
-
-// What reads the FIFO: takes in what it gets, never waits.
-class Reader {
- public:
-  explicit Reader(const fs::path& path) : fd_(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)) {}
-  Reader(const Reader&) = delete;
-  Reader& operator=(const Reader&) = delete;
-  ~Reader() { leave(); }
-
-  [[nodiscard]] bool is_open() const { return fd_ >= 0; }
-  void leave() {
-    if (fd_ >= 0) close(std::exchange(fd_, -1));
-  }
-  // At most so many bytes more.
-  void read(std::size_t size_bytes = std::string::npos) {
-    std::array<char, 65536> buffer{};
-    while (size_bytes != 0) {
-      const ssize_t got = ::read(fd_, buffer.data(), std::min(size_bytes, buffer.size()));
-      if (got <= 0) return;
-      text_.append(buffer.data(), static_cast<std::size_t>(got));
-      size_bytes -= static_cast<std::size_t>(got);
-    }
-  }
-  // All that it got, as a file.
-  Capture capture(const fs::path& path) {
-    read();
-    write_file(path, text_);
-    return read_capture(path);
-  }
-  [[nodiscard]] const std::string& text() const { return text_; }
-
- private:
-  int fd_;
-  std::string text_;
-};
 
 class PcapFifoTest : public nfbus::test::PcapTest {
  protected:
@@ -188,6 +152,39 @@ TEST_F(PcapFifoTest, AReaderThatStopsMissesWholePacketsAndTheyAreCounted) {
   }
 }
 
+TEST_F(PcapFifoTest, PacketsThatAreRefusedDoNotMakeAStoppedReaderOneThatReads) {
+  SinkDriver sink(nfbus_plugin_entry, fifo());
+  ASSERT_TRUE(sink.open());
+  const Reader stopped(file());
+  const Packets many(std::vector<std::string>(40, std::string(60000, 'x')));
+  Packets refused({"one", "two"});
+  for (std::size_t i = 0; i < 2; ++i) refused.event(i).ether_type = 0x0806;
+  sink.write(many);
+  const std::uint64_t before = missed(sink);
+  EXPECT_THAT(sink.write(refused).rejected, ElementsAre(Pair(0U, HasSubstr("IP")), Pair(1U, HasSubstr("IP"))));
+  EXPECT_EQ(missed(sink), before) << "nobody was to get them";
+  sink.write(many);
+  EXPECT_THAT(sink.host.logged, ElementsAre(Pair(NFBUS_LOG_INFO, HasSubstr("does not read fast enough"))))
+      << "it never began again";
+}
+
+TEST_F(PcapFifoTest, SaysThatItHasAsManyReadersAsItTakes) {
+  SinkDriver sink(nfbus_plugin_entry, fifo());
+  ASSERT_TRUE(sink.open());
+  std::deque<Reader> readers;
+  for (int i = 0; i < 65; ++i) {
+    readers.emplace_back(file());
+    sink.tick();
+  }
+  sink.write(Packets({"one"}));
+  for (std::size_t i = 0; i < 64; ++i) EXPECT_EQ(capture(readers[i]).packets.size(), 1U);
+  EXPECT_THAT(sink.host.logged, ElementsAre(Pair(NFBUS_LOG_WARNING, HasSubstr("64 readers"))));
+  readers.pop_front();
+  sink.tick();
+  sink.write(Packets({"two"}));
+  EXPECT_THAT(capture(readers.back()).texts(), ElementsAre("two"));
+}
+
 TEST_F(PcapFifoTest, WhatALeavingReaderDidNotReadIsCounted) {
   SinkDriver sink(nfbus_plugin_entry, fifo());
   ASSERT_TRUE(sink.open());
@@ -277,6 +274,18 @@ TEST_F(PcapSharedPipeTest, AReaderThatIsReplacedWithinAMomentLeavesTheNextOneNot
   before.reset();
   EXPECT_EQ(sink.tick(), NFBUS_OK);
   EXPECT_EQ(missed(sink), 20U);
+}
+
+TEST_F(PcapSharedPipeTest, AFileThatIsInTheWayIsLeftThere) {
+  fs::remove(in_the_way());
+  write_file(in_the_way(), "mine");
+  SinkDriver sink(nfbus_plugin_entry, fifo());
+  ASSERT_TRUE(sink.open());
+  Reader reader(file());
+  sink.write(Packets({"one"}));
+  EXPECT_THAT(capture(reader).texts(), ElementsAre("one"));
+  EXPECT_EQ(nfbus::test::read_file(in_the_way()), "mine");
+  EXPECT_THAT(sink.host.logged, ElementsAre(Pair(NFBUS_LOG_WARNING, HasSubstr("remove " + in_the_way().string()))));
 }
 
 TEST_F(PcapSharedPipeTest, ReadersGetPipesOfTheirOwnAsSoonAsTheyCan) {

@@ -81,6 +81,8 @@ TEST_F(PcapTest, LargeAndSmallPacketsOfManyBatchesComeInTheirOrder) {
 TEST_F(PcapTest, SaysWhatDoesNotGoTogether) {
   for (const Values& wrong :
        {Values{{"/link", "ethernet"}, {"/headerless", "raw"}}, Values{{"/max_files", std::int64_t{2}}},
+        Values{{"/format", "pcapng"}, {"/headerless", "raw"}}, Values{{"/file", folder_.string() + '/'}},
+        Values{{"/file", std::string("a\0b", 3)}}, Values{{"/fifo", true}, {"/rotate_packets", std::int64_t{1}}},
         Values{{"/file", (folder_ / "%Q.pcap").string()}, {"/rotate_packets", std::int64_t{1}}}}) {
     const SinkDriver sink(nfbus_plugin_entry, options(wrong));
     EXPECT_FALSE(sink.created());
@@ -145,6 +147,17 @@ TEST_F(PcapTest, SetsAFileAsideThatItCouldNotHaveWritten) {
   }
 }
 
+TEST_F(PcapTest, ContinuesAFileOfAClockThatWasNeverSet) {
+  for (const char* text : {"one", "two"}) {
+    SinkDriver sink(nfbus_plugin_entry, options());
+    ASSERT_TRUE(sink.open());
+    Packets packets({text});
+    packets.event(0).time_ns = 500'000'000;  // 1970
+    sink.write(packets);
+  }
+  EXPECT_THAT(read_capture(file()).texts(), ElementsAre("one", "two"));
+}
+
 TEST_F(PcapTest, AnotherLinkTypeIsAnotherFile) {
   for (const char* link : {"raw", "nflog"}) {
     SinkDriver sink(nfbus_plugin_entry, options({{"/link", link}}));
@@ -167,6 +180,31 @@ TEST_F(PcapTest, TwoSinksDoNotWriteToOneFile) {
   }
   EXPECT_EQ(second.write(Packets({"two"})).status, NFBUS_OK);
   EXPECT_THAT(read_capture(file()).texts(), ElementsAre("one", "two"));
+}
+
+TEST_F(PcapTest, ASinkThatWaitsForAnotherOneTouchesNoneOfItsFiles) {
+  const Values one_a_file = options({{"/rotate_packets", std::int64_t{1}}});
+  SinkDriver second(
+      nfbus_plugin_entry,
+      options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{1}}, {"/compress", "gzip"}}));
+  {
+    SinkDriver first(nfbus_plugin_entry, one_a_file);
+    ASSERT_TRUE(first.open());
+    first.write(Packets(numbered_texts(1, 4)));
+    write_file(path("out-000003.pcap.gz.part"), "of a compressor at work");
+    const std::vector<std::string> before = names();
+    ASSERT_TRUE(second.open());
+    EXPECT_EQ(second.write(Packets({"two"})).status, NFBUS_RETRY);
+    EXPECT_EQ(second.tick(), NFBUS_OK);
+    EXPECT_EQ(names(), before);
+    first.write(Packets(numbered_texts(5, 1)));
+    EXPECT_EQ(second.tick(), NFBUS_OK);
+    EXPECT_EQ(names().size(), before.size() + 1);
+  }
+  EXPECT_EQ(second.write(Packets({"two", "three"})).status, NFBUS_OK);
+  EXPECT_TRUE(ticks_until(second, [&] {
+    return names() == std::vector<std::string>{"out-000006.pcap.gz", "out-000007.pcap.part"};
+  })) << testing::PrintToString(names());
 }
 
 // ---- A file that others touch ----
@@ -237,6 +275,19 @@ TEST_F(PcapTest, AFullDiskLeavesWholePacketsAndTheRestComesAgain) {
     EXPECT_EQ(read_capture(path(format)).texts(), texts);
     EXPECT_EQ(sink.host.logged.size(), 2U) << "once that it fails, once that it is over";
   }
+}
+
+TEST_F(PcapTest, AFullDiskThatTakesNoHeaderLeavesNothingBroken) {
+  SinkDriver sink(nfbus_plugin_entry, options({{"/rotate_packets", std::int64_t{1}}}));
+  limit_file_size(10);
+  ASSERT_TRUE(sink.open());
+  EXPECT_EQ(sink.write(Packets({"one"})).status, NFBUS_RETRY);
+  EXPECT_EQ(sink.tick(), NFBUS_OK);
+  EXPECT_EQ(fs::file_size(path("out-000001.pcap.part")), 0U);
+  limit_file_size(RLIM_INFINITY);
+  EXPECT_EQ(sink.write(Packets({"one"})).status, NFBUS_OK);
+  EXPECT_THAT(names(), ElementsAre("out-000001.pcap.part"));
+  EXPECT_THAT(read_capture(path("out-000001.pcap.part")).texts(), ElementsAre("one"));
 }
 
 TEST_F(PcapTest, AFloorOfFreeSpaceThatIsNotThereStopsIt) {
@@ -382,13 +433,37 @@ TEST_F(PcapTest, APartOfAnotherFormatIsCompletedAsItIs) {
 }
 
 TEST_F(PcapTest, ARotationThatFailsLosesNothingAndIsSaidOnce) {
-  fs::create_directories(path("out-000001.pcap"));
-  SinkDriver sink(nfbus_plugin_entry, options({{"/rotate_packets", std::int64_t{1}}}));
+  fs::create_directory(path("in"));
+  SinkDriver sink(nfbus_plugin_entry,
+                  options({{"/file", path("in/out.pcap").string()}, {"/rotate_packets", std::int64_t{1}}}));
   ASSERT_TRUE(sink.open());
+  fs::rename(path("in"), path("away"));
   EXPECT_EQ(sink.write(Packets(numbered_texts(1, 3))).status, NFBUS_OK);
   EXPECT_EQ(sink.write(Packets(numbered_texts(4, 1))).status, NFBUS_OK);
-  EXPECT_THAT(read_capture(path("out-000001.pcap.part")).texts(), ElementsAre("1", "2", "3", "4"));
+  EXPECT_THAT(read_capture(path("away/out-000001.pcap.part")).texts(), ElementsAre("1", "2", "3", "4"));
   EXPECT_THAT(sink.host.logged, ElementsAre(Pair(NFBUS_LOG_WARNING, HasSubstr("cannot rotate"))));
+}
+
+TEST_F(PcapTest, ANameThatSomebodyTookCostsANumberAndNoRotation) {
+  SinkDriver sink(nfbus_plugin_entry, options({{"/rotate_packets", std::int64_t{1}}}));
+  ASSERT_TRUE(sink.open());
+  fs::create_directory(path("out-000001.pcap"));
+  write_file(path("out-000002.pcap"), "mine");
+  EXPECT_EQ(sink.write(Packets(numbered_texts(1, 2))).status, NFBUS_OK);
+  EXPECT_THAT(names(), ElementsAre("out-000001.pcap", "out-000002.pcap", "out-000003.pcap", "out-000004.pcap.part"));
+  EXPECT_THAT(read_capture(path("out-000003.pcap")).texts(), ElementsAre("1"));
+  EXPECT_EQ(read_file(path("out-000002.pcap")), "mine");
+  EXPECT_THAT(sink.host.logged, ElementsAre(Pair(NFBUS_LOG_INFO, HasSubstr("it is out-000003.pcap now"))));
+}
+
+// As on a file system that knows no renaming without replacing.
+TEST_F(PcapTest, ARenamingThatACrashCutInTheMiddleGoesOn) {
+  SinkDriver sink(nfbus_plugin_entry, options({{"/rotate_packets", std::int64_t{1}}}));
+  ASSERT_TRUE(sink.open());
+  fs::create_hard_link(path("out-000001.pcap.part"), path("out-000001.pcap"));
+  EXPECT_EQ(sink.write(Packets(numbered_texts(1, 2))).status, NFBUS_OK);
+  EXPECT_THAT(names(), ElementsAre("out-000001.pcap", "out-000002.pcap.part"));
+  EXPECT_THAT(read_capture(path("out-000001.pcap")).texts(), ElementsAre("1"));
 }
 
 TEST_F(PcapTest, TenThousandRotationsLeaveWhatIsToStay) {

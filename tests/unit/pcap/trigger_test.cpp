@@ -9,6 +9,7 @@ using nfbus::test::Array;
 using nfbus::test::FakeHost;
 using nfbus::test::Packets;
 using nfbus::test::read_capture;
+using nfbus::test::Reader;
 using nfbus::test::SinkDriver;
 using nfbus::test::Values;
 using nfbus::test::Written;
@@ -142,6 +143,28 @@ TEST_F(PcapSmallTriggerTest, HoldsSoManyBytesAndDropsTheOldestFirst) {
   const std::vector<std::string> out = written();
   EXPECT_EQ(out.size(), held / 2 + 1);
   EXPECT_EQ(out.front(), said[300 - 2 * (held / 2)]);
+}
+
+TEST_F(PcapTriggerTest, WhatIsStillHeldAtTheEndWasWantedByNobody) {
+  const Talk talk({"a>b 1", "c>d 1", "c>d 2"});
+  sink_.write(talk);
+  EXPECT_EQ(counter("unwritten"), 0U);
+  sink_.close();
+  EXPECT_EQ(counter("unwritten"), 3U);
+  EXPECT_EQ(sink_.host.copies_held, 0);
+}
+
+TEST_F(PcapTriggerTest, AFifoGetsNothingWhileNothingMatters) {
+  SinkDriver sink(nfbus_plugin_entry, with_when({{"/file", path("fifo").string()}, {"/fifo", true}}), matches());
+  ASSERT_TRUE(sink.open());
+  const Talk unheard({"a>b 1"});
+  const Talk before({"c>d 1"});
+  const Talk trigger({"c>d 2!"});
+  EXPECT_THAT(sink.write(unheard).rejected, IsEmpty()) << "it is held";
+  Reader reader(path("fifo"));
+  EXPECT_EQ(sink.write(before).status, NFBUS_OK);
+  EXPECT_EQ(sink.write(trigger).status, NFBUS_OK);
+  EXPECT_EQ(reader.capture(path("read")).packets.size(), 2U);
 }
 
 TEST_F(PcapTriggerTest, PacketsWithoutAddressesAreOnePair) {

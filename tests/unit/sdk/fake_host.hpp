@@ -253,7 +253,7 @@ class SinkDriver {
   SinkDriver(const SinkDriver&) = delete;
   SinkDriver& operator=(const SinkDriver&) = delete;
   ~SinkDriver() {
-    if (opened_) sink_.close(instance_);
+    close();
     if (created_) sink_.destroy(instance_);
   }
 
@@ -276,6 +276,9 @@ class SinkDriver {
     return out;
   }
   Written write(const std::vector<std::string>& texts) { return write(Batch(texts)); }
+  void close() {
+    if (std::exchange(opened_, false)) sink_.close(instance_);
+  }
   std::uint32_t reopen() { return sink_.reopen(instance_, clean()); }
   std::uint32_t flush() { return sink_.flush(instance_, clean()); }
   std::uint32_t tick() { return sink_.tick(instance_, clean()); }
