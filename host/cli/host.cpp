@@ -93,10 +93,22 @@ void log_sink(const SinkSnapshot& s) {
   for (const FilterSnapshot& filter : s.filters) log_filter("sink." + s.name, filter);
 }
 
+// Of a sink that has ended, or is left behind.
+void warn_of_undelivered(const SinkSnapshot& s) {
+  if (s.events.queued == 0) return;
+  log::warning(fmt::format("sink.{}: {} events that it could not deliver in time are lost", s.name, s.events.queued));
+}
+
 Error at(Error error, const PluginConfig& config, std::string_view kind) {
   error.text = fmt::format("{}.{}: {}", kind, config.name, error.text);
   if (!error.where) error.where = config.where;
   return error;
+}
+
+// A filter may be made for several sinks.
+void add_once(const Error& error, std::vector<Error>& errors) {
+  const auto is_same = [&](const Error& other) { return to_string(other) == to_string(error); };
+  if (std::none_of(errors.begin(), errors.end(), is_same)) errors.push_back(error);
 }
 
 }  // namespace
@@ -123,14 +135,17 @@ Host::~Host() {
   }
 }
 
-Result<FilterChain> Host::make_filters(const std::vector<FilterConfig>& configs, Stages& stages) {
+FilterChain Host::make_filters(const std::vector<FilterConfig>& configs, Stages& stages, std::vector<Error>& errors) {
   std::vector<std::shared_ptr<FilterStage>> chain;
   chain.reserve(configs.size());
   for (const FilterConfig& config : configs) {
     auto& stage = stages[config.name];
     if (!stage) {
       auto filter = FilterInstance::create(*plugins_.find(config.plugin), config.name, config.options_json, services_);
-      if (!filter) return at(std::move(filter).error(), config, "filter");
+      if (!filter) {
+        add_once(at(std::move(filter).error(), config, "filter"), errors);
+        continue;
+      }
       stage = std::make_shared<FilterStage>(std::move(filter).value());
     }
     chain.push_back(stage);
@@ -138,10 +153,50 @@ Result<FilterChain> Host::make_filters(const std::vector<FilterConfig>& configs,
   return FilterChain(std::move(chain));
 }
 
+std::vector<Host::CreatedSink> Host::create_sinks(const Config& config,
+                                                  const std::function<bool(const SinkConfig&)>& is_new,
+                                                  std::vector<Error>& errors) {
+  std::vector<CreatedSink> created;
+  for (const SinkConfig& sink : config.sinks) {
+    if (!is_new(sink)) continue;
+    std::vector<FilterConfig> filters = filter_configs(config, sink.filters);
+    Stages stages;
+    FilterChain chain = make_filters(filters, stages, errors);
+    auto instance = SinkInstance::create(*plugins_.find(sink.plugin), sink.name, sink.options_json, services_);
+    if (!instance) {
+      add_once(at(std::move(instance).error(), sink, "sink"), errors);
+      continue;
+    }
+    created.push_back({.config = sink,
+                       .filter_configs = std::move(filters),
+                       .filters = std::move(chain),
+                       .instance = std::move(instance).value()});
+  }
+  return created;
+}
+
+std::vector<Error> Host::create() {
+  std::vector<Error> errors;
+  Stages stages;  // shared by the groups, which one thread serves: what one teaches a filter, it knows of all
+  for (const CaptureConfig& config : config_.captures) {
+    std::unique_ptr<CaptureFilters> filters;
+    if (!config.filters.empty()) {
+      auto made =
+          std::make_unique<CaptureFilterChain>(make_filters(filter_configs(config_, config.filters), stages, errors));
+      capture_chains_.emplace_back(config.group, made.get());
+      filters = std::move(made);
+    }
+    created_captures_.push_back({.config = config, .filters = std::move(filters)});
+  }
+  created_sinks_ = create_sinks(
+      config_, [](const SinkConfig&) { return true; }, errors);
+  return errors;
+}
+
 Result<void> Host::open_sinks() {
-  for (const SinkConfig& config : config_.sinks) {
-    auto subscription = make_subscription(config);
-    auto opened = open_sink(config, filter_configs(config_, config.filters), subscription);
+  for (CreatedSink& created : std::exchange(created_sinks_, {})) {
+    auto subscription = make_subscription(created.config);
+    auto opened = open_sink(std::move(created), subscription);
     if (!opened) return std::move(opened).error();
     bus_.add(subscription);
     listen(messages_of(opened->worker->filters()));
@@ -161,37 +216,19 @@ std::shared_ptr<Subscription> Host::make_subscription(const SinkConfig& config) 
       QueueLimits{.events = config.queue_events, .bytes = config.queue_bytes, .overflow = config.overflow});
 }
 
-Result<Host::RunningSink> Host::open_sink(const SinkConfig& config, std::vector<FilterConfig> filters,
-                                          std::shared_ptr<Subscription> subscription) {
-  Stages stages;
-  auto chain = make_filters(filters, stages);
-  if (!chain) return std::move(chain).error();
-  auto sink = SinkInstance::create(*plugins_.find(config.plugin), config.name, config.options_json, services_);
-  if (!sink) return at(std::move(sink).error(), config, "sink");
-  auto shape = (*sink)->open();
-  if (!shape) return at(std::move(shape).error(), config, "sink");
-  auto worker =
-      std::make_unique<SinkWorker>(std::move(sink).value(), *shape, std::move(chain).value(), std::move(subscription),
-                                   [this](const SinkWorker& of, SinkState state, std::string_view why) {
-                                     publish_own("nfbus:sink", sink_event(of.name(), of.plugin(), state, why));
-                                   });
-  return RunningSink{.config = config, .filters = std::move(filters), .worker = std::move(worker)};
+Result<Host::RunningSink> Host::open_sink(CreatedSink created, std::shared_ptr<Subscription> subscription) {
+  auto shape = created.instance->open();
+  if (!shape) return at(std::move(shape).error(), created.config, "sink");
+  auto worker = std::make_unique<SinkWorker>(
+      std::move(created.instance), *shape, std::move(created.filters), std::move(subscription),
+      [this](const SinkWorker& of, SinkState state, std::string_view why) {
+        publish_own("nfbus:sink", sink_event(of.name(), of.plugin(), state, why));
+      });
+  return RunningSink{
+      .config = std::move(created.config), .filters = std::move(created.filter_configs), .worker = std::move(worker)};
 }
 
 Result<void> Host::open_source(PrivilegedHelper* helper, const std::optional<std::string>& replay_file) {
-  std::vector<CaptureSpec> captures;
-  Stages stages;  // shared by the groups, which one thread serves: what one teaches a filter, it knows of all
-  for (const CaptureConfig& config : config_.captures) {
-    std::unique_ptr<CaptureFilters> filters;
-    if (!config.filters.empty()) {
-      auto chain = make_filters(filter_configs(config_, config.filters), stages);
-      if (!chain) return std::move(chain).error();
-      auto made = std::make_unique<CaptureFilterChain>(std::move(chain).value());
-      capture_chains_.emplace_back(config.group, made.get());
-      filters = std::move(made);
-    }
-    captures.push_back({.config = config, .filters = std::move(filters)});
-  }
   Messages messages;  // each once, though groups share their stages
   for (const auto& [group, chain] : capture_chains_) messages.merge(messages_of(chain->chain()));
   listen(messages);
@@ -201,8 +238,8 @@ Result<void> Host::open_source(PrivilegedHelper* helper, const std::optional<std
   } else {
     context.publish = [this](const BatchRef& batch) { bus_.publish(batch); };
   }
-  auto source = replay_file ? open_replay(*replay_file, std::move(captures), std::move(context))
-                            : open_nflog(std::move(captures), *helper, std::move(context));
+  auto source = replay_file ? open_replay(*replay_file, std::move(created_captures_), std::move(context))
+                            : open_nflog(std::move(created_captures_), *helper, std::move(context));
   if (!source) return std::move(source).error();
   source_ = std::move(source).value();
   return {};
@@ -253,19 +290,30 @@ void Host::reopen_sinks() {
   for (const RunningSink& sink : sinks_) sink.worker->request_reopen();
 }
 
-void Host::reload(Config next, PluginRegistry plugins, std::chrono::steady_clock::time_point deadline) {
-  if (next.host != config_.host || next.bus != config_.bus || next.metrics != config_.metrics ||
-      next.captures != config_.captures || filters_of_captures(next) != capture_filters_) {
-    log::warning(
-        "changes of [host], [bus], [metrics] and [[capture]], and of its filters, take effect at the next start");
-  }
-  plugins_ = std::move(plugins);
-  services_.fields = known_fields(next.filters, plugins_);
+std::vector<Error> Host::reload(Config next, PluginRegistry plugins, std::chrono::steady_clock::time_point deadline) {
   const auto stays = [&](const RunningSink& sink) {
     return std::any_of(next.sinks.begin(), next.sinks.end(), [&](const SinkConfig& config) {
       return config == sink.config && filter_configs(next, config.filters) == sink.filters;
     });
   };
+  const auto is_new = [&](const SinkConfig& config) {
+    return std::none_of(sinks_.begin(), sinks_.end(),
+                        [&](const RunningSink& sink) { return sink.config.name == config.name && stays(sink); });
+  };
+  std::swap(plugins_, plugins);
+  KnownFields fields = std::exchange(services_.fields, known_fields(next.filters, plugins_));
+  std::vector<Error> errors;
+  std::vector<CreatedSink> created = create_sinks(next, is_new, errors);
+  if (!errors.empty()) {
+    std::swap(plugins_, plugins);
+    services_.fields = std::move(fields);
+    return errors;
+  }
+  if (next.host != config_.host || next.bus != config_.bus || next.metrics != config_.metrics ||
+      next.captures != config_.captures || filters_of_captures(next) != capture_filters_) {
+    log::warning(
+        "changes of [host], [bus], [metrics] and [[capture]], and of its filters, take effect at the next start");
+  }
   // Those that end, each replaced on the bus at once by the queue of its successor, if it has one.
   std::map<std::string, std::shared_ptr<Subscription>> successors;
   std::unique_lock changing(sinks_mutex_);
@@ -283,6 +331,7 @@ void Host::reload(Config next, PluginRegistry plugins, std::chrono::steady_clock
     sink->ended = sink->worker->stopped_by(deadline + kLastCall);
     for (const auto& messages : messages_of(sink->worker->filters())) bus_.remove(messages);
     log_sink(sink->worker->snapshot());
+    warn_of_undelivered(sink->worker->snapshot());
     if (!sink->ended)
       log::error(fmt::format("sink.{}: its plugin does not return; it is left behind", sink->config.name));
   }
@@ -291,13 +340,11 @@ void Host::reload(Config next, PluginRegistry plugins, std::chrono::steady_clock
   std::erase_if(sinks_, [](const RunningSink& sink) { return sink.ended; });
   changing.unlock();
 
-  for (const SinkConfig& config : next.sinks) {
-    const auto runs = [&](const RunningSink& sink) { return sink.config.name == config.name && stays(sink); };
-    if (std::any_of(sinks_.begin(), sinks_.end(), runs)) continue;
-    auto& subscription = successors[config.name];
+  for (CreatedSink& sink : created) {
+    auto& subscription = successors[sink.config.name];
     const bool on_bus = subscription != nullptr;
-    if (!on_bus) subscription = make_subscription(config);
-    auto opened = open_sink(config, filter_configs(next, config.filters), subscription);
+    if (!on_bus) subscription = make_subscription(sink.config);
+    auto opened = open_sink(std::move(sink), subscription);
     if (!opened) {
       bus_.remove(subscription);
       log::error(fmt::format("{}; {} events that waited for it are lost", to_string(opened.error()),
@@ -313,6 +360,7 @@ void Host::reload(Config next, PluginRegistry plugins, std::chrono::steady_clock
   }
   config_.filters = std::move(next.filters);
   config_.sinks = std::move(next.sinks);
+  return {};
 }
 
 void Host::stop_source() {
@@ -342,6 +390,7 @@ void Host::stop_sinks(std::chrono::steady_clock::time_point deadline) {
 bool Host::sinks_stopped_by(std::chrono::steady_clock::time_point deadline) {
   for (RunningSink& sink : sinks_) {
     if (!sink.ended) sink.ended = sink.worker->stopped_by(deadline + kLastCall);
+    warn_of_undelivered(sink.worker->snapshot());
   }
   return running_sinks().empty();
 }

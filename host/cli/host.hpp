@@ -33,8 +33,8 @@
 
 namespace nfbus::host {
 
-// Life: open_sinks(), open_server(), open_metrics(), open_source(), start(); then reload() at will; then stop_source(),
-// join_source(), stop_sinks(), stop_server(). Thread safety: [control].
+// Life: create(), open_sinks(), open_server(), open_metrics(), open_source(), start(); then reload() at will; then
+// stop_source(), join_source(), stop_sinks(), stop_server(). Thread safety: [control].
 class Host {
  public:
   Host(Config config, PluginRegistry plugins);
@@ -42,7 +42,10 @@ class Host {
   Host& operator=(const Host&) = delete;
   ~Host();
 
-  // Creates every sink and its filters, and opens the sinks. An error names the sink and its place.
+  // Creates every sink and every filter that one of them or a capture names; opens nothing. What plugins have against
+  // their options: each mistake once, with its place.
+  [[nodiscard]] std::vector<Error> create();
+  // An error names the sink and its place.
   Result<void> open_sinks();
   // The bus for other programs; without a listener there is none.
   void open_server(std::optional<Listener> listener);
@@ -56,11 +59,13 @@ class Host {
 
   // Files are opened anew (SIGHUP).
   void reopen_sinks();
-  // Makes the sinks those of `next`: one that is gone or differs, also in its filters, delivers what waits until the
-  // deadline and is closed; then those that are new or differ are opened. A sink that differs misses no event between,
-  // the others go on untouched. One that cannot be opened is logged and left out. [host], [bus] and [[capture]] stay as
-  // they are; a line says so when they differ. Not for a replay.
-  void reload(Config next, PluginRegistry plugins, std::chrono::steady_clock::time_point deadline);
+  // Makes the sinks those of `next`: those that are new or differ, also in their filters, are created; one that is gone
+  // or differs delivers what waits until the deadline and is closed; then the new ones are opened. A sink that differs
+  // misses no event between, the others go on untouched. One that cannot be opened is logged and left out. [host],
+  // [bus] and [[capture]] stay as they are; a line says so when they differ. Errors are those of create(): then nothing
+  // has changed. Not for a replay.
+  [[nodiscard]] std::vector<Error> reload(Config next, PluginRegistry plugins,
+                                          std::chrono::steady_clock::time_point deadline);
   // The source is asked to drain and end, and nobody waits for room any more.
   void stop_source();
   // Once the source has ended: what went wrong with it.
@@ -86,6 +91,12 @@ class Host {
   [[nodiscard]] std::string summary() const;
 
  private:
+  struct CreatedSink {
+    SinkConfig config;
+    std::vector<FilterConfig> filter_configs;
+    FilterChain filters;
+    std::unique_ptr<SinkInstance> instance;
+  };
   struct RunningSink {
     SinkConfig config;
     std::vector<FilterConfig> filters;
@@ -96,12 +107,14 @@ class Host {
   using Stages = std::map<std::string, std::shared_ptr<FilterStage>>;  // by name
   using Messages = std::set<std::shared_ptr<Subscription>>;
 
-  // Makes the stages that are not in `stages` yet, and adds them.
-  Result<FilterChain> make_filters(const std::vector<FilterConfig>& configs, Stages& stages);
+  // Makes the stages that are not in `stages` yet, and adds them. Stages that cannot be made are left out.
+  FilterChain make_filters(const std::vector<FilterConfig>& configs, Stages& stages, std::vector<Error>& errors);
+  // Those of config.sinks for which is_new(sink). With an error some are left out.
+  std::vector<CreatedSink> create_sinks(const Config& config, const std::function<bool(const SinkConfig&)>& is_new,
+                                        std::vector<Error>& errors);
   void listen(const Messages& subscriptions);
   [[nodiscard]] std::shared_ptr<Subscription> make_subscription(const SinkConfig& config) const;
-  Result<RunningSink> open_sink(const SinkConfig& config, std::vector<FilterConfig> filters,
-                                std::shared_ptr<Subscription> subscription);
+  Result<RunningSink> open_sink(CreatedSink created, std::shared_ptr<Subscription> subscription);
   // On any thread; the first not on the server's.
   [[nodiscard]] StatusReport report() const;
   [[nodiscard]] StatusReport report(ServerSnapshot server) const;
@@ -123,6 +136,8 @@ class Host {
   mutable std::mutex
       sinks_mutex_;  // taken for changes of sinks_, all on [control], and by those who look from elsewhere
   std::vector<RunningSink> sinks_;
+  std::vector<CreatedSink> created_sinks_;                                           // until they are opened
+  std::vector<CaptureSpec> created_captures_;                                        // until the source has them
   std::vector<std::pair<std::uint16_t, const CaptureFilterChain*>> capture_chains_;  // by group; owned by source_
   std::unique_ptr<Source> source_;
   std::optional<Result<void>> source_result_;

@@ -38,18 +38,25 @@ int fail(const Error& error) {
   return exit_status::kFailed;
 }
 
+void log_all(const std::vector<Error>& mistakes) {
+  for (const Error& mistake : mistakes) log::error(to_string(mistake));
+}
+
 // SIGHUP. A configuration that is wrong changes nothing; a replay only reopens its files.
 void reload(Host& host, const RunOptions& options) {
   host.reopen_sinks();
   if (options.replay_file) return;
   PluginRegistry plugins = PluginRegistry::scan(read_early_config(options.config_file).plugin_folders);
   LoadedConfig loaded = load_config(options.config_file, plugins, {});
-  for (const Error& error : loaded.errors) log::error(to_string(error));
-  if (!loaded.errors.empty()) {
+  std::vector<Error> mistakes = std::move(loaded.errors);
+  if (mistakes.empty()) {
+    mistakes = host.reload(std::move(loaded.config), std::move(plugins), Clock::now() + kDrainDeadline);
+  }
+  log_all(mistakes);
+  if (!mistakes.empty()) {
     log::error("the configuration stays as it was");
     return;
   }
-  host.reload(std::move(loaded.config), std::move(plugins), Clock::now() + kDrainDeadline);
   log::info(fmt::format("reloaded: {} ({})", host.summary(), options.config_file));
 }
 
@@ -110,14 +117,15 @@ int run_command(const RunOptions& options) {
 
   PluginRegistry plugins = PluginRegistry::scan(early.plugin_folders);
   LoadedConfig loaded = load_config(options.config_file, plugins, {.replay = options.replay_file.has_value()});
-  if (!loaded.errors.empty()) {
-    for (const Error& error : loaded.errors) log::error(to_string(error));
-    return exit_status::kConfig;
-  }
+  log_all(loaded.errors);
+  if (!loaded.errors.empty()) return exit_status::kConfig;
 
   if (!socket) return fail(socket.error());
 
   Host host(std::move(loaded.config), std::move(plugins));
+  const std::vector<Error> mistakes = host.create();
+  log_all(mistakes);
+  if (!mistakes.empty()) return exit_status::kConfig;
   if (auto opened = host.open_sinks(); !opened) return fail(opened.error());
   host.open_server(std::move(socket).value());
   if (auto opened = host.open_metrics(); !opened) return fail(opened.error());

@@ -23,8 +23,12 @@ void append_error(nfbus_error& error, std::string_view text) noexcept {
   error.size = static_cast<std::uint32_t>(used + room);
 }
 
+std::string text_of(const nfbus_error& error) {
+  return clean_text({error.text, std::min<std::size_t>(error.size, sizeof error.text)});
+}
+
 std::string failure_text(std::uint32_t status, const nfbus_error& error, std::string_view function) {
-  std::string said = clean_text({error.text, std::min<std::size_t>(error.size, sizeof error.text)});
+  std::string said = text_of(error);
   if (said.empty()) said = "it does not say why";
   if (status != NFBUS_RETRY && status != NFBUS_FATAL) {
     return fmt::format("{}() returned the unknown status {}: {}", function, status, said);

@@ -53,7 +53,10 @@ std::uint32_t call_plugin(nfbus_error& error, const Call& call) noexcept {
   return NFBUS_FATAL;
 }
 
-// What the plugin said of a call to `function` that did not return NFBUS_OK. Names a status that the ABI does not know.
+// What the plugin said; empty: nothing.
+[[nodiscard]] std::string text_of(const nfbus_error& error);
+
+// The same of a call to `function` that did not return NFBUS_OK. Names a status that the ABI does not know.
 [[nodiscard]] std::string failure_text(std::uint32_t status, const nfbus_error& error, std::string_view function);
 
 // The call's outcome; `code` is that of a failure.

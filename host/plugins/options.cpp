@@ -84,8 +84,10 @@ Result<void*> create_instance(CreateFunction create, const nfbus_host& host, std
   nfbus_error error{};
   void* instance = nullptr;
   const std::uint32_t status = call_plugin(error, [&] { return create(&host, &given, &instance, &error); });
-  if (auto done = outcome(status, error, "create", Code::invalid); !done) return done.error();
-  return instance;
+  if (status == NFBUS_OK) return instance;
+  // What a plugin has against its options is for the user, who knows no functions.
+  if (status == NFBUS_FATAL && error.size != 0) return Error{.code = Code::invalid, .text = text_of(error)};
+  return Error{.code = Code::invalid, .text = failure_text(status, error, "create")};
 }
 
 }  // namespace nfbus::host

@@ -21,7 +21,8 @@ Result<Signals> Signals::block() {
   ::sigemptyset(&set);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) ::sigaddset(&set, signal);
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): SIGPIPE can always be ignored
+  // Who writes gets EPIPE or EFBIG instead.
+  for (const int signal : {SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);  // NOLINT(cert-err33-c): cannot fail
   Descriptor signal_fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signal_fd.valid()) return Error{.code = Code::io, .text = std::string("signalfd: ") + std::strerror(errno)};
   Descriptor wake_fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));

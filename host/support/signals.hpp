@@ -11,8 +11,9 @@
 
 namespace nfbus::host {
 
-// Blocks the signals that the host serves (SIGTERM, SIGINT, SIGHUP, SIGUSR1) and ignores SIGPIPE. Construct before any
-// thread exists, so that every thread inherits the mask. Thread safety: wait() from one thread; wake() from any.
+// Blocks the signals that the host serves (SIGTERM, SIGINT, SIGHUP, SIGUSR1) and ignores SIGPIPE and SIGXFSZ. Construct
+// before any thread exists, so that every thread inherits the mask. Thread safety: wait() from one thread; wake() from
+// any.
 class Signals {
  public:
   static Result<Signals> block();

@@ -8,7 +8,7 @@ import tempfile
 import tomllib
 import unittest
 
-from nfbustest import NFBUS_BIN, REPOSITORY, main, run_nfbus
+from nfbustest import NFBUS_BIN, REPOSITORY, TEST_PLUGINS, main, run_nfbus
 
 CONFIGS = REPOSITORY / "configs"
 GOOD = '[sink.out]\nplugin = "jsonl"\nfile = "/tmp/never-written"\n'
@@ -38,6 +38,28 @@ class BadConfiguration(unittest.TestCase):
         for line in lines:
             self.assertIn(line, run.stderr)
         return [line.removeprefix(f"{file}:").strip() for line in lines]
+
+    def test_what_only_the_plugins_know(self):
+        findings = self.findings(f"""[host]
+plugin_dirs = ["{TEST_PLUGINS}"]
+[filter.names]
+plugin = "dnsnames"
+min_ttl_s = 9
+max_ttl_s = 8
+[sink.first]
+plugin = "pcap"
+file = "/tmp/never-written/%Q.pcap"
+rotate_packets = 1
+filters = ["names"]
+[sink.second]
+plugin = "fails"
+at = "create"
+filters = ["names"]
+""")
+        self.assertEqual(len(findings), 3, findings)
+        self.assertRegex(findings[0], r"^3:1: filter\.names: min_ttl_s is larger than max_ttl_s$")
+        self.assertRegex(findings[1], r"^7:1: sink\.first: .*after % it takes one of ")
+        self.assertRegex(findings[2], r"^12:1: sink\.second: ")
 
     def test_missing(self):
         self.assertRegex(self.findings(file=self.directory / "none.toml")[0], "no such file; name another one with -c")

@@ -97,6 +97,7 @@ class Delivery(nfbustest.IntegrationTest):
         self.assertEqual(host.stop(20), 0)
         self.assertNotIn("did not return", host.stderr)
         self.assertEqual(host.logged_counters()["sinks"]["away"]["queued"], 1_000)
+        self.assertIn("warning: sink.away: 1000 events that it could not deliver in time are lost", host.stderr)
         self.check_sums(host.logged_counters(), 1_000)
 
     def test_filters_drop_annotate_and_fail_for_their_own_sink_alone(self):

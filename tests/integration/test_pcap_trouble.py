@@ -6,6 +6,7 @@ import gzip
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import struct
@@ -99,6 +100,25 @@ class Clock(Trouble):
 
 def chattr(change, path):
     subprocess.run(["chattr", change, str(path)], check=True)
+
+
+class Limits(Trouble):
+    def limit_file_size(self, host, size_bytes):
+        resource.prlimit(host.process.pid, resource.RLIMIT_FSIZE, (size_bytes, resource.RLIM_INFINITY))
+
+    def test_the_largest_size_that_a_file_may_have_is_like_a_full_disk(self):
+        host = self.start(CAPTURE + sink("full", file="@DIR@/full"))
+        self.limit_file_size(host, 2000)
+        send(self.namespace, packets(1000, 100))
+        host.wait_for(r"warning: sink\.full: cannot write to .*/full: File too large")
+        wait_until(lambda: host.counters()["sinks"]["full"]["queued"] + len(dumped_ports(host.path("full"))) == 100, 10,
+                   "the others in the queue")
+        self.assertGreater(len(dumped_ports(host.path("full"))), 10)
+        self.limit_file_size(host, resource.RLIM_INFINITY)
+        wait_until(lambda: host.counters()["sinks"]["full"]["delivered"] == 100, 10, "the others in the file")
+        self.assert_nothing_lost(host)
+        self.assertEqual(host.stop(), 0)
+        self.assertEqual(dumped_ports(host.path("full")), list(range(1000, 1100)))
 
 
 class Permissions(Trouble):

@@ -62,6 +62,19 @@ class Reload(nfbustest.IntegrationTest):
         self.packets(host, 5, ["stays"])
         self.assertIn("the configuration stays as it was", host.stderr)
 
+    def test_what_a_plugin_finds_wrong_changes_nothing_either(self):
+        pcap = '[sink.changes]\nplugin = "pcap"\nfile = "@DIR@/changes"\n'
+        self.namespace.nft(RULES)
+        host = self.start(CAPTURE + STAYS + pcap)
+        self.reload(host, CAPTURE + STAYS + pcap + "max_files = 1\n" + sink("comes", "comes"),
+                    r"nfbus\.toml:8:1: sink\.changes: max_files, .* set rotate_bytes")
+        self.assertIn("the configuration stays as it was", host.stderr)
+        self.packets(host, 5, ["stays", "changes"])
+        self.assertNotIn("comes", host.counters()["sinks"])
+        self.assertFalse(host.path("comes").exists())
+        self.reload(host, CAPTURE + STAYS + pcap + "rotate_packets = 1\n")
+        self.packets(host, 5, ["stays", "changes"])
+
     def test_a_plugin_that_came_after_the_start_is_found(self):
         with tempfile.TemporaryDirectory() as folder:
             plugins = f'[host]\nplugin_dirs = ["{folder}"]\n'

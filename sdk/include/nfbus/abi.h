@@ -286,7 +286,9 @@ typedef struct nfbus_report {
 typedef struct nfbus_sink {
   uint32_t struct_size;
   uint32_t reserved;
-  /* [control] Makes an instance. On failure *instance stays as it was and nothing is left behind. */
+  /* [control] Makes an instance, or says what is wrong with the options, to whoever wrote them. Opens nothing and waits
+   * for nobody: `nfbus check` calls it, too, and a reload while an instance of the same name still works. On failure
+   * *instance stays as it was and nothing is left behind. */
   uint32_t (*create)(const nfbus_host* host, const nfbus_options* options, void** instance, nfbus_error* error);
   /* [control] Opens outputs; must not wait for a peer. *shape comes with the entry's values and may be changed. After
    * a failure the host calls destroy() without close(). */
