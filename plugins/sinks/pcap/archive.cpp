@@ -117,6 +117,7 @@ int Archive::give_name(OwnFile& file) {
     if (error == 0) {
       if (named.number != file.number) host_.info(names_.path(file.name) + " was there: it is " + named.name + " now");
       file = std::move(named);
+      return 0;
     }
     if (error != EEXIST) return error;
     named.number = next_number_++;
