@@ -2,6 +2,7 @@
 
 import os
 import re
+import select
 import shutil
 import signal
 import struct
@@ -54,6 +55,13 @@ class Fifo(IntegrationTest):
     def own_tcpdump(self, host):
         before = host.path("fifo").stat().st_ino
         return self.tcpdump(host.path("fifo"), lambda: host.path("fifo").stat().st_ino != before)
+
+    def read(self, fd, size_bytes):
+        readable, _, _ = select.select([fd], [], [], 20)
+        self.assertTrue(readable, "nothing to read for 20 s")
+        data = os.read(fd, size_bytes)
+        self.assertTrue(data, "the host closed the FIFO")
+        return data
 
     @staticmethod
     def ports(text):
@@ -133,7 +141,7 @@ for line in sys.stdin:
                     os.close(before)
                 records = Records()
                 while len(records.parse()[1]) < 200:
-                    records.data += os.read(fd, 1001)
+                    records.data += self.read(fd, 1001)
                 is_whole, ports = records.parse()
                 self.assertTrue(is_whole, f"reader {number}")
                 self.assert_in_turn(ports, 2000, f"reader {number}")
@@ -173,11 +181,11 @@ for line in sys.stdin:
             fd = os.open(host.path("fifo"), os.O_RDONLY)
             records = Records()
             while len(records.data) < 24:
-                records.data += os.read(fd, 24 - len(records.data))
+                records.data += self.read(fd, 24 - len(records.data))
             send(self.namespace, packets(1000 + number, 3))
             # Every other one leaves in the middle of a packet.
             while len(records.parse()[1]) < 3 - number % 2:
-                records.data += os.read(fd, 30)
+                records.data += self.read(fd, 30)
             self.assertEqual(records.parse(), (True, [1000 + number + i for i in range(3 - number % 2)]))
             os.close(fd)
             missed = (number + 1) // 2
@@ -204,11 +212,11 @@ for line in sys.stdin:
         self.assertEqual(counted["rejected"], counted["missed"])
         records = Records()
         while len(records.parse()[1]) < counted["delivered"]:
-            records.data += os.read(fd, 1 << 20)
+            records.data += self.read(fd, 1 << 20)
         self.assertTrue(records.parse()[0])
         send(self.namespace, packets(5000, 1))
         while records.parse()[1][-1] != 5000:
-            records.data += os.read(fd, 1 << 20)
+            records.data += self.read(fd, 1 << 20)
         self.assertEqual(len(records.parse()[1]), counted["delivered"] + 1)
         os.close(fd)
 

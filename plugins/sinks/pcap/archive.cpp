@@ -154,6 +154,7 @@ void Archive::prune(std::uint64_t current_bytes) {
     return (limits_.files != 0 && complete_.size() > limits_.files) ||
            (limits_.total_bytes != 0 && complete_bytes_ + current_bytes > limits_.total_bytes);
   };
+  if (too_many()) drop_the_gone();
   for (auto file = complete_.begin(); file != complete_.end() && too_many();) {
     if (file->stuck || !remove(*file)) {
       file->stuck = true;
@@ -163,6 +164,18 @@ void Archive::prune(std::uint64_t current_bytes) {
     complete_bytes_ -= file->size_bytes;
     file = complete_.erase(file);
   }
+}
+
+void Archive::drop_the_gone() {
+  std::erase_if(complete_, [&](const OwnFile& file) {
+    const bool is_uncompressed = compression_ != Compression::none && file.ending.empty();
+    if (is_uncompressed && file.submitted) return false;  // the compressor takes it away
+    struct stat found {};
+    if (lstat(names_.path(file.name + file.ending).c_str(), &found) == 0 || errno != ENOENT) return false;
+    complete_bytes_ -= file.size_bytes;
+    if (is_uncompressed) --uncompressed_;
+    return true;
+  });
 }
 
 bool Archive::remove(OwnFile& file) {

@@ -63,6 +63,8 @@ class Archive {
   void submit();
   // Compressing failed: it is tried again, later and later.
   void hold_compression(const std::string& reason);
+  // What somebody removed, or compressed by hand, counts no more.
+  void drop_the_gone();
   // False: it is still there.
   bool remove(OwnFile& file);
 

@@ -144,6 +144,7 @@ nfbus::Result<void> Fifo::accept() {
   }
   Reader reader;
   reader.fd = std::move(fd);
+  left_pipe_.close();  // before its closing is watched
   if (shares_pipe_) drain(reader.fd);
   if (nfbus::Result<void> replaced = replace(reader.fd.get()); !replaced.ok()) {
     if (!std::exchange(shares_pipe_, true)) host_.warning(replaced.error().text);
@@ -363,7 +364,12 @@ void Fifo::let_go(Reader& reader) {
   if (reader.missed != 0) {
     host_.info("a reader of " + path_ + " left and had missed " + std::to_string(reader.missed) + " packets");
   }
-  reader.fd.close();
+  left_pipe_.close();
+  if (reader.owns_pipe || has_left(reader.fd.get())) {
+    reader.fd.close();
+  } else {
+    left_pipe_ = std::move(reader.fd);
+  }
 }
 
 void Fifo::look_after() {
@@ -373,6 +379,7 @@ void Fifo::look_after() {
   } else {
     trouble_.over();
   }
+  left_pipe_.close();
 }
 
 void Fifo::close() {
@@ -384,6 +391,7 @@ void Fifo::close() {
     if (!flat_.empty()) (void)write_extra(reader, flat_);  // a slow reader ends without the statistics
   }
   readers_.clear();
+  left_pipe_.close();
 }
 
 }  // namespace pcapsink

@@ -93,7 +93,8 @@ class Fifo final : public Outlet {
   Run run_;
   std::vector<std::uint8_t> flat_;  // run_'s bytes
   Gather extra_;
-  bool shares_pipe_ = false;  // the last reader could not get a pipe of its own
+  bool shares_pipe_ = false;      // the last reader could not get a pipe of its own
+  output::Descriptor left_pipe_;  // that a reader left to another one, who must see no end before it is taken in
   output::Trouble trouble_;
 };
 

@@ -381,6 +381,17 @@ TEST_F(PcapTest, KeepsSoManyBytesAcrossStarts) {
   }
 }
 
+TEST_F(PcapTest, FilesThatSomebodyRemovedCostNoOthers) {
+  SinkDriver sink(nfbus_plugin_entry, options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{4}}}));
+  ASSERT_TRUE(sink.open());
+  sink.write(Packets(numbered_texts(1, 5)));
+  fs::remove(path("out-000002.pcap"));
+  fs::remove(path("out-000004.pcap"));
+  sink.write(Packets(numbered_texts(6, 2)));
+  EXPECT_THAT(names(), ElementsAre("out-000001.pcap", "out-000003.pcap", "out-000005.pcap", "out-000006.pcap",
+                                   "out-000007.pcap.part"));
+}
+
 TEST_F(PcapTest, AFileThatCannotBeRemovedCountsAndGoesAsSoonAsItCan) {
   SinkDriver sink(nfbus_plugin_entry, options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{2}}}));
   ASSERT_TRUE(sink.open());
