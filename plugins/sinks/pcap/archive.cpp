@@ -58,6 +58,10 @@ nfbus::Result<File::Opened> Archive::open(File& file, const Encoding& encoding) 
   }
   if (opened.ok() && !is_ours_) take_over(std::move(found), encoding);
   is_ours_ = opened.ok();  // if not, whoever writes to it may have finished it when we come again
+  if (!opened.ok() && opened.error().code == nfbus::Code::busy) {
+    return nfbus::Error{nfbus::Code::busy,
+                        "cannot open " + names_.pattern() + ": another sink or program writes to files of that name"};
+  }
   return opened;
 }
 

@@ -50,6 +50,7 @@ struct CloseFolder {
 
 nfbus::Result<Names> Names::parse(const std::string& path) {
   Names out;
+  out.pattern_ = path;
   out.folder_ = output::folder_of(path);
   const std::size_t slash = path.rfind('/');
   std::string name = slash == std::string::npos ? path : path.substr(slash + 1);

@@ -36,6 +36,8 @@ class Names {
   // name's last dot. Conversions: %Y %m %d %H %M %S %y %j %s %F %T %%, in the last part of the path only.
   static nfbus::Result<Names> parse(const std::string& path);
 
+  // The path that was parsed.
+  [[nodiscard]] const std::string& pattern() const noexcept { return pattern_; }
   [[nodiscard]] std::string path(const std::string& name) const { return folder_ + '/' + name; }
   // A finished name, in local time.
   [[nodiscard]] std::string make(std::uint64_t number, std::time_t time) const;
@@ -48,6 +50,7 @@ class Names {
   Names() = default;
   [[nodiscard]] std::optional<std::string_view> behind_stem(std::string_view name) const;
 
+  std::string pattern_;
   std::string folder_;
   std::string stem_;       // for strftime, with %F and %T taken apart
   std::string extension_;  // with its dot; may be empty

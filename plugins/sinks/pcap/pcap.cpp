@@ -125,7 +125,9 @@ std::unique_ptr<Outlet> make_outlet(nfbus::Host host, const nfbus::Options& opti
 
 std::optional<Trigger> make_trigger(nfbus::Host host, const nfbus::Options& options) {
   if (!options.has("when")) return std::nullopt;
-  return std::optional<Trigger>(std::in_place, host, host.match(options.json("when")),
+  const std::string when = options.json("when");
+  if (when == "[]") throw std::invalid_argument("when = [] holds for no packet: give it a table, or leave it out");
+  return std::optional<Trigger>(std::in_place, host, host.match(when),
                                 TriggerSettings{.before = size_option(options, "before"),
                                                 .after = size_option(options, "after"),
                                                 .context_bytes = size_option(options, "context_bytes")});

@@ -200,6 +200,7 @@ TEST_F(PcapTest, ASinkThatWaitsForAnotherOneTouchesNoneOfItsFiles) {
     first.write(Packets(numbered_texts(5, 1)));
     EXPECT_EQ(second.tick(), NFBUS_OK);
     EXPECT_EQ(names().size(), before.size() + 1);
+    EXPECT_THAT(second.host.logged, ElementsAre(Pair(NFBUS_LOG_WARNING, HasSubstr("of that name"))));
   }
   EXPECT_EQ(second.write(Packets({"two", "three"})).status, NFBUS_OK);
   EXPECT_TRUE(ticks_until(second, [&] {

@@ -177,6 +177,9 @@ TEST_F(PcapTriggerTest, AWrongMatchIsSaid) {
   const SinkDriver sink(nfbus_plugin_entry, with_when({{"/when", Array{.count = 1, .json = "other"}}}), matches());
   EXPECT_FALSE(sink.created());
   EXPECT_THAT(sink.error(), testing::HasSubstr("unknown match"));
+  const SinkDriver none(nfbus_plugin_entry, with_when({{"/when", Array{.count = 0, .json = "[]"}}}), matches());
+  EXPECT_FALSE(none.created());
+  EXPECT_THAT(none.error(), testing::HasSubstr("holds for no packet"));
 }
 
 }  // namespace
