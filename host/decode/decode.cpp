@@ -9,6 +9,9 @@
 
 #include <linux/netfilter.h>
 
+#include <algorithm>
+#include <array>
+
 namespace nfbus::host {
 namespace {
 
@@ -164,9 +167,22 @@ Bytes decode_ip_length(Event& event, const Header& header, Bytes packet) noexcep
   return without_padding(header, packet);
 }
 
+// A header that snaplen cut says how long the packet was, if it goes as far as that.
+template <class Header>
+void decode_length_of_cut(Event& event, Bytes packet, std::uint8_t version, std::size_t length_end) noexcept {
+  if (packet.size() < length_end) return;
+  std::array<std::uint8_t, Header::kSize> padded{};
+  std::copy(packet.begin(), packet.end(), padded.begin());
+  const Header header(padded);
+  if (header.version() == version) (void)decode_ip_length(event, header, packet);
+}
+
 void decode_ipv4(Event& event, Bytes packet) noexcept {
   const auto header = Reader(packet).peek<Ipv4Header>();
-  if (!header) return fail(event, NFBUS_TEXT("IPv4: header cut short"));
+  if (!header) {
+    decode_length_of_cut<Ipv4Header>(event, packet, 4, 4);
+    return fail(event, NFBUS_TEXT("IPv4: header cut short"));
+  }
   if (header->version() != 4) return fail(event, NFBUS_TEXT("IPv4: version is not 4"));
   event.layers |= NFBUS_LAYER_IPV4;
   event.ip_protocol = header->protocol();
@@ -182,7 +198,10 @@ void decode_ipv4(Event& event, Bytes packet) noexcept {
 
 void decode_ipv6(Event& event, Bytes packet) noexcept {
   const auto header = Reader(packet).peek<Ipv6Header>();
-  if (!header) return fail(event, NFBUS_TEXT("IPv6: header cut short"));
+  if (!header) {
+    decode_length_of_cut<Ipv6Header>(event, packet, 6, 6);
+    return fail(event, NFBUS_TEXT("IPv6: header cut short"));
+  }
   if (header->version() != 6) return fail(event, NFBUS_TEXT("IPv6: version is not 6"));
   event.layers |= NFBUS_LAYER_IPV6;
   packet = decode_ip_length(event, *header, packet);

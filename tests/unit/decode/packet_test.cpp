@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace nfbus::host {
@@ -47,6 +48,28 @@ TEST(DecodePacket, TreatsIpv6AsIpv4) {
   EXPECT_EQ(decoded.event.transport_offset, 40);
   EXPECT_EQ(decoded.event.data_offset, 80);
   EXPECT_EQ(decoded.event.ip_protocol, IPPROTO_TCP);
+}
+
+TEST(DecodePacket, KeepsTheLengthOfAPacketOfWhichLittleIsLeft) {
+  const std::vector<std::uint8_t> ipv4{0x45, 0, 0x05, 0xdc};
+  const std::vector<std::uint8_t> ipv6{0x60, 0, 0, 0, 0x05, 0xb4};
+  for (const auto& [ether_type, bytes] : {std::pair(kEtherTypeIpv4, ipv4), std::pair(kEtherTypeIpv6, ipv6)}) {
+    for (std::size_t size = 0; size <= bytes.size(); ++size) {
+      Event event{};
+      event.ether_type = ether_type;
+      event.payload = {bytes.data(), size};
+      decode_packet(event);
+      EXPECT_EQ(event.packet_size, size == bytes.size() ? 1500 : size);
+      EXPECT_NE(event.decode_error.size, 0U);
+    }
+  }
+  // Not of the version that it should be: its length is no length.
+  const std::vector<std::uint8_t> other{0x65, 0, 0x05, 0xdc};
+  Event event{};
+  event.ether_type = kEtherTypeIpv4;
+  event.payload = {other.data(), other.size()};
+  decode_packet(event);
+  EXPECT_EQ(event.packet_size, other.size());
 }
 
 TEST(DecodePacket, FindsTransportBehindIpv4Options) {
