@@ -72,6 +72,11 @@ void Bus::offer(const BatchRef& batch, const Subscriber* publisher, bool wait_fo
   }
 }
 
+void Bus::end_waiting() {
+  const auto list = subscribers();
+  for (const auto& subscriber : *list) subscriber->end_waiting();
+}
+
 bool Bus::wants_message(std::string_view topic, const Subscriber* publisher) {
   const auto list = subscribers();
   return std::any_of(list->begin(), list->end(), [&](const std::shared_ptr<Subscriber>& subscriber) {

@@ -29,6 +29,8 @@ class Subscriber {
 
   // Takes what it wants of a frozen batch. wait_for_room: waits until there is room for it; else never waits.
   virtual void offer(const BatchRef& batch, bool wait_for_room) = 0;
+  // offer() never waits from now on, and takes what would have waited all the same. [any]
+  virtual void end_waiting() = 0;
   [[nodiscard]] virtual bool wants_message(std::string_view topic) const = 0;
 };
 
@@ -38,6 +40,7 @@ class Subscription final : public Subscriber {
   Subscription(Interest interest, QueueLimits limits) : interest_(std::move(interest)), queue_(limits) {}
 
   void offer(const BatchRef& batch, bool wait_for_room) override;
+  void end_waiting() override { queue_.end_waiting(); }
   [[nodiscard]] bool wants_message(std::string_view topic) const override;
 
   [[nodiscard]] SubscriberQueue& queue() noexcept { return queue_; }
@@ -65,8 +68,10 @@ class Bus {
 
   // Offers a frozen batch to every subscriber but `publisher`; never waits.
   void publish(const BatchRef& batch, const Subscriber* publisher = nullptr) { offer(batch, publisher, false); }
-  // As publish(), but waits until each subscriber has room.
+  // As publish(), but waits until each subscriber has room: none drops any of it.
   void publish_when_room(const BatchRef& batch) { offer(batch, nullptr, true); }
+  // publish_when_room() waits no more from now on, for whoever is subscribed now.
+  void end_waiting();
   // Whether publishing a message would reach anybody: spares making one for nobody.
   [[nodiscard]] bool wants_message(std::string_view topic, const Subscriber* publisher = nullptr);
 

@@ -36,16 +36,33 @@ std::size_t wanted_count(const Batch& batch, const std::vector<std::uint32_t>& w
   return wanted.empty() ? batch.events().size() : wanted.size();
 }
 
+std::size_t slab_bytes(const Batch& batch) noexcept {
+  std::size_t bytes = 0;
+  for (const SlabRef& slab : batch.slabs()) bytes += slab->size_bytes();
+  return bytes;
+}
+
 }  // namespace
 
 SubscriberQueue::SubscriberQueue(QueueLimits limits) : limits_(limits) {}
 
 void SubscriberQueue::push(const BatchRef& batch, std::vector<std::uint32_t> wanted) {
-  push_and_wake(std::unique_lock(mutex_), batch, std::move(wanted));
+  if (wanted_count(*batch, wanted) == 0) return;
+  Arrival fresh = arrival_of(batch, std::move(wanted));
+  std::unique_lock lock(mutex_);
+  if (refuse_if_failed(fresh)) return;
+  counters_.published += fresh.entry.size();
+  charge(fresh);
+  const std::uint64_t overflowed_before = counters_.overflowed;
+  make_room(fresh.entry);
+  // A worker that waits for a larger batch than the queue can hold would wait for ever.
+  full_ = full_ || counters_.overflowed != overflowed_before;
+  append_and_wake(std::move(lock), std::move(fresh));
 }
 
 void SubscriberQueue::push_when_room(const BatchRef& batch, std::vector<std::uint32_t> wanted) {
   const std::size_t events = wanted_count(*batch, wanted);
+  if (events == 0) return;
   if (events <= limits_.events) return push_piece_when_room(batch, std::move(wanted));
   if (wanted.empty()) {
     wanted.resize(events);
@@ -60,59 +77,70 @@ void SubscriberQueue::push_when_room(const BatchRef& batch, std::vector<std::uin
 }
 
 void SubscriberQueue::push_piece_when_room(const BatchRef& batch, std::vector<std::uint32_t> wanted) {
+  Arrival fresh = arrival_of(batch, std::move(wanted));
   std::unique_lock lock(mutex_);
-  const std::size_t events = wanted_count(*batch, wanted);
-  room_.wait(lock, [&] { return failed_ || never_wait_ || has_room(*batch, events); });
-  push_and_wake(std::move(lock), batch, std::move(wanted));
+  waited_for_ = true;
+  for (;;) {
+    if (refuse_if_failed(fresh)) return;
+    // Anew each time: who rendered texts or pulled entries meanwhile has changed what this one costs.
+    charge(fresh);
+    if (never_wait_ || fits(fresh.entry)) break;
+    // The worker must wait neither for more than there can be, nor for what it has in hand to grow old.
+    if (!std::exchange(full_, true)) work_.notify_one();
+    room_.wait(lock);
+  }
+  counters_.published += fresh.entry.size();
+  append_and_wake(std::move(lock), std::move(fresh));
 }
 
-void SubscriberQueue::push_and_wake(std::unique_lock<std::mutex> lock, const BatchRef& batch,
-                                    std::vector<std::uint32_t> wanted) {
-  const bool wakes = push_locked(batch, std::move(wanted));
+SubscriberQueue::Arrival SubscriberQueue::arrival_of(const BatchRef& batch, std::vector<std::uint32_t> wanted) {
+  const std::size_t count = wanted_count(*batch, wanted);
+  Arrival fresh{.entry = {.batch = batch, .wanted = std::move(wanted), .begin = 0, .end = count, .pushed_at = {}},
+                .slab = batch->slabs().back().get(),
+                .wanted_bytes = batch->size_bytes() * count / batch->events().size()};
+  if (batch->slabs().size() > 1 && is_rare(fresh.wanted_bytes, slab_bytes(*batch))) {
+    copy_out({&fresh.entry, 1}, fresh.entry);
+    fresh.slab = fresh.entry.batch->slabs().front().get();
+    fresh.wanted_bytes = fresh.slab->size_bytes();
+  }
+  return fresh;
+}
+
+bool SubscriberQueue::refuse_if_failed(const Arrival& fresh) {
+  if (!failed_) return false;
+  counters_.published += fresh.entry.size();
+  counters_.rejected += fresh.entry.size();
+  return true;
+}
+
+void SubscriberQueue::charge(Arrival& fresh) {
+  if (total_events() == 0) forget_slab_run();  // that slab may be this one, filled anew
+  if (fresh.slab != last_slab_ || fresh.entry.batch->slabs().size() > 1) compact_slab_run();
+  refresh_text_charges();
+  fresh.entry.slab_bytes = slab_charge(*fresh.entry.batch);
+  fresh.entry.text_bytes = fresh.entry.batch->texts().size_bytes();
+}
+
+bool SubscriberQueue::fits(const QueueEntry& fresh) const noexcept {
+  if (total_events() == 0) return true;
+  return total_events() + fresh.size() <= limits_.events && total_bytes() + fresh.charged_bytes() <= limits_.bytes;
+}
+
+void SubscriberQueue::append_and_wake(std::unique_lock<std::mutex> lock, Arrival fresh) {
+  bool wakes = full_;
+  if (fresh.entry.size() != 0) {
+    fresh.entry.pushed_at = Clock::now();
+    waiting_events_ += fresh.entry.size();
+    waiting_bytes_ += fresh.entry.charged_bytes();
+    ++run_entries_;
+    run_wanted_bytes_ += fresh.wanted_bytes;
+    last_slab_ = fresh.slab;
+    wakes = wakes || waiting_events_ >= wake_at_events_ || (entries_.empty() && wakes_at_first_);
+    entries_.push_back(std::move(fresh.entry));
+  }
+  if (wakes) expect_no_wake();
   lock.unlock();  // or the worker would wait for it at once
   if (wakes) work_.notify_one();
-}
-
-bool SubscriberQueue::has_room(const Batch& batch, std::size_t events) const {
-  if (total_events() == 0) return true;
-  return total_events() + events <= limits_.events && total_bytes() + slab_charge(batch) <= limits_.bytes;
-}
-
-bool SubscriberQueue::push_locked(const BatchRef& batch, std::vector<std::uint32_t> wanted) {
-  const std::size_t count = wanted_count(*batch, wanted);
-  if (count == 0) return false;
-  counters_.published += count;
-  if (failed_) {
-    counters_.rejected += count;
-    return false;
-  }
-  QueueEntry fresh{.batch = batch, .wanted = std::move(wanted), .begin = 0, .end = count, .pushed_at = Clock::now()};
-  std::size_t wanted_bytes = batch->size_bytes() * count / batch->events().size();
-  const Slab* slab = batch->slabs().back().get();
-  if (total_events() == 0) forget_slab_run();  // that slab may be this one, filled anew
-  if (slab != last_slab_ || batch->slabs().size() > 1) compact_slab_run();
-  if (batch->slabs().size() > 1 && is_rare(wanted_bytes, slab_charge(*batch))) {
-    copy_out({&fresh, 1}, fresh);
-    slab = fresh.batch->slabs().front().get();
-    wanted_bytes = slab->size_bytes();
-  }
-  refresh_text_charges();
-  const std::uint64_t overflowed_before = counters_.overflowed;
-  make_room(fresh);
-  // A worker that waits for a larger batch than the queue can hold would wait for ever.
-  full_ = full_ || counters_.overflowed != overflowed_before;
-  if (fresh.size() == 0) return full_;
-
-  waiting_events_ += fresh.size();
-  waiting_bytes_ += fresh.charged_bytes();
-  ++run_entries_;
-  run_wanted_bytes_ += wanted_bytes;
-  last_slab_ = slab;
-  const bool first = entries_.empty();
-  entries_.push_back(std::move(fresh));
-  const bool wakes = full_ || waiting_events_ >= wake_at_events_ || (first && wakes_at_first_);
-  if (wakes) expect_no_wake();
-  return wakes;
 }
 
 // The newest entries pin one slab, and no more of it will come.
@@ -157,15 +185,17 @@ void SubscriberQueue::refresh_text_charges() {
 }
 
 void SubscriberQueue::make_room(QueueEntry& fresh) {
+  // Beside what was waited for, which nobody may push out, there is as much room again.
+  const std::size_t share = waited_for_ ? 2 : 1;
   const auto too_many = [&] {
     const std::size_t total = total_events() + fresh.size();
-    return total > limits_.events ? total - limits_.events : 0;
+    return total > share * limits_.events ? total - share * limits_.events : 0;
   };
   const auto too_big = [&] {
-    fresh.slab_bytes = slab_charge(*fresh.batch);
-    return total_bytes() + fresh.slab_bytes > limits_.bytes && total_events() != 0;
+    fresh.slab_bytes = slab_charge(*fresh.batch);  // what was dropped may have been charged for it
+    return total_bytes() + fresh.charged_bytes() > share * limits_.bytes && total_events() != 0;
   };
-  if (limits_.overflow == Overflow::drop_newest) {
+  if (limits_.overflow == Overflow::drop_newest || waited_for_) {
     const std::size_t cut = too_big() ? fresh.size() : std::min(fresh.size(), too_many());
     fresh.end -= cut;
     counters_.overflowed += cut;
@@ -218,7 +248,7 @@ void SubscriberQueue::pull(std::vector<QueueEntry>& out, PullSize size, std::chr
                            Clock::time_point deadline) {
   std::unique_lock lock(mutex_);
   for (;;) {
-    if (control_.stop || control_.drain || waiting_events_ >= size.enough || (full_ && waiting_events_ != 0)) break;
+    if (control_.stop || control_.drain || waiting_events_ >= size.enough || full_) break;
     const auto now = Clock::now();
     auto until = deadline;
     if (waiting_events_ != 0) {

@@ -75,12 +75,14 @@ class SubscriberQueue {
   // Takes the wanted events of a frozen batch (`wanted` empty: all of them). Never waits: a full queue applies its
   // overflow policy and counts.
   void push(const BatchRef& batch, std::vector<std::uint32_t> wanted = {});
-  // As push(), but waits for room first, in pieces if the batch is larger than the queue. For a replay, which must not
-  // lose what it could read later.
+  // Waits for room first, in pieces if the batch is larger than the queue: an empty queue takes anything. For a replay,
+  // which must not lose what it could read later: nothing of it is ever dropped. From its first call on, push() finds
+  // as much room again beside what was waited for, and drops the newest, which is its own.
   void push_when_room(const BatchRef& batch, std::vector<std::uint32_t> wanted = {});
 
   // Moves entries to the end of `out`. Waits until enough events are there, or the oldest has waited for `age`, or the
-  // queue is full, or `deadline` passes, or control() has something new.
+  // queue is full (also with what was pulled before: then nothing may come), or `deadline` passes, or control() has
+  // something new.
   void pull(std::vector<QueueEntry>& out, PullSize size, std::chrono::milliseconds age, Clock::time_point deadline);
   // Waits until `deadline` or until control() has something new; events do not wake it. For backoff.
   void wait_control(Clock::time_point deadline);
@@ -89,7 +91,8 @@ class SubscriberQueue {
   // A pulled entry was given up: its batch may go.
   void release(const QueueEntry& entry);
 
-  // push_when_room() is as push() from now on: the host stops, and nobody may wait for a sink any more.
+  // push_when_room() waits no more from now on, and goes beyond the limits: the host stops, nobody may wait for a sink
+  // any more, and what is still to come is the little that was read already.
   void end_waiting();
 
   // Passes a full queue: the worker sees it at its next pull() or wait_control(). Requests are never taken back, but
@@ -110,11 +113,21 @@ class SubscriberQueue {
   [[nodiscard]] std::size_t pinned_bytes() const;
 
  private:
-  [[nodiscard]] bool has_room(const Batch& batch, std::size_t events) const;
+  // An entry on its way in.
+  struct Arrival {
+    QueueEntry entry;
+    const Slab* slab;          // the last that it pins
+    std::size_t wanted_bytes;  // of what it pins
+  };
+
+  // What pins too much is copied out.
+  [[nodiscard]] static Arrival arrival_of(const BatchRef& batch, std::vector<std::uint32_t> wanted);
   void push_piece_when_room(const BatchRef& batch, std::vector<std::uint32_t> wanted);
-  void push_and_wake(std::unique_lock<std::mutex> lock, const BatchRef& batch, std::vector<std::uint32_t> wanted);
-  // Whether the worker is to be woken.
-  [[nodiscard]] bool push_locked(const BatchRef& batch, std::vector<std::uint32_t> wanted);
+  [[nodiscard]] bool refuse_if_failed(const Arrival& fresh);
+  // Sets what the entry counts for as things stand: what fits() judges is what append_and_wake() adds.
+  void charge(Arrival& fresh);
+  [[nodiscard]] bool fits(const QueueEntry& fresh) const noexcept;
+  void append_and_wake(std::unique_lock<std::mutex> lock, Arrival fresh);
   void expect_no_wake() noexcept;  // nobody waits for events, or has been told of them
   void make_room(QueueEntry& fresh);
   QueueEntry pop_oldest();
@@ -142,8 +155,9 @@ class SubscriberQueue {
   std::size_t run_wanted_bytes_ = 0;  // of what they want of it
   QueueCounters counters_;
   Control control_;
-  bool full_ = false;  // something was dropped since the last pull()
+  bool full_ = false;  // since the last pull() something was dropped, or waits for room
   bool failed_ = false;
+  bool waited_for_ = false;  // there were calls of push_when_room()
   bool never_wait_ = false;
   bool under_load_ = false;      // the last pull() brought all that it asked for
   bool wakes_at_first_ = false;  // the worker that waits wants to know of the first event

@@ -365,7 +365,7 @@ std::vector<Error> Host::reload(Config next, PluginRegistry plugins, std::chrono
 
 void Host::stop_source() {
   source_->stop();
-  for (const RunningSink& sink : sinks_) sink.worker->subscription()->queue().end_waiting();
+  bus_.end_waiting();
 }
 
 Result<void> Host::join_source() {

@@ -145,6 +145,7 @@ class Reading : public nlohmann::json_sax<Json> {
 class Sink final : public Subscriber {
  public:
   void offer(const BatchRef& batch, bool /*wait_for_room*/) override { batches.push_back(batch); }
+  void end_waiting() override {}
   [[nodiscard]] bool wants_message(std::string_view /*topic*/) const override { return true; }
   std::vector<BatchRef> batches;
 };

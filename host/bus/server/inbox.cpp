@@ -45,9 +45,15 @@ void Inbox::offer(const BatchRef& batch, bool wait_for_room) {
   {
     std::unique_lock lock(mutex_);
     if (closed_ || !wants_any(*batch)) return;
-    const auto has_room = [&] { return closed_ || batches_.empty() || bytes_ + pinned_bytes(*batch) <= most_bytes_; };
-    if (wait_for_room) room_.wait(lock, has_room);
-    while (!has_room()) shed_oldest();
+    if (wait_for_room) {
+      waited_for_ = true;
+      room_.wait(lock, [&] { return closed_ || never_wait_ || fits(*batch, most_bytes_); });
+    } else if (waited_for_) {
+      // Beside what was waited for, which nobody may push out, there is as much room again.
+      if (!fits(*batch, 2 * most_bytes_)) return shed(*batch);
+    } else {
+      while (!fits(*batch, most_bytes_)) shed_oldest();
+    }
     if (closed_) return;
     costs_.push_back(pinned_bytes(*batch));
     bytes_ += costs_.back();
@@ -59,8 +65,19 @@ void Inbox::offer(const BatchRef& batch, bool wait_for_room) {
   [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
 }
 
+bool Inbox::fits(const Batch& batch, std::size_t most_bytes) const noexcept {
+  return batches_.empty() || bytes_ + pinned_bytes(batch) <= most_bytes;
+}
+
 void Inbox::shed_oldest() {
-  for (const Batch::TopicCount& topic : batches_.front()->topics()) {
+  shed(*batches_.front());
+  bytes_ -= costs_.front();
+  costs_.pop_front();
+  batches_.pop_front();
+}
+
+void Inbox::shed(const Batch& batch) {
+  for (const Batch::TopicCount& topic : batch.topics()) {
     const auto known =
         std::find_if(shed_.begin(), shed_.end(), [&](const Shed& shed) { return shed.topic == topic.topic; });
     if (known != shed_.end()) {
@@ -69,9 +86,6 @@ void Inbox::shed_oldest() {
       shed_.push_back({.topic = std::string(topic.topic), .events = topic.events});
     }
   }
-  bytes_ -= costs_.front();
-  costs_.pop_front();
-  batches_.pop_front();
 }
 
 void Inbox::set_prefixes(std::vector<std::string> prefixes) {
@@ -91,6 +105,12 @@ void Inbox::take(std::deque<BatchRef>& batches, std::vector<Shed>& shed) {
   batches_.clear();
   costs_.clear();
   bytes_ = 0;
+  room_.notify_all();
+}
+
+void Inbox::end_waiting() {
+  const std::lock_guard lock(mutex_);
+  never_wait_ = true;
   room_.notify_all();
 }
 

@@ -27,6 +27,7 @@ class Inbox final : public Subscriber {
   explicit Inbox(std::size_t most_bytes);
 
   void offer(const BatchRef& batch, bool wait_for_room) override;
+  void end_waiting() override;
   [[nodiscard]] bool wants_message(std::string_view topic) const override;
 
   // Only topics that begin with one of these are taken from now on; an empty one stands for all.
@@ -42,7 +43,9 @@ class Inbox final : public Subscriber {
   [[nodiscard]] bool wants(std::string_view topic) const noexcept;
   [[nodiscard]] bool wants_any(const Batch& batch);
   [[nodiscard]] std::size_t pinned_bytes(const Batch& batch) const noexcept;
+  [[nodiscard]] bool fits(const Batch& batch, std::size_t most_bytes) const noexcept;
   void shed_oldest();
+  void shed(const Batch& batch);
 
   const std::size_t most_bytes_;
   const Descriptor wake_;
@@ -55,7 +58,9 @@ class Inbox final : public Subscriber {
   std::deque<std::size_t> costs_;  // of each of batches_, in pinned bytes
   std::size_t bytes_ = 0;
   std::vector<Shed> shed_;
-  bool woken_ = false;  // the descriptor is readable
+  bool woken_ = false;       // the descriptor is readable
+  bool waited_for_ = false;  // offers came that waited for room: a replay, of which nothing is shed
+  bool never_wait_ = false;
   bool closed_ = false;
 };
 

@@ -285,7 +285,8 @@ TEST(SubscriberQueue, LetsAWaitingReplayGoWhenTheHostStops) {
   std::thread replay([&] { queue.push_when_room(events.packets(1)); });
   queue.end_waiting();
   replay.join();
-  EXPECT_EQ(queue.counters().overflowed, 1U);
+  EXPECT_EQ(queue.counters().overflowed, 0U) << "what was read is delivered, if there is time for it";
+  EXPECT_EQ(queue.counters().queued, 6U);
 }
 
 TEST(SubscriberQueue, BalancesWhilePushedAndPulledAtOnce) {
