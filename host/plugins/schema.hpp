@@ -2,8 +2,10 @@
 // serves plugins' schemas when they are loaded, plugins' options, and the host's own keys (config/host_schema.hpp).
 //
 // Keywords: type (one name or several), enum, minimum, maximum, pattern, properties, required, items, default,
-// x-secret, x-unit, x-match; additionalProperties (true or a schema; keys that are not listed are refused without it);
-// description, title and $schema, which check nothing.
+// x-secret, x-unit, x-match, x-output; additionalProperties (true or a schema; keys that are not listed are refused
+// without it); description, title and $schema, which check nothing. Another word that begins with x- is ignored.
+//
+// "x-output": true stands with type "string": the path of a file that the plugin alone writes to.
 //
 // "x-match": true stands with a type that "object" is among, and in place of properties: a table there is a match
 // (match/match.hpp), and is checked by compiling it.

@@ -68,9 +68,11 @@ Fault check_keyword(const std::string& keyword, const json& value, const json& s
   static const std::vector<std::string> kKeywords = {
       "type",    "enum",    "minimum",  "maximum", "pattern", "properties",           "required",
       "items",   "default", "x-secret", "x-unit",  "title",   "additionalProperties", "description",
-      "$schema", "x-match",
+      "$schema", "x-match", "x-output",
   };
   if (std::find(kKeywords.begin(), kKeywords.end(), keyword) == kKeywords.end()) {
+    // A later host's: this one does without. A secret must not become known by a slip.
+    if (keyword.starts_with("x-") && did_you_mean(keyword, {"x-secret"}).empty()) return {};
     return "keyword " + schema_words::shown(json(keyword)) + " is not supported" + did_you_mean(keyword, kKeywords);
   }
   if (keyword == "type") return check_types(value);
@@ -80,7 +82,9 @@ Fault check_keyword(const std::string& keyword, const json& value, const json& s
   if ((keyword == "minimum" || keyword == "maximum") && !is_limit(value)) {
     return keyword + " must be a number, an integer below 2^63";
   }
-  if ((keyword == "x-secret" || keyword == "x-match") && !value.is_boolean()) return keyword + " must be true or false";
+  if ((keyword == "x-secret" || keyword == "x-match" || keyword == "x-output") && !value.is_boolean()) {
+    return keyword + " must be true or false";
+  }
   if ((keyword == "x-unit" || keyword == "title" || keyword == "description") && !value.is_string()) {
     return keyword + " must be a string";
   }
@@ -130,6 +134,9 @@ Fault check_node(const json& schema, const std::string& place, bool secret_allow
   if (schema_words::is_match(schema) && (!allows_tables(schema) || schema.contains("properties") ||
                                          schema.contains("required") || schema.contains("additionalProperties"))) {
     return at("x-match is for type \"object\", in place of properties, required and additionalProperties");
+  }
+  if (schema_words::is_output(schema) && schema.value("type", json()) != json("string")) {
+    return at("x-output is for properties of type \"string\"");
   }
   if (Fault fault = check_parts(schema, place, level)) return fault;
   if (const auto value = schema.find("default"); value != schema.end()) {

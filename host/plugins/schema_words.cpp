@@ -89,5 +89,6 @@ std::string range(const json& schema) {
 
 bool is_secret(const json& schema) { return schema.value("x-secret", false); }
 bool is_match(const json& schema) { return schema.value("x-match", false); }
+bool is_output(const json& schema) { return schema.value("x-output", false); }
 
 }  // namespace nfbus::host::schema_words

@@ -22,5 +22,6 @@ using host::shown;
 [[nodiscard]] std::string range(const nlohmann::json& schema);
 [[nodiscard]] bool is_secret(const nlohmann::json& schema);
 [[nodiscard]] bool is_match(const nlohmann::json& schema);
+[[nodiscard]] bool is_output(const nlohmann::json& schema);
 
 }  // namespace nfbus::host::schema_words

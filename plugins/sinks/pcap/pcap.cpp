@@ -23,7 +23,7 @@ constexpr std::string_view kSchema = R"({
   "type": "object",
   "required": ["file"],
   "properties": {
-    "file": {"type": "string", "pattern": "^[^\n]+$",
+    "file": {"type": "string", "pattern": "^[^\n]+$", "x-output": true,
              "description": "where packets go; with rotation the pattern of the files' names, for strftime"},
     "format": {"type": "string", "enum": ["pcap", "pcapng"], "default": "pcap", "description": "pcapng knows interfaces, losses and comments"},
     "link": {"type": "string", "enum": ["raw", "nflog", "ethernet"], "default": "raw",

@@ -33,6 +33,17 @@ TEST(Schema, WithAnUnknownKeywordIsRefused) {
   EXPECT_THAT(refusal(property(R"({"type": "array", "items": {"oneOf": []}})")), HasSubstr("/properties/a/items: "));
 }
 
+TEST(Schema, WithAWordOfALaterHostIsAcceptedUnlessItIsASlip) {
+  EXPECT_EQ(refusal(property(R"({"type": "string", "x-later": {"any": [1]}})")), "accepted");
+  EXPECT_THAT(refusal(property(R"({"type": "string", "x-secrte": true})")), HasSubstr("did you mean \"x-secret\"?"));
+}
+
+TEST(Schema, MarksOutputsAmongTexts) {
+  EXPECT_EQ(refusal(property(R"({"type": "string", "x-output": true})")), "accepted");
+  EXPECT_THAT(refusal(property(R"({"type": "integer", "x-output": true})")), HasSubstr("x-output is for"));
+  EXPECT_THAT(refusal(property(R"({"type": "string", "x-output": 1})")), HasSubstr("must be true or false"));
+}
+
 TEST(Schema, ThatIsWrongIsRefused) {
   EXPECT_THAT(refusal("{"), HasSubstr("schema is wrong"));
   EXPECT_THAT(refusal("[]"), HasSubstr("must be an object"));

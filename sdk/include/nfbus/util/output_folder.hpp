@@ -1,0 +1,210 @@
+// The folder that an output lies in, and what is done there: opening, making, renaming, removing. Whatever stands at a
+// path, no link, hard link or exchanged folder of somebody else leads to a file that he could not have opened himself.
+//
+// output_place.hpp finds one. All that is done in a folder is done in the one that was found, with the rights of the
+// effective user. While the host starts as root and is to become another user, one thing more is allowed: to make a
+// file, or to open one that already belongs to that user, in a folder that root alone can change.
+#pragma once
+
+#include <nfbus/util/dac_override.hpp>
+#include <nfbus/util/descriptor.hpp>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace nfbus::util {
+
+// Whose rights count.
+enum class Rights : std::uint8_t {
+  own = 1,   // the effective user's
+  starting,  // and the right to make and open files that the host has while it starts
+};
+
+// What came of opening something.
+struct Opening {
+  Descriptor fd;
+  int error = 0;        // errno, when there is no descriptor
+  std::string refusal;  // where a rule of ours forbids it: what stands there, and the fix; error is EPERM then
+};
+
+namespace detail {
+
+class OutputWalk;
+
+constexpr mode_t kWritableByOthers = S_IWGRP | S_IWOTH;  // an ACL that lets somebody write shows in the group's bit
+
+inline bool is_ours(uid_t uid) noexcept { return uid == 0 || uid == geteuid(); }
+
+inline std::string owner_of(const struct stat& found) { return "uid " + std::to_string(found.st_uid); }
+
+inline Opening refused(std::string why) { return {.fd = {}, .error = EPERM, .refusal = std::move(why)}; }
+inline Opening failed(int error) { return {.fd = {}, .error = error, .refusal = {}}; }
+
+}  // namespace detail
+
+inline bool same_file(const struct stat& a, const struct stat& b) noexcept {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+// Holds the folder open; a default one is none. Thread safety: as a const object; all are [any]. A name has no slash in
+// it.
+class OutputFolder {
+ public:
+  // As it was walked to, for the user; a link's target where one was followed.
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  [[nodiscard]] std::string path_of(const std::string& name) const {
+    return path_ == "/" ? path_ + name : path_ + '/' + name;
+  }
+
+  // What stands there; of a link itself. errno; 0: found.
+  [[nodiscard]] int look(const std::string& name, struct stat& found) const noexcept {
+    if (fstatat(fd_.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0) return 0;
+    if (errno != EACCES || !lends_rights()) return errno;
+    const DacOverride override;
+    return fstatat(fd_.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
+  }
+
+  // Why what stands there must not be opened; empty: it may be.
+  [[nodiscard]] std::string refusal_of(const std::string& name, const struct stat& found) const {
+    if (S_ISLNK(found.st_mode)) return path_of(name) + " is a link: remove it";
+    if (S_ISDIR(found.st_mode) || found.st_nlink <= 1 || !others_may_change()) return {};
+    return path_of(name) + " is a hard link, one of " + std::to_string(found.st_nlink) +
+           " names of a file, and others than root and uid " + std::to_string(geteuid()) + " may change its folder " +
+           path_ + ": remove it, or name a file in a folder that nobody else may write to";
+  }
+
+  // Opens what is there, other than a link. flags: O_WRONLY, O_APPEND, ...; it never blocks, creates or truncates.
+  [[nodiscard]] Opening open(const std::string& name, int flags) const {
+    struct stat before {};
+    if (const int error = look(name, before); error != 0) return detail::failed(error);
+    if (std::string why = refusal_of(name, before); !why.empty()) return detail::refused(std::move(why));
+    Opening out = open_at(name, flags | O_NOFOLLOW);
+    struct stat after {};
+    if (!out.fd.valid() || fstat(out.fd.get(), &after) != 0) return out;
+    if (std::string why = refusal_of(name, after); !why.empty()) return detail::refused(std::move(why));
+    return out;
+  }
+
+  // Makes an empty file, mode 0640, where nothing stands, and opens it. EEXIST: something does, were it a link.
+  [[nodiscard]] Opening make(const std::string& name, int flags) const {
+    const int all = flags | O_CREAT | O_EXCL | O_NOFOLLOW | kAlways;
+    int fd = openat(fd_.get(), name.c_str(), all, 0640);
+    if (fd < 0 && errno == EACCES && lends_rights()) {
+      const DacOverride override;
+      if (override.raised()) fd = openat(fd_.get(), name.c_str(), all, 0640);
+    }
+    return {.fd = Descriptor(fd), .error = fd < 0 ? errno : 0, .refusal = {}};
+  }
+
+  // Each: errno; 0: done.
+  [[nodiscard]] int make_fifo(const std::string& name, mode_t mode) const noexcept {
+    return mkfifoat(fd_.get(), name.c_str(), mode) == 0 ? 0 : errno;
+  }
+  [[nodiscard]] int remove(const std::string& name) const noexcept {
+    return unlinkat(fd_.get(), name.c_str(), 0) == 0 ? 0 : errno;
+  }
+  // Replaces what is there.
+  [[nodiscard]] int rename(const std::string& from, const std::string& to) const noexcept {
+    return renameat(fd_.get(), from.c_str(), fd_.get(), to.c_str()) == 0 ? 0 : errno;
+  }
+  // Replaces nothing: EEXIST.
+  [[nodiscard]] int rename_to_new(const std::string& from, const std::string& to) const noexcept {
+    if (renameat2(fd_.get(), from.c_str(), fd_.get(), to.c_str(), RENAME_NOREPLACE) == 0) return 0;
+    int error = errno;
+    // A file system without that flag, such as NFS.
+    if (error == EINVAL || error == ENOSYS) {
+      error = linkat(fd_.get(), from.c_str(), fd_.get(), to.c_str(), 0) == 0 ? 0 : errno;
+    }
+    struct stat first {};
+    struct stat second {};
+    if (error == EEXIST && look(from, first) == 0 && look(to, second) == 0 && same_file(first, second)) {
+      error = 0;  // linked by a call that came no further
+    }
+    return error != 0 ? error : remove(from);
+  }
+
+  // The names in it. errno; 0: done.
+  [[nodiscard]] int list(std::vector<std::string>& names) const {
+    const int fd = openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return errno;
+    struct Close {
+      void operator()(DIR* folder) const noexcept { closedir(folder); }
+    };
+    const std::unique_ptr<DIR, Close> folder(fdopendir(fd));
+    if (!folder) {
+      const int error = errno;
+      ::close(fd);
+      return error;
+    }
+    while (const dirent* entry = readdir(folder.get())) names.emplace_back(static_cast<const char*>(entry->d_name));
+    return 0;
+  }
+
+  // errno of why the effective user cannot make, rename and remove files in it, by its own rights; 0: it can.
+  [[nodiscard]] int cannot_change() const noexcept {
+    if (faccessat(fd_.get(), ".", W_OK | X_OK, AT_EACCESS) == 0) return 0;
+    return errno;
+  }
+  [[nodiscard]] const struct stat& status() const noexcept { return status_; }
+
+ private:
+  friend class detail::OutputWalk;
+
+  static constexpr int kAlways = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+
+  // Nobody but root can make, move or remove what is in it, or put another folder in its place; so its rights may be
+  // used in it.
+  [[nodiscard]] bool lends_rights() const noexcept {
+    return rights_ == Rights::starting && roots_above_ && status_.st_uid == 0 &&
+           (status_.st_mode & detail::kWritableByOthers) == 0;
+  }
+  [[nodiscard]] bool others_may_change() const noexcept {
+    return others_above_ || !detail::is_ours(status_.st_uid) || (status_.st_mode & detail::kWritableByOthers) != 0;
+  }
+
+  [[nodiscard]] Opening open_at(const std::string& name, int flags) const {
+    int fd = openat(fd_.get(), name.c_str(), flags | kAlways);
+    if (fd >= 0) return {.fd = Descriptor(fd), .error = 0, .refusal = {}};
+    if (errno != EACCES || !lends_rights()) return detail::failed(errno);
+    return open_own_file(name, flags);
+  }
+
+  // Where the folder alone is in the way: a file of the effective user, which has no other name.
+  [[nodiscard]] Opening open_own_file(const std::string& name, int flags) const {
+    int fd = -1;
+    struct stat found {};
+    {
+      const DacOverride override;
+      if (!override.raised()) return detail::failed(EACCES);
+      if (const int error = look(name, found); error != 0) return detail::failed(error);
+      if (!is_own_file(found)) return detail::failed(EACCES);
+      fd = openat(fd_.get(), name.c_str(), flags | kAlways);
+      if (fd < 0) return detail::failed(errno);
+    }
+    Descriptor out(fd);
+    if (fstat(fd, &found) != 0 || !is_own_file(found)) return detail::failed(EACCES);
+    return {.fd = std::move(out), .error = 0, .refusal = {}};
+  }
+  static bool is_own_file(const struct stat& found) noexcept {
+    return S_ISREG(found.st_mode) && found.st_uid == geteuid() && found.st_nlink == 1;
+  }
+
+  Descriptor fd_;
+  struct stat status_ {};
+  std::string path_;
+  Rights rights_ = Rights::own;
+  bool roots_above_ = false;   // each folder and link on the way here is safe from all but root
+  bool others_above_ = false;  // somebody else can exchange a folder on the way here
+};
+
+}  // namespace nfbus::util

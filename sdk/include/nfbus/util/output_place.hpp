@@ -1,0 +1,262 @@
+// Where an output's path leads to.
+//
+//   constexpr char kPath[] = "/var/log/nfbus/out.json";
+//   nfbus::Result<nfbus::util::OutputPlace> place = nfbus::util::find_output(kPath);
+//   if (!place.ok()) return place.error();
+//   nfbus::util::Opening opened = place->open_or_make(O_WRONLY | O_APPEND);
+//   if (!opened.fd.valid()) return nfbus::util::cannot_open(kPath, opened);
+//
+// A path is walked from one held folder to the next. A link on the way is followed if it belongs to root or to the
+// effective user, no other one is.
+#pragma once
+
+#include <nfbus/result.hpp>
+#include <nfbus/util/dac_override.hpp>
+#include <nfbus/util/descriptor.hpp>
+#include <nfbus/util/output_folder.hpp>
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstddef>
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace nfbus::util {
+
+// A name in a folder.
+struct OutputPlace {
+  OutputFolder folder;
+  std::string name;
+  bool by_link = false;  // the path's last part is a link, to here
+  bool by_proc = false;  // and that is one of /proc to an open file, which the kernel alone can follow
+
+  [[nodiscard]] std::string path() const { return folder.path_of(name); }
+
+  // What is there; other than OutputFolder::open(), what a link of /proc leads to.
+  [[nodiscard]] Opening open(int flags) const {
+    if (!by_proc) return folder.open(name, flags);
+    const int fd = openat(AT_FDCWD, path().c_str(), flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    return {.fd = Descriptor(fd), .error = fd < 0 ? errno : 0, .refusal = {}};
+  }
+  [[nodiscard]] int look(struct stat& found) const noexcept {
+    if (!by_proc) return folder.look(name, found);
+    return stat(path().c_str(), &found) == 0 ? 0 : errno;
+  }
+  // A link to nothing makes nothing.
+  [[nodiscard]] Opening make(int flags) const {
+    if (!by_link) return folder.make(name, flags);
+    return detail::refused(dangling());
+  }
+  [[nodiscard]] std::string dangling() const {
+    return "it is a link to " + path() + ", which is not there: make that file, or remove the link";
+  }
+  // Makes an empty file where there is nothing.
+  [[nodiscard]] Opening open_or_make(int flags) const {
+    for (int attempt = 0;; ++attempt) {
+      Opening opened = open(flags);
+      if (opened.error != ENOENT) return opened;
+      Opening made = make(flags);
+      if (made.error != EEXIST || attempt == kMostAttempts) return made;  // made by somebody else in between
+    }
+  }
+
+ private:
+  static constexpr int kMostAttempts = 3;
+};
+
+namespace detail {
+
+// Walks one path.
+class OutputWalk {
+ public:
+  explicit OutputWalk(Rights rights) noexcept : rights_(rights) {}
+
+  // Up to the last part, which need not exist; that is in `place` then. Follows it when it is a link.
+  Opening run(const std::string& path, OutputPlace& place) {
+    if (Opening begun = begin(path); begun.error != 0) return begun;
+    rest_ = path;
+    for (;;) {
+      const std::string part = next_part();
+      const bool is_last = rest_.find_first_not_of('/') == std::string::npos;
+      if (part.empty()) return failed(EISDIR);
+      if (is_last && (part == ".." || part == "." || !rest_.empty())) return failed(EISDIR);
+      Opening step = is_last ? last(part, place) : into(part);
+      if (step.error != 0 || place_found_) return step;
+    }
+  }
+
+ private:
+  static constexpr int kMostLinks = 40;  // as the kernel: path_resolution(7)
+
+  Opening begin(const std::string& path) {
+    const bool from_root = path.starts_with('/');
+    here_.fd_ = Descriptor(openat(AT_FDCWD, from_root ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!here_.fd_.valid() || fstat(here_.fd_.get(), &here_.status_) != 0) return failed(errno);
+    here_.path_ = from_root ? "/" : ".";
+    here_.rights_ = rights_;
+    here_.roots_above_ = from_root;
+    here_.others_above_ = false;
+    return {};
+  }
+
+  std::string next_part() {
+    const std::size_t begin = rest_.find_first_not_of('/');
+    if (begin == std::string::npos) return {};
+    const std::size_t end = std::min(rest_.find('/', begin), rest_.size());
+    std::string part = rest_.substr(begin, end - begin);
+    rest_.erase(0, end);
+    return part;
+  }
+
+  // O_PATH: a folder need not be readable.
+  Opening look_at(const std::string& part, struct stat& found) const {
+    int fd = openat(here_.fd_.get(), part.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && errno == EACCES && here_.lends_rights()) {
+      const DacOverride override;
+      if (override.raised()) fd = openat(here_.fd_.get(), part.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    }
+    if (fd < 0) return failed(errno);
+    Descriptor out(fd);
+    if (fstat(fd, &found) != 0) return failed(errno);
+    return {.fd = std::move(out), .error = 0, .refusal = {}};
+  }
+
+  [[nodiscard]] Opening cannot_pass() const {
+    return {
+        .fd = {},
+        .error = EACCES,
+        .refusal = "uid " + std::to_string(geteuid()) + " may not pass " + here_.path_ + "; chmod a+x " + here_.path_};
+  }
+
+  Opening into(const std::string& part) {
+    struct stat found {};
+    Opening step = look_at(part, found);
+    if (step.error == EACCES) return cannot_pass();
+    if (step.error != 0) return step;
+    if (S_ISLNK(found.st_mode)) {
+      if (!is_of_proc(step.fd)) return follow(step.fd, part, found);
+      if (!is_ours(found.st_uid)) return refuse_link(part, found);
+      step.fd = Descriptor(openat(here_.fd_.get(), part.c_str(), O_PATH | O_CLOEXEC));
+      if (!step.fd.valid() || fstat(step.fd.get(), &found) != 0) return failed(errno);
+    }
+    if (!S_ISDIR(found.st_mode)) return failed(ENOTDIR);
+    enter(std::move(step.fd), part, found);
+    return {};
+  }
+
+  Opening last(const std::string& part, OutputPlace& place) {
+    struct stat found {};
+    const Opening step = look_at(part, found);
+    // What cannot be looked at may still be made, or opened by its owner.
+    const bool is_there = step.error == 0;
+    if (!is_there && step.error != ENOENT && step.error != EACCES) return failed(step.error);
+    place.by_proc = false;
+    if (is_there && S_ISLNK(found.st_mode)) {
+      place.by_link = true;
+      if (!is_of_proc(step.fd)) return follow(step.fd, part, found);
+      if (!is_ours(found.st_uid)) return refuse_link(part, found);
+      place.by_proc = true;
+    }
+    if (is_there && S_ISDIR(found.st_mode)) return failed(EISDIR);
+    place.folder = std::move(here_);
+    place.name = part;
+    place_found_ = true;
+    return {};
+  }
+
+  // One of those that are no text: /proc/self/fd/1.
+  static bool is_of_proc(const Descriptor& link) noexcept {
+    struct statfs found {};
+    return fstatfs(link.get(), &found) == 0 && found.f_type == PROC_SUPER_MAGIC;
+  }
+
+  Opening refuse_link(const std::string& part, const struct stat& found, const std::string& target = {}) const {
+    return refused(here_.path_of(part) + " is a link" + (target.empty() ? "" : " to " + target) + " that belongs to " +
+                   owner_of(found) + ", neither to root nor to uid " + std::to_string(geteuid()) +
+                   ", which writes: remove it, or name the file that is meant");
+  }
+
+  Opening follow(const Descriptor& link, const std::string& part, const struct stat& found) {
+    std::string target(PATH_MAX, '\0');
+    const ssize_t size = readlinkat(link.get(), "", target.data(), target.size());
+    if (size < 0) return failed(errno);
+    target.resize(static_cast<std::size_t>(size));
+    if (!is_ours(found.st_uid)) return refuse_link(part, found, target);
+    if (++links_ > kMostLinks) return failed(ELOOP);
+    const bool is_roots = here_.roots_above_ && is_safe_in_here(found) && found.st_uid == 0;
+    const bool by_others = here_.others_above_ || !is_safe_in_here(found);
+    rest_ = target + rest_;
+    if (target.starts_with('/')) {
+      if (Opening begun = begin("/"); begun.error != 0) return begun;
+    }
+    here_.roots_above_ = here_.roots_above_ && is_roots;
+    here_.others_above_ = here_.others_above_ || by_others;
+    return {};
+  }
+
+  // Nobody but root and the effective user can exchange it. In a sticky folder one's own stay where they are.
+  [[nodiscard]] bool is_safe_in_here(const struct stat& entry) const noexcept {
+    if (!is_ours(here_.status_.st_uid)) return false;
+    if ((here_.status_.st_mode & kWritableByOthers) == 0) return true;
+    return (here_.status_.st_mode & S_ISVTX) != 0 && is_ours(entry.st_uid);
+  }
+
+  void enter(Descriptor folder, const std::string& part, const struct stat& found) {
+    here_.roots_above_ = here_.roots_above_ && here_.status_.st_uid == 0 && is_safe_in_here(found) && found.st_uid == 0;
+    here_.others_above_ = here_.others_above_ || !is_safe_in_here(found);
+    here_.path_ = here_.path_of(part);
+    here_.fd_ = std::move(folder);
+    here_.status_ = found;
+  }
+
+  const Rights rights_;
+  OutputFolder here_;
+  std::string rest_;
+  int links_ = 0;
+  bool place_found_ = false;
+};
+
+}  // namespace detail
+
+inline std::string reason(int error) { return std::generic_category().message(error); }
+
+inline std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// [any] Why a path cannot be opened, with the fix where there is one.
+inline Error cannot_open(const std::string& path, const Opening& failed) {
+  const std::string text = "cannot open " + path + ": ";
+  if (!failed.refusal.empty()) return {Code::refused, text + failed.refusal};
+  switch (failed.error) {
+    case ENOENT:
+    case ENOTDIR: return {Code::not_found, text + "there is no such folder; create " + folder_of(path)};
+    case EISDIR: return {Code::invalid, text + "it is a folder; name a file in it"};
+    case EACCES:
+    case EPERM:
+      return {Code::refused, text + reason(failed.error) + "; let uid " + std::to_string(geteuid()) +
+                                 " read and write it and its folder " + folder_of(path)};
+    case EROFS: return {Code::refused, text + reason(failed.error) + "; name a file elsewhere"};
+    default: return {Code::io, text + reason(failed.error)};
+  }
+}
+
+// [any] Finds the folder and the name in it; what stands there is not opened, and need not be there.
+inline Result<OutputPlace> find_output(const std::string& path, Rights rights = Rights::starting) {
+  OutputPlace place;
+  const Opening failed = detail::OutputWalk(rights).run(path, place);
+  if (failed.error != 0) return cannot_open(path, failed);
+  return place;
+}
+
+}  // namespace nfbus::util

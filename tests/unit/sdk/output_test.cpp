@@ -1,0 +1,252 @@
+// Where outputs are opened, and where not: links, hard links and folders of others, as root and as the user that the
+// host is about to become.
+#include <nfbus/util/output_access.hpp>
+#include <nfbus/util/output_place.hpp>
+
+#include "as_user.hpp"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace nfbus::util;
+using nfbus::test::as_user;
+using nfbus::test::kNobody;
+using testing::AllOf;
+using testing::HasSubstr;
+
+constexpr uid_t kStranger = 4711;
+
+std::string read_file(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// Opens the path as a sink does, adds a line, and says "written", or why not.
+std::string append_to(const fs::path& path) {
+  nfbus::Result<OutputPlace> place = find_output(path.string());
+  if (!place.ok()) return place.error().text;
+  const Opening opened = place->open_or_make(O_WRONLY | O_APPEND);
+  if (!opened.fd.valid()) return cannot_open(path.string(), opened).text;
+  return ::write(opened.fd.get(), "ours\n", 5) == 5 ? "written" : "cannot write";
+}
+
+class OutputTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    std::string name = (fs::temp_directory_path() / "nfbus-output-XXXXXX").string();
+    folder_ = mkdtemp(name.data());
+    fs::permissions(folder_, fs::perms(0755));
+    umask(022);
+    std::ofstream(secret()) << "secret\n";
+    fs::permissions(secret(), fs::perms(0600));
+  }
+  void TearDown() override {
+    if (!folder_.empty()) fs::remove_all(folder_);
+  }
+
+  [[nodiscard]] fs::path secret() const { return folder_ / "secret"; }
+  // A folder of that user.
+  [[nodiscard]] fs::path folder_of(uid_t uid, int mode = 0755) const {
+    fs::path path = folder_ / ("of-" + std::to_string(uid));
+    fs::create_directory(path);
+    EXPECT_EQ(chown(path.c_str(), uid, uid), 0);
+    fs::permissions(path, fs::perms(mode));
+    return path;
+  }
+  static void link_as(uid_t uid, const fs::path& target, const fs::path& link) {
+    fs::create_symlink(target, link);
+    EXPECT_EQ(lchown(link.c_str(), uid, uid), 0);
+  }
+
+  fs::path folder_;
+};
+
+// ---- As root ----
+
+TEST_F(OutputTest, MakesAFileThatOthersMayNotRead) {
+  EXPECT_EQ(append_to(folder_ / "out"), "written");
+  EXPECT_EQ(append_to(folder_ / "out"), "written");
+  EXPECT_EQ(read_file(folder_ / "out"), "ours\nours\n");
+  struct stat found {};
+  ASSERT_EQ(stat((folder_ / "out").c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 07777U, 0640U);
+}
+
+TEST_F(OutputTest, FollowsNoLinkOfAStrangerAtTheEndOrOnTheWay) {
+  const fs::path strange = folder_of(kStranger);
+  link_as(kStranger, secret(), strange / "out");
+  link_as(kStranger, folder_, strange / "way");
+  link_as(0, strange / "way", folder_ / "chain");
+  EXPECT_THAT(append_to(strange / "out"),
+              AllOf(HasSubstr("belongs to uid 4711"), HasSubstr(secret().string()), HasSubstr("remove it")));
+  EXPECT_THAT(append_to(strange / "way" / "secret"), HasSubstr("way is a link to"));
+  EXPECT_THAT(append_to(folder_ / "chain" / "secret"), HasSubstr("way is a link to"));
+  EXPECT_EQ(read_file(secret()), "secret\n");
+}
+
+TEST_F(OutputTest, FollowsLinksOfRoot) {
+  fs::create_directory(folder_ / "disk");
+  link_as(0, "disk", folder_ / "logs");
+  link_as(0, "logs/there", folder_ / "out");
+  std::ofstream(folder_ / "disk" / "there").put('\n');
+  EXPECT_EQ(append_to(folder_ / "logs" / "new"), "written");
+  EXPECT_EQ(append_to(folder_ / "out"), "written");
+  EXPECT_EQ(read_file(folder_ / "disk" / "new"), "ours\n");
+  EXPECT_EQ(read_file(folder_ / "disk" / "there"), "\nours\n");
+}
+
+TEST_F(OutputTest, ALinkToNothingMakesNothing) {
+  link_as(0, folder_ / "cron" / "job", folder_ / "nowhere");
+  link_as(0, folder_ / "job", folder_ / "out");
+  link_as(0, folder_ / "loop", folder_ / "loop");
+  EXPECT_THAT(append_to(folder_ / "out"), AllOf(HasSubstr("is a link to"), HasSubstr("remove the link")));
+  EXPECT_THAT(append_to(folder_ / "nowhere"), HasSubstr("cannot open"));
+  EXPECT_THAT(append_to(folder_ / "loop"), HasSubstr("levels of symbolic links"));
+  EXPECT_FALSE(fs::exists(folder_ / "job"));
+}
+
+TEST_F(OutputTest, AHardLinkCountsWhereOthersMayMakeOne) {
+  const fs::path strange = folder_of(kStranger);
+  fs::create_hard_link(secret(), strange / "out");
+  EXPECT_THAT(append_to(strange / "out"), AllOf(HasSubstr("is a hard link"), HasSubstr("2 names")));
+  fs::create_directory(folder_ / "all");
+  fs::create_hard_link(secret(), folder_ / "all" / "out");
+  fs::permissions(folder_ / "all", fs::perms(01777));
+  EXPECT_THAT(append_to(folder_ / "all" / "out"), HasSubstr("is a hard link"));
+  fs::create_directory(strange / "roots");
+  fs::create_hard_link(secret(), strange / "roots" / "out");
+  EXPECT_THAT(append_to(strange / "roots" / "out"), HasSubstr("is a hard link")) << "its folder can be exchanged";
+  EXPECT_EQ(read_file(secret()), "secret\n");
+  fs::create_hard_link(secret(), folder_ / "second");
+  EXPECT_EQ(append_to(folder_ / "second"), "written") << "root alone made that name";
+}
+
+TEST_F(OutputTest, AFolderThatIsExchangedAfterwardsDoesNotMatter) {
+  const fs::path strange = folder_of(kStranger);
+  nfbus::Result<OutputPlace> place = find_output((strange / "secret").string());
+  ASSERT_TRUE(place.ok());
+  fs::rename(strange, folder_ / "away");
+  link_as(kStranger, folder_, strange);
+  EXPECT_TRUE(place->open_or_make(O_WRONLY).fd.valid());
+  EXPECT_EQ(place->folder.remove("secret"), 0);
+  EXPECT_EQ(read_file(secret()), "secret\n");
+}
+
+TEST_F(OutputTest, OpensAFifoAndADeviceByTheSameRules) {
+  const fs::path strange = folder_of(kStranger);
+  ASSERT_EQ(mkfifo((folder_ / "fifo").c_str(), 0600), 0);
+  const int reader = ::open((folder_ / "fifo").c_str(), O_RDONLY | O_NONBLOCK);
+  EXPECT_EQ(append_to(folder_ / "fifo"), "written");
+  link_as(kStranger, folder_ / "fifo", strange / "fifo");
+  EXPECT_THAT(append_to(strange / "fifo"), HasSubstr("is a link"));
+  close(reader);
+  EXPECT_EQ(append_to("/dev/null"), "written");
+  EXPECT_THAT(append_to(folder_), HasSubstr("it is a folder"));
+  EXPECT_THAT(append_to(folder_ / "sub" / "x"), HasSubstr("create " + (folder_ / "sub").string()));
+}
+
+// ---- While the host starts ----
+
+TEST_F(OutputTest, AStartMakesAFileInAFolderThatRootAloneCanChange) {
+  const fs::path own = folder_of(0, 0700);
+  EXPECT_EQ(as_user(kNobody, true, [&] { return append_to(own / "out"); }), "written");
+  EXPECT_EQ(as_user(kNobody, true, [&] { return append_to(own / "out"); }), "written");
+  EXPECT_EQ(read_file(own / "out"), "ours\nours\n");
+  struct stat found {};
+  ASSERT_EQ(stat((own / "out").c_str(), &found), 0);
+  EXPECT_EQ(found.st_uid, kNobody);
+  EXPECT_THAT(as_user(kNobody, false, [&] { return append_to(own / "out"); }),
+              HasSubstr("Permission denied; let uid 65534"));
+}
+
+TEST_F(OutputTest, AStartGivesNothingThatTheUserCouldNotOpen) {
+  const fs::path own = folder_of(0, 0755);
+  const fs::path users = folder_of(kNobody);
+  const fs::path hidden = folder_ / "hidden";
+  fs::create_directory(hidden);
+  fs::permissions(hidden, fs::perms(0700));
+  std::ofstream(hidden / "seen") << "secret\n";
+  std::ofstream(own / "roots") << "secret\n";
+  std::ofstream(own / "two") << "secret\n";
+  ASSERT_EQ(chown((own / "two").c_str(), kNobody, kNobody), 0);
+  fs::permissions(own / "two", fs::perms(0400));
+  fs::create_hard_link(own / "two", own / "names");
+  link_as(kNobody, secret(), users / "file");
+  link_as(kNobody, hidden / "made", users / "dangling");
+  link_as(kNobody, hidden, users / "folder");
+  const auto refusal = [&](const fs::path& path) { return as_user(kNobody, true, [&] { return append_to(path); }); };
+  for (const fs::path& path : {users / "file", users / "dangling", users / "folder" / "made", users / "folder" / "seen",
+                               own / "roots", own / "two", hidden / "seen"}) {
+    EXPECT_THAT(refusal(path), HasSubstr("cannot open")) << path;
+  }
+  EXPECT_EQ(read_file(secret()) + read_file(own / "roots") + read_file(own / "two") + read_file(hidden / "seen"),
+            "secret\nsecret\nsecret\nsecret\n");
+  EXPECT_FALSE(fs::exists(hidden / "made"));
+}
+
+TEST_F(OutputTest, AStartMakesNothingInAFolderThatAStrangerMayChange) {
+  const fs::path strange = folder_of(kStranger);
+  const fs::path shared = folder_ / "shared";
+  fs::create_directories(shared / "below");
+  fs::permissions(shared, fs::perms(0775));
+  for (const fs::path& path : {strange / "out", shared / "below" / "out"}) {
+    EXPECT_THAT(as_user(kNobody, true, [&] { return append_to(path); }), HasSubstr("Permission denied")) << path;
+    EXPECT_FALSE(fs::exists(path));
+  }
+}
+
+// ---- What will not work later ----
+
+std::string later(const fs::path& path) {
+  return as_user(kNobody, true, [&] {
+    const std::optional<nfbus::Error> trouble = output_trouble(path.string());
+    return trouble ? trouble->text : "fine";
+  });
+}
+
+TEST_F(OutputTest, SaysWhatWillNotWorkLaterWithTheCommandThatMendsIt) {
+  const fs::path own = folder_of(0);
+  const fs::path users = folder_of(kNobody);
+  EXPECT_EQ(later(users / "out"), "fine");
+  EXPECT_EQ(later("/dev/null"), "fine");
+  EXPECT_THAT(later(own / "out"), HasSubstr("; chown nobody " + own.string()));
+  std::ofstream(own / "out").put('\n');
+  EXPECT_THAT(later(own / "out"), HasSubstr("; chown nobody " + (own / "out").string()));
+  ASSERT_EQ(chown((own / "out").c_str(), kNobody, kNobody), 0);
+  EXPECT_THAT(later(own / "out"), AllOf(HasSubstr("not rotated"), HasSubstr("; chown nobody " + own.string())));
+  fs::permissions(users, fs::perms(0555));
+  EXPECT_THAT(later(users / "out"), HasSubstr("; chmod u+rwx " + users.string()));
+  fs::permissions(own, fs::perms(0700));
+  EXPECT_THAT(later(own / "sub" / "out"), HasSubstr("; chmod a+x " + own.string()));
+  EXPECT_THAT(later(folder_ / "none" / "out"),
+              HasSubstr("; install -d -o nobody -g nogroup " + (folder_ / "none").string()));
+  EXPECT_THAT(later("/var/log/nfbus-packets.json"), HasSubstr("install -d -o nobody"))
+      << "nobody should be told to give /var/log away";
+  EXPECT_EQ(access(own.c_str(), F_OK), 0);
+  EXPECT_FALSE(fs::exists(users / "out")) << "it only looks";
+}
+
+TEST_F(OutputTest, JudgesByTheUsersOwnRightsThoughMoreIsPermitted) {
+  const fs::path own = folder_of(0);
+  EXPECT_EQ(as_user(kNobody, true,
+                    [&] {
+                      const DacOverride override;
+                      return std::string(override.raised() ? "raised" : "not raised");
+                    }),
+            "raised");
+  EXPECT_THAT(later(own / "out"), HasSubstr("cannot make files"));
+}
+
+}  // namespace
