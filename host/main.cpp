@@ -1,7 +1,9 @@
 // The commands of nfbus. What `run` does, stage by stage, is in cli/run.cpp.
 #include "cli/commands.hpp"
 #include "config/config.hpp"
+#include "support/environment.hpp"
 #include "support/log.hpp"
+#include "support/standard_streams.hpp"
 #include "support/suggest.hpp"
 
 #include <nfbus/version.h>
@@ -14,6 +16,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -112,6 +115,8 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  fill_standard_streams();
+  hide_environment(std::span(argv, static_cast<std::size_t>(argc)));
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {
