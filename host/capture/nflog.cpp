@@ -218,9 +218,16 @@ class NflogSource final : public Source {
   }
 
   void release_groups() noexcept {
+    const auto deadline = std::chrono::steady_clock::now() + kDrainLimit;
+    std::size_t kept = 0;
     for (GroupSocket& socket : sockets_) {
-      if (std::exchange(socket.bound, false)) helper_.release_group(socket.group);
+      if (std::exchange(socket.bound, false)) kept += !helper_.release_group(socket.group, deadline);
     }
+    if (kept == 0) return;
+    log::warning(
+        fmt::format("the privileged helper does not unbind {} groups: what the kernel still holds for them is "
+                    "lost, and not counted",
+                    kept));
   }
 
   // Unbinding makes the kernel send what it holds, then its answer: up to there, all that was logged before is read.
@@ -297,7 +304,8 @@ Result<std::unique_ptr<Source>> open_nflog(std::vector<CaptureSpec> captures, Pr
   for (const CaptureSpec& capture : captures) {
     auto bound = bind_group(capture.config, helper);
     if (!bound) {
-      for (const GroupSocket& socket : sockets) helper.release_group(socket.group);
+      const auto deadline = std::chrono::steady_clock::now() + kDrainLimit;
+      for (const GroupSocket& socket : sockets) static_cast<void>(helper.release_group(socket.group, deadline));
       return bound.error();
     }
     sockets.push_back(std::move(*bound));

@@ -159,10 +159,19 @@ void PrivilegedHelper::set_queue_threshold(std::uint16_t group, std::uint32_t qu
   [[maybe_unused]] const auto sent = ::send(socket_, &request, sizeof request, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-void PrivilegedHelper::release_group(std::uint16_t group) const noexcept {
+bool PrivilegedHelper::release_group(std::uint16_t group,
+                                     std::chrono::steady_clock::time_point deadline) const noexcept {
   HelperRequest request{.command = HelperCommand::release_group, .binding = {}};
   request.binding.group = group;
-  [[maybe_unused]] const auto sent = ::send(socket_, &request, sizeof request, MSG_DONTWAIT | MSG_NOSIGNAL);
+  while (::send(socket_, &request, sizeof request, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) return false;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return false;
+    pollfd busy{.fd = socket_, .events = POLLOUT, .revents = 0};
+    ::poll(&busy, 1, static_cast<int>(left.count()));
+  }
+  return true;
 }
 
 }  // namespace nfbus::host

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -39,9 +40,11 @@ class PrivilegedHelper {
   [[nodiscard]] Result<int> bind_group(const GroupBinding& binding) const;
   // Unacknowledged: the kernel's answer would drown in the log.
   void set_queue_threshold(std::uint16_t group, std::uint32_t queue_threshold) const noexcept;
-  // Unbinds the group and forgets the duplicate of its socket, without waiting. The kernel first sends what it still
-  // holds for the group, then an NLMSG_ERROR of 0: the caller's socket, read up to that, has all that was logged.
-  void release_group(std::uint16_t group) const noexcept;
+  // Asks the helper to unbind the group and to forget the duplicate of its socket; false: it could not be asked by
+  // `deadline`, or is gone. It can have some 278 requests waiting; beyond that, this waits. It gives the socket room
+  // beside what it is full of; the kernel then sends what it still holds for the group, and an NLMSG_ERROR of 0: the
+  // caller's socket, read up to that, has all that was logged.
+  [[nodiscard]] bool release_group(std::uint16_t group, std::chrono::steady_clock::time_point deadline) const noexcept;
 
  private:
   PrivilegedHelper(int socket, pid_t child) noexcept : socket_(socket), child_(child) {}

@@ -13,8 +13,10 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <limits>
 #include <string>
 #include <system_error>
 
@@ -132,6 +134,16 @@ void send_queue_threshold(int socket, std::uint16_t group, std::uint32_t queue_t
   nlmsghdr* const message = put_config_header(buffer, group);
   mnl_attr_put_u32(message, NFULA_CFG_QTHRESH, htonl(queue_threshold));
   send_message(socket, *message, MSG_DONTWAIT);  // a missed change costs latency or CPU, and the next one mends it
+}
+
+void widen_receive_buffer(int socket, int more_bytes) noexcept {
+  int bytes = 0;
+  socklen_t length = sizeof bytes;
+  // The kernel doubles what is asked for: socket(7).
+  if (::getsockopt(socket, SOL_SOCKET, SO_RCVBUF, &bytes, &length) != 0) return;
+  bytes = std::min(bytes / 2, std::numeric_limits<int>::max() / 2 - more_bytes) + more_bytes;
+  if (::setsockopt(socket, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) == 0) return;
+  static_cast<void>(::setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes));
 }
 
 void send_unbind(int socket, std::uint16_t group) noexcept {

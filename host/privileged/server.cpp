@@ -43,6 +43,10 @@ void send_reply(int socket, HelperReply reply, int descriptor) noexcept {
   }
 }
 
+// For what the kernel still sends when a group is released: enough for what is logged until it is unbound, also in a
+// flood. It takes memory only where it is used.
+constexpr int kRoomAtTheEndBytes = 32 << 20;
+
 class Server {
  public:
   explicit Server(int socket) noexcept : socket_(socket) {}
@@ -75,6 +79,7 @@ class Server {
   void release(std::uint16_t group) {
     const auto found = groups_.find(group);
     if (found == groups_.end()) return;
+    widen_receive_buffer(found->second.get(), kRoomAtTheEndBytes);
     send_unbind(found->second.get(), group);
     groups_.erase(found);
   }

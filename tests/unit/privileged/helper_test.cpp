@@ -14,14 +14,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <thread>
 
 namespace nfbus::host {
 namespace {
 
+using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -51,6 +54,10 @@ pid_t only_child() {
   pid_t child = 0;
   children >> child;
   return child;
+}
+
+std::chrono::steady_clock::time_point in(std::chrono::milliseconds time) {
+  return std::chrono::steady_clock::now() + time;
 }
 
 std::string text_of(const Result<int>& bound) { return bound ? "bound" : bound.error().text; }
@@ -162,7 +169,7 @@ TEST(PrivilegedHelper, ReleasingAGroupUnbindsItAndTheKernelSaysSoOnItsSocket) {
               auto helper = PrivilegedHelper::start();
               const auto bound = helper->bind_group(kBinding);
               if (!bound) return bound.error().text;
-              helper->release_group(kBinding.group);
+              if (!helper->release_group(kBinding.group, in(5s))) return std::string("not asked");
               pollfd waiting{.fd = *bound, .events = POLLIN, .revents = 0};
               if (::poll(&waiting, 1, 5000) != 1) return std::string("no answer");
               struct {
@@ -174,6 +181,69 @@ TEST(PrivilegedHelper, ReleasingAGroupUnbindsItAndTheKernelSaysSoOnItsSocket) {
               return "answer " + std::to_string(answer.error.error) + ", " + kernel_row(3);
             }),
             "answer 0, not bound");
+}
+
+TEST(PrivilegedHelper, NoReleaseIsLostHoweverManyThereAreAndHoweverLateTheHelperComes) {
+  EXPECT_EQ(in_own_namespace([] {
+              constexpr std::uint16_t kGroups = 600;  // about 278 requests have room
+              auto helper = PrivilegedHelper::start();
+              for (std::uint16_t group = 0; group < kGroups; ++group) {
+                GroupBinding binding = kBinding;
+                binding.group = group;
+                const auto bound = helper->bind_group(binding);
+                if (!bound) return bound.error().text;
+              }
+              const pid_t child = only_child();
+              ::kill(child, SIGSTOP);
+              std::thread wakes([&] {
+                ::usleep(50'000);
+                ::kill(child, SIGCONT);
+              });
+              int asked = 0;
+              for (std::uint16_t group = 0; group < kGroups; ++group) asked += helper->release_group(group, in(20s));
+              wakes.join();
+              for (int i = 0; i < 500 && kernel_row(kGroups - 1) != "not bound"; ++i) ::usleep(10'000);
+              int bound = 0;
+              for (std::uint16_t group = 0; group < kGroups; ++group) bound += kernel_row(group) != "not bound";
+              return std::to_string(asked) + " asked, " + std::to_string(bound) + " bound";
+            }),
+            "600 asked, 0 bound");
+}
+
+TEST(PrivilegedHelper, AReleaseDoesNotWaitBeyondItsDeadlineForAHelperThatIsStuck) {
+  EXPECT_EQ(in_own_namespace([] {
+              auto helper = PrivilegedHelper::start();
+              const pid_t child = only_child();
+              ::kill(child, SIGSTOP);
+              const auto deadline = in(100ms);
+              int refused = 0;
+              for (std::uint16_t group = 0; group < 1000; ++group) refused += !helper->release_group(group, deadline);
+              const bool in_time = std::chrono::steady_clock::now() < deadline + 5s;
+              ::kill(child, SIGKILL);
+              return std::string(refused > 0 && refused < 1000 ? "some refused" : "?") +
+                     (in_time ? " in time" : " late");
+            }),
+            "some refused in time");
+}
+
+TEST(PrivilegedHelper, ReleasingMakesRoomForWhatTheKernelStillHoldsInAFullSocket) {
+  EXPECT_EQ(in_own_namespace([] {
+              auto helper = PrivilegedHelper::start();
+              const auto bound = helper->bind_group(kBinding);
+              if (!bound) return bound.error().text;
+              const auto buffer_bytes = [&] {
+                int bytes = 0;
+                socklen_t length = sizeof bytes;
+                ::getsockopt(*bound, SOL_SOCKET, SO_RCVBUF, &bytes, &length);
+                return bytes;
+              };
+              const int before = buffer_bytes();
+              if (!helper->release_group(kBinding.group, in(5s))) return std::string("not asked");
+              pollfd waiting{.fd = *bound, .events = POLLIN, .revents = 0};
+              if (::poll(&waiting, 1, 5000) != 1) return std::string("no answer");
+              return std::string(buffer_bytes() - before >= 1'000'000 ? "room" : "no room");
+            }),
+            "room");
 }
 
 TEST(PrivilegedHelper, ChangingTheThresholdNeedsNoAnswer) {
@@ -196,8 +266,12 @@ TEST(PrivilegedHelper, ItsEndIsAnErrorNotACrash) {
   EXPECT_EQ(in_own_namespace([] {
               auto helper = PrivilegedHelper::start();
               static_cast<void>(helper->bind_group(kBinding));
-              ::kill(only_child(), SIGKILL);
+              const pid_t child = only_child();
+              ::kill(child, SIGKILL);
+              siginfo_t ended{};
+              ::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT);
               helper->set_queue_threshold(3, 1);
+              if (helper->release_group(3, in(20s))) return std::string("asked a dead one");
               GroupBinding next = kBinding;
               next.group = 4;
               return text_of(helper->bind_group(next));
