@@ -6,6 +6,7 @@
 
 #include <pcap/pcap.h>
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -14,18 +15,21 @@ namespace nfbus::host {
 // Immutable. Thread safety: any thread.
 class BpfProgram {
  public:
-  // [any] Code::invalid has libpcap's text. Names of hosts and networks are refused: libpcap would ask name servers for
-  // them, and wait.
-  static Result<BpfProgram> compile(const std::string& expression);
+  // [any] Takes its words off `words_left`; Code::invalid says that too few are left, or has libpcap's text. Names of
+  // hosts and networks are refused: libpcap would ask name servers for them, and wait.
+  static Result<BpfProgram> compile(const std::string& expression, std::size_t& words_left);
 
   // Whether it selects a packet that begins with a whole IP header; how much of it was captured does not matter.
   [[nodiscard]] bool matches(const nfbus_event& event) const noexcept;
+  [[nodiscard]] std::size_t instructions() const noexcept { return program_->bf_len; }
 
  private:
   struct Free {
     void operator()(bpf_program* program) const noexcept;
   };
   using Program = std::unique_ptr<bpf_program, Free>;
+  // Null: libpcap says why.
+  static Program translate(pcap_t& pcap, const std::string& expression, bool optimize);
   explicit BpfProgram(Program program) noexcept : program_(std::move(program)) {}
 
   Program program_;

@@ -89,6 +89,17 @@ bool joins(std::string_view word) noexcept { return word == "or" || word == "and
 
 }  // namespace
 
+std::size_t count_words(std::string_view expression) {
+  std::size_t count = 0;
+  while (!expression.empty()) {
+    const auto* const end = std::find_if_not(expression.begin(), expression.end(), is_word_byte);
+    const std::string_view word(expression.begin(), end);
+    if (!word.empty() && !joins(word)) ++count;
+    expression.remove_prefix(std::max<std::size_t>(word.size(), 1));
+  }
+  return count;
+}
+
 std::string name_to_look_up(std::string_view expression) {
   bool local_names = false;  // `port ssh or https`: of both
   bool escaped = false;      // `\tcp` is a name, `tcp` a keyword

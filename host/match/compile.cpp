@@ -138,10 +138,33 @@ Traits forbidden_traits(const MatchProgram& program, const Condition& condition)
   }
 }
 
+// Of what is not a topic or in a DNS message; the kernel's prefixes have so many bytes at most.
+constexpr std::uint64_t kMostTextBytes = 128;
+
+// Adds what the test of a condition with these values takes at most, about.
+void add_cost(const Key& key, const Values& values, MatchCost& cost) {
+  constexpr std::uint64_t kConditionNs = 20;
+  std::uint64_t pattern_ns = 0;  // for each byte of the text
+  cost.ns += kConditionNs + values.macs.size() + std::min<std::size_t>(values.ranges.size(), 32) +
+             std::min<std::size_t>(values.ranges6.size(), 32);
+  for (const Pattern& pattern : values.patterns) {
+    cost.ns += 4;
+    if (pattern.has_star) pattern_ns += 1 + pattern.text.size() / 2;
+  }
+  for (const BpfProgram& program : values.programs) cost.ns += program.instructions();
+  if (key.field == Field::topic) {
+    cost.ns_per_topic_byte += pattern_ns;
+  } else if (key.kind == Kind::domain) {
+    cost.ns_per_dns_byte += pattern_ns + values.patterns.size();
+  } else {
+    cost.ns += pattern_ns * kMostTextBytes;
+  }
+}
+
 class Compiler {
  public:
-  Compiler(const KnownFields& known, MatchProgram& program, std::vector<MatchFault>& faults)
-      : known_(known), program_(program), faults_(faults) {}
+  Compiler(const KnownFields& known, MatchLimits limits, MatchProgram& program, std::vector<MatchFault>& faults)
+      : known_(known), program_(program), faults_(faults), bpf_words_left_(limits.bpf_words) {}
 
   void add_tables(const json& tables) {
     if (!tables.is_array()) return add_table(tables);
@@ -183,7 +206,10 @@ class Compiler {
       return std::nullopt;
     }
     Values values;
-    if (!read_values(written, *key, value, values)) return std::nullopt;
+    values.bpf_words_left = bpf_words_left_;
+    const bool good = read_values(written, *key, value, values);
+    bpf_words_left_ = values.bpf_words_left;
+    if (!good) return std::nullopt;
     return store(*key, name, negated, std::move(values));
   }
 
@@ -234,6 +260,7 @@ class Compiler {
     condition.count = static_cast<std::uint32_t>(
         std::max({values.ranges.size(), values.macs.size(), values.patterns.size(), values.programs.size()}));
     condition.count6 = static_cast<std::uint32_t>(values.ranges6.size());
+    add_cost(key, values, program_.cost);
     condition.first6 = append(program_.ranges6, std::move(values.ranges6));
     switch (key.kind) {
       case Kind::mac: condition.first = append(program_.macs, std::move(values.macs)); break;
@@ -254,6 +281,7 @@ class Compiler {
   const KnownFields& known_;
   MatchProgram& program_;
   std::vector<MatchFault>& faults_;
+  std::size_t bpf_words_left_;
   std::optional<std::size_t> table_;
 };
 
@@ -272,10 +300,10 @@ std::string to_string(const MatchFault& fault) {
   return place.empty() ? fault.text : place + ": " + fault.text;
 }
 
-CompiledMatch compile_match(const json& tables, const KnownFields& known) {
+CompiledMatch compile_match(const json& tables, const KnownFields& known, MatchLimits limits) {
   CompiledMatch compiled;
   auto program = std::make_unique<MatchProgram>();
-  Compiler(known, *program, compiled.faults).add_tables(tables);
+  Compiler(known, limits, *program, compiled.faults).add_tables(tables);
   if (compiled.faults.empty()) compiled.matches = MatchSet(std::move(program));
   return compiled;
 }

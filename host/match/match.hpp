@@ -35,9 +35,17 @@ class MatchSet {
     return facts.traits.meet(forbidden_) ? 0 : search(facts);
   }
   [[nodiscard]] bool operator()(const Facts& facts) const noexcept { return first(facts) != 0; }
+  // About how many ns first() takes at most for this event. Costs no more than that it is rejected at a glance.
+  [[nodiscard]] std::uint64_t cost_ns(const Facts& facts) const noexcept {
+    return facts.traits.meet(forbidden_) ? kGlanceNs : search_cost_ns(facts);
+  }
+  // Its memory.
+  [[nodiscard]] std::size_t size_bytes() const noexcept;
 
  private:
+  static constexpr std::uint64_t kGlanceNs = 8;
   [[nodiscard]] std::uint32_t search(const Facts& facts) const noexcept;
+  [[nodiscard]] std::uint64_t search_cost_ns(const Facts& facts) const noexcept;
 
   Traits forbidden_ = kAllTraits;  // by every table: here, so that most tests go no further
   std::unique_ptr<const MatchProgram> program_;
@@ -60,8 +68,17 @@ struct CompiledMatch {
   std::vector<MatchFault> faults;  // all of them; empty: good
 };
 
+// How much a match may ask for.
+struct MatchLimits {
+  std::size_t bpf_words;  // of all its tcpdump expressions; `or`, `and` and `not` are free
+};
+inline constexpr MatchLimits kConfiguredMatch{.bpf_words = 3200};
+// Compiled within some 20 ms, for everybody who may connect.
+inline constexpr MatchLimits kClientMatch{.bpf_words = 64};
+
 // [any] From a table, or an array of tables, of which the first that holds counts. Never throws but bad_alloc.
-[[nodiscard]] CompiledMatch compile_match(const nlohmann::json& tables, const KnownFields& known);
+[[nodiscard]] CompiledMatch compile_match(const nlohmann::json& tables, const KnownFields& known,
+                                          MatchLimits limits = kConfiguredMatch);
 
 // [any] The same from JSON text. Code::invalid names the first fault.
 [[nodiscard]] Result<MatchSet> compile_match_json(std::string_view text, const KnownFields& known);

@@ -179,6 +179,26 @@ std::uint32_t MatchSet::table_count() const noexcept {
   return program_ ? static_cast<std::uint32_t>(program_->tables.size()) : 0;
 }
 
+std::uint64_t MatchSet::search_cost_ns(const Facts& facts) const noexcept {
+  if (!program_) return kGlanceNs;
+  const MatchCost& cost = program_->cost;
+  std::uint64_t ns = kGlanceNs + cost.ns + cost.ns_per_topic_byte * facts.text(Field::topic).size();
+  if (cost.ns_per_dns_byte != 0) ns += cost.ns_per_dns_byte * dns_message(*facts.event).size();
+  return ns;
+}
+
+std::size_t MatchSet::size_bytes() const noexcept {
+  if (!program_) return 0;
+  const auto bytes_of = [](const auto& elements) { return elements.capacity() * sizeof elements[0]; };
+  std::size_t bytes = sizeof *program_ + bytes_of(program_->tables) + bytes_of(program_->conditions) +
+                      bytes_of(program_->ranges) + bytes_of(program_->ranges6) + bytes_of(program_->macs) +
+                      bytes_of(program_->patterns) + bytes_of(program_->names) + bytes_of(program_->programs);
+  for (const Pattern& pattern : program_->patterns) bytes += pattern.text.capacity();
+  for (const std::string& name : program_->names) bytes += name.capacity();
+  for (const BpfProgram& program : program_->programs) bytes += program.instructions() * sizeof(bpf_insn);
+  return bytes;
+}
+
 std::uint32_t MatchSet::search(const Facts& facts) const noexcept {
   if (!program_) return 0;
   const Tester tester(*program_, facts);

@@ -68,6 +68,15 @@ struct Table {
   std::uint32_t count;
 };
 
+// What testing all conditions takes at most, about.
+struct MatchCost {
+  std::uint64_t ns = 0;
+  // More for each byte of a topic, which clients choose, and of a DNS message: a pattern with stars may have to begin
+  // anew at each.
+  std::uint64_t ns_per_topic_byte = 0;
+  std::uint64_t ns_per_dns_byte = 0;
+};
+
 struct MatchProgram {
   std::vector<Table> tables;
   std::vector<Condition> conditions;
@@ -77,6 +86,7 @@ struct MatchProgram {
   std::vector<Pattern> patterns;
   std::vector<std::string> names;  // of annotations
   std::vector<BpfProgram> programs;
+  MatchCost cost;
 };
 
 }  // namespace nfbus::host

@@ -252,7 +252,7 @@ Fault add_domain(const std::string& text, Values& values) {
 }
 
 Fault add_bpf(const std::string& text, Values& values) {
-  auto program = BpfProgram::compile(text);
+  auto program = BpfProgram::compile(text, values.bpf_words_left);
   if (!program) return program.error().text;
   values.programs.push_back(std::move(program).value());
   return {};

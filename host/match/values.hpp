@@ -20,6 +20,7 @@ struct Values {
   std::vector<std::uint64_t> macs;
   std::vector<Pattern> patterns;
   std::vector<BpfProgram> programs;
+  std::size_t bpf_words_left = 0;  // that tcpdump expressions may still have
 };
 
 // [any] Adds a text or a number; else says what is wrong with it, in words for the user that name it, and leaves

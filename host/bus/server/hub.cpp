@@ -195,7 +195,7 @@ std::string Hub::read_format(const nlohmann::json& given, ClientSubscription& su
 
 std::string Hub::read_match(const nlohmann::json& given, ClientSubscription& subscription) const {
   if (given.dump().size() > kMostMatchBytes) return "a match that is too long";
-  CompiledMatch compiled = compile_match(given, settings_.fields);
+  CompiledMatch compiled = compile_match(given, settings_.fields, kClientMatch);
   if (!compiled.faults.empty()) return "a match: " + to_string(compiled.faults.front());
   subscription.match = std::make_shared<const MatchSet>(std::move(compiled.matches));
   return {};

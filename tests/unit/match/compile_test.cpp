@@ -5,6 +5,10 @@
 
 #include <gmock/gmock.h>
 
+#include <chrono>
+#include <cstdint>
+#include <string>
+
 namespace nfbus::host::test {
 namespace {
 
@@ -179,6 +183,53 @@ TEST(MatchJson, NamesTheFirstFault) {
   EXPECT_EQ(wrong.error().code, Code::invalid);
   EXPECT_THAT(compile_match_json("dst=1", no_fields()).error().text, HasSubstr("this is no JSON"));
   EXPECT_THAT(compile_match_json("", no_fields()).error().text, HasSubstr("this is no JSON"));
+}
+
+// `term(0) or term(1) or ...`.
+template <typename Term>
+std::string chain(int terms, const Term& term) {
+  std::string expression = term(0);
+  for (int i = 1; i < terms; ++i) expression += " or " + term(i);
+  return expression;
+}
+
+std::string port_range(int i) { return "portrange " + std::to_string(7 * i + 1) + "-" + std::to_string(7 * i + 3); }
+
+TEST(TcpdumpExpressions, ThatWouldTakeLongToCompileAreRefusedWithTheirSize) {
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_THAT(fault_of("bpf", chain(180, port_range)), HasSubstr("has 360 words, and may have 320"));
+  const json tables = json::array({{{"bpf", {"tcp", chain(20, port_range)}}}, {{"!bpf", chain(20, port_range)}}});
+  const CompiledMatch of_client = compile_match(tables, {}, kClientMatch);
+  ASSERT_EQ(of_client.faults.size(), 1U) << "of both tables together";
+  EXPECT_THAT(of_client.faults[0].text, HasSubstr("has 40 words, and may have 23"));
+  EXPECT_THAT(compile_match(tables, {}).faults, IsEmpty()) << "in a configuration";
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(5));
+}
+
+TEST(TcpdumpExpressions, TooLongToBeOptimizedMeanTheSame) {
+  const MatchSet ports = compiled({{"bpf", chain(160, port_range)}});
+  const auto holds_for = [&](int port) {
+    return ports(
+        Facts(MadeEvent(ipv4("192.0.2.1", "198.51.100.53", 17, udp(40000, static_cast<std::uint16_t>(port)))).event));
+  };
+  for (const int port : {1, 3, 7 * 100 + 2, 7 * 159 + 3}) EXPECT_TRUE(holds_for(port)) << port;
+  for (const int port : {4, 7 * 100 + 5, 7 * 160 + 1}) EXPECT_FALSE(holds_for(port)) << port;
+}
+
+TEST(Matches, SayWhatTestingAnEventCosts) {
+  const MadeEvent made = dns_query();
+  const Facts facts(made.event);
+  const std::uint64_t port = compiled({{"dport", 53}}).cost_ns(facts);
+  EXPECT_GT(compiled({{"bpf", chain(160, port_range)}}).cost_ns(facts), 10 * port);
+  EXPECT_LT(compiled({{"proto", "tcp"}, {"bpf", chain(160, port_range)}}).cost_ns(facts), port) << "seen at a glance";
+
+  nfbus_event message{};
+  message.struct_size = sizeof message;
+  message.kind = NFBUS_EVENT_MESSAGE;
+  const MatchSet pattern = compiled({{"topic", "*" + std::string(1000, 'a') + "*b"}});
+  const std::string topic(200'000, 'a');
+  message.topic = {topic.data(), topic.size()};
+  EXPECT_GT(pattern.cost_ns(Facts(message)), 50'000'000U);
 }
 
 }  // namespace
