@@ -7,6 +7,8 @@
 #include "support/log.hpp"
 #include "support/signals.hpp"
 
+#include <nfbus/util/dac_override.hpp>
+
 #include <fmt/format.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -115,8 +117,11 @@ int run_command(const RunOptions& options) {
     if (auto dropped = drop_privileges(); !dropped) return fail(dropped.error());
   }
 
+  // What root named, which may be open to root alone.
+  std::optional<util::DacOverride> as_root(std::in_place);
   PluginRegistry plugins = PluginRegistry::scan(early.plugin_folders);
   LoadedConfig loaded = load_config(options.config_file, plugins, {.replay = options.replay_file.has_value()});
+  as_root.reset();
   log_all(loaded.errors);
   if (!loaded.errors.empty()) return exit_status::kConfig;
 
@@ -129,9 +134,11 @@ int run_command(const RunOptions& options) {
   if (auto opened = host.open_sinks(); !opened) return fail(opened.error());
   host.open_server(std::move(socket).value());
   if (auto opened = host.open_metrics(); !opened) return fail(opened.error());
+  as_root.emplace();  // the file to replay
   if (auto bound = host.open_source(helper ? &*helper : nullptr, options.replay_file); !bound) {
     return fail(bound.error());
   }
+  as_root.reset();
   if (auto dropped = drop_privileges(); !dropped) return fail(dropped.error());
 
   std::atomic<bool> source_ended = false;

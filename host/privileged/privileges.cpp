@@ -96,9 +96,8 @@ Result<void> become(const std::string& user, const Account& account) {
   if (::setresgid(account.gid, account.gid, account.gid) != 0) return refused(what);
   if (::setresuid(0, account.uid, 0) != 0) return refused(what);
   capng_clear(CAPNG_SELECT_CAPS);
-  if (may_override) {
-    capng_updatev(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED), CAP_DAC_OVERRIDE, -1);
-  }
+  // Permitted, never in effect: whatever opens a file has the user's rights, and no link of his leads further.
+  if (may_override) capng_updatev(CAPNG_ADD, CAPNG_PERMITTED, CAP_DAC_OVERRIDE, -1);
   if (capng_apply(CAPNG_SELECT_CAPS) != 0) return refused(what);
   return {};
 }

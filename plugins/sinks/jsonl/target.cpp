@@ -2,6 +2,8 @@
 
 #include "../../lib/output.hpp"
 
+#include <nfbus/util/dac_override.hpp>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -53,6 +55,7 @@ nfbus::Result<void> Target::open() {
     fd_ = STDOUT_FILENO;
     return {};
   }
+  const nfbus::util::DacOverride override;  // at the start the folder may be open to root alone
   struct stat found {};
   if (stat(path_.c_str(), &found) == 0) {
     kind_ = kind_of(found.st_mode);

@@ -2,6 +2,8 @@
 
 #include "tail.hpp"
 
+#include <nfbus/util/dac_override.hpp>
+
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -61,6 +63,7 @@ nfbus::Result<std::string> set_aside(const std::string& path) {
 }
 
 nfbus::Result<Descriptor> open_locked(const std::string& path, struct stat& found) {
+  const nfbus::util::DacOverride override;  // at the start the folder may be open to root alone
   Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640));
   if (!fd.valid()) return cannot_open(path, errno);
   if (fstat(fd.get(), &found) != 0) return cannot_open(path, errno);

@@ -2,6 +2,8 @@
 
 #include "isolated.hpp"
 
+#include <nfbus/util/dac_override.hpp>
+
 #include <sys/stat.h>
 
 #include <gmock/gmock.h>
@@ -57,15 +59,20 @@ TEST(Privileges, BecomesTheUserInTwoMovesOnAllThreads) {
   EXPECT_EQ(said, "done");
 }
 
-TEST(Privileges, BetweenTheMovesFilesAreTheUsersAndDirectoriesStayReachable) {
+TEST(Privileges, BetweenTheMovesFilesAreTheUsersAndWhatIsRootsIsReachedOnlyOnPurpose) {
   const auto folder = std::filesystem::temp_directory_path() / ("nfbus-privileges-" + std::to_string(::getpid()));
   std::filesystem::create_directory(folder);
   ::chmod(folder.c_str(), 0700);  // root's alone
   const std::string said = in_own_namespace([&] {
     if (auto lowered = lower_privileges(kUser, true); !lowered) return lowered.error().text;
-    std::ofstream(folder / "out") << "x";
+    if (std::ofstream(folder / "other")) return std::string("open to anything");
     struct stat made {};
-    if (::stat((folder / "out").c_str(), &made) != 0) return std::string("cannot write there");
+    {
+      const util::DacOverride override;
+      std::ofstream(folder / "out") << "x";
+      if (::stat((folder / "out").c_str(), &made) != 0) return std::string("cannot write there");
+    }
+    if (std::ifstream(folder / "out")) return std::string("open again to anything");
     if (made.st_uid != ::geteuid() || made.st_gid != ::getegid()) return std::string("not the user's");
     if (auto dropped = drop_privileges(); !dropped) return dropped.error().text;
     return ::access(folder.c_str(), R_OK) == 0 ? std::string("still reachable") : "ours, then closed";
