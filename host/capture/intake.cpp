@@ -184,7 +184,7 @@ std::uint32_t Intake::count_gap(Group& group, const Event& event) {
   const std::uint32_t gap = group.sequence.gap_before(event.sequence);
   if (gap == 0) return 0;
   group.lost.add(gap);
-  group.enobufs.add(1);
+  group.gaps.add(1);
   return gap;
 }
 
@@ -206,7 +206,14 @@ nfbus_text Intake::name_in_batch(std::uint32_t index, Batch& batch) {
   return {.data = name->copy, .size = name->size};
 }
 
-void Intake::count_overrun(std::uint16_t group) { group_of_number(group).enobufs.add(1); }
+void Intake::count_overrun(std::uint16_t group) { group_of_number(group).overruns.add(1); }
+
+std::uint64_t Intake::gaps(std::uint16_t group) const {
+  const std::lock_guard lock(mutex_);
+  const auto found =
+      std::find_if(groups_.begin(), groups_.end(), [&](const auto& g) { return g->spec.config.group == group; });
+  return found == groups_.end() ? 0 : (*found)->gaps.get();
+}
 
 std::vector<CaptureSnapshot> Intake::snapshots() const {
   const std::lock_guard lock(mutex_);
@@ -220,7 +227,8 @@ std::vector<CaptureSnapshot> Intake::snapshots() const {
                     .not_forwarded = group->not_forwarded.get(),
                     .filtered = group->filtered.get(),
                     .decode_errors = group->decode_errors.get(),
-                    .enobufs = group->enobufs.get()});
+                    .enobufs = group->gaps.get() + group->overruns.get(),
+                    .unseen_drops = 0});
   }
   return rows;
 }

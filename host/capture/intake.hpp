@@ -38,7 +38,7 @@ class Counter {
   std::atomic<std::uint64_t> value_{0};
 };
 
-// Thread safety: snapshots() from any thread, all else on the capture thread.
+// Thread safety: snapshots() and gaps() from any thread, all else on the capture thread.
 class Intake {
  public:
   enum class Losses : std::uint8_t {
@@ -65,6 +65,8 @@ class Intake {
   // No packet will come any more: every filter is told.
   void finish() noexcept;
   [[nodiscard]] std::vector<CaptureSnapshot> snapshots() const;
+  // [any] How many gaps there were in a group's sequence numbers.
+  [[nodiscard]] std::uint64_t gaps(std::uint16_t group) const;
 
  private:
   struct Group {
@@ -73,7 +75,7 @@ class Intake {
     SequenceTracker sequence;
     std::uint32_t lost_before = 0;      // not yet told to an event, since none was forwarded
     std::vector<std::uint8_t> forward;  // by topic id: 0 not judged yet, else a Forward
-    Counter received, lost, published, not_forwarded, filtered, decode_errors, enobufs;
+    Counter received, lost, published, not_forwarded, filtered, decode_errors, gaps, overruns;
   };
   Group& group_of_number(std::uint16_t number);
   // Fills records_ with the next packets of one group, which become one batch; null at the end.

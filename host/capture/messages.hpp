@@ -19,6 +19,14 @@ using Record = std::span<const std::uint8_t>;  // nfgenmsg and attributes, witho
 
 inline constexpr std::uint16_t kPacketMessage = NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET;
 
+// Whether a datagram of a group's socket holds packets, rather than an answer to a configuration message.
+inline bool holds_packets(Datagram datagram) noexcept {
+  nlmsghdr header{};
+  if (datagram.size() < sizeof header) return false;
+  std::memcpy(&header, datagram.data(), sizeof header);
+  return header.nlmsg_type == kPacketMessage;
+}
+
 // A position in a row of datagrams; copies walk on their own. Bounds-checked: a message that claims more than its
 // datagram holds ends that datagram. Thread safety: none.
 class MessageCursor {

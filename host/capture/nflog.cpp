@@ -3,9 +3,11 @@
 #include "capture/intake.hpp"
 #include "capture/interface_names.hpp"
 #include "capture/latency.hpp"
+#include "capture/unseen_drops.hpp"
 #include "support/descriptor.hpp"
 #include "support/log.hpp"
 
+#include <linux/sock_diag.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -18,6 +20,7 @@
 #include <chrono>
 #include <cstring>
 #include <ctime>
+#include <mutex>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -35,8 +38,10 @@ constexpr std::size_t kDatagramBytes = 131072;
 constexpr std::size_t kDatagramsPerRead = 4;
 // A datagram up to this size is moved down behind the one before, so that rare packets do not pin a slab each.
 constexpr std::size_t kMovableBytes = 16384;
-// How long the kernel may take to hand over what it holds when we stop; it takes well under 1 ms.
-constexpr std::chrono::milliseconds kDrainLimit{1000};
+// When we stop: how long reading what waits may take, with the filters that are called for it; and the helper and the
+// kernel to hand over what that holds, well under 1 ms for a group.
+constexpr std::chrono::milliseconds kDrainLimit{3000};
+constexpr std::chrono::milliseconds kReleaseLimit{1000};
 
 // What epoll names besides the numbers of the sockets.
 constexpr std::uint64_t kStopEvent = ~0ULL;
@@ -46,7 +51,9 @@ struct GroupSocket {
   Descriptor socket;
   std::uint16_t group;
   std::optional<AdaptiveThreshold> adaptive;
+  std::size_t number = 0;  // among the sockets
   bool bound = true;
+  bool answered = false;  // the kernel has sent all that it held
 };
 
 Error system_error(const std::string& what, int error) {
@@ -70,12 +77,20 @@ class NflogSource final : public Source {
       : helper_(helper),
         names_(std::move(names)),
         intake_(std::move(captures), std::move(context), Intake::Losses::counted, &names_),
-        sockets_(std::move(sockets)) {}
+        sockets_(std::move(sockets)),
+        read_bytes_(sockets_.size()),
+        handled_bytes_(sockets_.size()),
+        drops_(sockets_.size()) {
+    for (std::size_t i = 0; i < sockets_.size(); ++i) sockets_[i].number = i;
+  }
   NflogSource(const NflogSource&) = delete;
   NflogSource& operator=(const NflogSource&) = delete;
   NflogSource(NflogSource&&) = delete;
   NflogSource& operator=(NflogSource&&) = delete;
-  ~NflogSource() override { release_groups(); }
+  ~NflogSource() override {
+    const auto deadline = Clock::now() + kReleaseLimit;
+    for (GroupSocket& socket : sockets_) release(socket, deadline);
+  }
 
   Result<void> watch() {
     if (!epoll_.valid() || !stop_event_.valid()) return system_error("cannot wait for packets", errno);
@@ -98,9 +113,39 @@ class NflogSource final : public Source {
     [[maybe_unused]] const auto written = ::write(stop_event_.get(), &one, sizeof one);
   }
 
-  [[nodiscard]] std::vector<CaptureSnapshot> snapshots() const override { return intake_.snapshots(); }
+  [[nodiscard]] std::vector<CaptureSnapshot> snapshots() const override {
+    std::vector<CaptureSnapshot> rows = intake_.snapshots();  // in the order of the sockets
+    for (std::size_t i = 0; i < sockets_.size(); ++i) rows[i].unseen_drops = look(sockets_[i]).unseen_drops;
+    return rows;
+  }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  struct Look {
+    std::uint32_t unseen_drops;
+    std::uint32_t waiting_bytes;
+  };
+
+  // [any] A system call: for reports and the end.
+  Look look(const GroupSocket& socket) const {
+    std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
+    socklen_t length = sizeof memory;
+    const std::size_t i = socket.number;
+    const std::lock_guard lock(looks_mutex_);
+    const std::uint64_t handled_bytes = handled_bytes_[i].get();  // before what is read: busy rather than not
+    const std::uint64_t gaps = intake_.gaps(socket.group);
+    // Where it is refused, all is 0.
+    static_cast<void>(::getsockopt(socket.socket.get(), SOL_SOCKET, SO_MEMINFO, memory.data(), &length));
+    const std::uint64_t read_bytes = read_bytes_[i].get();
+    return {.unseen_drops = drops_[i].look({.drops = memory[SK_MEMINFO_DROPS],
+                                            .waiting_bytes = memory[SK_MEMINFO_RMEM_ALLOC],
+                                            .read_bytes = read_bytes,
+                                            .gaps = gaps,
+                                            .busy = handled_bytes != read_bytes}),
+            .waiting_bytes = memory[SK_MEMINFO_RMEM_ALLOC]};
+  }
+
   Result<void> add(int descriptor, std::uint64_t name) {
     epoll_event event{};
     event.events = EPOLLIN;
@@ -171,7 +216,7 @@ class NflogSource final : public Source {
     if (count < 0) return nothing_read(socket, errno);
     const std::int64_t now_ns = realtime_ns();
     const std::span<const mmsghdr> filled(messages.data(), static_cast<std::size_t>(count));
-    const Taken taken = publish(slab, room, filled, now_ns);
+    const Taken taken = publish(socket, slab, room, filled, now_ns);
     events_bytes_ = std::min(taken.packets * sizeof(Event), kSlabBytes - kDatagramBytes);
     if (taken.broken != 0) log::warning(fmt::format("group {}: unreadable netlink message", socket.group));
     adapt(socket, taken.packets, now_ns);
@@ -184,10 +229,11 @@ class NflogSource final : public Source {
     return system_error(fmt::format("group {}: cannot read packets", socket.group), error);
   }
 
-  Taken publish(const SlabRef& slab, std::span<std::uint8_t> room, std::span<const mmsghdr> filled,
-                std::int64_t now_ns) {
+  Taken publish(const GroupSocket& socket, const SlabRef& slab, std::span<std::uint8_t> room,
+                std::span<const mmsghdr> filled, std::int64_t now_ns) {
     std::array<Datagram, kDatagramsPerRead> datagrams;
     std::size_t used_bytes = 0;
+    std::size_t packet_bytes = 0;
     for (std::size_t i = 0; i < filled.size(); ++i) {
       const std::size_t size = filled[i].msg_len;
       std::size_t at = i * kDatagramBytes;
@@ -196,13 +242,17 @@ class NflogSource final : public Source {
         at = used_bytes;
       }
       datagrams[i] = Datagram(room.data() + at, size);
+      if (holds_packets(datagrams[i])) packet_bytes += size;
       used_bytes = at + align_up(size);
       if ((filled[i].msg_hdr.msg_flags & MSG_TRUNC) != 0) {
         log::error("a datagram of the kernel was larger than asked for and is cut: please report this");
       }
     }
     intake_.writer().commit(used_bytes);
-    return intake_.take(slab, std::span(datagrams).first(filled.size()), now_ns);
+    read_bytes_[socket.number].add(packet_bytes);  // before a filter may keep us
+    const Taken taken = intake_.take(slab, std::span(datagrams).first(filled.size()), now_ns);
+    handled_bytes_[socket.number].add(packet_bytes);
+    return taken;
   }
 
   void adapt(GroupSocket& socket, std::size_t packets, std::int64_t now_ns) noexcept {
@@ -217,38 +267,79 @@ class NflogSource final : public Source {
                              std::generic_category().message(-answer)));
   }
 
-  void release_groups() noexcept {
-    const auto deadline = std::chrono::steady_clock::now() + kDrainLimit;
-    std::size_t kept = 0;
-    for (GroupSocket& socket : sockets_) {
-      if (std::exchange(socket.bound, false)) kept += !helper_.release_group(socket.group, deadline);
-    }
-    if (kept == 0) return;
-    log::warning(
-        fmt::format("the privileged helper does not unbind {} groups: what the kernel still holds for them is "
-                    "lost, and not counted",
-                    kept));
+  // Whether it was asked for shows in the answer.
+  void release(GroupSocket& socket, Clock::time_point deadline) noexcept {
+    if (std::exchange(socket.bound, false)) static_cast<void>(helper_.release_group(socket.group, deadline));
   }
 
-  // Unbinding makes the kernel send what it holds, then its answer: up to there, all that was logged before is read.
+  // Each socket is emptied first, so that there is room; then its group is unbound, which makes the kernel send what it
+  // holds, then its answer: up to there, all that was logged before is read, and its sequence numbers have told of all
+  // that was dropped before. Where nothing came behind what was dropped, how much that was stays unknown.
   Result<void> drain() {
-    release_groups();
-    const auto deadline = std::chrono::steady_clock::now() + kDrainLimit;
+    const auto deadline = Clock::now() + kDrainLimit;
+    auto release_by = Clock::time_point::max();
     for (GroupSocket& socket : sockets_) {
-      while (true) {
-        const auto taken = receive(socket);
-        if (!taken) return taken.error();
-        if (taken->answers != 0 && taken->last_answer == 0) break;
-        if (taken->packets != 0) continue;
-        // The answer itself may have been lost to a full buffer.
-        if (!wait_readable(socket.socket.get(), deadline)) break;
-      }
+      if (auto read = read_what_waits(socket, deadline); !read) return read;
+      if (release_by == Clock::time_point::max()) release_by = Clock::now() + kReleaseLimit;
+      look(socket);
+      release(socket, release_by);
+    }
+    std::size_t bound = 0;
+    std::uint64_t unread_bytes = 0;
+    for (GroupSocket& socket : sockets_) {
+      if (auto read = read_to_the_answer(socket, std::min(deadline, release_by + kReleaseLimit)); !read) return read;
+      const Look last = look(socket);
+      bound += !socket.answered;
+      unread_bytes += last.waiting_bytes;
+      if (last.unseen_drops != 0) tell_of_unseen(socket, last.unseen_drops);
+    }
+    if (bound != 0) {
+      log::warning(
+          fmt::format("{} groups could not be unbound in time: what the kernel held for them is lost, and not "
+                      "counted",
+                      bound));
+    }
+    if (unread_bytes == 0) return {};
+    return Error{
+        .code = Code::io,
+        .text = fmt::format("{} bytes of packets that waited in the kernel were not read in time, and are lost",
+                            unread_bytes)};
+  }
+
+  // What has come so far; a flood cannot keep this going.
+  Result<void> read_what_waits(GroupSocket& socket, Clock::time_point deadline) {
+    const std::uint64_t enough = read_bytes_[socket.number].get() + look(socket).waiting_bytes;
+    while (read_bytes_[socket.number].get() < enough && Clock::now() < deadline) {
+      const auto taken = receive(socket);
+      if (!taken) return taken.error();
+      if (taken->packets == 0 && taken->answers == 0) break;
     }
     return {};
   }
 
-  static bool wait_readable(int descriptor, std::chrono::steady_clock::time_point deadline) noexcept {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+  Result<void> read_to_the_answer(GroupSocket& socket, Clock::time_point answer_by) {
+    const auto read_by = std::max(answer_by, Clock::now() + std::chrono::milliseconds(1));
+    while (!socket.answered && Clock::now() < read_by) {
+      const auto taken = receive(socket);
+      if (!taken) return taken.error();
+      socket.answered = taken->answers != 0 && taken->last_answer == 0;
+      if (socket.answered || taken->packets != 0) continue;
+      // The answer itself may have been lost to a full buffer, or a helper that is stuck never asked for it.
+      if (!wait_readable(socket.socket.get(), answer_by)) break;
+    }
+    return {};
+  }
+
+  void tell_of_unseen(const GroupSocket& socket, std::uint32_t drops) {
+    intake_.count_overrun(socket.group);
+    log::warning(
+        fmt::format("group {}: the kernel dropped up to {} datagrams behind the last packet that came, each of one "
+                    "packet or many: how many more packets are lost is unknown",
+                    socket.group, drops));
+  }
+
+  static bool wait_readable(int descriptor, Clock::time_point deadline) noexcept {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
     if (left.count() <= 0) return false;
     pollfd waiting{.fd = descriptor, .events = POLLIN, .revents = 0};
     return ::poll(&waiting, 1, static_cast<int>(left.count())) > 0;
@@ -258,7 +349,12 @@ class NflogSource final : public Source {
   InterfaceNames names_;
   Intake intake_;
   std::vector<GroupSocket> sockets_;
-  std::size_t events_bytes_ = 0;  // of the last read: the next one's events shall have room in its slab, too
+  // By number of the socket: bytes of datagrams with packets that were read, and that were published, too.
+  std::vector<Counter> read_bytes_;
+  std::vector<Counter> handled_bytes_;
+  mutable std::mutex looks_mutex_;
+  mutable std::vector<UnseenDrops> drops_;  // guarded by looks_mutex_; by number of the socket
+  std::size_t events_bytes_ = 0;            // of the last read: the next one's events shall have room in its slab, too
   Descriptor epoll_{::epoll_create1(EPOLL_CLOEXEC)};
   Descriptor stop_event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 };
@@ -304,7 +400,7 @@ Result<std::unique_ptr<Source>> open_nflog(std::vector<CaptureSpec> captures, Pr
   for (const CaptureSpec& capture : captures) {
     auto bound = bind_group(capture.config, helper);
     if (!bound) {
-      const auto deadline = std::chrono::steady_clock::now() + kDrainLimit;
+      const auto deadline = std::chrono::steady_clock::now() + kReleaseLimit;
       for (const GroupSocket& socket : sockets) static_cast<void>(helper.release_group(socket.group, deadline));
       return bound.error();
     }

@@ -20,14 +20,17 @@ struct CaptureSnapshot {
   std::uint64_t filtered;       // dropped by capture filters
   std::uint64_t decode_errors;  // published all the same, with DecodeError
   std::uint64_t enobufs;        // times its buffer for us ran over: gaps, and what it reports besides
+  // Not packets, and no sum: datagrams that the kernel dropped and that no packet may have told of yet, at most; what
+  // was in them is not in `lost` before the next packet.
+  std::uint32_t unseen_drops;
 };
 
 // Thread safety: run() on one thread of its own; stop() and snapshots() from any thread.
 class Source {
  public:
   virtual ~Source() = default;
-  // Reads until stop(), or to the end of the file; then drains what the kernel still holds. An error is final: packets
-  // read before it are published.
+  // Reads until stop(), or to the end of the file; then drains what the kernel still holds, for a bounded time. An
+  // error is final: packets read before it are published.
   virtual Result<void> run() = 0;
   virtual void stop() noexcept = 0;
   [[nodiscard]] virtual std::vector<CaptureSnapshot> snapshots() const = 0;

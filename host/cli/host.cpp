@@ -433,8 +433,9 @@ void Host::log_counters() const {
   for (const CaptureSnapshot& c : source_->snapshots()) {
     log::info(
         fmt::format("capture group={} received={} lost={} published={} not_forwarded={} filtered={} "
-                    "decode_errors={} enobufs={}",
-                    c.group, c.received, c.lost, c.published, c.not_forwarded, c.filtered, c.decode_errors, c.enobufs));
+                    "decode_errors={} enobufs={} unseen_drops={}",
+                    c.group, c.received, c.lost, c.published, c.not_forwarded, c.filtered, c.decode_errors, c.enobufs,
+                    c.unseen_drops));
   }
   for (const CaptureFilterSnapshot& f : snapshots_of(capture_chains_)) {
     log_filter(f.of(), f.filter);

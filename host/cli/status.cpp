@@ -112,7 +112,8 @@ void print_status(const Json& status) {
              duration(status.at("uptime_s").get<double>()), mebibytes(status.at("memory").at("resident_bytes")),
              mebibytes(status.at("memory").at("clients_bytes")));
   print_table("groups",
-              {"group", "received", "lost", "published", "not_forwarded", "filtered", "decode_errors", "enobufs"},
+              {"group", "received", "lost", "published", "not_forwarded", "filtered", "decode_errors", "enobufs",
+               "unseen_drops"},
               status.at("capture"));
   print_table("sinks",
               {"name", "plugin", "state", "published", "delivered", "filtered", "overflowed", "rejected", "queued",

@@ -47,7 +47,7 @@ constexpr std::array<Column<StatusReport>, 3> kProcess{{
     {kGauge, "nfbus_uptime_seconds", "Since the host started.", [](const auto& r) { return seconds(r.uptime); }},
 }};
 
-constexpr std::array<Column<CaptureSnapshot>, 7> kCaptures{{
+constexpr std::array<Column<CaptureSnapshot>, 8> kCaptures{{
     {kCounter, "nfbus_capture_received_total", "Packets that the kernel's group handed over.",
      [](const auto& c) { return count(c.received); }},
     {kCounter, "nfbus_capture_lost_total", "Packets that the kernel logged and could not hand over.",
@@ -62,6 +62,9 @@ constexpr std::array<Column<CaptureSnapshot>, 7> kCaptures{{
      [](const auto& c) { return count(c.decode_errors); }},
     {kCounter, "nfbus_capture_enobufs_total", "Times that the group's receive buffer ran over.",
      [](const auto& c) { return count(c.enobufs); }},
+    {kGauge, "nfbus_capture_unseen_drops",
+     "Datagrams dropped by the kernel that no later packet may have told of yet, at most.",
+     [](const auto& c) { return count(c.unseen_drops); }},
 }};
 
 constexpr std::array<Column<SinkSnapshot>, 10> kSinks{{

@@ -31,7 +31,8 @@ Json capture_row(const CaptureSnapshot& c) {
           {"not_forwarded", c.not_forwarded},
           {"filtered", c.filtered},
           {"decode_errors", c.decode_errors},
-          {"enobufs", c.enobufs}};
+          {"enobufs", c.enobufs},
+          {"unseen_drops", c.unseen_drops}};
 }
 
 Json counters_of(const OwnCounters& own) {
