@@ -1,12 +1,15 @@
 #include "cli/bus_socket.hpp"
 
+#include "config/way.hpp"
 #include "support/log.hpp"
 
 #include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <utility>
 
 namespace nfbus::host {
@@ -32,7 +35,22 @@ Result<SocketOwner> owner_of(const EarlyConfig& config) {
   return owner;
 }
 
+// Whether nobody but root and `user` can exchange the folder, which may be the user's own.
+bool is_folder_safe(const std::filesystem::path& folder, uid_t user) {
+  const Result<Way> way = Way::to_folder(folder.empty() ? "." : folder.string());
+  if (way) return way->is_roots_above() && (way->end().owner == 0 || way->end().owner == user);
+  if (way.error().code != Code::not_found) return false;
+  const Result<Way> above = Way::to_folder(folder.has_parent_path() ? folder.parent_path().string() : ".");
+  return above && above->is_roots() && (above->end().mode & S_IWOTH) == 0;
+}
+
 }  // namespace
+
+bool is_socket_by_root(const ConfigFile& file, const EarlyConfig& config, uid_t user) {
+  if (!file.way) return false;
+  if (!file.way->is_roots() && config.bus_socket != defaults::kBusSocket) return false;
+  return is_folder_safe(std::filesystem::path(config.bus_socket).parent_path(), user);
+}
 
 Result<std::optional<Listener>> open_bus_socket(const EarlyConfig& config, bool replay) {
   if (!config.has_bus && replay) return std::optional<Listener>();

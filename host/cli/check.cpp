@@ -1,9 +1,14 @@
 #include "cli/commands.hpp"
 #include "cli/host.hpp"
+#include "cli/later.hpp"
+#include "cli/way_down.hpp"
 #include "config/load.hpp"
 #include "plugins/registry.hpp"
+#include "privileged/helper.hpp"
+#include "support/log.hpp"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <utility>
@@ -12,12 +17,30 @@
 namespace nfbus::host {
 
 int check_command(const std::string& config_file) {
-  PluginRegistry plugins = PluginRegistry::scan(read_early_config(config_file).plugin_folders);
-  const LoadedConfig loaded = load_config(config_file, plugins, {});
+  log::set_level(log::Level::warning);
+  const ConfigFile file = read_config_file(config_file, ::geteuid() == 0);
+  const EarlyConfig early = read_early_config(file);
+  std::vector<Error> mistakes = distrust(file, uid_to_become(early.user));
+  LoadedConfig loaded;
+  std::vector<Error> warnings;
+  if (mistakes.empty()) {
+    // Judged by the rights that `run` has by then.
+    if (auto stepped = step_down(early, may_use_roots_rights(file, early)); !stepped) {
+      log::error(to_string(stepped.error()));
+      return exit_status::kFailed;
+    }
+    PluginRegistry plugins = scan_plugins(early);
+    loaded = load_config(file, plugins, {});
+    mistakes = loaded.errors;
+    // What only the plugins themselves know.
+    if (mistakes.empty()) mistakes = Host(loaded.config, std::move(plugins)).create();
+    if (mistakes.empty()) warnings = later_trouble(file, early, loaded.used_paths, false);
+  }
   const Config& config = loaded.config;
-  std::vector<Error> mistakes = loaded.errors;
-  // What only the plugins themselves know.
-  if (mistakes.empty()) mistakes = Host(config, std::move(plugins)).create();
+  for (Error& warning : warnings) {
+    warning.text = "warning: " + warning.text;
+    fmt::print("{}\n", to_string(warning));
+  }
   for (const Error& mistake : mistakes) fmt::print("{}\n", to_string(mistake));
   if (!mistakes.empty()) return exit_status::kConfig;
   fmt::print("{}: ok ({} captures, {} filters, {} sinks)\n", config_file, config.captures.size(), config.filters.size(),

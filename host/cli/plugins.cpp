@@ -1,6 +1,5 @@
 #include "cli/commands.hpp"
 #include "config/load.hpp"
-#include "config/read_file.hpp"
 #include "plugins/handshake.hpp"
 #include "plugins/registry.hpp"
 #include "plugins/schema.hpp"
@@ -18,8 +17,6 @@
 namespace nfbus::host {
 
 namespace {
-
-constexpr std::size_t kMostConfigBytes = std::size_t{16} << 20U;
 
 using Row = std::vector<std::string>;
 
@@ -91,13 +88,12 @@ void warn_of_refused(const PluginRegistry& registry) {
 }  // namespace
 
 int plugins_command(const PluginsOptions& options) {
-  if (options.config_given) {
-    if (const auto content = read_file(options.config_file, kMostConfigBytes); !content) {
-      log::error(fmt::format("{}: {}", options.config_file, content.error().text));
-      return exit_status::kConfig;
-    }
+  const ConfigFile file = read_config_file(options.config_file, false);
+  if (options.config_given && !file.text) {
+    log::error(to_string(file.text.error()));
+    return exit_status::kConfig;
   }
-  const PluginRegistry registry = PluginRegistry::scan(read_early_config(options.config_file).plugin_folders);
+  const PluginRegistry registry = PluginRegistry::scan(read_early_config(file).plugin_folders);
 
   if (options.name) {
     if (const Plugin* plugin = registry.find(*options.name); plugin != nullptr) {

@@ -2,8 +2,9 @@
 #include "cli/bus_socket.hpp"
 #include "cli/commands.hpp"
 #include "cli/host.hpp"
+#include "cli/later.hpp"
+#include "cli/way_down.hpp"
 #include "config/load.hpp"
-#include "plugins/trust.hpp"
 #include "support/log.hpp"
 #include "support/signals.hpp"
 
@@ -45,12 +46,18 @@ void log_all(const std::vector<Error>& mistakes) {
 }
 
 // SIGHUP. A configuration that is wrong changes nothing; a replay only reopens its files.
-void reload(Host& host, const RunOptions& options) {
+void reload(Host& host, const RunOptions& options, bool started_as_root) {
   host.reopen_sinks();
   if (options.replay_file) return;
-  PluginRegistry plugins = PluginRegistry::scan(read_early_config(options.config_file).plugin_folders);
-  LoadedConfig loaded = load_config(options.config_file, plugins, {});
-  std::vector<Error> mistakes = std::move(loaded.errors);
+  const ConfigFile file = read_config_file(options.config_file, started_as_root);
+  std::vector<Error> mistakes = distrust(file, ::geteuid());
+  PluginRegistry plugins;
+  LoadedConfig loaded;
+  if (mistakes.empty()) {
+    plugins = PluginRegistry::scan(read_early_config(file).plugin_folders);
+    loaded = load_config(file, plugins, {});
+    mistakes = std::move(loaded.errors);
+  }
   if (mistakes.empty()) {
     mistakes = host.reload(std::move(loaded.config), std::move(plugins), Clock::now() + kDrainDeadline);
   }
@@ -63,7 +70,8 @@ void reload(Host& host, const RunOptions& options) {
 }
 
 // Serves signals until one of them, or the end of the source, ends the run. True: a signal asked for the end.
-bool serve(Host& host, Signals& signals, const std::atomic<bool>& source_ended, const RunOptions& options) {
+bool serve(Host& host, Signals& signals, const std::atomic<bool>& source_ended, const RunOptions& options,
+           bool started_as_root) {
   for (;;) {
     const auto signal = signals.wait(kLossLook);
     if (source_ended) return false;
@@ -72,7 +80,7 @@ bool serve(Host& host, Signals& signals, const std::atomic<bool>& source_ended, 
       continue;
     }
     switch (*signal) {
-      case SIGHUP: reload(host, options); break;
+      case SIGHUP: reload(host, options, started_as_root); break;
       case SIGUSR1: host.log_counters(); break;
       default: return true;
     }
@@ -99,42 +107,48 @@ int run_command(const RunOptions& options) {
   auto signals = Signals::block();
   if (!signals) return fail(signals.error());
 
+  const bool started_as_root = ::geteuid() == 0;
+  const bool replay = options.replay_file.has_value();
+  const ConfigFile file = read_config_file(options.config_file, started_as_root);
+  const EarlyConfig early = read_early_config(file);
+  if (const auto mistakes = distrust(file, uid_to_become(early.user)); !mistakes.empty()) {
+    log_all(mistakes);
+    return exit_status::kConfig;
+  }
+
   // The helper is forked first: it keeps what the rest gives up, and no plugin's code runs before that.
-  const EarlyConfig early = read_early_config(options.config_file);
   std::optional<PrivilegedHelper> helper;
-  if (!options.replay_file) {
+  if (!replay) {
     auto started = PrivilegedHelper::start();
     if (!started) return fail(started.error());
     helper = std::move(started).value();
   }
-  auto socket = open_bus_socket(early, options.replay_file.has_value());
-  auto lowered = lower_privileges(early.user, early.user_given);
-  // A user that does not exist is one of the mistakes that load_config() reports.
-  if (!lowered && lowered.error().code == Code::not_found) lowered = lower_privileges(defaults::kUser, false);
-  if (!lowered) return fail(lowered.error());
-  // Whoever may change a plugin would else become root through it, until all is open.
-  if (!all_owned_by_root(early.plugin_folders)) {
-    if (auto dropped = drop_privileges(); !dropped) return fail(dropped.error());
-  }
+  // Whoever may change the configuration or a plugin would else become root through it, until all is open.
+  const bool with_roots_rights = may_use_roots_rights(file, early);
+  const bool socket_by_root = is_socket_by_root(file, early, uid_to_become(early.user));
+  std::optional<Result<std::optional<Listener>>> socket;
+  if (socket_by_root) socket.emplace(open_bus_socket(early, replay));
+  if (auto stepped = step_down(early, with_roots_rights); !stepped) return fail(stepped.error());
+  if (!socket_by_root) socket.emplace(open_bus_socket(early, replay));
 
-  // What root named, which may be open to root alone.
-  std::optional<util::DacOverride> as_root(std::in_place);
-  PluginRegistry plugins = PluginRegistry::scan(early.plugin_folders);
-  LoadedConfig loaded = load_config(options.config_file, plugins, {.replay = options.replay_file.has_value()});
-  as_root.reset();
+  PluginRegistry plugins = scan_plugins(early);
+  LoadedConfig loaded = load_config(file, plugins, {.replay = replay});
   log_all(loaded.errors);
   if (!loaded.errors.empty()) return exit_status::kConfig;
+  for (const Error& trouble : later_trouble(file, early, loaded.used_paths, replay)) log::warning(to_string(trouble));
 
-  if (!socket) return fail(socket.error());
+  if (!*socket) return fail(socket->error());
 
   Host host(std::move(loaded.config), std::move(plugins));
   const std::vector<Error> mistakes = host.create();
   log_all(mistakes);
   if (!mistakes.empty()) return exit_status::kConfig;
   if (auto opened = host.open_sinks(); !opened) return fail(opened.error());
-  host.open_server(std::move(socket).value());
+  host.open_server(std::move(*socket).value());
   if (auto opened = host.open_metrics(); !opened) return fail(opened.error());
-  as_root.emplace();  // the file to replay
+  // The file that root named to replay, unless somebody else chose where that leads.
+  std::optional<util::DacOverride> as_root;
+  if (replay && is_named_by_root(*options.replay_file)) as_root.emplace();
   if (auto bound = host.open_source(helper ? &*helper : nullptr, options.replay_file); !bound) {
     return fail(bound.error());
   }
@@ -150,7 +164,7 @@ int run_command(const RunOptions& options) {
   log::info(fmt::format("ready: {} ({})", host.summary(), options.config_file));
   ::sd_notify(0, "READY=1");
 
-  const bool asked_to_stop = serve(host, *signals, source_ended, options);
+  const bool asked_to_stop = serve(host, *signals, source_ended, options, started_as_root);
   ::sd_notify(0, "STOPPING=1");
   if (asked_to_stop) host.stop_source();
   const Result<void> source_result = host.join_source();

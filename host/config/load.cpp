@@ -3,7 +3,6 @@
 #include "config/document.hpp"
 #include "config/findings.hpp"
 #include "config/host_schema.hpp"
-#include "config/read_file.hpp"
 #include "config/secrets.hpp"
 #include "event/topic.hpp"
 #include "plugins/annotations.hpp"
@@ -28,18 +27,9 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::size_t kMostFileBytes = std::size_t{1} << 20U;
-
-Result<Document> read_document(const std::string& file) {
-  Result<std::string> text = read_file(file, kMostFileBytes);
-  if (text) return Document::parse(*text, file);
-  Error error = std::move(text).error();
-  if (error.code == Code::not_found) {
-    error.text += "; name another one with -c FILE, or start from one in share/nfbus/configs";
-  }
-  if (error.code == Code::refused) error.text += "; run as a user who may, or change the file's owner or mode";
-  error.where = Location{file};
-  return error;
+Result<Document> parse(const ConfigFile& file) {
+  if (!file.text) return file.text.error();
+  return Document::parse(*file.text, file.name);
 }
 
 std::string folder_of(const std::string& file) { return std::filesystem::path(file).parent_path().string(); }
@@ -78,9 +68,9 @@ bool is_printable(std::string_view text) {
 
 class Loader {
  public:
-  Loader(const Document& document, const PluginRegistry& plugins, const std::string& file)
-      : document_(document), plugins_(plugins), findings_(document) {
-    config_.file = file;
+  Loader(const Document& document, const PluginRegistry& plugins, const ConfigFile& file)
+      : document_(document), plugins_(plugins), started_as_root_(file.way.has_value()), findings_(document) {
+    config_.file = file.name;
   }
 
   LoadedConfig load(const LoadOptions& options) && {
@@ -102,7 +92,7 @@ class Loader {
     read_filters(table_at(root, "filter"));
     read_captures(table_at(root, "capture"));
     read_sinks(table_at(root, "sink"));
-    return {.config = std::move(config_), .errors = findings_.take()};
+    return {.config = std::move(config_), .errors = findings_.take(), .used_paths = std::move(used_paths_)};
   }
 
  private:
@@ -255,13 +245,31 @@ class Loader {
 
   // Puts secrets and defaults into `value`, and takes out of it what is wrong.
   void check(const json& schema, json& value, const SchemaPath& path) {
-    SecretFindings secrets = resolve_secrets(schema, value, path, folder_of(config_.file));
+    SecretFindings secrets = resolve_secrets(schema, value, path, folder_of(config_.file), started_as_root_);
     std::vector<SchemaFinding> found = apply_schema(schema, value, path, fields_);
     std::erase_if(found, [&secrets](const SchemaFinding& finding) {
       return std::find(secrets.unresolved.begin(), secrets.unresolved.end(), finding.path) != secrets.unresolved.end();
     });
     findings_.add(secrets.findings);
     findings_.add(found);
+    for (const auto& [place, file] : secrets.files) remember(UsedPath::Use::secret, place, file);
+    remember_outputs(schema, value, path);
+  }
+
+  void remember(UsedPath::Use use, const SchemaPath& place, const std::string& path) {
+    used_paths_.push_back({.use = use, .key = to_string(place), .path = path, .where = document_.locate(place, false)});
+  }
+
+  void remember_outputs(const json& schema, const json& value, const SchemaPath& path) {
+    if (value.is_string() && schema_words::is_output(schema)) {
+      remember(UsedPath::Use::output, path, value.get<std::string>());
+    } else if (value.is_array() && schema.contains("items")) {
+      for (std::size_t i = 0; i < value.size(); ++i) remember_outputs(schema["items"], value[i], path / i);
+    } else if (value.is_object() && schema.contains("properties")) {
+      for (const auto& [name, property] : schema["properties"].items()) {
+        if (value.contains(name)) remember_outputs(property, value[name], path / name.c_str());
+      }
+    }
   }
 
   static void add_plugin_keys(const Plugin& plugin, json& schema) {
@@ -365,24 +373,26 @@ class Loader {
 
   const Document& document_;
   const PluginRegistry& plugins_;
+  const bool started_as_root_;
   Findings findings_;
   Config config_;
+  std::vector<UsedPath> used_paths_;
   std::vector<std::string> filter_names_;
   KnownFields fields_;  // that the configured filters may add
 };
 
 }  // namespace
 
-EarlyConfig read_early_config(const std::string& file) {
+EarlyConfig read_early_config(const ConfigFile& file) {
   EarlyConfig early;
   early.plugin_folders.push_back(builtin_plugin_folder());
-  const Result<Document> document = read_document(file);
+  const Result<Document> document = parse(file);
   if (!document) return early;
   std::vector<SchemaFinding> ignored;
   const json root = document->to_json(ignored);
   const json& host = table_at(root, "host");
   for (const json& folder : table_at(host, "plugin_dirs")) {
-    if (folder.is_string()) early.plugin_folders.emplace_back(beside(file, folder.get<std::string>()));
+    if (folder.is_string()) early.plugin_folders.emplace_back(beside(file.name, folder.get<std::string>()));
   }
   if (const auto user = host.find("user"); user != host.end() && user->is_string()) {
     early.user = user->get<std::string>();
@@ -391,7 +401,7 @@ EarlyConfig read_early_config(const std::string& file) {
   early.has_bus = root.contains("bus");
   const json& bus = table_at(root, "bus");
   if (const auto socket = bus.find("socket"); socket != bus.end() && socket->is_string()) {
-    early.bus_socket = beside(file, socket->get<std::string>());
+    early.bus_socket = beside(file.name, socket->get<std::string>());
   }
   if (const auto group = bus.find("group"); group != bus.end() && group->is_string()) {
     early.bus_group = group->get<std::string>();
@@ -399,9 +409,9 @@ EarlyConfig read_early_config(const std::string& file) {
   return early;
 }
 
-LoadedConfig load_config(const std::string& file, const PluginRegistry& plugins, const LoadOptions& options) {
-  const Result<Document> document = read_document(file);
-  if (!document) return {.config = {}, .errors = {document.error()}};
+LoadedConfig load_config(const ConfigFile& file, const PluginRegistry& plugins, const LoadOptions& options) {
+  const Result<Document> document = parse(file);
+  if (!document) return {.config = {}, .errors = {document.error()}, .used_paths = {}};
   return Loader(*document, plugins, file).load(options);
 }
 

@@ -2,8 +2,10 @@
 #pragma once
 
 #include "config/config.hpp"
+#include "config/config_file.hpp"
 #include "plugins/registry.hpp"
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -14,9 +16,19 @@ struct LoadOptions {
   bool replay = false;  // --replay was given: captures and sinks may both be missing
 };
 
+// A path that is opened again in the course of time, by the user that the host becomes.
+struct UsedPath {
+  enum class Use : std::uint8_t { secret = 1, output };
+  Use use;
+  std::string key;  // "sink.out.file"
+  std::string path;
+  Location where;
+};
+
 struct LoadedConfig {
   Config config;
   std::vector<Error> errors;  // all of them, in the order of the file; empty: the configuration is good
+  std::vector<UsedPath> used_paths;
 };
 
 // What must be known before any plugin's code runs: whom the host becomes, where plugins are, and the socket, which is
@@ -31,10 +43,10 @@ struct EarlyConfig {
 };
 
 // [control] Reads only that. What is missing or wrong in the file has its default; load_config() reports why.
-[[nodiscard]] EarlyConfig read_early_config(const std::string& file);
+[[nodiscard]] EarlyConfig read_early_config(const ConfigFile& file);
 
-// [control] Reads and checks `file`, plugins' own keys against the schemas of `plugins`. Starts nothing.
-[[nodiscard]] LoadedConfig load_config(const std::string& file, const PluginRegistry& plugins,
+// [control] Checks `file`, plugins' own keys against the schemas of `plugins`, and reads secrets. Starts nothing.
+[[nodiscard]] LoadedConfig load_config(const ConfigFile& file, const PluginRegistry& plugins,
                                        const LoadOptions& options);
 
 }  // namespace nfbus::host

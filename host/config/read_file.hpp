@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 namespace nfbus::host {
 
@@ -12,5 +13,11 @@ namespace nfbus::host {
 // place: not_found, refused (permission), invalid (a directory, a device, too large), io. Their texts do not name the
 // file: the caller's place or sentence does.
 Result<std::string> read_file(const std::string& file, std::size_t most_bytes);
+// The same of one that is open.
+Result<std::string> read_descriptor(int descriptor, std::size_t most_bytes);
+
+// Such an error: of errno, or of what the file is.
+Error read_error(int error_number);
+Error read_error(std::string_view text);
 
 }  // namespace nfbus::host

@@ -1,9 +1,12 @@
 #include "config/secrets.hpp"
 
 #include "config/read_file.hpp"
+#include "config/way.hpp"
 #include "plugins/schema_words.hpp"
 
 #include <nlohmann/json.hpp>
+
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -42,9 +45,15 @@ Result<std::string> from_environment(const std::string& value) {
   return std::string(found);
 }
 
-Result<std::string> from_file(const std::string& value, const std::string& folder) {
-  const std::string file = (std::filesystem::path(folder) / value).string();
-  Result<std::string> content = read_file(file, kMostSecretBytes);
+Result<std::string> read_for_root(const std::string& file) {
+  const Result<Way> way = Way::to_file(file);
+  if (!way) return way.error();
+  if (auto planted = way->planted(::geteuid())) return Error{.code = Code::refused, .text = *std::move(planted)};
+  return read_descriptor(way->descriptor(), kMostSecretBytes);
+}
+
+Result<std::string> from_file(const std::string& file, bool started_as_root) {
+  Result<std::string> content = started_as_root ? read_for_root(file) : read_file(file, kMostSecretBytes);
   if (!content) return invalid("the secret's file \"" + file + "\": " + content.error().text);
   std::string secret = *content;
   while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) secret.pop_back();
@@ -55,7 +64,8 @@ Result<std::string> from_file(const std::string& value, const std::string& folde
 
 class Resolver {
  public:
-  Resolver(SchemaPath path, const std::string& folder) : path_(std::move(path)), folder_(folder) {}
+  Resolver(SchemaPath path, const std::string& folder, bool started_as_root)
+      : path_(std::move(path)), folder_(folder), started_as_root_(started_as_root) {}
 
   void resolve(const json& schema, json& value) {
     if (value.is_array() && schema.contains("items")) {
@@ -91,7 +101,11 @@ class Resolver {
       if (!given.is_string() || given.get_ref<const std::string&>().empty()) {
         return refuse(name, file_name, table, "expected a string, the path of the file that holds the secret");
       }
-      settle(name, file_name, table, from_file(given.get<std::string>(), folder_));
+      const std::string file = (std::filesystem::path(folder_) / given.get<std::string>()).string();
+      settle(name, file_name, table, from_file(file, started_as_root_));
+      path_.emplace_back(file_name);
+      found.files.emplace_back(path_, file);
+      path_.pop_back();
     } else if (table.contains(name) && table[name].is_string()) {  // other types are the schema's to refuse
       settle(name, name, table, from_environment(table[name].get<std::string>()));
     }
@@ -118,12 +132,14 @@ class Resolver {
 
   SchemaPath path_;
   const std::string& folder_;
+  const bool started_as_root_;
 };
 
 }  // namespace
 
-SecretFindings resolve_secrets(const json& schema, json& value, const SchemaPath& path, const std::string& folder) {
-  Resolver resolver(path, folder);
+SecretFindings resolve_secrets(const json& schema, json& value, const SchemaPath& path, const std::string& folder,
+                               bool started_as_root) {
+  Resolver resolver(path, folder, started_as_root);
   resolver.resolve(schema, value);
   return std::move(resolver.found);
 }

@@ -52,8 +52,12 @@ class PrivilegedHelper {
   pid_t child_ = -1;
 };
 
+// [control] The uid that both moves lead to: of `user`, where root can become it; else the effective one.
+uid_t uid_to_become(const std::string& user);
+
 // [control] Steps down in two moves; see host/privileged/README.md. First: effective ids become those of `user`, so
-// that files made from here on are the user's, while directories stay reachable. Where `user` has no account (and was
+// that files are opened and made with his rights from here on; CAP_DAC_OVERRIDE stays permitted, for
+// nfbus::util::DacOverride to raise around a single call. Where `user` has no account (and was
 // not named in the configuration), uid 0 stays, without capabilities, and a line says so.
 Result<void> lower_privileges(const std::string& user, bool user_given);
 // Second, when all is open: nothing is left, on any thread, and no way back.

@@ -72,6 +72,11 @@ bool has_capability(unsigned capability) noexcept {
   return capng_have_capability(CAPNG_EFFECTIVE, capability) == 1;
 }
 
+bool can_become(const Account& account) {
+  return is_mapped("/proc/self/uid_map", account.uid) && is_mapped("/proc/self/gid_map", account.gid) &&
+         has_capability(CAP_SETUID) && has_capability(CAP_SETGID);
+}
+
 // Nothing that is executed from here on can gain a capability.
 Result<void> forbid_gains() {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return refused("cannot set no_new_privs");
@@ -134,6 +139,12 @@ Result<void> check_all_threads() {
 
 }  // namespace
 
+uid_t uid_to_become(const std::string& user) {
+  if (::geteuid() != 0) return ::geteuid();
+  const auto account = find_account(user);
+  return account && account->has_value() && can_become(**account) ? (*account)->uid : 0;
+}
+
 Result<void> lower_privileges(const std::string& user, bool user_given) {
   if (::geteuid() != 0) {
     if (auto result = forbid_gains(); !result) return result;
@@ -146,9 +157,7 @@ Result<void> lower_privileges(const std::string& user, bool user_given) {
                  .text = fmt::format(
                      "host.user: there is no user {}: create it (useradd --system {}) or remove the key", user, user)};
   }
-  const bool reachable = account->has_value() && is_mapped("/proc/self/uid_map", (*account)->uid) &&
-                         is_mapped("/proc/self/gid_map", (*account)->gid) && has_capability(CAP_SETUID) &&
-                         has_capability(CAP_SETGID);
+  const bool reachable = account->has_value() && can_become(**account);
   if (user_given && !reachable) {
     return Error{.code = Code::refused, .text = "host.user: " + why_unreachable(user, true)};
   }

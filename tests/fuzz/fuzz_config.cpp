@@ -16,7 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
 
   kGiven.write("c.toml", text);
-  const auto loaded = nfbus::host::load_config(kGiven.path("c.toml"), kPlugins, {.replay = true});
+  const auto loaded =
+      nfbus::host::load_config(nfbus::host::read_config_file(kGiven.path("c.toml"), false), kPlugins, {.replay = true});
   for (const nfbus::Error& error : loaded.errors) {
     must(error.where.has_value(), "an error without a file");
     must(to_string(error).find('\n') == std::string::npos, "an error of two lines");

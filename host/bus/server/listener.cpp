@@ -83,6 +83,22 @@ Result<void> remove_stale(const std::string& path, const sockaddr_un& address) {
   return {};
 }
 
+// By what it is, not by its name: the folder may be somebody else's, who could put another file there.
+Result<struct stat> give_away(const std::string& path, const SocketOwner& owner) {
+  const Descriptor made(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat found {};
+  if (!made.valid() || ::fstat(made.get(), &found) != 0) return failed("cannot look at", path);
+  if (!S_ISSOCK(found.st_mode) || found.st_nlink != 1 || found.st_uid != ::geteuid()) {
+    return Error{.code = Code::busy, .text = fmt::format("{}: somebody replaced it at that moment", path)};
+  }
+  // Nobody can connect before listen().
+  [[maybe_unused]] const int given = ::fchownat(made.get(), "", owner.user, owner.user_group, AT_EMPTY_PATH);
+  if (::fchownat(made.get(), "", static_cast<uid_t>(-1), owner.group, AT_EMPTY_PATH) != 0) {
+    return failed("cannot change the group of", path);
+  }
+  return found;
+}
+
 }  // namespace
 
 Result<Listener> Listener::open(const std::string& path, const SocketOwner& owner) {
@@ -101,13 +117,12 @@ Result<Listener> Listener::open(const std::string& path, const SocketOwner& owne
   const int bound = ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address);
   ::umask(umask_before);
   if (bound != 0) return failed("cannot make the socket", path);
-  struct stat made {};
-  if (::lstat(path.c_str(), &made) != 0) return failed("cannot look at", path);
-  Listener listener(std::move(socket), path, made.st_dev, made.st_ino);
-  // Nobody can connect before listen().
-  [[maybe_unused]] const int given = ::lchown(path.c_str(), owner.user, owner.user_group);
-  if (::lchown(path.c_str(), static_cast<uid_t>(-1), owner.group) != 0)
-    return failed("cannot change the group of", path);
+  const auto made = give_away(path, owner);
+  if (!made) {
+    ::unlink(path.c_str());
+    return made.error();
+  }
+  Listener listener(std::move(socket), path, made->st_dev, made->st_ino);
   if (::listen(listener.descriptor(), SOMAXCONN) != 0) return failed("cannot listen at", path);
   return listener;
 }

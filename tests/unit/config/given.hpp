@@ -82,7 +82,7 @@ class Given {
   }
 
   [[nodiscard]] host::LoadedConfig load(bool replay = false) const {
-    return host::load_config(path("c.toml"), plugins(), {.replay = replay});
+    return host::load_config(host::read_config_file(path("c.toml"), false), plugins(), {.replay = replay});
   }
   // Each as "LINE:COL: text", or "text" when it is about the file.
   [[nodiscard]] std::vector<std::string> errors() const {

@@ -195,7 +195,7 @@ TEST(Configuration, RefusesPathsThatNoSocketCanHave) {
 TEST(ConfigurationFile, IsNamedWhenItCannotBeRead) {
   const Given given("");
   const auto error = [](const std::string& file) {
-    const LoadedConfig loaded = host::load_config(file, plugins(), {});
+    const LoadedConfig loaded = host::load_config(host::read_config_file(file, false), plugins(), {});
     return loaded.errors.size() == 1 ? to_string(loaded.errors[0]) : "not one error";
   };
   EXPECT_THAT(error(given.path("none.toml")), HasSubstr(given.path("none.toml") + ": no such file; name another"));
@@ -217,11 +217,12 @@ TEST(Configuration, NamesAUserWhoDoesNotExistButNotTheDefaultOne) {
 
 TEST(ConfigurationFile, GivesUserAndPluginFoldersEvenWhenTheRestIsWrong) {
   const Given given("[host]\nplugin_dirs = ['p', 5]\nnonsense = 1\nuser = 'me'\n");
-  const host::EarlyConfig early = host::read_early_config(given.path("c.toml"));
+  const host::EarlyConfig early = host::read_early_config(host::read_config_file(given.path("c.toml"), false));
   EXPECT_THAT(early.plugin_folders, ElementsAre(host::builtin_plugin_folder(), given.path("p")));
   EXPECT_EQ(early.user, "me");
   EXPECT_TRUE(early.user_given);
-  EXPECT_THAT(host::read_early_config(given.path("none")).plugin_folders, ElementsAre(host::builtin_plugin_folder()));
+  EXPECT_THAT(host::read_early_config(host::read_config_file(given.path("none"), false)).plugin_folders,
+              ElementsAre(host::builtin_plugin_folder()));
 }
 
 }  // namespace
