@@ -225,6 +225,7 @@ class Host:
         self._stderr = []
         self.config_file = self.path("nfbus.toml")
         self.config_file.write_text(config.replace("@DIR@", str(self.directory)))
+        self.config_file.chmod(0o644)  # whatever the umask: root starts nothing that others may write
         # `ip netns exec` becomes the program, so that signals to the child reach it.
         argv = [NFBUS_BIN, "run", "-c", self.config_file, *arguments]
         argv = namespace.command(*argv) if namespace else list(map(str, argv))

@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 
 namespace nfbus::host {
 
@@ -21,6 +23,8 @@ namespace {
 
 constexpr mode_t kMode = 0660;
 constexpr mode_t kFolderMode = 0755;
+constexpr std::chrono::milliseconds kLockDeadline{1000};
+constexpr std::chrono::milliseconds kLockLook{10};
 
 Error failed(const std::string& what, const std::string& path) {
   const Code code = errno == EACCES || errno == EPERM || errno == EROFS ? Code::refused : Code::io;
@@ -48,11 +52,20 @@ Result<void> make_folder(const std::string& folder, const SocketOwner& owner) {
 }
 
 // Held while the file is looked at and replaced, so that of two hosts that start at once one finds the other. Files may
-// not be left beside the socket, so the folder itself is locked.
+// not be left beside the socket, so the folder itself is locked. That takes a moment; whoever may read the folder could
+// hold its lock for ever, and is not waited for.
 Result<Descriptor> lock_folder(const std::string& folder) {
   Descriptor locked(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!locked.valid()) return failed("cannot open the folder", folder);
-  if (::flock(locked.get(), LOCK_EX) != 0) return failed("cannot lock the folder", folder);
+  const auto deadline = std::chrono::steady_clock::now() + kLockDeadline;
+  while (::flock(locked.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return failed("cannot lock the folder", folder);
+    if (std::chrono::steady_clock::now() >= deadline) {
+      log::warning(fmt::format("{} is locked by another program: the socket is made without that lock", folder));
+      break;
+    }
+    std::this_thread::sleep_for(kLockLook);
+  }
   return locked;
 }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -134,6 +136,24 @@ TEST_F(ListenerTest, TakesPathsUpToTheLengthThatSocketsHave) {
     ASSERT_FALSE(listener.ok());
     EXPECT_EQ(listener.error().code, Code::invalid);
   }
+}
+
+TEST_F(ListenerTest, IsNotHeldUpByAnybodyWhoLocksTheFolder) {
+  const Descriptor holder(::open(folder.c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_EQ(::flock(holder.get(), LOCK_EX | LOCK_NB), 0);
+  const Result<Listener> listener = Listener::open(path, {});
+  ASSERT_TRUE(listener.ok());
+  EXPECT_TRUE(answers());
+}
+
+TEST_F(ListenerTest, BelongsToWhomItIsGivenTo) {
+  const Result<Listener> listener = Listener::open(path, {.user = 4711, .user_group = 4711, .group = 4712});
+  ASSERT_TRUE(listener.ok());
+  struct stat found {};
+  ASSERT_EQ(::lstat(path.c_str(), &found), 0);
+  EXPECT_EQ(found.st_uid, 4711U);
+  EXPECT_EQ(found.st_gid, 4712U);
+  EXPECT_EQ(found.st_mode & 07777U, 0660U);
 }
 
 TEST_F(ListenerTest, OfSeveralThatStartAtOnceOneServes) {
