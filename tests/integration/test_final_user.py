@@ -51,6 +51,23 @@ class Elsewhere:
         return self._namespace.command(argv[0], "run", "-c", self._file)
 
 
+class WithAccount:
+    '''Stands for a namespace: one with an account and a group nfbus, in a mount namespace of its own.'''
+
+    UID = 4712
+
+    def __init__(self, namespace, folder, members=""):
+        self._namespace, self._folder = namespace, folder
+        for name, line in (("passwd", f"nfbus:x:{self.UID}:{self.UID}::/:/usr/sbin/nologin\n"),
+                           ("group", f"nfbus:x:{self.UID}:{members}\n")):
+            old = pathlib.Path("/etc", name).read_text().splitlines(keepends=True)
+            (folder / name).write_text("".join(row for row in old if not row.startswith("nfbus:")) + line)
+
+    def command(self, *argv):
+        script = f'mount --bind {self._folder}/passwd /etc/passwd && mount --bind {self._folder}/group /etc/group && exec "$@"'
+        return self._namespace.command("unshare", "--mount", "sh", "-c", script, "sh", *argv)
+
+
 class FinalUser(nfbustest.IntegrationTest):
     def setUp(self):
         super().setUp()
@@ -144,6 +161,32 @@ class FinalUser(nfbustest.IntegrationTest):
         self.assertTrue((self.folder / "run/bus.sock").exists())
         host = self.start_here()
         self.assertEqual(run_nfbus("status", "-s", self.folder / "run/bus.sock").returncode, 0)
+
+    def test_an_account_nfbus_is_the_default_and_is_what_the_commands_name(self):
+        self.file.write_text(self.file.read_text().replace('user = "nobody"', ""))
+        account = WithAccount(self.namespace, self.folder)
+        said = self.check(namespace=account)
+        commands = {line.rsplit("; ", 1)[1] for line in said}
+        self.assertEqual(commands, {f"chgrp nfbus {self.file} && chmod 0640 {self.file}",
+                                    f"chgrp nfbus {self.folder}/etc/token && chmod 0640 {self.folder}/etc/token",
+                                    f"chown nfbus {self.folder}/log", f"chown nfbus {self.folder}/run"})
+        for command in commands:
+            subprocess.run(["sh", "-c", command.replace("nfbus /", f"{account.UID} /")], check=True)
+        self.assertEqual(self.check(namespace=account), [])
+        host = self.start("", namespace=Elsewhere(account, self.file))
+        self.assertNotIn("warning", host.stderr)
+        self.assertEqual((self.folder / "log/lines").stat().st_uid, account.UID)
+        self.assertEqual(host.stop(), 0)
+
+    def test_a_group_may_write_where_nobody_but_the_user_is_in_it(self):
+        self.file.write_text(self.file.read_text().replace('user = "nobody"', ""))
+        os.chown(self.file, 0, WithAccount.UID)
+        self.file.chmod(0o660)
+        (self.folder / "etc/token").chmod(0o644)  # what the user may write reads no secret of root's
+        self.check(namespace=WithAccount(self.namespace, self.folder))
+        done = run_nfbus("check", "-c", self.file, namespace=WithAccount(self.namespace, self.folder, "daemon"))
+        self.assertEqual(done.returncode, 78, done.stdout)
+        self.assertIn(f"{self.file} is writable by others than its owner (mode 0660): chmod go-w", done.stdout)
 
     def test_where_the_folders_are_closed_the_first_one_is_named(self):
         self.folder.chmod(0o700)
