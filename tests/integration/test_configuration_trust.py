@@ -212,6 +212,25 @@ class Trust(nfbustest.IntegrationTest):
         done = self.check()
         self.assertEqual(done.returncode, 78, done.stdout + done.stderr)
 
+    def test_one_of_the_users_own_runs_with_its_rights_alone(self):
+        self.own(self.file, NOBODY.pw_uid)
+        self.namespace.nft("table inet t { chain c { type filter hook output priority 0; "
+                           "udp dport 7000 log prefix \"lan:out \" group 0;\n}\n}")
+        host = self.namespace.popen(NFBUS_BIN, "run", "-c", self.file, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(host.stderr.close)
+        said = []
+        while not said or "ready:" not in said[-1]:
+            said.append(host.stderr.readline())
+            self.assertTrue(said[-1], "".join(said))
+        status = pathlib.Path(f"/proc/{host.pid}/status").read_text()
+        self.assertRegex(status, rf"(?m)^Uid:(\t{NOBODY.pw_uid}){{4}}$")
+        self.assertRegex(status, r"(?m)^CapPrm:\t0+$")
+        nfbustest.send(self.namespace, [nfbustest.ipv4("127.0.0.1", "127.0.0.1", nfbustest.UDP, nfbustest.udp(1, 7000))])
+        nfbustest.wait_until(lambda: nfbustest.read_json_lines(self.data / "out"), 10, "the packet")
+        self.assertEqual((self.data / "bus.sock").stat().st_uid, NOBODY.pw_uid)
+        self.assertEqual(nfbustest.end_process(host), 0)
+        self.assertFalse((self.data / "bus.sock").exists())
+
     def test_a_reload_of_a_host_that_root_started_is_judged_the_same(self):
         host = self.start(CONFIG.replace("@DIR@", str(self.data)))
         host.directory.chmod(0o755)
