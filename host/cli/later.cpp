@@ -54,6 +54,14 @@ std::optional<std::string> mend_reading(const fs::path& path, bool is_folder) {
   return open_to_group(path, is_folder ? S_IRGRP | S_IXGRP : S_IRGRP);
 }
 
+// The command that lets the effective user make and remove files in a folder.
+std::string mend_writing(const fs::path& folder) {
+  struct stat found {};
+  if (util::detail::is_for_all(folder.string())) return "name one in a folder of its own, which nfbus makes";
+  if (::stat(folder.c_str(), &found) == 0 && found.st_uid == ::geteuid()) return "chmod u+rwx " + folder.string();
+  return fmt::format("chown {} {}", util::detail::user_name(), folder.string());
+}
+
 class Judge {
  public:
   explicit Judge(const ConfigFile& file) : file_(file) {}
@@ -98,13 +106,9 @@ class Judge {
     const fs::path above = fs::path(path).parent_path();
     const fs::path folder = above.empty() ? "." : above;
     if (!is_closed(folder, W_OK | X_OK)) return;
-    struct stat status {};
-    std::string mend = "name one in a folder of its own, which nfbus makes";
-    if (!util::detail::is_for_all(folder.string()) && ::stat(folder.c_str(), &status) == 0) {
-      mend = util::detail::mend_folder(folder.string(), status);
-    }
     add("bus.socket",
-        fmt::format("{} cannot remove {} at the end: it is left, for the next start to replace; {}", user_, path, mend),
+        fmt::format("{} cannot remove {} at the end: it is left, for the next start to replace; {}", user_, path,
+                    mend_writing(folder)),
         Location{file_.name});
   }
 
