@@ -406,6 +406,7 @@ Result<std::unique_ptr<Source>> open_nflog(std::vector<CaptureSpec> captures, Pr
     }
     sockets.push_back(std::move(*bound));
   }
+  if (auto sealed = helper.seal(); !sealed) return sealed.error();
   auto source = std::make_unique<NflogSource>(std::move(captures), std::move(sockets), std::move(*names), helper,
                                               std::move(context));
   if (auto watched = source->watch(); !watched) return watched.error();

@@ -37,8 +37,8 @@ struct CaptureSpec {
   std::unique_ptr<CaptureFilters> filters;  // null: none
 };
 
-// [control] Binds every group through `helper`; fails as PrivilegedHelper::bind_group does, with the place in the
-// configuration. `helper` outlives the source.
+// [control] Binds every group through `helper` and seals it; fails as PrivilegedHelper::bind_group does, with the place
+// in the configuration. `helper` outlives the source.
 Result<std::unique_ptr<Source>> open_nflog(std::vector<CaptureSpec> captures, PrivilegedHelper& helper,
                                            SourceContext context);
 

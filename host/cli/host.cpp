@@ -242,6 +242,7 @@ Result<void> Host::open_source(PrivilegedHelper* helper, const std::optional<std
                             : open_nflog(std::move(created_captures_), *helper, std::move(context));
   if (!source) return std::move(source).error();
   source_ = std::move(source).value();
+  helper_ = helper;
   return {};
 }
 
@@ -424,7 +425,8 @@ void Host::publish_own(std::string_view topic, std::string_view text) {
   bus_.publish(make_message(topic, text, now_ns(), ::getuid()));
 }
 
-void Host::report_loss() {
+void Host::look_around() {
+  if (helper_ != nullptr) helper_->look();
   const std::string event = loss_.look(source_->snapshots());
   if (!event.empty()) publish_own("nfbus:loss", event);
 }
@@ -450,6 +452,7 @@ StatusReport Host::report(ServerSnapshot server) const {
   StatusReport report{.uptime = std::chrono::steady_clock::now() - started_,
                       .process = look_at_process(),
                       .topic_root = config_.host.topic_root,
+                      .helper = helper_ != nullptr ? std::optional(helper_->state()) : std::nullopt,
                       .captures = source_->snapshots(),
                       .capture_filters = snapshots_of(capture_chains_),
                       .sinks = {},
@@ -462,6 +465,9 @@ StatusReport Host::report(ServerSnapshot server) const {
 
 std::string Host::trouble() const {
   std::string lines;
+  if (helper_ != nullptr && helper_->state() != HelperState::running) {
+    lines += "the privileged helper has ended or does not answer\n";
+  }
   const std::lock_guard lock(sinks_mutex_);
   for (const RunningSink& sink : sinks_) {
     if (sink.worker->snapshot().state == SinkState::failed)

@@ -83,8 +83,8 @@ class Host {
   // Names of the sinks that have not ended.
   [[nodiscard]] std::vector<std::string> running_sinks() const;
 
-  // Publishes nfbus:loss, if packets were lost since it last did; call it each second.
-  void report_loss();
+  // Publishes nfbus:loss, if packets were lost since it last did, and looks after the helper; call it each second.
+  void look_around();
   // One line per group and per sink, with every counter of design section 5.
   void log_counters() const;
   // "2 groups, 3 sinks": for the ready line.
@@ -139,6 +139,7 @@ class Host {
   std::vector<CreatedSink> created_sinks_;                                           // until they are opened
   std::vector<CaptureSpec> created_captures_;                                        // until the source has them
   std::vector<std::pair<std::uint16_t, const CaptureFilterChain*>> capture_chains_;  // by group; owned by source_
+  PrivilegedHelper* helper_ = nullptr;                                               // null: none is needed
   std::unique_ptr<Source> source_;
   std::optional<Result<void>> source_result_;
   std::thread source_thread_;

@@ -5,6 +5,7 @@
 #include "cli/later.hpp"
 #include "cli/way_down.hpp"
 #include "config/load.hpp"
+#include "privileged/seccomp.hpp"
 #include "support/log.hpp"
 #include "support/signals.hpp"
 
@@ -76,7 +77,7 @@ bool serve(Host& host, Signals& signals, const std::atomic<bool>& source_ended, 
     const auto signal = signals.wait(kLossLook);
     if (source_ended) return false;
     if (!signal) {
-      host.report_loss();
+      host.look_around();
       continue;
     }
     switch (*signal) {
@@ -154,6 +155,7 @@ int run_command(const RunOptions& options) {
   }
   as_root.reset();
   if (auto dropped = drop_privileges(); !dropped) return fail(dropped.error());
+  if (auto confined = confine_host(); !confined) return fail(confined.error());
 
   std::atomic<bool> source_ended = false;
   auto started = host.start([&] {

@@ -111,6 +111,8 @@ void print_status(const Json& status) {
              status.at("version").get<std::string>(), status.at("pid").get<std::int64_t>(),
              duration(status.at("uptime_s").get<double>()), mebibytes(status.at("memory").at("resident_bytes")),
              mebibytes(status.at("memory").at("clients_bytes")));
+  const std::string helper = status.value("helper", "none");
+  if (helper == "stuck" || helper == "gone") fmt::print("the privileged helper is {}: restart nfbus\n", helper);
   print_table("groups",
               {"group", "received", "lost", "published", "not_forwarded", "filtered", "decode_errors", "enobufs",
                "unseen_drops"},

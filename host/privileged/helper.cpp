@@ -1,12 +1,15 @@
 #include "privileged/helper.hpp"
 
+#include "privileged/helper_rights.hpp"
 #include "privileged/protocol.hpp"
+#include "privileged/seccomp.hpp"
+#include "support/log.hpp"
 
-#include <cap-ng.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,21 +30,18 @@ namespace nfbus::host {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
+// Naming the holder of a group takes longest: all of /proc is looked at.
+constexpr std::chrono::seconds kAnswerDeadline{5};
+
+// How long the helper may take to end once its socket is closed, and again once it is killed.
+constexpr std::chrono::milliseconds kEndDeadline{1000};
+
 constexpr int kRequests = 3;  // the helper's only descriptor besides 0, 1 and 2, which lead nowhere
 
 Error system_error(const char* what) {
   return {.code = Code::io, .text = fmt::format("{}: {}", what, std::generic_category().message(errno))};
-}
-
-void keep_net_admin_alone() noexcept {
-  capng_get_caps_process();
-  const bool had_it = capng_have_capability(CAPNG_PERMITTED, CAP_NET_ADMIN) == 1;
-  const bool may_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) == 1;
-  capng_clear(CAPNG_SELECT_ALL);
-  if (had_it) {
-    capng_updatev(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED), CAP_NET_ADMIN, -1);
-  }
-  capng_apply(may_bound ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS);
 }
 
 // Signals that a terminal or an administrator sends to all of nfbus: the host drains first, then closes our socket.
@@ -62,113 +62,222 @@ void close_everything_but(int socket) noexcept {
   if (null > kRequests) ::close(null);
 }
 
+// The host's copy is gone from sight already, this one from memory: the helper needs none.
+void forget_environment() noexcept {
+  for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
+    ::explicit_bzero(*variable, std::strlen(*variable));
+  }
+}
+
 [[noreturn]] void run_helper(int socket, pid_t host) noexcept {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // also ends us when some other child still holds the near end of our socket
-  if (::getppid() != host) ::_exit(0);
+  end_with(host);
   ::prctl(PR_SET_NAME, "nfbus-helper");
-  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   ignore_signals();
   close_everything_but(socket);
+  forget_environment();
   if (::chdir("/") != 0) ::_exit(1);
-  keep_net_admin_alone();
+  keep_binding_rights();
   try {
-    serve_requests(kRequests);
+    // Without the filter it serves as well; a kernel that has none is told about once it is sealed.
+    static_cast<void>(allow_binding());
+    serve_requests(kRequests, host);
   } catch (const std::bad_alloc&) {
     ::_exit(1);
   }
 }
 
-// The descriptor that came with `message`, or -1.
-int received_descriptor(msghdr& message) noexcept {
+// The descriptor that came with `message`, or none.
+Descriptor received_descriptor(msghdr& message) noexcept {
   const cmsghdr* const rights = CMSG_FIRSTHDR(&message);
-  if (rights == nullptr || rights->cmsg_level != SOL_SOCKET || rights->cmsg_type != SCM_RIGHTS) return -1;
+  if (rights == nullptr || rights->cmsg_level != SOL_SOCKET || rights->cmsg_type != SCM_RIGHTS) return {};
   int descriptor = -1;
   std::memcpy(&descriptor, CMSG_DATA(rights), sizeof descriptor);
-  return descriptor;
+  return Descriptor(descriptor);
 }
 
 Error helper_gone() { return {.code = Code::io, .text = "the privileged helper has ended"}; }
+Error no_answer() { return {.code = Code::io, .text = "the privileged helper does not answer"}; }
+
+std::string text_of(const HelperReply& reply) {
+  return {reply.text.data(), std::min<std::size_t>(reply.text_size, reply.text.size())};
+}
+
+// glibc 2.36 declares these without C linkage.
+int pidfd_open(pid_t process) noexcept { return static_cast<int>(::syscall(SYS_pidfd_open, process, 0)); }
+void pidfd_kill(int process) noexcept { ::syscall(SYS_pidfd_send_signal, process, SIGKILL, nullptr, 0); }
+
+bool wait_readable(int descriptor, std::chrono::milliseconds timeout) noexcept {
+  const auto deadline = Clock::now() + timeout;
+  while (true) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+    pollfd waiting{.fd = descriptor, .events = POLLIN, .revents = 0};
+    const int ready = ::poll(&waiting, 1, std::max(0, static_cast<int>(left.count())));
+    if (ready >= 0 || errno != EINTR) return ready > 0;
+  }
+}
+
+// Of a child that has ended; see waitid(2).
+std::string describe_end(int process) {
+  siginfo_t child{};
+  if (::waitid(P_PIDFD, static_cast<id_t>(process), &child, WEXITED | WNOHANG | WNOWAIT) != 0) return "unknown why";
+  return fmt::format("{} {}", child.si_code == CLD_EXITED ? "exit status" : "signal", child.si_status);
+}
+
+void tell_trouble(const std::string& what) {
+  log::error(
+      fmt::format("the privileged helper {}: capture goes on, but latency_ms = 0 does not adapt any more, and "
+                  "what the kernel still holds when nfbus stops is lost; restart nfbus",
+                  what));
+}
 
 }  // namespace
+
+struct PrivilegedHelper::Answer {
+  HelperReply reply;
+  Descriptor descriptor;
+};
 
 Result<PrivilegedHelper> PrivilegedHelper::start() {
   std::array<int, 2> pair{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) != 0) {
     return system_error("cannot make the privileged helper's socket");
   }
+  Descriptor near_end(pair[0]);
+  const Descriptor far_end(pair[1]);
   const pid_t host = ::getpid();
   const pid_t child = ::fork();
-  if (child == 0) run_helper(pair[1], host);
-  ::close(pair[1]);
-  if (child < 0) {
-    ::close(pair[0]);
-    return system_error("cannot start the privileged helper");
-  }
-  return PrivilegedHelper(pair[0], child);
+  if (child == 0) run_helper(far_end.get(), host);
+  if (child < 0) return system_error("cannot start the privileged helper");
+  Descriptor process(pidfd_open(child));
+  if (!process.valid()) return system_error("cannot watch the privileged helper");
+  return PrivilegedHelper(std::move(near_end), std::move(process));
 }
 
+PrivilegedHelper::PrivilegedHelper(Descriptor socket, Descriptor process) noexcept
+    : socket_(std::move(socket)), process_(std::move(process)) {}
+
 PrivilegedHelper::PrivilegedHelper(PrivilegedHelper&& other) noexcept
-    : socket_(std::exchange(other.socket_, -1)), child_(std::exchange(other.child_, -1)) {}
+    : socket_(std::move(other.socket_)),
+      process_(std::move(other.process_)),
+      requests_(other.requests_),
+      ping_(std::exchange(other.ping_, std::nullopt)),
+      state_(other.state_.load()) {}
 
 PrivilegedHelper& PrivilegedHelper::operator=(PrivilegedHelper&& other) noexcept {
   std::swap(socket_, other.socket_);
-  std::swap(child_, other.child_);
+  std::swap(process_, other.process_);
+  std::swap(requests_, other.requests_);
+  std::swap(ping_, other.ping_);
+  state_ = other.state_.exchange(state_);
   return *this;
 }
 
 PrivilegedHelper::~PrivilegedHelper() {
-  if (socket_ < 0) return;
-  ::close(socket_);
-  while (::waitpid(child_, nullptr, 0) < 0 && errno == EINTR) {
+  if (!process_.valid()) return;
+  socket_ = Descriptor();
+  if (!wait_readable(process_.get(), kEndDeadline)) {
+    pidfd_kill(process_.get());
+    wait_readable(process_.get(), kEndDeadline);
   }
+  siginfo_t child{};
+  ::waitid(P_PIDFD, static_cast<id_t>(process_.get()), &child, WEXITED | WNOHANG);
 }
 
-Result<int> PrivilegedHelper::bind_group(const GroupBinding& binding) const {
-  const HelperRequest request{.command = HelperCommand::bind_group, .binding = binding};
-  if (::send(socket_, &request, sizeof request, MSG_NOSIGNAL) < 0) return helper_gone();
-
-  HelperReply reply{};
-  iovec content{.iov_base = &reply, .iov_len = sizeof reply};
+Result<PrivilegedHelper::Answer> PrivilegedHelper::receive() {
+  Answer answer{};
+  iovec content{.iov_base = &answer.reply, .iov_len = sizeof answer.reply};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
   msghdr message{};
   message.msg_iov = &content;
   message.msg_iovlen = 1;
   message.msg_control = control.data();
   message.msg_controllen = control.size();
-  ssize_t size = 0;
-  do {
-    size = ::recvmsg(socket_, &message, MSG_CMSG_CLOEXEC);
-  } while (size < 0 && errno == EINTR);
-  if (size != static_cast<ssize_t>(sizeof reply)) return helper_gone();
-  if (reply.code != 0) {
-    return Error{.code = static_cast<Code>(reply.code),
-                 .text = std::string(reply.text.data(), std::min<std::size_t>(reply.text_size, reply.text.size()))};
+  const ssize_t size = ::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  if (size != static_cast<ssize_t>(sizeof answer.reply)) return helper_gone();
+  answer.descriptor = received_descriptor(message);
+  if (ping_ && answer.reply.number == ping_->number) ping_.reset();
+  return answer;
+}
+
+Result<PrivilegedHelper::Answer> PrivilegedHelper::ask(HelperRequest request) {
+  request.number = ++requests_;
+  if (::send(socket_.get(), &request, sizeof request, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+    return errno == EAGAIN ? no_answer() : helper_gone();
   }
-  const int descriptor = received_descriptor(message);
-  if (descriptor < 0) {
+  const auto deadline = Clock::now() + kAnswerDeadline;
+  while (wait_readable(socket_.get(), std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()))) {
+    auto answer = receive();
+    if (!answer) return answer;
+    if (answer->reply.number != request.number) continue;  // of a ping
+    if (answer->reply.code == 0) return answer;
+    return Error{.code = static_cast<Code>(answer->reply.code), .text = text_of(answer->reply)};
+  }
+  return no_answer();
+}
+
+Result<int> PrivilegedHelper::bind_group(const GroupBinding& binding) {
+  HelperRequest request{.command = HelperCommand::bind_group};
+  request.binding = binding;
+  auto answer = ask(request);
+  if (!answer) return answer.error();
+  if (!answer->descriptor.valid()) {
     return Error{.code = Code::io, .text = "no room for one more descriptor: raise the limit (ulimit -n)"};
   }
-  return descriptor;
+  return answer->descriptor.release();
+}
+
+Result<void> PrivilegedHelper::seal() {
+  HelperRequest request{.command = HelperCommand::seal};
+  request.uid = ::geteuid();
+  request.gid = ::getegid();
+  const auto answer = ask(request);
+  if (!answer) return answer.error();
+  if (const std::string lacks = text_of(answer->reply); !lacks.empty()) {
+    log::warning("the privileged helper goes on without a filter of its system calls: " + lacks);
+  }
+  return {};
+}
+
+void PrivilegedHelper::look() {
+  if (state_ == HelperState::gone) return;
+  while (wait_readable(socket_.get(), std::chrono::milliseconds(0)) && receive()) {
+  }
+  if (wait_readable(process_.get(), std::chrono::milliseconds(0))) {
+    state_ = HelperState::gone;
+    return tell_trouble(fmt::format("has ended ({})", describe_end(process_.get())));
+  }
+  const auto now = Clock::now();
+  if (!ping_) {
+    if (state_.exchange(HelperState::running) == HelperState::stuck) log::info("the privileged helper answers again");
+    ping_ = {.number = ++requests_, .since = now, .sent = false};
+  }
+  if (!ping_->sent) {  // there is no room while a stuck helper's socket is full of requests
+    const HelperRequest request{.command = HelperCommand::ping, .number = ping_->number};
+    ping_->sent = ::send(socket_.get(), &request, sizeof request, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+  }
+  if (state_ == HelperState::stuck || now - ping_->since < kAnswerDeadline) return;
+  state_ = HelperState::stuck;
+  tell_trouble(fmt::format("has not answered for {} s", kAnswerDeadline.count()));
 }
 
 void PrivilegedHelper::set_queue_threshold(std::uint16_t group, std::uint32_t queue_threshold) const noexcept {
-  HelperRequest request{.command = HelperCommand::set_queue_threshold, .binding = {}};
+  HelperRequest request{.command = HelperCommand::set_queue_threshold};
   request.binding.group = group;
   request.binding.queue_threshold = queue_threshold;
   // Never waits: capture goes on whatever the helper does.
-  [[maybe_unused]] const auto sent = ::send(socket_, &request, sizeof request, MSG_DONTWAIT | MSG_NOSIGNAL);
+  [[maybe_unused]] const auto sent = ::send(socket_.get(), &request, sizeof request, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 bool PrivilegedHelper::release_group(std::uint16_t group,
                                      std::chrono::steady_clock::time_point deadline) const noexcept {
-  HelperRequest request{.command = HelperCommand::release_group, .binding = {}};
+  HelperRequest request{.command = HelperCommand::release_group};
   request.binding.group = group;
-  while (::send(socket_, &request, sizeof request, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+  while (::send(socket_.get(), &request, sizeof request, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return false;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) return false;
-    pollfd busy{.fd = socket_, .events = POLLOUT, .revents = 0};
+    pollfd busy{.fd = socket_.get(), .events = POLLOUT, .revents = 0};
     ::poll(&busy, 1, static_cast<int>(left.count()));
   }
   return true;

@@ -1,12 +1,16 @@
 // The helper process that keeps CAP_NET_ADMIN, and the loss of every other privilege.
 #pragma once
 
+#include "support/descriptor.hpp"
+
 #include <nfbus/result.hpp>
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace nfbus::host {
@@ -21,35 +25,65 @@ struct GroupBinding {
   std::uint32_t timeout_10ms;       // NFULA_CFG_TIMEOUT, units of 10 ms
 };
 
+enum class HelperState : std::uint8_t { running = 1, stuck = 2, gone = 3 };
+
+struct HelperRequest;
+
 // The near end of the helper: a forked child that answers a few fixed commands over a socket pair and ends when that
-// socket closes. Thread safety: bind_group() [control]; the others from one other thread at a time.
+// socket closes. Nothing here waits for it without a deadline. Thread safety: as each function says;
+// set_queue_threshold() and release_group() from one thread at a time.
 class PrivilegedHelper {
  public:
-  // [control] Forks; call before any thread exists. The child keeps CAP_NET_ADMIN alone (or what the process had).
+  // [control] Forks; call before any thread exists. The child keeps CAP_NET_ADMIN and, until seal(), what naming a
+  // group's holder takes (as far as the process had them).
   static Result<PrivilegedHelper> start();
 
   PrivilegedHelper(PrivilegedHelper&& other) noexcept;
   PrivilegedHelper& operator=(PrivilegedHelper&& other) noexcept;
   PrivilegedHelper(const PrivilegedHelper&) = delete;
   PrivilegedHelper& operator=(const PrivilegedHelper&) = delete;
-  ~PrivilegedHelper();  // closes the socket and waits for the child
+  ~PrivilegedHelper();  // closes the socket and waits for the child; kills it if it does not end by itself
 
-  // A bound, configured NFLOG socket, owned by the caller. The helper keeps a duplicate for set_queue_threshold().
-  // Errors: busy (names the process that holds the group), refused (no CAP_NET_ADMIN), unsupported (no
-  // nfnetlink_log), io.
-  [[nodiscard]] Result<int> bind_group(const GroupBinding& binding) const;
-  // Unacknowledged: the kernel's answer would drown in the log.
+  // [control] A bound, configured NFLOG socket, owned by the caller. The helper keeps a duplicate for
+  // set_queue_threshold(). Errors: busy (names the process that holds the group), refused (no CAP_NET_ADMIN, or
+  // sealed), unsupported (no nfnetlink_log), io.
+  [[nodiscard]] Result<int> bind_group(const GroupBinding& binding);
+  // [control] Once all groups are bound: the helper becomes the caller's effective user, keeps CAP_NET_ADMIN alone and
+  // binds no more. Logs what this kernel cannot do of it. Errors: refused, io; then the helper is not to be relied on.
+  Result<void> seal();
+  // [any] Unacknowledged: the kernel's answer would drown in the log.
   void set_queue_threshold(std::uint16_t group, std::uint32_t queue_threshold) const noexcept;
-  // Asks the helper to unbind the group and to forget the duplicate of its socket; false: it could not be asked by
-  // `deadline`, or is gone. It can have some 278 requests waiting; beyond that, this waits. It gives the socket room
+  // [any] Asks the helper to unbind the group and to forget the duplicate of its socket; false: it could not be asked
+  // by `deadline`, or is gone. It can have some 278 requests waiting; beyond that, this waits. It gives the socket room
   // beside what it is full of; the kernel then sends what it still holds for the group, and an NLMSG_ERROR of 0: the
   // caller's socket, read up to that, has all that was logged.
   [[nodiscard]] bool release_group(std::uint16_t group, std::chrono::steady_clock::time_point deadline) const noexcept;
 
+  // [control] Looks after the helper, without waiting; call it about once a second. That it has ended, does not answer
+  // or answers again is logged once.
+  void look();
+  // [any] As the last look() found it.
+  [[nodiscard]] HelperState state() const noexcept { return state_; }
+
  private:
-  PrivilegedHelper(int socket, pid_t child) noexcept : socket_(socket), child_(child) {}
-  int socket_ = -1;
-  pid_t child_ = -1;
+  struct Answer;
+  struct Ping {
+    std::uint32_t number;
+    std::chrono::steady_clock::time_point since;
+    bool sent;
+  };
+
+  PrivilegedHelper(Descriptor socket, Descriptor process) noexcept;
+  // Errors are the helper's own, or that it does not answer.
+  Result<Answer> ask(HelperRequest request);
+  // What waits; io: nothing does.
+  Result<Answer> receive();
+
+  Descriptor socket_;
+  Descriptor process_;          // a pidfd: whoever else waits for children cannot make it mean another process
+  std::uint32_t requests_ = 0;  // that were numbered
+  std::optional<Ping> ping_;    // not answered yet
+  std::atomic<HelperState> state_ = HelperState::running;
 };
 
 // [control] The uid that both moves lead to: of `user`, where root can become it; else the effective one.

@@ -1,6 +1,8 @@
 // The helper's own side: the only code that runs with CAP_NET_ADMIN once the host has started.
+#include "privileged/helper_rights.hpp"
 #include "privileged/nflog_socket.hpp"
 #include "privileged/protocol.hpp"
+#include "privileged/seccomp.hpp"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -8,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 
@@ -15,11 +18,16 @@ namespace nfbus::host {
 
 namespace {
 
-HelperReply reply_of(const Error& error) {
+HelperReply reply_of(std::string_view text) {
   HelperReply reply{};
+  reply.text_size = static_cast<std::uint32_t>(std::min(text.size(), reply.text.size()));
+  std::copy_n(text.begin(), reply.text_size, reply.text.begin());
+  return reply;
+}
+
+HelperReply reply_of(const Error& error) {
+  HelperReply reply = reply_of(error.text);
   reply.code = static_cast<std::uint32_t>(error.code);
-  reply.text_size = static_cast<std::uint32_t>(std::min(error.text.size(), reply.text.size()));
-  std::copy_n(error.text.begin(), reply.text_size, reply.text.begin());
   return reply;
 }
 
@@ -47,33 +55,53 @@ void send_reply(int socket, HelperReply reply, int descriptor) noexcept {
 // flood. It takes memory only where it is used.
 constexpr int kRoomAtTheEndBytes = 32 << 20;
 
+Error no_more_groups() {
+  return {.code = Code::refused, .text = "the privileged helper is sealed and binds no more groups"};
+}
+
 class Server {
  public:
-  explicit Server(int socket) noexcept : socket_(socket) {}
+  Server(int socket, pid_t host) noexcept : socket_(socket), host_(host) {}
 
   void handle(const HelperRequest& request) {
     const std::uint16_t group = request.binding.group;
     switch (request.command) {
-      case HelperCommand::bind_group: bind(request.binding); break;
+      case HelperCommand::bind_group: bind(request); break;
       case HelperCommand::set_queue_threshold:
         if (const auto found = groups_.find(group); found != groups_.end()) {
           send_queue_threshold(found->second.get(), group, request.binding.queue_threshold);
         }
         break;
       case HelperCommand::release_group: release(group); break;
+      case HelperCommand::seal: seal(request); break;
+      case HelperCommand::ping: answer(request, HelperReply{}); break;
     }
   }
 
  private:
-  void bind(const GroupBinding& binding) {
-    auto bound = open_nflog_socket(binding);
-    if (!bound) {
-      send_reply(socket_, reply_of(bound.error()), -1);
-      return;
-    }
-    Descriptor& socket = groups_[binding.group];
+  void answer(const HelperRequest& request, HelperReply reply, int descriptor = -1) const noexcept {
+    reply.number = request.number;
+    send_reply(socket_, reply, descriptor);
+  }
+
+  void bind(const HelperRequest& request) {
+    if (sealed_) return answer(request, reply_of(no_more_groups()));
+    auto bound = open_nflog_socket(request.binding);
+    if (!bound) return answer(request, reply_of(bound.error()));
+    Descriptor& socket = groups_[request.binding.group];
     socket = std::move(*bound);
-    send_reply(socket_, HelperReply{}, socket.get());
+    answer(request, HelperReply{}, socket.get());
+  }
+
+  void seal(const HelperRequest& request) {
+    if (sealed_) return answer(request, HelperReply{});
+    if (const auto kept = keep_serving_rights(request.uid, request.gid, host_); !kept) {
+      return answer(request, reply_of(kept.error()));
+    }
+    sealed_ = true;
+    const auto confined = allow_serving();
+    if (!confined && confined.error().code != Code::unsupported) return answer(request, reply_of(confined.error()));
+    answer(request, confined ? HelperReply{} : reply_of(confined.error().text));
   }
 
   void release(std::uint16_t group) {
@@ -85,13 +113,15 @@ class Server {
   }
 
   const int socket_;
+  const pid_t host_;
   std::unordered_map<std::uint16_t, Descriptor> groups_;  // sockets shared with the host
+  bool sealed_ = false;
 };
 
 }  // namespace
 
-void serve_requests(int socket) {
-  Server server(socket);
+void serve_requests(int socket, pid_t host) {
+  Server server(socket, host);
   while (true) {
     HelperRequest request{};
     const ssize_t size = ::recv(socket, &request, sizeof request, 0);

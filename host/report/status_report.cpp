@@ -106,16 +106,24 @@ Json totals_row(const ServerSnapshot& server) {
   return row;
 }
 
+std::string_view name_of(HelperState state) noexcept {
+  switch (state) {
+    case HelperState::running: return "running";
+    case HelperState::stuck: return "stuck";
+    case HelperState::gone: return "gone";
+  }
+  return "";
+}
+
 std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 }  // namespace
 
 std::string to_json(const StatusReport& report) {
-  Json status = {{"version", NFBUS_VERSION},
-                 {"pid", ::getpid()},
-                 {"uptime_s", seconds(report.uptime)},
-                 {"cpu_s", std::chrono::duration<double>(report.process.cpu).count()},
-                 {"topic_root", report.topic_root}};
+  Json status = {
+      {"version", NFBUS_VERSION},           {"pid", ::getpid()},
+      {"uptime_s", seconds(report.uptime)}, {"cpu_s", std::chrono::duration<double>(report.process.cpu).count()},
+      {"topic_root", report.topic_root},    {"helper", report.helper ? name_of(*report.helper) : "none"}};
   status["memory"] = {{"resident_bytes", report.process.resident_bytes},
                       {"clients_bytes", report.server.waiting_bytes}};
   status["capture"] = Json::array();

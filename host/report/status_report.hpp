@@ -5,9 +5,11 @@
 #include "capture/source.hpp"
 #include "delivery/capture_filters.hpp"
 #include "delivery/sink_worker.hpp"
+#include "privileged/helper.hpp"
 #include "report/process.hpp"
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,7 @@ struct StatusReport {
   std::chrono::steady_clock::duration uptime;
   ProcessNumbers process;
   std::string topic_root;
+  std::optional<HelperState> helper;  // none: a replay needs none
   std::vector<CaptureSnapshot> captures;
   std::vector<CaptureFilterSnapshot> capture_filters;
   std::vector<SinkSnapshot> sinks;

@@ -1,8 +1,10 @@
 '''Who may do what once the host is ready: the host itself nothing, its helper one thing.'''
 
+import json
 import os
 import pathlib
 import pwd
+import signal
 import subprocess
 
 import nfbustest
@@ -15,6 +17,11 @@ group = 0
 plugin = "jsonl"
 file = "@DIR@/out"
 format = "ulogd"
+"""
+
+BUS = """
+[bus]
+socket = "@DIR@/bus.sock"
 """
 
 RULES = """table inet t { chain c { type filter hook output priority 0;
@@ -93,6 +100,47 @@ class Privileges(nfbustest.IntegrationTest):
         wait_until(lambda: not pathlib.Path(f"/proc/{helper}").exists(), 5, "the helper's end")
         bound = self.namespace.run("cat", "/proc/net/netfilter/nfnetlink_log").stdout
         self.assertEqual(bound, "", "the group is still bound")
+
+    def test_the_helper_becomes_the_user_too_and_changes_nothing_but_its_own_groups(self):
+        host = self.start('[host]\nuser = "nobody"\n' + CONFIG)
+        nobody = pwd.getpwnam("nobody")
+        (helper,) = children(host.process.pid)
+        row = status(helper)
+        self.assertEqual((row["Uid"].split(), row["Gid"].split()), ([str(nobody.pw_uid)] * 4, [str(nobody.pw_gid)] * 4))
+        self.assertEqual((row["CapPrm"], row["CapEff"], row["CapInh"]), (NET_ADMIN, NET_ADMIN, NOTHING))
+        self.assertEqual((row["NoNewPrivs"], row["Seccomp"], row["Groups"].strip()), ("1", "2", ""))
+        self.assertEqual(host.stop(), 0)
+
+    def helper_state(self, host):
+        return json.loads(nfbustest.run_nfbus("status", "--json", "-s", host.path("bus.sock")).stdout)["helper"]
+
+    def test_a_helper_that_ends_is_noticed_and_capture_and_stop_go_on(self):
+        host = self.start(CONFIG + BUS)
+        self.assertEqual(self.helper_state(host), "running")
+        (helper,) = children(host.process.pid)
+        os.kill(helper, signal.SIGKILL)
+        host.wait_for(r"error: the privileged helper has ended \(signal 9\): .*restart nfbus")
+        self.assertEqual(self.helper_state(host), "gone")
+        shown = nfbustest.run_nfbus("status", "-s", host.path("bus.sock")).stdout
+        self.assertIn("the privileged helper is gone", shown)
+        self.assert_captures(host)
+        self.assertIsNotNone(host.stop(10))
+        self.assertEqual(host.stderr.count("the privileged helper has ended"), 1)
+
+    def test_a_helper_that_is_stuck_is_noticed_and_capture_and_stop_go_on(self):
+        host = self.start(CONFIG + BUS)
+        (helper,) = children(host.process.pid)
+        os.kill(helper, signal.SIGSTOP)
+        self.addCleanup(lambda: pathlib.Path(f"/proc/{helper}").exists() and os.kill(helper, signal.SIGKILL))
+        host.wait_for(r"error: the privileged helper has not answered for \d+ s: .*restart nfbus", 20)
+        self.assertEqual(self.helper_state(host), "stuck")
+        os.kill(helper, signal.SIGCONT)
+        host.wait_for("info: the privileged helper answers again")
+        self.assertEqual(self.helper_state(host), "running")
+        os.kill(helper, signal.SIGSTOP)
+        self.assert_captures(host)
+        self.assertIsNotNone(host.stop(10))
+        self.assertFalse(pathlib.Path(f"/proc/{helper}").exists(), "the helper outlives the host")
 
     def test_ctrl_c_to_all_of_the_terminals_processes_still_drains(self):
         self.namespace.nft(RULES)

@@ -6,10 +6,11 @@
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
+#include <semaphore>
 
 namespace {
-// With its first events, tries calls.hpp on its worker's thread and in a program, and appends to a file what came of
-// it, its secret, and what it finds in the environment.
+// With its first events, tries calls.hpp on its worker's thread, on a thread of its own that open() began, and in a
+// program; and appends to a file what came of it, its secret, and what it finds in the environment.
 class Tries : public fixture::Sink {
  public:
   Tries(const nfbus_host& host, const nfbus_options& options)
@@ -17,12 +18,28 @@ class Tries : public fixture::Sink {
         file_(fixture::string(options, "/file")),
         program_(fixture::string(options, "/program")),
         token_(fixture::string(options, "/token")) {}
+  Tries(const Tries&) = delete;
+  Tries& operator=(const Tries&) = delete;
+  ~Tries() {
+    begin_.release();
+    if (early_.joinable()) early_.join();
+  }
+
+  std::uint32_t open(nfbus_shape& shape, nfbus_error* error) {
+    early_ = std::thread([this] {
+      begin_.acquire();
+      if (tried_) tried_early_ = calls::try_all("early");
+    });
+    return Sink::open(shape, error);
+  }
 
   std::uint32_t write(const nfbus_events& events, nfbus_report& /*report*/, nfbus_error* error) {
     if (tried_) return NFBUS_OK;
     tried_ = true;
+    begin_.release();
+    early_.join();
     std::ofstream(file_, std::ios::app) << "token " << token_ << "\nenvironment " << environment() << '\n'
-                                        << calls::try_all("thread");
+                                        << tried_early_ << calls::try_all("thread");
     if (!program_.empty() && !execute()) return fixture::fail(error, "the program cannot be executed");
     std::ofstream(file_, std::ios::app) << "end\n";
     delivered(events.count);
@@ -51,6 +68,9 @@ class Tries : public fixture::Sink {
   std::string program_;
   const std::string token_;
   bool tried_ = false;
+  std::string tried_early_;
+  std::binary_semaphore begin_{0};
+  std::thread early_;
 };
 }  // namespace
 

@@ -9,6 +9,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 
 #include <cap-ng.h>
 #include <gmock/gmock.h>
@@ -58,6 +59,24 @@ pid_t only_child() {
 
 std::chrono::steady_clock::time_point in(std::chrono::milliseconds time) {
   return std::chrono::steady_clock::now() + time;
+}
+
+// A line of /proc/PID/status with the real, effective, saved and file system's id.
+std::string all_four(unsigned id) {
+  const std::string text = std::to_string(id);
+  return text + '\t' + text + '\t' + text + '\t' + text;
+}
+
+// The first message on a group's socket, which is to be the kernel's answer.
+std::string answer_on(int socket) {
+  pollfd waiting{.fd = socket, .events = POLLIN, .revents = 0};
+  if (::poll(&waiting, 1, 5000) != 1) return "no answer";
+  struct {
+    nlmsghdr header;
+    nlmsgerr error;
+  } answer{};
+  ::recv(socket, &answer, sizeof answer, 0);
+  return answer.header.nlmsg_type == NLMSG_ERROR ? "answer " + std::to_string(answer.error.error) : "not an answer";
 }
 
 std::string text_of(const Result<int>& bound) { return bound ? "bound" : bound.error().text; }
@@ -116,15 +135,110 @@ TEST(PrivilegedHelper, SaysThatTheCapabilityIsMissing) {
               HasSubstr("run as root, or grant CAP_NET_ADMIN"));
 }
 
-TEST(PrivilegedHelper, KeepsNetAdminAlone) {
+TEST(PrivilegedHelper, IsTheUserWithNetAdminAloneOnceItIsSealed) {
   EXPECT_EQ(in_own_namespace([] {
               auto helper = PrivilegedHelper::start();
-              static_cast<void>(helper->bind_group(kBinding));  // after its answer it has lowered itself
+              static_cast<void>(helper->bind_group(kBinding));
+              if (auto lowered = lower_privileges("nobody", true); !lowered) return lowered.error().text;
+              if (auto sealed = helper->seal(); !sealed) return sealed.error().text;
               const pid_t child = only_child();
-              return status_of(child, "CapPrm") + ' ' + status_of(child, "CapEff") + ' ' + status_of(child, "CapBnd") +
-                     ' ' + status_of(child, "CapInh") + ' ' + status_of(child, "NoNewPrivs");
+              if (status_of(child, "Uid") != all_four(::geteuid())) return "uids " + status_of(child, "Uid");
+              if (status_of(child, "Gid") != all_four(::getegid())) return "gids " + status_of(child, "Gid");
+              std::string said = "groups " + status_of(child, "Groups");
+              for (const char* const name : {"CapPrm", "CapEff", "CapBnd", "CapInh", "CapAmb"}) {
+                said += std::string(", ") + name + ' ' + status_of(child, name);
+              }
+              return said + ", " + status_of(child, "NoNewPrivs") + ' ' + status_of(child, "Seccomp");
             }),
-            "0000000000001000 0000000000001000 0000000000000000 0000000000000000 1");
+            "groups , CapPrm 0000000000001000, CapEff 0000000000001000, CapBnd 0000000000000000, "
+            "CapInh 0000000000000000, CapAmb 0000000000000000, 1 2");
+}
+
+TEST(PrivilegedHelper, StaysWhoItIsWhereThereIsNobodyToBecome) {
+  EXPECT_EQ(in_own_namespace([] {
+              auto helper = PrivilegedHelper::start();
+              if (auto sealed = helper->seal(); !sealed) return sealed.error().text;
+              return status_of(only_child(), "CapPrm") + ' ' + status_of(only_child(), "Uid");
+            }),
+            "0000000000001000 " + all_four(0));
+}
+
+TEST(PrivilegedHelper, SealedItBindsNoMoreGroupsAndServesThoseItHas) {
+  EXPECT_EQ(in_own_namespace([] {
+              auto helper = PrivilegedHelper::start();
+              const auto bound = helper->bind_group(kBinding);
+              if (!bound) return bound.error().text;
+              if (auto lowered = lower_privileges("nobody", true); !lowered) return lowered.error().text;
+              for (int i = 0; i < 2; ++i) {
+                if (auto sealed = helper->seal(); !sealed) return sealed.error().text;
+              }
+              GroupBinding other = kBinding;
+              other.group = 4;
+              const auto refused = helper->bind_group(other);
+              if (refused || refused.error().code != Code::refused) return "not refused: " + text_of(refused);
+              if (kernel_row(4) != "not bound") return std::string("refused, but bound");
+              helper->set_queue_threshold(3, 1);
+              helper->set_queue_threshold(4, 1);
+              if (!helper->release_group(3, in(5s))) return std::string("not asked");
+              // An answer to the threshold would come first.
+              const std::string answer = answer_on(*bound);
+              return refused.error().text + "; " + answer + ", " + kernel_row(3);
+            }),
+            "the privileged helper is sealed and binds no more groups; answer 0, not bound");
+}
+
+TEST(PrivilegedHelper, NoProcessOfItsUserLooksIntoIt) {
+  EXPECT_EQ(in_own_namespace([] {
+              auto helper = PrivilegedHelper::start();
+              if (auto lowered = lower_privileges("nobody", true); !lowered) return lowered.error().text;
+              if (auto sealed = helper->seal(); !sealed) return sealed.error().text;
+              if (auto dropped = drop_privileges(); !dropped) return dropped.error().text;
+              const pid_t child = only_child();
+              std::string said = ::kill(child, 0) == 0 ? "ours" : "another's";
+              if (::ptrace(PTRACE_SEIZE, child, nullptr, nullptr) == 0) said += ", traced";
+              if (::access(("/proc/" + std::to_string(child) + "/fd/3").c_str(), F_OK) == 0) said += ", seen";
+              return said;
+            }),
+            "ours");
+}
+
+TEST(PrivilegedHelper, WhenItIsStuckNothingWaitsForItForEverAndItEndsWithTheHost) {
+  EXPECT_EQ(in_own_namespace([] {
+              pid_t child = 0;
+              std::string said;
+              {
+                auto helper = PrivilegedHelper::start();
+                child = only_child();
+                ::kill(child, SIGSTOP);
+                said = text_of(helper->bind_group(kBinding));
+              }
+              return said + (::kill(child, 0) == 0 ? ", still there" : ", gone");
+            }),
+            "the privileged helper does not answer, gone");
+}
+
+TEST(PrivilegedHelper, ALookTellsWhetherItServesIsStuckOrGone) {
+  EXPECT_EQ(in_own_namespace([] {
+              auto helper = PrivilegedHelper::start();
+              const pid_t child = only_child();
+              const auto becomes = [&](HelperState state) {
+                for (int i = 0; i < 1000 && helper->state() != state; ++i) {
+                  ::usleep(10000);
+                  helper->look();
+                }
+                return helper->state() == state ? std::string("yes ") : std::string("no ");
+              };
+              helper->look();
+              std::string said = becomes(HelperState::running);
+              ::kill(child, SIGSTOP);
+              for (int i = 0; i < 1000; ++i) helper->set_queue_threshold(3, 1);  // more than there is room for
+              said += becomes(HelperState::stuck);
+              ::kill(child, SIGCONT);
+              said += becomes(HelperState::running);
+              ::kill(child, SIGKILL);
+              return said + becomes(HelperState::gone);
+            }),
+            "yes yes yes yes ");
 }
 
 TEST(PrivilegedHelper, HoldsNoDescriptorOfTheHost) {
@@ -170,15 +284,8 @@ TEST(PrivilegedHelper, ReleasingAGroupUnbindsItAndTheKernelSaysSoOnItsSocket) {
               const auto bound = helper->bind_group(kBinding);
               if (!bound) return bound.error().text;
               if (!helper->release_group(kBinding.group, in(5s))) return std::string("not asked");
-              pollfd waiting{.fd = *bound, .events = POLLIN, .revents = 0};
-              if (::poll(&waiting, 1, 5000) != 1) return std::string("no answer");
-              struct {
-                nlmsghdr header;
-                nlmsgerr error;
-              } answer{};
-              ::recv(*bound, &answer, sizeof answer, 0);
-              if (answer.header.nlmsg_type != NLMSG_ERROR) return std::string("not an answer");
-              return "answer " + std::to_string(answer.error.error) + ", " + kernel_row(3);
+              const std::string answer = answer_on(*bound);
+              return answer + ", " + kernel_row(3);
             }),
             "answer 0, not bound");
 }

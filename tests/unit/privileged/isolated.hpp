@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -46,7 +47,8 @@ inline std::string in_own_namespace(const std::function<std::string()>& body) {
 inline std::string status_of(pid_t pid, std::string_view name) {
   std::ifstream in("/proc/" + std::to_string(pid) + "/status");
   for (std::string line; std::getline(in, line);) {
-    if (line.starts_with(std::string(name) + ':')) return line.substr(line.find_first_not_of(": \t", name.size()));
+    if (!line.starts_with(std::string(name) + ':')) continue;
+    return line.substr(std::min(line.size(), line.find_first_not_of(": \t", name.size())));
   }
   return "no " + std::string(name);
 }
