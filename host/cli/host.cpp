@@ -396,9 +396,9 @@ bool Host::sinks_stopped_by(std::chrono::steady_clock::time_point deadline) {
   return running_sinks().empty();
 }
 
-void Host::stop_server(std::chrono::steady_clock::time_point deadline) {
+bool Host::stop_server(std::chrono::steady_clock::time_point deadline) {
   if (metrics_) metrics_->stop();
-  if (server_) server_->stop(deadline);
+  return !server_ || server_->stop(deadline);
 }
 
 bool Host::all_settled() const {

@@ -175,10 +175,11 @@ int run_command(const RunOptions& options) {
   const auto deadline = Clock::now() + kDrainDeadline;
   host.stop_sinks(deadline);
   const bool stopped = host.sinks_stopped_by(deadline);
-  host.stop_server(Clock::now() + kClientsDeadline);
+  const bool server_stopped = host.stop_server(Clock::now() + kClientsDeadline);
+  if (!server_stopped) log::error("bus: the thread that serves clients does not end; the host ends without it");
   host.log_counters();
   const int status = source_result ? exit_status::kDone : exit_status::kFailed;
-  if (stopped) return status;
+  if (stopped && server_stopped) return status;
 
   // A thread inside a plugin cannot be ended: the process ends without it.
   for (const std::string& name : host.running_sinks()) {

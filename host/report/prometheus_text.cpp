@@ -103,9 +103,9 @@ constexpr std::array<Column<FilterRow>, 3> kFilters{{
      [](const auto& f) { return count(f.filter->unheard); }},
 }};
 
-constexpr std::array<Column<ServerSnapshot>, 18> kClients{{
+constexpr std::array<Column<ServerSnapshot>, 19> kClients{{
     {kGauge, "nfbus_clients_connected", "Clients of the bus socket.",
-     [](const auto& s) { return static_cast<double>(s.clients.size()); }},
+     [](const auto& s) { return static_cast<double>(s.connected); }},
     {kCounter, "nfbus_clients_connections_total", "Clients that ever connected.",
      [](const auto& s) { return count(s.connections); }},
     {kCounter, "nfbus_clients_turned_away_total", "Connections closed since there were too many.",
@@ -126,6 +126,8 @@ constexpr std::array<Column<ServerSnapshot>, 18> kClients{{
      [](const auto& s) { return count(s.totals.queued); }},
     {kGauge, "nfbus_clients_queued_bytes", "Memory of the lines that wait for clients.",
      [](const auto& s) { return static_cast<double>(s.waiting_bytes); }},
+    {kGauge, "nfbus_clients_old", "1 while the thread that serves clients does not answer: its last numbers are shown.",
+     [](const auto& s) { return s.old ? 1.0 : 0.0; }},
     {kCounter, "nfbus_clients_cpu_seconds_total", "Time on the CPU of the thread that serves clients.",
      [](const auto& s) { return seconds(s.cpu); }},
     {kCounter, "nfbus_clients_sent_received_total", "Lines that clients sent.",

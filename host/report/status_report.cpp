@@ -71,27 +71,25 @@ void add_received(Json& row, const ReceivedCounters& received) {
 }
 
 Json client_row(const ClientSnapshot& c) {
-  Json topics = Json::array();
-  for (const ClientSubscription& subscription : c.subscriptions) topics.push_back(subscription.prefix);
-  if (c.status) topics.push_back("nfbus:status");
   Json row = {{"id", c.id},
               {"pid", c.peer.pid},
               {"uid", c.peer.uid},
               {"connected_s", seconds(std::chrono::steady_clock::now() - c.since)},
-              {"topics", std::move(topics)},
+              {"topics", c.topics},
               {"published", c.published},
               {"delivered", c.delivered},
               {"filtered", c.filtered},
               {"overflowed", c.overflowed},
               {"queued", c.queued},
               {"queued_bytes", c.queued_bytes}};
+  if (c.topics_not_shown != 0) row["topics_not_shown"] = c.topics_not_shown;
   add_received(row, c.sent_by_it);
   return row;
 }
 
 Json totals_row(const ServerSnapshot& server) {
   const HubCounters& t = server.totals;
-  Json row = {{"connected", server.clients.size()},
+  Json row = {{"connected", server.connected},
               {"connections", server.connections},
               {"turned_away", server.turned_away},
               {"too_long", server.too_long},

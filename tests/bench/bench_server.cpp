@@ -79,7 +79,7 @@ class Fixture {
   Fixture(const Fixture&) = delete;
   Fixture& operator=(const Fixture&) = delete;
   ~Fixture() {
-    server_.stop(Clock::now());
+    if (!server_.stop(Clock::now())) std::abort();
     reader_.join();
     ::close(publisher_);
     for (const int client : clients_) ::close(client);

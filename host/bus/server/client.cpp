@@ -4,18 +4,25 @@ namespace nfbus::host {
 
 ClientSnapshot Client::snapshot() const {
   const LineCounters lines = queue.counters();
-  return {.id = id,
-          .peer = peer,
-          .since = since,
-          .subscriptions = subscriptions,
-          .status = wants_status,
-          .published = lines.pushed + filtered,
-          .delivered = lines.delivered,
-          .filtered = filtered,
-          .overflowed = lines.overflowed,
-          .queued = lines.queued,
-          .queued_bytes = queue.queued_bytes(),
-          .sent_by_it = received};
+  ClientSnapshot shot{.id = id,
+                      .peer = peer,
+                      .since = since,
+                      .topics = {},
+                      .topics_not_shown = 0,
+                      .published = lines.pushed + filtered,
+                      .delivered = lines.delivered,
+                      .filtered = filtered,
+                      .overflowed = lines.overflowed,
+                      .queued = lines.queued,
+                      .queued_bytes = queue.queued_bytes(),
+                      .sent_by_it = received};
+  for (const ClientSubscription& subscription : subscriptions) {
+    if (shot.topics.size() == kMostShownTopics) break;
+    shot.topics.push_back(subscription.prefix.substr(0, kMostShownBytes));
+  }
+  shot.topics_not_shown = subscriptions.size() - shot.topics.size();
+  if (wants_status) shot.topics.emplace_back("nfbus:status");
+  return shot;
 }
 
 }  // namespace nfbus::host

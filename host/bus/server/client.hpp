@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@ struct Peer {
 };
 
 struct ClientSubscription {
+  std::uint32_t number = 0;               // in the order of the client's
   std::string prefix;                     // of topics, byte for byte
   FormId form = 0;                        // of packets
   std::shared_ptr<const MatchSet> match;  // null: every event of these topics
@@ -38,13 +40,17 @@ struct ReceivedCounters {
   std::uint64_t refused = 0;   // a topic that is the host's alone, or a subscription that asks for what there is not
 };
 
+// Of what a client subscribed to, so many topics stand in the status, each so far.
+inline constexpr std::size_t kMostShownTopics = 16;
+inline constexpr std::size_t kMostShownBytes = 128;
+
 // The numbers of one client. published = delivered + filtered + overflowed + queued.
 struct ClientSnapshot {
   std::uint64_t id;
   Peer peer;
   std::chrono::steady_clock::time_point since;
-  std::vector<ClientSubscription> subscriptions;
-  bool status = false;  // subscribed to nfbus:status, too
+  std::vector<std::string> topics;  // the first of those it subscribed to, each up to kMostShownBytes
+  std::uint64_t topics_not_shown = 0;
   std::uint64_t published = 0;
   std::uint64_t delivered = 0;
   std::uint64_t filtered = 0;
@@ -56,8 +62,8 @@ struct ClientSnapshot {
 
 // Thread safety: none; the server's thread's.
 struct Client {
-  Client(Descriptor connection, std::uint64_t number, Peer who, std::size_t budget_bytes)
-      : socket(std::move(connection)), id(number), peer(who), queue(budget_bytes) {}
+  Client(Descriptor connection, std::uint64_t number, Peer who, std::size_t budget_bytes, LineStore& lines)
+      : socket(std::move(connection)), id(number), peer(who), queue(budget_bytes, lines) {}
 
   [[nodiscard]] bool is_subscriber() const noexcept { return wants_status || !subscriptions.empty(); }
   [[nodiscard]] ClientSnapshot snapshot() const;
@@ -67,14 +73,26 @@ struct Client {
   const Peer peer;
   const std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();
 
-  std::vector<ClientSubscription> subscriptions;
+  std::list<ClientSubscription> subscriptions;  // each stays where it is
+  std::size_t subscription_bytes = 0;           // what they take in memory
   bool wants_status = false;
   bool wants_marker = false;
   LineQueue queue;
   std::uint64_t filtered = 0;
+  // What the testing of its matches may still cost, and when that was.
+  std::int64_t match_credit_ns = 0;
+  std::chrono::steady_clock::time_point match_credit_at{};
+  bool has_match = false;
+  std::size_t going_bytes = 0;  // not 0: it is to leave, since nothing of so much can be dropped
+  std::uint8_t size_class = 0;  // of its queue, in the hub's Largest
+  std::size_t place = 0;        // there
   ReceivedCounters received;
 
-  std::string unfinished;    // of a line whose end has not come yet
+  std::string unread;            // whole lines that had to wait for their turn, and the beginning of the next
+  std::string unfinished;        // of a line whose end has not come yet
+  bool waits_for_turn = false;   // among those to be read from
+  bool waits_for_match = false;  // its subscription is being compiled; what it sent behind that waits
+  bool hung_up = false;
   bool input_ended = false;  // the peer will send no more; it may still listen
   bool blocked = false;      // its socket takes no more for now
   bool waits_for_flush = false;

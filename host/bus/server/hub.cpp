@@ -27,8 +27,35 @@ constexpr std::size_t kMuchBytes = 64UL << 10U;
 constexpr std::size_t kMostMatchBytes = 4096;
 constexpr std::size_t kMostQuotedBytes = 64;
 
-// Subscriptions of one client: each costs a look at every new topic.
+// Subscriptions of one client. What they take in memory is bounded for all clients together; a client's first one is
+// let in all the same, if it is small.
 constexpr std::size_t kMostSubscriptions = 256;
+constexpr std::size_t kMostPrefixBytes = 1024;
+constexpr std::size_t kSubscriptionBytes = 256;  // besides the prefix, twice, and the match
+constexpr std::size_t kMostSubscriptionBytes = 16UL << 20U;
+constexpr std::size_t kFirstSubscriptionBytes = 8192;
+
+// The part of the thread's time that testing matches may take, shared among the clients that have one; what a client
+// did not use it keeps for later, up to a bound. Whoever asks for more misses events, which are counted.
+constexpr std::int64_t kMatchShare = 4;
+constexpr std::int64_t kMostMatchCredit_ns = 10'000'000;
+constexpr std::int64_t kLeastMatchCredit_ns = 50'000;
+
+// Status takes a tenth of the thread's time at most, however often it is asked for.
+constexpr int kStatusPause = 9;
+
+// A row of the status has 150 bytes at least, and a status less than 48 KiB.
+constexpr std::size_t kMostShownClients = 320;
+
+// Events between two looks at the clock.
+constexpr std::size_t kEventsPerLook = 16;
+
+// About what work costs: a line, and each client that it is for.
+constexpr std::uint64_t kLineNs = 300;
+constexpr std::uint64_t kReceiverNs = 20;
+
+// What became of the test of a match.
+enum class Verdict : std::uint8_t { holds = 1, fails, unpaid };
 
 std::int64_t now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -80,6 +107,21 @@ Hub::~Hub() {
 
 void Hub::join(Client& client) { clients_.push_back(&client); }
 
+// A client's share of the time, in ns a ns, is 1 / (kMatchShare * matching clients).
+bool Hub::pay_for_match(Client& client, std::uint64_t cost_ns) {
+  const auto cost = static_cast<std::int64_t>(std::min<std::uint64_t>(cost_ns, 2 * kMostMatchCredit_ns));
+  if (client.match_credit_ns < cost) {
+    const auto sharers = static_cast<std::int64_t>(std::max<std::size_t>(matching_clients_, 1));
+    const auto now = Clock::now();
+    const std::int64_t elapsed_ns = std::chrono::nanoseconds(now - std::exchange(client.match_credit_at, now)).count();
+    const std::int64_t most = std::max(kLeastMatchCredit_ns, kMostMatchCredit_ns / sharers);
+    client.match_credit_ns = std::min(most, client.match_credit_ns + elapsed_ns / (kMatchShare * sharers));
+    if (client.match_credit_ns < cost) return false;
+  }
+  client.match_credit_ns -= cost;
+  return true;
+}
+
 void Hub::leave(Client& client) {
   add(gone_, client);
   const std::uint64_t queued = client.queue.counters().queued;
@@ -87,14 +129,20 @@ void Hub::leave(Client& client) {
   gone_.left += queued;
   std::erase(clients_, &client);
   std::erase(status_clients_, &client);
+  std::erase(new_status_clients_, &client);
   std::erase(ready_, &client);
-  if (client.subscriptions.empty()) return;
-  routes_.remove(client);
-  inbox_->set_prefixes(routes_.prefixes());
+  std::erase(resumed_, &client);
+  waiting_.erase(client.id);
+  sizes_.remove(client);
+  going_bytes_ -= client.going_bytes;
+  if (client.has_match) --matching_clients_;
+  subscription_bytes_ -= client.subscription_bytes;
+  for (const std::string& unused : routes_.remove(client)) inbox_->remove_prefix(unused);
 }
 
 void Hub::receive(Client& client, std::string_view line) {
   ++client.received.received;
+  work_ns_ += kLineNs + line.size();
   if (line.ends_with('\r')) line.remove_suffix(1);
   const WireLine read = scanner_.scan(line);
   switch (read.kind) {
@@ -145,26 +193,72 @@ void Hub::relay(std::string_view line, std::string_view topic) {
 void Hub::subscribe(Client& client, std::string_view line, const WireLine& read) {
   ClientSubscription subscription{.prefix = std::string(read.topic), .form = settings_.default_form, .match = nullptr};
   bool marker = false;
-  if (read.extended) {
-    if (const std::string why = read_extensions(line, subscription, marker); !why.empty()) return refuse(client, why);
+  if (!read.extended) return finish_subscription(client, std::move(subscription), marker, {});
+  if (side_ == nullptr) {
+    const std::string mistake = read_extensions(line, subscription, marker);
+    return finish_subscription(client, std::move(subscription), marker, mistake);
   }
-  if (client.subscriptions.size() == kMostSubscriptions) return refuse(client, "too many subscriptions");
+  client.waits_for_match = true;
+  waiting_.emplace(client.id, &client);
+  side_->run([this, id = client.id, whole = std::string(line), begun = std::move(subscription)]() -> SideThread::Then {
+    ClientSubscription made = begun;
+    bool wants_marker = false;
+    std::string mistake = read_extensions(whole, made, wants_marker);
+    return [this, id, made = std::move(made), wants_marker, mistake = std::move(mistake)] {
+      const auto found = waiting_.find(id);
+      if (found == waiting_.end()) return;  // it has left
+      Client& asker = *found->second;
+      waiting_.erase(found);
+      asker.waits_for_match = false;
+      resumed_.push_back(&asker);
+      finish_subscription(asker, made, wants_marker, mistake);
+    };
+  });
+}
+
+void Hub::finish_subscription(Client& client, ClientSubscription subscription, bool marker,
+                              const std::string& mistake) {
+  if (!mistake.empty()) return refuse(client, mistake);
+  const bool to_status = subscription.prefix == kStatusTopic;
+  const std::string shown_prefix = subscription.prefix.substr(0, kMostQuotedBytes);
+  if (!to_status) {
+    if (const std::string why = add_subscription(client, std::move(subscription)); !why.empty()) {
+      return refuse(client, why);
+    }
+  }
   ++client.received.subscribed;
   client.wants_marker = client.wants_marker || marker;
   if (const auto held_back = joins_.admit()) {
-    log::info(fmt::format("bus: {} subscribes to \"{}\" ({} more before)", name_of(client),
-                          subscription.prefix.substr(0, kMostQuotedBytes), *held_back));
+    log::info(fmt::format("bus: {} subscribes to \"{}\" ({} more before)", name_of(client), shown_prefix, *held_back));
   }
-  if (subscription.prefix == kStatusTopic) {
-    if (client.wants_status) return;
-    client.wants_status = true;
-    status_clients_.push_back(&client);
-    push(client, maker_.message(kStatusTopic, status_()));
-    return;
+  if (!to_status || std::exchange(client.wants_status, true)) return;
+  status_clients_.push_back(&client);
+  new_status_clients_.push_back(&client);
+  serve_new_status();
+}
+
+// Returns what is wrong with it; empty: nothing.
+std::string Hub::add_subscription(Client& client, ClientSubscription subscription) {
+  if (client.subscriptions.size() == kMostSubscriptions) return "too many subscriptions";
+  const std::size_t prefix_bytes = subscription.prefix.size();
+  if (prefix_bytes > kMostPrefixBytes) return fmt::format("a prefix of more than {} bytes", kMostPrefixBytes);
+  const std::size_t bytes =
+      kSubscriptionBytes + 2 * prefix_bytes + (subscription.match ? subscription.match->size_bytes() : 0);
+  const bool is_small_first = client.subscriptions.empty() && bytes <= kFirstSubscriptionBytes;
+  if (!is_small_first && subscription_bytes_ + bytes > kMostSubscriptionBytes) {
+    return "the subscriptions of all clients take too much memory";
   }
-  client.subscriptions.push_back(std::move(subscription));
-  routes_.update(client);
-  inbox_->set_prefixes(routes_.prefixes());
+  subscription_bytes_ += bytes;
+  client.subscription_bytes += bytes;
+  if (subscription.match && !std::exchange(client.has_match, true)) {
+    ++matching_clients_;
+    client.match_credit_ns = kLeastMatchCredit_ns;
+    client.match_credit_at = Clock::now();
+  }
+  subscription.number = static_cast<std::uint32_t>(client.subscriptions.size());
+  const ClientSubscription& added = client.subscriptions.emplace_back(std::move(subscription));
+  if (routes_.add(client, added)) inbox_->add_prefix(added.prefix);
+  return {};
 }
 
 std::string Hub::read_extensions(std::string_view line, ClientSubscription& subscription, bool& marker) const {
@@ -202,7 +296,9 @@ std::string Hub::read_match(const nlohmann::json& given, ClientSubscription& sub
 }
 
 void Hub::push(Client& client, LineRef line) {
+  if (client.going_bytes != 0) return client.queue.count_missed(1);
   client.queue.push(std::move(line));
+  sizes_.rose(client);
   make_ready(client);
 }
 
@@ -214,29 +310,34 @@ void Hub::make_ready(Client& client) {
 
 template <typename Give>
 void Hub::give_to_takers(const nfbus_event& event, std::span<const Routes::Receiver> receivers, const Give& give) {
+  work_ns_ += kReceiverNs * receivers.size();
   std::optional<Facts> facts;  // read when the first match asks
-  const auto holds = [&](const ClientSubscription& subscription) {
-    if (!subscription.match) return true;
+  const auto test = [&](Client& client, const ClientSubscription& subscription) {
+    if (!subscription.match) return Verdict::holds;
     if (!facts) facts.emplace(event);
-    return (*subscription.match)(*facts);
+    if (!pay_for_match(client, subscription.match->cost_ns(*facts))) return Verdict::unpaid;
+    return (*subscription.match)(*facts) ? Verdict::holds : Verdict::fails;
   };
   for (std::size_t i = 0; i < receivers.size();) {
     // The first of its subscriptions that holds decides the form; it gets the event once.
     Client& client = *receivers[i].client;
     const ClientSubscription* taker = nullptr;
+    Verdict verdict = Verdict::fails;
     for (; i < receivers.size() && receivers[i].client == &client; ++i) {
-      if (taker == nullptr && holds(*receivers[i].subscription)) taker = receivers[i].subscription;
+      if (verdict != Verdict::fails) continue;
+      verdict = test(client, *receivers[i].subscription);
+      taker = receivers[i].subscription;
     }
-    if (taker != nullptr) {
-      give(client, taker->form);
-    } else {
-      ++client.filtered;
+    switch (verdict) {
+      case Verdict::holds: give(client, taker->form); break;
+      case Verdict::fails: ++client.filtered; break;
+      case Verdict::unpaid: count_missed(client, 1); break;
     }
   }
   keep_within_total();
 }
 
-bool Hub::serve_bus(std::size_t most_events) {
+bool Hub::serve_bus(std::size_t most_events, Clock::time_point late) {
   if (batches_.empty()) {
     std::vector<Inbox::Shed> shed;
     inbox_->take(batches_, shed);
@@ -244,13 +345,15 @@ bool Hub::serve_bus(std::size_t most_events) {
   }
   while (!batches_.empty() && most_events != 0) {
     const Batch& batch = *batches_.front();
-    const std::size_t end = std::min(batch.events().size(), served_ + most_events);
+    const std::size_t end = std::min(batch.events().size(), served_ + std::min(most_events, kEventsPerLook));
     serve_batch(batch, served_, end);
     most_events -= end - served_;
     served_ = end;
-    if (served_ != batch.events().size()) continue;
-    served_ = 0;
-    batches_.pop_front();
+    if (served_ == batch.events().size()) {
+      served_ = 0;
+      batches_.pop_front();
+    }
+    if (Clock::now() >= late) break;
   }
   return !batches_.empty();
 }
@@ -293,27 +396,48 @@ void Hub::count_shed(const std::vector<Inbox::Shed>& shed) {
     const Client* last = nullptr;
     for (const Routes::Receiver& receiver : routes_.find(topic.topic)) {
       if (receiver.client == std::exchange(last, receiver.client)) continue;
-      receiver.client->queue.count_missed(topic.events);
-      if (receiver.client->wants_marker) make_ready(*receiver.client);
+      count_missed(*receiver.client, topic.events);
     }
   }
 }
 
+void Hub::count_missed(Client& client, std::uint64_t events) {
+  client.queue.count_missed(events);
+  if (client.wants_marker) make_ready(client);
+}
+
 void Hub::keep_within_total() {
-  while (store_.live_bytes() > settings_.total_bytes) {
-    const auto largest = std::max_element(clients_.begin(), clients_.end(), [](const Client* a, const Client* b) {
-      return a->queue.queued_bytes() < b->queue.queued_bytes();
-    });
-    if (largest == clients_.end()) return;
-    const std::size_t before = (*largest)->queue.queued_bytes();
-    (*largest)->queue.shrink_to(before / 2);
-    if ((*largest)->queue.queued_bytes() == before) return;
+  while (store_.live_bytes() > settings_.total_bytes + going_bytes_) {
+    Client* const largest = sizes_.largest();
+    if (largest == nullptr) return;
+    const std::size_t before = largest->queue.queued_bytes();
+    largest->queue.shrink_to(before / 2);
+    if (largest->queue.queued_bytes() != before) continue;
+    sizes_.remove(*largest);
+    largest->going_bytes = before;
+    too_large_.push_back(largest);
+    going_bytes_ += before;
   }
 }
 
+std::string Hub::make_status() {
+  const auto begun = Clock::now();
+  std::string made = status_();
+  const auto ended = Clock::now();
+  status_due_ = ended + kStatusPause * (ended - begun);
+  return made;
+}
+
 void Hub::send_status() {
-  const LineRef line = maker_.message(kStatusTopic, status_());
+  new_status_clients_.clear();
+  const LineRef line = maker_.message(kStatusTopic, make_status());
   for (Client* client : status_clients_) push(*client, line);
+}
+
+void Hub::serve_new_status() {
+  if (new_status_clients_.empty() || Clock::now() < status_due_) return;
+  const LineRef line = maker_.message(kStatusTopic, make_status());
+  for (Client* client : std::exchange(new_status_clients_, {})) push(*client, line);
 }
 
 std::vector<Client*> Hub::take_ready() {
@@ -336,8 +460,10 @@ HubCounters Hub::counters() const {
 
 std::vector<ClientSnapshot> Hub::snapshots() const {
   std::vector<ClientSnapshot> rows;
-  rows.reserve(clients_.size());
-  for (const Client* client : clients_) rows.push_back(client->snapshot());
+  for (const Client* client : clients_) {
+    if (rows.size() == kMostShownClients) break;
+    rows.push_back(client->snapshot());
+  }
   return rows;
 }
 

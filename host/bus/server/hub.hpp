@@ -8,13 +8,16 @@
 #include "bus/server/line.hpp"
 #include "bus/server/line_maker.hpp"
 #include "bus/server/routes.hpp"
+#include "bus/server/size_classes.hpp"
 #include "bus/server/wire_line.hpp"
 #include "match/known_fields.hpp"
 #include "support/repeat_guard.hpp"
+#include "support/side_thread.hpp"
 
 #include <nlohmann/json_fwd.hpp>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -22,6 +25,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -50,6 +54,8 @@ struct HubCounters {
 // Thread safety: none, but inbox().
 class Hub {
  public:
+  using Clock = std::chrono::steady_clock;
+
   // status: makes the JSON of nfbus:status. bus and formats outlive the hub.
   Hub(Bus& bus, const FormatSet& formats, HubSettings settings, std::function<std::string()> status);
   Hub(const Hub&) = delete;
@@ -61,13 +67,25 @@ class Hub {
   void leave(Client& client);
   // A line that a client sent, without its newline.
   void receive(Client& client, std::string_view line);
-  // Serves about so many events of what waits on the bus; returns whether there is more.
-  bool serve_bus(std::size_t most_events);
+  // From now on subscriptions that ask for more than a prefix are read on this thread, since compiling a match may take
+  // milliseconds: until then their client waits_for_match. side outlives the hub's last receive().
+  void read_aside(SideThread& side) noexcept { side_ = &side; }
+  // Whose matches have been read since it was last asked.
+  [[nodiscard]] std::vector<Client*> take_resumed() { return std::exchange(resumed_, {}); }
+  // What receive() did, in about ns: tells without a look at the clock when it is time for one.
+  [[nodiscard]] std::uint64_t work_ns() const noexcept { return work_ns_; }
+  // Serves about so many events of what waits on the bus, and none once it is late; returns whether there is more.
+  bool serve_bus(std::size_t most_events, Clock::time_point late = Clock::time_point::max());
   // What the bus makes readable when something waits.
   [[nodiscard]] int bus_descriptor() const noexcept { return inbox_->descriptor(); }
   // Whether somebody wants the status each second; send_status() gives it to them.
   [[nodiscard]] bool status_wanted() const noexcept { return !status_clients_.empty(); }
   void send_status();
+  // Gives it to those who have just asked; not before status_due(), so that making it takes a small part of the time
+  // however many ask.
+  void serve_new_status();
+  [[nodiscard]] bool status_waited_for() const noexcept { return !new_status_clients_.empty(); }
+  [[nodiscard]] Clock::time_point status_due() const noexcept { return status_due_; }
 
   // How many clients have something to be sent, besides those whose sockets are blocked.
   [[nodiscard]] std::size_t ready_count() const noexcept { return ready_.size(); }
@@ -79,9 +97,14 @@ class Hub {
   void make_ready(Client& client);
   // Before the first of a client's lines is sent: tells it what it missed, if it wants to know.
   void mark_loss(Client& client);
+  // Clients that hold more than there is for all, of which nothing can be dropped: a line that has begun must be sent
+  // to its end. They are to leave.
+  [[nodiscard]] std::vector<Client*> take_too_large() { return std::exchange(too_large_, {}); }
 
   [[nodiscard]] HubCounters counters() const;
+  // Of the first that came, as far as a status has room for them.
   [[nodiscard]] std::vector<ClientSnapshot> snapshots() const;
+  [[nodiscard]] LineStore& store() noexcept { return store_; }
   [[nodiscard]] std::size_t waiting_bytes() const noexcept { return store_.live_bytes(); }
   [[nodiscard]] const HubSettings& settings() const noexcept { return settings_; }
 
@@ -94,6 +117,11 @@ class Hub {
                                             bool& marker) const;
   [[nodiscard]] std::string read_format(const nlohmann::json& given, ClientSubscription& subscription) const;
   [[nodiscard]] std::string read_match(const nlohmann::json& given, ClientSubscription& subscription) const;
+  void finish_subscription(Client& client, ClientSubscription subscription, bool marker, const std::string& mistake);
+  [[nodiscard]] std::string add_subscription(Client& client, ClientSubscription subscription);
+  // Whether the client may still ask for so much of the thread's time; takes it off.
+  [[nodiscard]] bool pay_for_match(Client& client, std::uint64_t cost_ns);
+  [[nodiscard]] std::string make_status();
   void serve_batch(const Batch& batch, std::size_t from, std::size_t to);
   void serve_packet(const Event& event, std::span<const Routes::Receiver> receivers);
   void serve_message(const Event& event);
@@ -102,6 +130,7 @@ class Hub {
   template <typename Give>
   void give_to_takers(const nfbus_event& event, std::span<const Routes::Receiver> receivers, const Give& give);
   void push(Client& client, LineRef line);
+  void count_missed(Client& client, std::uint64_t events);
   void keep_within_total();
   void refuse(Client& client, std::string_view why);
 
@@ -116,7 +145,18 @@ class Hub {
   WireScanner scanner_;
   Routes routes_;
   std::vector<Client*> clients_;
+  SizeClasses sizes_;
   std::vector<Client*> status_clients_;
+  std::vector<Client*> new_status_clients_;  // of them, those that have got none yet
+  Clock::time_point status_due_{};
+  SideThread* side_ = nullptr;
+  std::unordered_map<std::uint64_t, Client*> waiting_;  // for their matches, by number
+  std::vector<Client*> resumed_;
+  std::vector<Client*> too_large_;
+  std::size_t going_bytes_ = 0;         // of those
+  std::size_t subscription_bytes_ = 0;  // of all clients
+  std::size_t matching_clients_ = 0;    // with a match
+  std::uint64_t work_ns_ = 0;
   std::vector<Client*> ready_;
   bool much_waits_ = false;
   std::deque<BatchRef> batches_;       // taken from the inbox

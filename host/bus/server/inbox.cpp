@@ -1,5 +1,7 @@
 #include "bus/server/inbox.hpp"
 
+#include "bus/server/prefix_walk.hpp"
+
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -11,8 +13,12 @@ namespace nfbus::host {
 Inbox::Inbox(std::size_t most_bytes) : most_bytes_(most_bytes), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 bool Inbox::wants(std::string_view topic) const noexcept {
-  return std::any_of(prefixes_.begin(), prefixes_.end(),
-                     [&](const std::string& prefix) { return topic.starts_with(prefix); });
+  bool wanted = false;
+  for_each_prefix(prefixes_, topic, [&](const std::string& /*prefix*/) {
+    wanted = true;
+    return false;
+  });
+  return wanted;
 }
 
 bool Inbox::wants_message(std::string_view topic) const {
@@ -24,11 +30,17 @@ bool Inbox::wants_any(const Batch& batch) {
   const auto topics = batch.topics();
   return std::any_of(topics.begin(), topics.end(), [this](const Batch::TopicCount& topic) {
     if (topic.topic_id == 0) return wants(topic.topic);  // messages: not interned
-    if (topic.topic_id >= judged_.size()) judged_.resize(topic.topic_id + 1);
-    std::uint8_t& judged = judged_[topic.topic_id];
-    if (judged == 0) judged = wants(topic.topic) ? 2 : 1;
-    return judged == 2;
+    if (topic.topic_id < judged_.size() && judged_[topic.topic_id] != Verdict::unknown) {
+      return judged_[topic.topic_id] == Verdict::wanted;
+    }
+    return judge(topic) == Verdict::wanted;
   });
+}
+
+Inbox::Verdict Inbox::judge(const Batch::TopicCount& topic) {
+  if (topic.topic_id >= judged_.size()) judged_.resize(topic.topic_id + 1);
+  judged_topics_.emplace(topic.topic, topic.topic_id);
+  return judged_[topic.topic_id] = wants(topic.topic) ? Verdict::wanted : Verdict::unwanted;
 }
 
 // A slab that the newest batch pins, too, is counted once.
@@ -88,10 +100,18 @@ void Inbox::shed(const Batch& batch) {
   }
 }
 
-void Inbox::set_prefixes(std::vector<std::string> prefixes) {
+void Inbox::add_prefix(const std::string& prefix) {
   const std::lock_guard lock(mutex_);
-  prefixes_ = std::move(prefixes);
-  judged_.clear();
+  prefixes_.insert(prefix);
+  for_each_beginning_with(judged_topics_, prefix, [&](const auto& topic) { judged_[topic.second] = Verdict::wanted; });
+}
+
+void Inbox::remove_prefix(const std::string& prefix) {
+  const std::lock_guard lock(mutex_);
+  prefixes_.erase(prefix);
+  for_each_beginning_with(judged_topics_, prefix, [&](const auto& topic) {
+    judged_[topic.second] = wants(topic.first) ? Verdict::wanted : Verdict::unwanted;
+  });
 }
 
 void Inbox::take(std::deque<BatchRef>& batches, std::vector<Shed>& shed) {

@@ -8,7 +8,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,8 +33,10 @@ class Inbox final : public Subscriber {
   void end_waiting() override;
   [[nodiscard]] bool wants_message(std::string_view topic) const override;
 
-  // Only topics that begin with one of these are taken from now on; an empty one stands for all.
-  void set_prefixes(std::vector<std::string> prefixes);
+  // Topics that begin with one of the prefixes are taken, and no others; an empty one stands for all. A change costs a
+  // search, and a look at each packet topic that begins with it.
+  void add_prefix(const std::string& prefix);
+  void remove_prefix(const std::string& prefix);
   // Readable while something is to be taken.
   [[nodiscard]] int descriptor() const noexcept { return wake_.get(); }
   // Moves everything out: batches, oldest first, and what was shed before the oldest.
@@ -40,8 +45,11 @@ class Inbox final : public Subscriber {
   void close();
 
  private:
+  enum class Verdict : std::uint8_t { unknown, unwanted, wanted };
+
   [[nodiscard]] bool wants(std::string_view topic) const noexcept;
   [[nodiscard]] bool wants_any(const Batch& batch);
+  [[nodiscard]] Verdict judge(const Batch::TopicCount& topic);
   [[nodiscard]] std::size_t pinned_bytes(const Batch& batch) const noexcept;
   [[nodiscard]] bool fits(const Batch& batch, std::size_t most_bytes) const noexcept;
   void shed_oldest();
@@ -52,8 +60,9 @@ class Inbox final : public Subscriber {
   mutable std::mutex mutex_;
   // Guarded by mutex_:
   std::condition_variable room_;
-  std::vector<std::string> prefixes_;
-  std::vector<std::uint8_t> judged_;  // by TopicId: 0 not yet, else 1 + whether it is wanted
+  std::set<std::string, std::less<>> prefixes_;
+  std::vector<Verdict> judged_;                                     // by TopicId
+  std::multimap<std::string, TopicId, std::less<>> judged_topics_;  // of those that are judged
   std::deque<BatchRef> batches_;
   std::deque<std::size_t> costs_;  // of each of batches_, in pinned bytes
   std::size_t bytes_ = 0;

@@ -11,7 +11,7 @@ namespace nfbus::host {
 
 class LineStore;
 
-// Bytes that one line costs besides its own: its header, the allocator's and a place in a queue.
+// Bytes that one line costs besides its own: its header, the allocator's, and a place in a queue's block.
 inline constexpr std::size_t kLineOverheadBytes = 64;
 
 // Shared ownership of a line, newline included. Thread safety: none, and none is needed: lines are the server
@@ -62,8 +62,11 @@ class LineStore {
   // A line of `text` and a newline.
   [[nodiscard]] LineRef make(std::string_view text);
 
-  // Of all lines that live: their text and kLineOverheadBytes each.
+  // Of all lines that live, their text and kLineOverheadBytes each, and of what queues hold them in.
   [[nodiscard]] std::size_t live_bytes() const noexcept { return live_bytes_; }
+  // Blocks of a queue came or went.
+  void charge(std::size_t bytes) noexcept { live_bytes_ += bytes; }
+  void discharge(std::size_t bytes) noexcept { live_bytes_ -= bytes; }
 
  private:
   friend class LineRef;

@@ -5,9 +5,9 @@
 
 #include <sys/uio.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <span>
 
 namespace nfbus::host {
@@ -20,11 +20,57 @@ struct LineCounters {
   std::uint64_t queued = 0;
 };
 
+// First in, first out, in blocks that but for the first are charged to the store while they live: the places in the
+// queues of a thousand clients cost more than the line that they share. Thread safety: none.
+class LineList {
+ public:
+  explicit LineList(LineStore& store) noexcept : store_(store) {}
+  LineList(const LineList&) = delete;
+  LineList& operator=(const LineList&) = delete;
+  ~LineList();
+
+  void push_back(LineRef line);
+  void push_front(LineRef line);
+  void pop_front() noexcept;
+  [[nodiscard]] LineRef& front() noexcept { return first_->lines.at(begin_); }
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  // Calls visit(line) for each, the first first, until it returns false.
+  template <typename Visit>
+  void visit(const Visit& call) const {
+    std::size_t left = size_;
+    std::size_t at = begin_;
+    for (const Block* block = first_; left != 0; --left) {
+      if (!call(block->lines.at(at))) return;
+      if (++at == kBlockLines) {
+        block = block->next;
+        at = 0;
+      }
+    }
+  }
+
+ private:
+  static constexpr std::size_t kBlockLines = 62;  // with the allocator's header half a KiB
+  struct Block {
+    std::array<LineRef, kBlockLines> lines;
+    Block* next = nullptr;
+  };
+  [[nodiscard]] Block* make_block();
+  void drop_first_block() noexcept;
+
+  LineStore& store_;
+  Block* first_ = nullptr;  // owned, as all behind it
+  Block* last_ = nullptr;
+  std::size_t begin_ = 0;  // of first_
+  std::size_t end_ = 0;    // of last_
+  std::size_t size_ = 0;
+};
+
 // Thread safety: none.
 class LineQueue {
  public:
-  // A single line is always let in, whatever the budget.
-  explicit LineQueue(std::size_t budget_bytes) noexcept : budget_bytes_(budget_bytes) {}
+  // A single line is always let in, whatever the budget. store: outlives the queue.
+  LineQueue(std::size_t budget_bytes, LineStore& store) noexcept : budget_bytes_(budget_bytes), lines_(store) {}
 
   // Adds a line at the end; as many of the oldest go as must for it to fit. A line that is partly sent never goes.
   void push(LineRef line);
@@ -53,7 +99,7 @@ class LineQueue {
   void drop_oldest_until(std::size_t bytes);
 
   const std::size_t budget_bytes_;
-  std::deque<LineRef> lines_;
+  LineList lines_;
   std::size_t bytes_ = 0;       // charged, of lines_
   std::size_t front_sent_ = 0;  // bytes of the first line that are sent
   bool marker_waits_ = false;   // the first line is a marker,

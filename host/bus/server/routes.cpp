@@ -1,46 +1,87 @@
 #include "bus/server/routes.hpp"
 
+#include "bus/server/prefix_walk.hpp"
+
 #include <algorithm>
+#include <utility>
 
 namespace nfbus::host {
 
 namespace {
-// Clients choose topics: more than so many are not remembered.
+
+// Clients choose topics, and how many want them: more than so much is not remembered.
 constexpr std::size_t kMostKnownTopics = 4096;
+constexpr std::size_t kMostTopicBytes = 1024;
+constexpr std::size_t kMostReceivers = 1UL << 20U;
+
+bool comes_before(const Routes::Receiver& a, const Routes::Receiver& b) noexcept { return a.client->id < b.client->id; }
+
 }  // namespace
 
-void Routes::update(Client& client) {
-  known_.clear();
-  if (std::find(subscribers_.begin(), subscribers_.end(), &client) == subscribers_.end()) {
-    subscribers_.push_back(&client);
-  }
+bool Routes::add(Client& client, const ClientSubscription& subscription) {
+  const Receiver fresh{.client = &client, .subscription = &subscription};
+  const auto insert = [&](Receivers& receivers) {
+    receivers.insert(std::upper_bound(receivers.begin(), receivers.end(), fresh, comes_before), fresh);
+  };
+  Receivers& same = by_prefix_[subscription.prefix];
+  insert(same);
+  for_each_beginning_with(known_in_order_, subscription.prefix, [&](auto& known) {
+    insert(*known.second);
+    ++known_receivers_;
+  });
+  return same.size() == 1;
 }
 
-void Routes::remove(const Client& client) {
-  if (std::erase(subscribers_, &client) != 0) known_.clear();
+std::vector<std::string> Routes::remove(Client& client) {
+  const auto erase = [&](Receivers& receivers) {
+    const Receiver of_client{.client = &client, .subscription = nullptr};
+    const auto [first, last] = std::equal_range(receivers.begin(), receivers.end(), of_client, comes_before);
+    receivers.erase(first, last);
+  };
+  std::vector<std::string> unused;
+  for (const ClientSubscription& subscription : client.subscriptions) {
+    const auto found = by_prefix_.find(subscription.prefix);
+    if (found == by_prefix_.end()) continue;  // it had subscribed to it twice
+    erase(found->second);
+    for_each_beginning_with(known_in_order_, subscription.prefix, [&](auto& known) { erase(*known.second); });
+    if (!found->second.empty()) continue;
+    unused.push_back(found->first);
+    by_prefix_.erase(found);
+  }
+  return unused;
+}
+
+Routes::Receivers Routes::receivers_of(std::string_view topic) const {
+  Receivers receivers;
+  std::size_t prefixes = 0;
+  for_each_prefix(by_prefix_, topic, [&](const auto& entry) {
+    receivers.insert(receivers.end(), entry.second.begin(), entry.second.end());
+    ++prefixes;
+    return true;
+  });
+  if (prefixes < 2) return receivers;
+  std::sort(receivers.begin(), receivers.end(), [](const Receiver& a, const Receiver& b) {
+    return a.client != b.client ? comes_before(a, b) : a.subscription->number < b.subscription->number;
+  });
+  return receivers;
 }
 
 std::span<const Routes::Receiver> Routes::find(std::string_view topic) {
   if (const auto found = known_.find(topic); found != known_.end()) return found->second;
-  if (known_.size() >= kMostKnownTopics) known_.clear();
-  std::vector<Receiver> receivers;
-  for (Client* client : subscribers_) {
-    for (const ClientSubscription& subscription : client->subscriptions) {
-      if (topic.starts_with(subscription.prefix)) receivers.push_back({client, &subscription});
-    }
+  Receivers receivers = receivers_of(topic);
+  if (topic.size() > kMostTopicBytes || receivers.size() > kMostReceivers) {
+    not_remembered_ = std::move(receivers);
+    return not_remembered_;
   }
-  return known_.emplace(topic, std::move(receivers)).first->second;
-}
-
-std::vector<std::string> Routes::prefixes() const {
-  std::vector<std::string> prefixes;
-  for (const Client* client : subscribers_) {
-    for (const ClientSubscription& subscription : client->subscriptions) prefixes.push_back(subscription.prefix);
+  if (known_.size() >= kMostKnownTopics || known_receivers_ + receivers.size() > kMostReceivers) {
+    known_in_order_.clear();
+    known_.clear();
+    known_receivers_ = 0;
   }
-  std::sort(prefixes.begin(), prefixes.end());
-  if (!prefixes.empty() && prefixes.front().empty()) return {""};
-  prefixes.erase(std::unique(prefixes.begin(), prefixes.end()), prefixes.end());
-  return prefixes;
+  known_receivers_ += receivers.size();
+  const auto added = known_.emplace(topic, std::move(receivers)).first;
+  known_in_order_.emplace(added->first, &added->second);
+  return added->second;
 }
 
 }  // namespace nfbus::host

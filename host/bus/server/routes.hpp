@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,7 +14,8 @@
 
 namespace nfbus::host {
 
-// Thread safety: none.
+// A subscription more, or a client less, costs a search and the topics that it is about: nothing is made anew, and what
+// is known of other topics stays. Thread safety: none.
 class Routes {
  public:
   // A subscription whose prefix fits a topic.
@@ -22,21 +24,28 @@ class Routes {
     const ClientSubscription* subscription;
   };
 
-  // A client's subscriptions changed, or are there for the first time.
-  void update(Client& client);
-  void remove(const Client& client);
-  // All whose prefix fits, those of one client side by side; valid until a subscription changes, or the next find().
+  // The subscription is the last of the client's, numbered in their order, and stays where it is. Returns whether
+  // nobody had subscribed to its prefix.
+  bool add(Client& client, const ClientSubscription& subscription);
+  // All subscriptions of the client; returns the prefixes that nobody else has subscribed to.
+  std::vector<std::string> remove(Client& client);
+  // All whose prefix fits: clients in the order in which they came, of each its subscriptions in that order. Valid
+  // until a subscription changes, or the next find().
   [[nodiscard]] std::span<const Receiver> find(std::string_view topic);
-  // Every prefix once; only the empty one, if it is among them.
-  [[nodiscard]] std::vector<std::string> prefixes() const;
 
  private:
+  using Receivers = std::vector<Receiver>;  // in the order of find()
   struct Hash : std::hash<std::string_view> {
     using is_transparent = void;
   };
-  std::vector<Client*> subscribers_;
-  // What find() found since the last change.
-  std::unordered_map<std::string, std::vector<Receiver>, Hash, std::equal_to<>> known_;
+  [[nodiscard]] Receivers receivers_of(std::string_view topic) const;
+
+  std::map<std::string, Receivers, std::less<>> by_prefix_;
+  // What find() found.
+  std::unordered_map<std::string, Receivers, Hash, std::equal_to<>> known_;
+  std::map<std::string_view, Receivers*> known_in_order_;  // the same
+  std::size_t known_receivers_ = 0;                        // about as many
+  Receivers not_remembered_;                               // what find() found last of what is not kept
 };
 
 }  // namespace nfbus::host

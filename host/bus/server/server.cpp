@@ -3,6 +3,7 @@
 #include "support/log.hpp"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -24,6 +25,15 @@ namespace {
 // One read of one client, and events of the bus between two looks at the sockets: no client makes others wait long.
 constexpr std::size_t kReadBytes = 64UL << 10U;
 constexpr std::size_t kEventsPerRound = 512;
+constexpr std::chrono::milliseconds kBusTime{2};
+
+// How long a report waits for the thread.
+constexpr std::chrono::milliseconds kAnswerTime{500};
+// Beyond the deadline of a stop: a round that began before it.
+constexpr std::chrono::milliseconds kLastRound{1000};
+
+// When so much waited for clients, and next to nothing is left of it, its memory goes back to the system.
+constexpr std::size_t kMuchMemory = 8UL << 20U;
 
 constexpr std::chrono::seconds kStatusEvery{1};
 // While stopping: clients that take nothing for so long are left.
@@ -65,7 +75,14 @@ Server::Server(Listener listener, Bus& bus, const FormatSet& formats, ServerSett
       hub_(bus, formats, std::move(settings.hub), [this, make = std::move(status)] { return make(look()); }),
       input_(kReadBytes) {}
 
-Server::~Server() { stop(Clock::now()); }
+Server::~Server() {
+  if (!stop(Clock::now())) thread_.join();
+}
+
+void Server::wake() const {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
+}
 
 bool Server::add_to_epoll(int descriptor, void* tag) const {
   epoll_event event{};
@@ -82,38 +99,47 @@ Result<void> Server::start() {
     return Error{.code = Code::io,
                  .text = fmt::format("bus: cannot wait for clients: {}", std::generic_category().message(errno))};
   }
+  hub_.read_aside(side_.emplace([this] { wake(); }));
   running_ = true;
   thread_ = std::thread([this] { run(); });
   ::pthread_setname_np(thread_.native_handle(), "bus");
   return {};
 }
 
-void Server::stop(Clock::time_point deadline) {
-  if (!thread_.joinable()) return;
+bool Server::stop(Clock::time_point deadline) {
+  if (!thread_.joinable()) return true;
   {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     stop_by_ = deadline;
+    wake();
+    if (!changed_.wait_until(lock, deadline + kLastRound, [this] { return !running_; })) return false;
   }
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
   thread_.join();
+  return true;
 }
 
 ServerSnapshot Server::snapshot() {
-  std::future<ServerSnapshot> answer;
-  {
-    const std::lock_guard lock(mutex_);
-    if (!running_) return look();
-    answer = requests_.emplace_back().get_future();
+  std::unique_lock lock(mutex_);
+  if (!running_) return look();
+  // Whoever asks while an earlier request waits in vain does not wait, too.
+  const bool answers = asked_ == answered_;
+  const std::uint64_t number = ++asked_;
+  wake();
+  const auto is_answered = [&] { return !running_ || answered_ >= number; };
+  const auto time = answers || Clock::now() < asked_since_ + kAnswerTime ? kAnswerTime : std::chrono::milliseconds(0);
+  if (answers) asked_since_ = Clock::now();
+  if (!changed_.wait_for(lock, time, is_answered)) {
+    ServerSnapshot old = last_;
+    old.old = true;
+    return old;
   }
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
-  return answer.get();
+  return running_ ? last_ : look();
 }
 
 ServerSnapshot Server::look() const {
   return {.totals = hub_.counters(),
           .clients = hub_.snapshots(),
+          .connected = clients_.size(),
           .connections = connections_,
           .turned_away = turned_away_,
           .too_long = too_long_,
@@ -127,7 +153,8 @@ void Server::run() {
     const int count =
         ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), timeout_ms(bus_has_more_));
     for (int i = 0; i < count; ++i) serve_event(ready.at(static_cast<std::size_t>(i)));
-    if (bus_has_more_) bus_has_more_ = hub_.serve_bus(kEventsPerRound);
+    read_in_turn();
+    if (bus_has_more_) bus_has_more_ = hub_.serve_bus(kEventsPerRound, Clock::now() + kBusTime);
     tick();
     send_when_due();
     forget_gone();
@@ -135,27 +162,31 @@ void Server::run() {
   }
   for (const auto& [client, owned] : clients_) drop(*owned);
   forget_gone();
-  {
-    const std::lock_guard lock(mutex_);
-    running_ = false;
-  }
-  serve_requests();
+  const std::lock_guard lock(mutex_);
+  running_ = false;
+  changed_.notify_all();
 }
 
 void Server::serve_requests() {
   std::uint64_t wakes = 0;
   [[maybe_unused]] const auto got = ::read(wake_.get(), &wakes, sizeof wakes);
-  std::vector<std::promise<ServerSnapshot>> requests;
+  serve_side();
+  std::uint64_t asked = 0;
   {
     const std::lock_guard lock(mutex_);
-    requests.swap(requests_);
+    asked = asked_;
     if (stop_by_ && !ends_by_) {
       ends_by_ = stop_by_;
       last_progress_ = Clock::now();
       bus_has_more_ = true;  // look once more
     }
+    if (asked == answered_) return;
   }
-  for (auto& request : requests) request.set_value(look());
+  ServerSnapshot now = look();
+  const std::lock_guard lock(mutex_);
+  last_ = std::move(now);
+  answered_ = asked;
+  changed_.notify_all();
 }
 
 // Nothing waits on the bus, and everybody who takes lines has got them.
@@ -166,6 +197,8 @@ bool Server::drained() const {
 }
 
 void Server::tick() {
+  give_memory_back();
+  hub_.serve_new_status();
   if (!hub_.status_wanted()) {
     next_status_ = Clock::now() + kStatusEvery;
     return;
@@ -176,11 +209,21 @@ void Server::tick() {
   hub_.send_status();
 }
 
+// The allocator keeps what was freed between other things, which clients that stalled and left would pin for good.
+void Server::give_memory_back() {
+  const std::size_t waiting = hub_.waiting_bytes();
+  most_waiting_bytes_ = std::max(most_waiting_bytes_, waiting);
+  if (most_waiting_bytes_ < kMuchMemory || waiting > most_waiting_bytes_ / 4) return;
+  most_waiting_bytes_ = waiting;
+  ::malloc_trim(0);
+}
+
 int Server::timeout_ms(bool busy) const {
-  if (busy || hub_.much_waits()) return 0;
+  if (busy || hub_.much_waits() || !reading_.empty() || !sending_.empty()) return 0;
   if (ends_by_) return kEndingLookMs;
   if (!hub_.status_wanted()) return -1;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_status_ - Clock::now());
+  const auto due = hub_.status_waited_for() ? std::min(next_status_, hub_.status_due()) : next_status_;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(due - Clock::now());
   return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1000));
 }
 

@@ -9,10 +9,11 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
-#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -32,14 +33,18 @@ struct ServerSettings {
 struct ServerSnapshot {
   HubCounters totals;
   std::vector<ClientSnapshot> clients;
+  std::size_t connected = 0;       // now; `clients` may be fewer
   std::uint64_t connections = 0;   // ever
   std::uint64_t turned_away = 0;   // of them, since there were too many
   std::uint64_t too_long = 0;      // of them, ended by a line that was too long
-  std::size_t waiting_bytes = 0;   // of lines for clients, shared ones once
+  std::size_t waiting_bytes = 0;   // of lines for clients, shared ones once, and of their queues
   std::chrono::nanoseconds cpu{};  // of the server's thread
+  bool old = false;                // the thread did not answer: these are the last numbers that it gave
 };
 
 // One thread serves all clients. It waits for none of them, and nobody waits for it.
+// The time of a round is bounded, whatever clients send and ask for: of each a slice is read in turn, matches are
+// compiled elsewhere and tested as far as their clients' share of the time allows.
 // Thread safety: start() and stop() [control]; snapshot() from any thread but the server's.
 class Server {
  public:
@@ -54,7 +59,9 @@ class Server {
 
   [[nodiscard]] Result<void> start();
   // Reads no more; sends what waits, until the deadline and only as long as clients take it; closes all connections.
-  void stop(Clock::time_point deadline);
+  // False: the thread has not ended a little after that. It never may: the process must end without destroying this.
+  [[nodiscard]] bool stop(Clock::time_point deadline);
+  // Waits for the thread half a second at most, and not again until it has answered.
   [[nodiscard]] ServerSnapshot snapshot();
 
  private:
@@ -65,16 +72,23 @@ class Server {
   void accept_all();
   void turn_away(Descriptor connection, const char* why);
   void serve_client(Client& client, std::uint32_t events);
-  void read_from(Client& client, bool hung_up);
+  void queue_for_reading(Client& client);
+  void read_in_turn();
+  void read_from(Client& client);
   void take_input(Client& client, std::string_view data);
+  void keep_unread(Client& client, std::string_view data);
   bool keep_unfinished(Client& client, std::string_view data);
-  void end_input(Client& client, bool hung_up);
+  void end_input(Client& client);
+  void serve_side();
   void send_when_due();
+  void send_on();
   void send_to(Client& client);
   void watch(Client& client);
   void drop(Client& client);
   void forget_gone();
   void tick();
+  void give_memory_back();
+  void wake() const;
   [[nodiscard]] bool drained() const;
   [[nodiscard]] ServerSnapshot look() const;
   [[nodiscard]] bool add_to_epoll(int descriptor, void* tag) const;
@@ -90,8 +104,13 @@ class Server {
   Hub hub_;
   std::unordered_map<const Client*, std::unique_ptr<Client>> clients_;
   std::vector<Client*> gone_;
+  std::deque<Client*> reading_;  // those that may have sent something, in their turn
+  std::deque<Client*> sending_;  // those whose lines are being sent
   std::vector<char> input_;
-  std::size_t unfinished_bytes_ = 0;  // of all clients
+  std::size_t unfinished_bytes_ = 0;  // of all clients, with what is unread
+  Clock::time_point slice_ends_{};
+  std::uint64_t look_at_work_ = 0;      // when the hub has done so much, it is time to look at the clock
+  std::size_t most_waiting_bytes_ = 0;  // since memory was given back
   std::uint64_t connections_ = 0, turned_away_ = 0, too_long_ = 0;
   Clock::time_point last_send_{};
   Clock::time_point last_progress_{};
@@ -103,11 +122,16 @@ class Server {
 
   std::mutex mutex_;
   // Guarded by mutex_:
-  std::vector<std::promise<ServerSnapshot>> requests_;
+  std::uint64_t asked_ = 0, answered_ = 0;  // snapshots
+  Clock::time_point asked_since_{};         // without an answer
+  ServerSnapshot last_;                     // that was answered
   bool running_ = false;
+  std::condition_variable changed_;  // answered_ or running_
   std::optional<Clock::time_point> stop_by_;
 
   std::thread thread_;
+  // What it runs is the hub's, so it ends first. Begins with start(): threads that are there before keep privileges.
+  std::optional<SideThread> side_;
 };
 
 }  // namespace nfbus::host

@@ -20,6 +20,13 @@ namespace {
 
 constexpr int kAcceptsPerRound = 64;
 
+// What is read of one client in its turn, and of all in a round.
+constexpr std::chrono::microseconds kSlice{500};
+constexpr std::chrono::milliseconds kReadTime{2};
+constexpr std::chrono::milliseconds kSendTime{4};
+constexpr std::uint64_t kWorkPerLook = 20'000;  // ns, about
+constexpr std::size_t kSmallRead = 4096;        // while much input waits already
+
 // One write to one client: as many pieces as the kernel takes at once (UIO_MAXIOV), more bytes than its socket holds.
 constexpr std::size_t kPiecesPerSend = 1024;
 constexpr std::size_t kSendBytes = 512UL << 10U;
@@ -62,7 +69,8 @@ void Server::accept_all() {
     }
     ++connections_;
     const Peer peer = peer_of(connection.get());
-    auto client = std::make_unique<Client>(std::move(connection), connections_, peer, hub_.settings().client_bytes);
+    auto client =
+        std::make_unique<Client>(std::move(connection), connections_, peer, hub_.settings().client_bytes, hub_.store());
     watch(*client);
     hub_.join(*client);
     log::debug(fmt::format("bus: client {} connected: pid {}, uid {}", client->id, peer.pid, peer.uid));
@@ -82,8 +90,15 @@ void Server::turn_away(Descriptor connection, const char* why) {
 
 void Server::watch(Client& client) {
   epoll_event event{};
-  event.events = (client.input_ended ? 0U : EPOLLIN) | (client.blocked ? EPOLLOUT : 0U);
-  if (event.events == client.watched) return;
+  // Nothing is read of it while it waits for its turn: what its socket holds is bounded by the kernel.
+  const bool reads = !client.input_ended && !client.waits_for_turn && !client.waits_for_match;
+  event.events = (reads ? EPOLLIN : 0U) | (client.blocked ? EPOLLOUT : 0U);
+  const bool hung_up_waits = client.hung_up && !client.input_ended && !reads;  // it would be reported for ever
+  if (hung_up_waits) {
+    if (std::exchange(client.is_watched, false)) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, client.socket.get(), nullptr);
+    return;
+  }
+  if (client.is_watched && event.events == client.watched) return;
   event.data.ptr = &client;
   const int operation = std::exchange(client.is_watched, true) ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
   client.watched = event.events;
@@ -92,10 +107,10 @@ void Server::watch(Client& client) {
 
 void Server::serve_client(Client& client, std::uint32_t events) {
   if (client.gone) return;
-  const bool hung_up = (events & (EPOLLHUP | EPOLLERR)) != 0;
+  client.hung_up = client.hung_up || (events & (EPOLLHUP | EPOLLERR)) != 0;
   if (!client.input_ended && !ends_by_) {
-    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read_from(client, hung_up);
-  } else if (hung_up) {
+    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) queue_for_reading(client);
+  } else if (client.hung_up) {
     return drop(client);
   }
   if ((events & EPOLLOUT) == 0 || client.gone) return;
@@ -104,10 +119,45 @@ void Server::serve_client(Client& client, std::uint32_t events) {
   watch(client);
 }
 
-void Server::read_from(Client& client, bool hung_up) {
-  const ssize_t size = ::recv(client.socket.get(), input_.data(), input_.size(), 0);
+void Server::queue_for_reading(Client& client) {
+  if (client.waits_for_match || std::exchange(client.waits_for_turn, true)) {
+    if (client.hung_up) watch(client);
+    return;
+  }
+  reading_.push_back(&client);
+}
+
+// A slice for each, until their time of this round is over; who comes then is the first of the next.
+void Server::read_in_turn() {
+  const auto late = Clock::now() + kReadTime;
+  for (std::size_t left = reading_.size(); left != 0; --left) {
+    Client& client = *reading_.front();
+    reading_.pop_front();
+    client.waits_for_turn = false;
+    if (!client.gone && !ends_by_) {
+      read_from(client);
+      if (!client.gone && !client.unread.empty() && !client.waits_for_match) queue_for_reading(client);
+      if (!client.gone) watch(client);
+    }
+    if (left != 1 && Clock::now() >= late) break;
+  }
+  if (ends_by_) return reading_.clear();
+  for (Client* client : reading_) watch(*client);
+}
+
+void Server::read_from(Client& client) {
+  const auto now = Clock::now();
+  slice_ends_ = now + kSlice;
+  look_at_work_ = hub_.work_ns() + kWorkPerLook;
+  if (!client.unread.empty()) {
+    const std::string before = std::exchange(client.unread, {});
+    unfinished_bytes_ -= before.size();
+    return take_input(client, before);
+  }
+  const std::size_t most = unfinished_bytes_ > kMostUnfinishedBytes / 2 ? kSmallRead : input_.size();
+  const ssize_t size = ::recv(client.socket.get(), input_.data(), most, 0);
   if (size > 0) return take_input(client, {input_.data(), static_cast<std::size_t>(size)});
-  if (size == 0) return end_input(client, hung_up);
+  if (size == 0) return end_input(client);
   if (errno != EAGAIN && errno != EINTR) drop(client);
 }
 
@@ -125,6 +175,25 @@ void Server::take_input(Client& client, std::string_view data) {
     } else {
       hub_.receive(client, head);
     }
+    if (client.waits_for_match) return keep_unread(client, data);
+    if (hub_.work_ns() < look_at_work_) continue;
+    look_at_work_ = hub_.work_ns() + kWorkPerLook;
+    if (Clock::now() >= slice_ends_) return keep_unread(client, data);
+  }
+}
+
+void Server::keep_unread(Client& client, std::string_view data) {
+  client.unread = data;
+  unfinished_bytes_ += data.size();
+}
+
+// Matches were compiled: their clients are read from again.
+void Server::serve_side() {
+  for (const SideThread::Then& then : side_->take_done()) then();
+  for (Client* client : hub_.take_resumed()) {
+    if (client->gone) continue;
+    if (!client->unread.empty() || client->hung_up) queue_for_reading(*client);
+    watch(*client);
   }
 }
 
@@ -146,18 +215,21 @@ bool Server::keep_unfinished(Client& client, std::string_view data) {
   return false;
 }
 
-void Server::end_input(Client& client, bool hung_up) {
+void Server::end_input(Client& client) {
   if (!client.unfinished.empty()) {
     unfinished_bytes_ -= client.unfinished.size();
     const std::string line = std::exchange(client.unfinished, {});
     hub_.receive(client, line);
   }
-  if (hung_up || !client.is_subscriber()) return drop(client);
+  // A last line may ask for what takes time.
+  if (client.waits_for_match) return;
+  if (client.hung_up || !client.is_subscriber()) return drop(client);
   client.input_ended = true;
   watch(client);
 }
 
 void Server::send_when_due() {
+  if (!sending_.empty()) return send_on();
   const std::size_t clients = hub_.ready_count();
   if (clients == 0) return;
   const auto now = Clock::now();
@@ -170,10 +242,21 @@ void Server::send_when_due() {
     return;
   }
   last_send_ = now;
-  for (Client* client : hub_.take_ready()) {
-    if (client->gone || client->blocked) continue;
-    send_to(*client);
-    watch(*client);
+  const std::vector<Client*> ready = hub_.take_ready();
+  sending_.assign(ready.begin(), ready.end());
+  send_on();
+}
+
+// To those whose turn it is, until the time of this round is over.
+void Server::send_on() {
+  const auto late = Clock::now() + kSendTime;
+  while (!sending_.empty()) {
+    Client& client = *sending_.front();
+    sending_.pop_front();
+    if (client.gone || client.blocked) continue;
+    send_to(client);
+    watch(client);
+    if (Clock::now() >= late) return;
   }
 }
 
@@ -210,8 +293,19 @@ void Server::drop(Client& client) {
 
 // Only now: events of this round may still name them.
 void Server::forget_gone() {
+  for (Client* client : hub_.take_too_large()) {
+    if (const auto held_back = complaints_.admit()) {
+      log::warning(
+          fmt::format("bus: client {} (pid {}, uid {}) is cut off: it takes none of the line that was begun, and "
+                      "there is too much for all ({} more before)",
+                      client->id, client->peer.pid, client->peer.uid, *held_back));
+    }
+    drop(*client);
+  }
   for (Client* client : gone_) {
-    unfinished_bytes_ -= client->unfinished.size();
+    unfinished_bytes_ -= client->unfinished.size() + client->unread.size();
+    if (client->waits_for_turn) std::erase(reading_, client);
+    std::erase(sending_, client);
     hub_.leave(*client);
     log::debug(fmt::format("bus: client {} left", client->id));
     clients_.erase(client);

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -40,7 +41,7 @@ class HubTest : public testing::Test {
   }
 
   Client& join() {
-    clients.push_back(std::make_unique<Client>(Descriptor(), clients.size() + 1, Peer(), kPlenty));
+    clients.push_back(std::make_unique<Client>(Descriptor(), clients.size() + 1, Peer(), kPlenty, hub.store()));
     hub.join(*clients.back());
     return *clients.back();
   }
@@ -236,10 +237,73 @@ TEST_F(FullHubTest, DropsTheOldestOfTheClientForWhichMostWaits) {
 TEST_F(FullHubTest, DropsNothingThatManyShareAsLongAsOneOfItFits) {
   Client& publisher = join();
   for (int i = 0; i < 50; ++i) subscriber("web:");
-  for (int i = 0; i < 90; ++i) publish(publisher, "web:a", value);  // 90 KB, 4.5 MB were they not shared
+  for (int i = 0; i < 60; ++i) publish(publisher, "web:a", value);  // 60 KB, 3 MB were they not shared
   EXPECT_EQ(hub.counters().overflowed, 0U);
-  EXPECT_EQ(hub.counters().queued, 50U * 90U);
+  EXPECT_EQ(hub.counters().queued, 50U * 60U);
   expect_sums();
+}
+
+TEST_F(FullHubTest, CountsThePlacesInTheQueuesOfManyWhoShareALine) {
+  Client& publisher = join();
+  for (int i = 0; i < 50; ++i) subscriber("web:");
+  for (int i = 0; i < 500; ++i) publish(publisher, "web:a");  // 50 KB of lines, in 200 KB of places
+  EXPECT_LE(hub.waiting_bytes(), kTotalBytes);
+  EXPECT_GT(hub.counters().overflowed, 0U);
+  EXPECT_GT(hub.counters().queued, 50U * 100U);
+  for (const auto& client : clients) take_lines(*client);
+  EXPECT_EQ(hub.waiting_bytes(), 0U);
+  expect_sums();
+}
+
+TEST_F(FullHubTest, LetsGoOfAClientThatHoldsMostWhenNothingOfItCanBeDropped) {
+  for (int i = 0; i < 4; ++i) {
+    const std::string topic = "web:large" + std::to_string(i);
+    Client& client = subscriber(topic);
+    publish(client, topic, std::string(20'000, 'y'));
+    client.queue.sent(1);  // the line has begun, and must be sent to its end
+  }
+  Client& publisher = join();
+  for (int i = 0; i < 50; ++i) {
+    const std::string topic = "web:small" + std::to_string(i) + ':';
+    subscriber(topic);
+    publish(publisher, topic, std::string(400, 'y'));
+  }
+  const std::vector<Client*> go = hub.take_too_large();
+  ASSERT_EQ(go.size(), 1U);
+  EXPECT_GT(go.front()->queue.queued_bytes(), 20'000U);
+  EXPECT_LE(hub.waiting_bytes() - go.front()->queue.queued_bytes(), kTotalBytes);
+  EXPECT_EQ(hub.counters().overflowed, 0U);
+}
+
+TEST_F(HubTest, LetsAClientMissWhatItsMatchesWouldTakeTooMuchTimeFor) {
+  Client& publisher = join();
+  const std::string long_topic = "web:" + std::string(100'000, 'a');
+  Client& greedy = subscriber("web:", R"(,"match":{"topic":"*)" + std::string(2000, 'a') + R"(*b"})");
+  Client& modest = subscriber("web:", R"(,"match":{"topic":"web:*"})");
+  const auto begun = std::chrono::steady_clock::now();
+  for (int i = 0; i < 20; ++i) publish(publisher, long_topic);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(1));
+  EXPECT_EQ(greedy.queue.counters().overflowed, 20U);
+  EXPECT_EQ(modest.queue.counters().queued + modest.queue.counters().overflowed, 20U);
+  publish(publisher, "web:b");
+  EXPECT_EQ(take_lines(modest).back(), line("web:b") + '\n');
+  expect_sums();
+}
+
+TEST_F(HubTest, BoundsThePrefixesAndTheMemoryOfSubscriptions) {
+  Client& client = join();
+  subscribe(client, std::string(1024, 'x'));
+  subscribe(client, std::string(1025, 'x'));
+  EXPECT_EQ(client.received.subscribed, 1U);
+  EXPECT_EQ(client.received.refused, 1U);
+  std::uint64_t refused = 0;
+  for (int i = 0; i < 40; ++i) {
+    Client& many = join();
+    for (int k = 0; k < 256; ++k) subscribe(many, std::to_string(k) + std::string(1000, 'x'));
+    refused += many.received.refused;
+    EXPECT_GE(many.received.subscribed, 1U) << "the first one is always let in";
+  }
+  EXPECT_GT(refused, 0U);
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ TEST_F(InboxTest, TakesTheBatchesThatHaveATopicSomebodyWants) {
   Inbox inbox(kPlenty);
   offer(inbox, {"a"});
   EXPECT_EQ(take(inbox), "");
-  inbox.set_prefixes({"nft:b", "web:"});
+  for (const char* prefix : {"nft:b", "web:"}) inbox.add_prefix(prefix);
   offer(inbox, {"a"});
   offer(inbox, {"a", "b"});
   inbox.offer(make_message("web:x", "{}", 0, 0), false);
@@ -66,15 +66,20 @@ TEST_F(InboxTest, TakesTheBatchesThatHaveATopicSomebodyWants) {
 TEST_F(InboxTest, JudgesATopicAnewWhenThePrefixesChange) {
   Inbox inbox(kPlenty);
   for (const char* prefix : {"nft:b", "nft:a", "nft:c"}) {
-    inbox.set_prefixes({prefix});
+    inbox.add_prefix(prefix);
     offer(inbox, {"a"});
+    inbox.remove_prefix(prefix);
   }
   EXPECT_EQ(take(inbox), "nft:a");
+  for (const char* prefix : {"nft:a", "nft:"}) inbox.add_prefix(prefix);
+  inbox.remove_prefix("nft:a");
+  offer(inbox, {"a"});
+  EXPECT_EQ(take(inbox), "nft:a") << "the other one is still there";
 }
 
 TEST_F(InboxTest, ShedsTheOldestAndCountsThemByTopicWhenItIsFull) {
   Inbox inbox(2 * kSlabBytes);
-  inbox.set_prefixes({""});
+  inbox.add_prefix("");
   offer(inbox, {"a", "b", "a"});
   offer(inbox, {"a"});
   offer(inbox, {"c"});
@@ -89,7 +94,7 @@ TEST_F(InboxTest, ShedsTheOldestAndCountsThemByTopicWhenItIsFull) {
 
 TEST_F(InboxTest, LetsASingleBatchInWhateverItsSize) {
   Inbox inbox(1);
-  inbox.set_prefixes({""});
+  inbox.add_prefix("");
   offer(inbox, {"a"});
   offer(inbox, {"b"});
   EXPECT_EQ(take(inbox), "nft:b");
@@ -99,7 +104,7 @@ TEST_F(InboxTest, LetsASingleBatchInWhateverItsSize) {
 TEST_F(InboxTest, CountsASlabOnceThatSeveralBatchesShare) {
   Events sharing(1UL << 20U);
   Inbox inbox(1UL << 20U);
-  inbox.set_prefixes({""});
+  inbox.add_prefix("");
   for (int i = 0; i < 50; ++i) inbox.offer(sharing.packets(2), false);
   std::deque<BatchRef> batches;
   std::vector<Inbox::Shed> dropped;
@@ -110,7 +115,7 @@ TEST_F(InboxTest, CountsASlabOnceThatSeveralBatchesShare) {
 
 TEST_F(InboxTest, CanBeReadWhileSomethingIsToBeTaken) {
   Inbox inbox(kPlenty);
-  inbox.set_prefixes({"nft:a"});
+  inbox.add_prefix("nft:a");
   offer(inbox, {"b"});
   EXPECT_FALSE(readable(inbox));
   offer(inbox, {"a"});
@@ -125,7 +130,7 @@ TEST_F(InboxTest, CanBeReadWhileSomethingIsToBeTaken) {
 TEST_F(InboxTest, ShedsNothingOfAPublisherThatWaitsForRoom) {
   constexpr std::size_t kBatches = 200;
   Inbox inbox(2 * kSlabBytes);
-  inbox.set_prefixes({""});
+  inbox.add_prefix("");
   std::thread publisher([&] {
     for (std::size_t i = 0; i < kBatches; ++i) offer(inbox, {"a"}, true);
   });
@@ -146,7 +151,7 @@ TEST_F(InboxTest, ShedsNothingOfAPublisherThatWaitsForRoom) {
 
 TEST_F(InboxTest, LetsNobodyWaitAndTakesNothingOnceItIsClosed) {
   Inbox inbox(1);
-  inbox.set_prefixes({""});
+  inbox.add_prefix("");
   offer(inbox, {"a"});
   std::thread publisher([&] { offer(inbox, {"b"}, true); });  // there is no room, and nobody takes anything
   inbox.close();

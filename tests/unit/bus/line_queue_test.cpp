@@ -44,7 +44,7 @@ class LineQueueTest : public testing::Test {
 };
 
 TEST_F(LineQueueTest, DropsTheOldestAndCountsThemWhenItIsFull) {
-  LineQueue queue(3 * kLineCost);
+  LineQueue queue(3 * kLineCost, store);
   for (int i = 0; i < 5; ++i) queue.push(line(i));
   EXPECT_EQ(waiting(queue), lines({2, 3, 4}));
   EXPECT_EQ(queue.counters().overflowed, 2U);
@@ -56,7 +56,7 @@ TEST_F(LineQueueTest, DropsTheOldestAndCountsThemWhenItIsFull) {
 }
 
 TEST_F(LineQueueTest, NeverDropsALineThatIsPartlySent) {
-  LineQueue queue(2 * kLineCost);
+  LineQueue queue(2 * kLineCost, store);
   queue.push(line(0));
   queue.push(line(1));
   queue.sent(10);
@@ -69,7 +69,7 @@ TEST_F(LineQueueTest, NeverDropsALineThatIsPartlySent) {
 }
 
 TEST_F(LineQueueTest, CountsALineAsDeliveredWhenItsLastByteIsSent) {
-  LineQueue queue(10 * kLineCost);
+  LineQueue queue(10 * kLineCost, store);
   for (int i = 0; i < 3; ++i) queue.push(line(i));
   queue.sent(2 * kLineBytes - 1);
   EXPECT_EQ(queue.counters().delivered, 1U);
@@ -82,7 +82,7 @@ TEST_F(LineQueueTest, CountsALineAsDeliveredWhenItsLastByteIsSent) {
 }
 
 TEST_F(LineQueueTest, LetsASingleLineInWhateverItsSize) {
-  LineQueue queue(kLineCost / 2);
+  LineQueue queue(kLineCost / 2, store);
   queue.push(line(0));
   EXPECT_EQ(waiting(queue), lines({0}));
   queue.push(line(1));
@@ -91,7 +91,7 @@ TEST_F(LineQueueTest, LetsASingleLineInWhateverItsSize) {
 }
 
 TEST_F(LineQueueTest, GathersAsMuchAsThereIsRoomFor) {
-  LineQueue queue(10 * kLineCost);
+  LineQueue queue(10 * kLineCost, store);
   for (int i = 0; i < 5; ++i) queue.push(line(i));
   std::array<iovec, 64> pieces{};
   EXPECT_EQ(queue.gather(std::span(pieces).first(3), 1 << 20), 3U);
@@ -99,7 +99,7 @@ TEST_F(LineQueueTest, GathersAsMuchAsThereIsRoomFor) {
 }
 
 TEST_F(LineQueueTest, PutsAMarkerWhereLinesAreMissingAndDoesNotCountIt) {
-  LineQueue queue(2 * kLineCost);
+  LineQueue queue(2 * kLineCost, store);
   for (int i = 0; i < 3; ++i) queue.push(line(i));
   ASSERT_TRUE(queue.may_take_marker());
   EXPECT_EQ(queue.take_missed(), 1U);
@@ -113,7 +113,7 @@ TEST_F(LineQueueTest, PutsAMarkerWhereLinesAreMissingAndDoesNotCountIt) {
 }
 
 TEST_F(LineQueueTest, TakesAMarkerBackThatWasNotSentWhenMoreIsMissing) {
-  LineQueue queue(3 * kLineCost);
+  LineQueue queue(3 * kLineCost, store);
   for (int i = 0; i < 4; ++i) queue.push(line(i));
   EXPECT_EQ(queue.take_missed(), 1U);
   queue.push_marker(line(99));
@@ -127,7 +127,7 @@ TEST_F(LineQueueTest, TakesAMarkerBackThatWasNotSentWhenMoreIsMissing) {
 }
 
 TEST_F(LineQueueTest, TakesNoMarkerInsideOfALine) {
-  LineQueue queue(10 * kLineCost);
+  LineQueue queue(10 * kLineCost, store);
   queue.push(line(0));
   queue.sent(1);
   EXPECT_FALSE(queue.may_take_marker());
@@ -136,7 +136,7 @@ TEST_F(LineQueueTest, TakesNoMarkerInsideOfALine) {
 }
 
 TEST_F(LineQueueTest, ShrinksByDroppingTheOldest) {
-  LineQueue queue(10 * kLineCost);
+  LineQueue queue(10 * kLineCost, store);
   for (int i = 0; i < 4; ++i) queue.push(line(i));
   queue.shrink_to(2 * kLineCost);
   EXPECT_EQ(waiting(queue), lines({2, 3}));
@@ -144,8 +144,8 @@ TEST_F(LineQueueTest, ShrinksByDroppingTheOldest) {
 }
 
 TEST_F(LineQueueTest, SharesLinesAndFreesThemWithTheLastQueue) {
-  LineQueue first(10 * kLineCost);
-  LineQueue second(10 * kLineCost);
+  LineQueue first(10 * kLineCost, store);
+  LineQueue second(10 * kLineCost, store);
   {
     const LineRef shared = line(0);
     first.push(shared);
@@ -159,7 +159,7 @@ TEST_F(LineQueueTest, SharesLinesAndFreesThemWithTheLastQueue) {
 }
 
 TEST_F(LineQueueTest, CountsWhatNeverCameIn) {
-  LineQueue queue(kLineCost);
+  LineQueue queue(kLineCost, store);
   queue.count_missed(5);
   EXPECT_EQ(queue.counters().pushed, 5U);
   EXPECT_EQ(queue.counters().overflowed, 5U);

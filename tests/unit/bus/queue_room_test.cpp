@@ -241,7 +241,7 @@ TEST(WaitingPush, IsNotShedByTheSocketsInboxEitherWhateverIsPublishedMeanwhile) 
   Random random(7);
   Events events(64UL << 10U);
   Inbox inbox(300'000);
-  inbox.set_prefixes({""});
+  inbox.add_prefix("");
   std::vector<std::uint32_t> sent;
   std::atomic<bool> done = false;
   std::thread replay([&] {
@@ -267,7 +267,7 @@ TEST(WaitingPush, IsNotShedByTheSocketsInboxEitherWhateverIsPublishedMeanwhile) 
 TEST(WaitingPush, EndsWaitingForTheInboxWhenTheHostStops) {
   Events events;
   Inbox inbox(1);
-  inbox.set_prefixes({""});
+  inbox.add_prefix("");
   inbox.offer(events.packets(2), true);
   std::thread replay([&] { inbox.offer(events.packets(3), true); });
   inbox.end_waiting();

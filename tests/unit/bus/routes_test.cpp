@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,8 +14,9 @@ namespace {
 class RoutesTest : public testing::Test {
  protected:
   void subscribe(Client& client, std::string prefix) {
-    client.subscriptions.push_back({.prefix = std::move(prefix), .form = 1, .match = nullptr});
-    routes.update(client);
+    const auto number = static_cast<std::uint32_t>(client.subscriptions.size());
+    client.subscriptions.push_back({.number = number, .prefix = std::move(prefix), .form = 1, .match = nullptr});
+    if (routes.add(client, client.subscriptions.back())) fresh.push_back(client.subscriptions.back().prefix);
   }
   // "1:nft: 1:nft:drop: 2:": of each subscription found its client and its prefix.
   std::string found(std::string_view topic) {
@@ -24,10 +27,12 @@ class RoutesTest : public testing::Test {
     return out;
   }
 
-  Client one{Descriptor(), 1, {}, 1};
-  Client two{Descriptor(), 2, {}, 1};
-  Client three{Descriptor(), 3, {}, 1};
+  LineStore store;
+  Client one{Descriptor(), 1, {}, 1, store};
+  Client two{Descriptor(), 2, {}, 1, store};
+  Client three{Descriptor(), 3, {}, 1, store};
   Routes routes;
+  std::vector<std::string> fresh;  // prefixes that nobody had subscribed to before
 };
 
 TEST_F(RoutesTest, FindsExactlyTheSubscriptionsWhosePrefixFits) {
@@ -75,16 +80,42 @@ TEST_F(RoutesTest, StaysRightWithMoreTopicsThanItRemembers) {
   }
 }
 
-TEST_F(RoutesTest, ListsEachPrefixOnceAndOnlyTheEmptyOneIfItIsThere) {
-  EXPECT_TRUE(routes.prefixes().empty());
+TEST_F(RoutesTest, SaysWhenAPrefixIsTheFirstOfItsKindAndWhenTheLastOneIsGone) {
   subscribe(one, "b");
   subscribe(two, "a");
   subscribe(three, "b");
-  EXPECT_EQ(routes.prefixes(), (std::vector<std::string>{"a", "b"}));
-  subscribe(two, "");
-  EXPECT_EQ(routes.prefixes(), std::vector<std::string>{""});
-  routes.remove(two);
-  EXPECT_EQ(routes.prefixes(), std::vector<std::string>{"b"});
+  subscribe(three, "b");
+  EXPECT_EQ(fresh, (std::vector<std::string>{"b", "a"}));
+  EXPECT_TRUE(routes.remove(one).empty());
+  EXPECT_EQ(routes.remove(three), std::vector<std::string>{"b"});
+  EXPECT_EQ(routes.remove(two), std::vector<std::string>{"a"});
+}
+
+TEST_F(RoutesTest, FindsWhatALookAtEachWouldFind) {
+  std::mt19937 random(1);
+  const auto text = [&] {
+    std::string made;
+    for (auto left = std::uniform_int_distribution(0, 6)(random); left != 0; --left) made += "ab:"[random() % 3];
+    return made;
+  };
+  for (int round = 0; round < 2000; ++round) {
+    Client& client = round % 3 == 0 ? one : round % 3 == 1 ? two : three;
+    if (random() % 50 == 0) {
+      routes.remove(client);
+      client.subscriptions.clear();
+    } else {
+      subscribe(client, text());
+    }
+    const std::string topic = text();
+    std::string expected;
+    for (const Client* each : {&one, &two, &three}) {
+      for (const ClientSubscription& subscription : each->subscriptions) {
+        if (!topic.starts_with(subscription.prefix)) continue;
+        expected += (expected.empty() ? "" : " ") + std::to_string(each->id) + ":" + subscription.prefix;
+      }
+    }
+    ASSERT_EQ(found(topic), expected) << "for " << topic << " in round " << round;
+  }
 }
 
 }  // namespace

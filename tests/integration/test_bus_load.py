@@ -1,0 +1,146 @@
+'''What clients of the socket cost each other when some do their worst: time, memory, places. The bounds are far from what
+the machine does, and farther from what it did without them.'''
+
+import json
+import pathlib
+import resource
+import time
+
+import nfbustest
+from nfbustest import Repeatedly, wait_until
+from wire_client import WireClient, ask_status
+
+CONFIG = """
+[bus]
+socket = "@DIR@/bus.sock"
+[[capture]]
+group = 1
+"""
+PORT_RANGES = " or ".join(f"portrange {7 * i + 1}-{7 * i + 3}" for i in range(160))
+
+
+def resident_mib(host):
+    status = pathlib.Path(f"/proc/{host.process.pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+class Load(nfbustest.IntegrationTest):
+    def setUp(self):
+        super().setUp()
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        self.host = self.start(CONFIG)
+        self.path = self.host.path("bus.sock")
+
+    def client(self, **options):
+        client = WireClient(self.path, **options)
+        self.addCleanup(client.close)
+        return client
+
+    def slowest_ms(self, begin, rounds=30):
+        """How long the slowest of some messages takes from one client to another, once begin() was called."""
+        reader, writer = self.client(), self.client()
+        reader.subscribe("good:x")
+        reader.settle()
+        begin()
+        slowest = 0
+        for number in range(rounds):
+            sent = time.monotonic()
+            writer.publish("good:x", str(number))
+            self.assertEqual(reader.next_event(30), ("good:x", str(number)))
+            slowest = max(slowest, time.monotonic() - sent)
+            time.sleep(0.01)
+        return slowest * 1000
+
+    def assert_prompt(self, begin):
+        slowest = self.slowest_ms(begin)
+        print(f"slowest: {slowest:.1f} ms", flush=True)
+        self.assertLess(slowest, 400)
+        began = time.monotonic()
+        status = ask_status(self.path)
+        self.assertLess(time.monotonic() - began, 2)
+        return status
+
+    def test_long_matches_are_compiled_at_nobodys_cost(self):
+        attackers = [self.client() for _ in range(4)]
+        line = {"topic": "subscribe:x:", "match": {"bpf": " or ".join(PORT_RANGES.split(" or ")[:20])}}
+        longer = {**line, "match": {"bpf": PORT_RANGES}}
+
+        def begin():
+            for attacker in attackers:
+                attacker.send((json.dumps(longer) + "\n") * 2 + (json.dumps(line) + "\n") * 20)
+
+        self.assert_prompt(begin)
+        wait_until(lambda: ask_status(self.path)["clients_total"]["sent"]["refused"] == 8, 30, "the refusals")
+        self.assertRegex(self.host.stderr, r"refused: a match: bpf: .* has 320 words, and may have 64")
+
+    def test_thousands_of_subscriptions_are_taken_in_no_time(self):
+        attackers = [self.client() for _ in range(50)]
+
+        def begin():
+            for number, attacker in enumerate(attackers):
+                attacker.send(b"".join(b'{"topic":"subscribe:a:%d:%d"}\n' % (number, i) for i in range(256)))
+
+        began = time.monotonic()
+        self.assert_prompt(begin)
+        wait_until(lambda: ask_status(self.path)["clients_total"]["sent"]["subscribed"] >= 50 * 256, 30, "them all")
+        self.assertLess(time.monotonic() - began, 10)
+
+    def test_matches_are_paid_for_by_those_who_ask(self):
+        attackers = [self.client() for _ in range(40)]
+        for number, attacker in enumerate(attackers):
+            match = {"topic": ["*a" * 20 + str(i) for i in range(30)]}
+            attacker.send((json.dumps({"topic": "subscribe:good:", "match": match, "marker": number == 0}) + "\n") * 256)
+            attacker.settle()
+        publisher = self.client()
+        line = json.dumps({"topic": "good:" + "a" * 200, "value": "y"}) + "\n"
+        with Repeatedly(lambda: (publisher.send(line * 20), time.sleep(0.002))):
+            status = self.assert_prompt(lambda: None)
+        marker = attackers[0].lines_until(lambda at: at.startswith(b'{"topic":"nfbus:dropped"'))[-1]
+        self.assertGreater(json.loads(json.loads(marker)["value"])["missed"], 0)
+        total = status["clients_total"]
+        self.assertGreater(total["overflowed"], 0)
+        self.assertEqual(total["published"], total["delivered"] + total["filtered"] + total["overflowed"] +
+                         total["queued"] + total["left"])
+
+    def test_a_client_that_sends_many_tiny_lines_is_read_in_turn(self):
+        attackers = [self.client() for _ in range(8)]
+        publishers = [Repeatedly(lambda client=client: client.send(b"{}\n" * 20000)) for client in attackers]
+
+        def begin():
+            for publisher in publishers:
+                publisher.__enter__()
+
+        try:
+            self.assert_prompt(begin)
+        finally:
+            for publisher in publishers:
+                publisher.__exit__(None)
+
+    def test_clients_that_never_read_pin_no_more_than_there_is_for_all_and_it_comes_back(self):
+        before = resident_mib(self.host)
+        clients = [self.client() for _ in range(500)]
+        for client in clients:
+            client.subscribe("x:")
+        clients[-1].settle()
+        publisher = self.client()
+        lines = b"".join(b'{"topic":"x:a","value":"%d"}\n' % i for i in range(1000))
+        for _ in range(150):  # 456 MiB, were places in queues not counted
+            publisher.send(lines)
+        publisher.settle()
+        status = ask_status(self.path)
+        pinned = resident_mib(self.host) - before
+        print(f"pinned: {pinned:.1f} MiB", flush=True)
+        self.assertLess(pinned, 64 * 1.25 + 16)
+        self.assertLessEqual(status["memory"]["clients_bytes"], 64 << 20)
+        total = status["clients_total"]
+        self.assertEqual(total["published"], total["delivered"] + total["overflowed"] + total["queued"])
+        for client in clients:
+            client.close()
+        wait_until(lambda: ask_status(self.path)["clients_total"]["connected"] <= 3, 10, "their end")
+        wait_until(lambda: resident_mib(self.host) - before < 24, 10, "the memory")
+
+
+if __name__ == "__main__":
+    nfbustest.main()
