@@ -46,6 +46,14 @@ constexpr int kDumpableForAll = 1;  // SUID_DUMP_USER
 // The kernel looks at the low half of these arguments alone, and so do we.
 constexpr scmp_datum_t kInt = 0xffffffff;
 
+// The argument, as far as the mask goes, is `value`.
+constexpr scmp_arg_cmp masked(unsigned argument, scmp_datum_t mask, scmp_datum_t value) noexcept {
+  return {.arg = argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
+}
+constexpr scmp_arg_cmp differs(unsigned argument, scmp_datum_t value) noexcept {
+  return {.arg = argument, .op = SCMP_CMP_NE, .datum_a = value, .datum_b = 0};
+}
+
 // A filter under construction; the first error stays.
 class Filter {
  public:
@@ -139,24 +147,32 @@ constexpr const char* kForBinding[] = {
     "setresuid32", "getpid", "getppid", "gettid", "getuid", "getuid32", "geteuid", "geteuid32", "getgid", "getgid32",
     "getegid", "getegid32", "getrandom", "clock_gettime", "clock_gettime64"};
 
+// UBSan's look at a virtual table goes through a pipe.
 constexpr const char* kSanitizersOwn[] = {
-    "mmap",      "mmap2",     "mprotect",      "sched_yield", "sigaltstack",    "getpid",       "gettid",
-    "write",     "openat",    "read",          "readlink",    "rt_sigprocmask", "rt_sigaction", "tgkill",
-    "getrlimit", "prlimit64", "clock_gettime", "nanosleep",   "clock_nanosleep"};
+    "mmap",   "mmap2",     "mprotect",  "sched_yield",   "sigaltstack", "getpid",         "gettid",
+    "write",  "pipe",      "pipe2",     "read",          "readlink",    "rt_sigprocmask", "rt_sigaction",
+    "tgkill", "getrlimit", "prlimit64", "clock_gettime", "nanosleep",   "clock_nanosleep"};
+
+void allow_opening_to_read(Filter& filter) {
+  constexpr scmp_datum_t kWrites = O_ACCMODE | O_CREAT | O_TRUNC;
+  filter.add(SCMP_ACT_ALLOW, "open", {masked(1, kWrites, O_RDONLY)});
+  filter.add(SCMP_ACT_ALLOW, "openat", {masked(2, kWrites, O_RDONLY)});
+}
 
 void allow_memory_and_messages(Filter& filter) {
   filter.add(SCMP_ACT_ALLOW, kMemoryAndEnd);
   filter.add(SCMP_ACT_ALLOW, kMessages);
   for (const char* const map : {"mmap", "mmap2"}) {
-    filter.add(SCMP_ACT_ALLOW, map, {SCMP_A2_64(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)});
+    filter.add(SCMP_ACT_ALLOW, map, {masked(2, PROT_EXEC, 0)});
   }
   // A group that is released gets a larger buffer first.
   filter.add(SCMP_ACT_ALLOW, "getsockopt");
   for (const scmp_datum_t size : {scmp_datum_t{SO_RCVBUF}, scmp_datum_t{SO_RCVBUFFORCE}}) {
-    filter.add(SCMP_ACT_ALLOW, "setsockopt",
-               {SCMP_A1_64(SCMP_CMP_MASKED_EQ, kInt, SOL_SOCKET), SCMP_A2_64(SCMP_CMP_MASKED_EQ, kInt, size)});
+    filter.add(SCMP_ACT_ALLOW, "setsockopt", {masked(1, kInt, SOL_SOCKET), masked(2, kInt, size)});
   }
-  if (kSanitized) filter.add(SCMP_ACT_ALLOW, kSanitizersOwn);
+  if (!kSanitized) return;
+  filter.add(SCMP_ACT_ALLOW, kSanitizersOwn);
+  allow_opening_to_read(filter);
 }
 
 }  // namespace
@@ -170,18 +186,17 @@ Result<void> confine_host() {
   filter.add(kRefuse, kNoPluginNeeds);
   if (!kSanitized) filter.add(kRefuse, "ptrace");  // LeakSanitizer looks at the threads of its own process with it
   for (const scmp_datum_t space : kNewNamespaces) {
-    filter.add(kRefuse, "clone", {SCMP_A0_64(SCMP_CMP_MASKED_EQ, space, space)});
+    filter.add(kRefuse, "clone", {masked(0, space, space)});
   }
   // Its flags lie in memory, where a filter does not look; the C library then uses clone().
   filter.add(SCMP_ACT_ERRNO(ENOSYS), "clone3");
   // Typing into the terminal of whoever started us.
   for (const scmp_datum_t request : {scmp_datum_t{TIOCSTI}, scmp_datum_t{TIOCLINUX}}) {
-    filter.add(kRefuse, "ioctl", {SCMP_A1_64(SCMP_CMP_MASKED_EQ, kInt, request)});
+    filter.add(kRefuse, "ioctl", {masked(1, kInt, request)});
   }
   // getaddrinfo() and the table of interfaces ask rtnetlink. What lies above the low half of the protocol is refused
   // with it.
-  filter.add(kRefuse, "socket",
-             {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kInt, AF_NETLINK), SCMP_A2_64(SCMP_CMP_NE, NETLINK_ROUTE)});
+  filter.add(kRefuse, "socket", {masked(0, kInt, AF_NETLINK), differs(2, NETLINK_ROUTE)});
   auto loaded = filter.load();
   if (loaded || loaded.error().code != Code::unsupported) return loaded;
   log::warning(loaded.error().text + ": plugins may ask the kernel for all that an unprivileged program may");
@@ -192,10 +207,8 @@ Result<void> allow_binding() {
   Filter filter(kRefuse);
   allow_memory_and_messages(filter);
   filter.add(SCMP_ACT_ALLOW, kForBinding);
-  filter.add(
-      SCMP_ACT_ALLOW, "socket",
-      {SCMP_A0_64(SCMP_CMP_MASKED_EQ, kInt, AF_NETLINK), SCMP_A2_64(SCMP_CMP_MASKED_EQ, kInt, NETLINK_NETFILTER)});
-  filter.add(SCMP_ACT_ALLOW, "openat", {SCMP_A2_64(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)});
+  filter.add(SCMP_ACT_ALLOW, "socket", {masked(0, kInt, AF_NETLINK), masked(2, kInt, NETLINK_NETFILTER)});
+  allow_opening_to_read(filter);
   return filter.load();
 }
 
