@@ -2,7 +2,7 @@
 
 #include "../../lib/output.hpp"
 
-#include <nfbus/util/dac_override.hpp>
+#include <nfbus/util/output_place.hpp>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -55,17 +55,21 @@ nfbus::Result<void> Target::open() {
     fd_ = STDOUT_FILENO;
     return {};
   }
-  const nfbus::util::DacOverride override;  // at the start the folder may be open to root alone
+  // No link, hard link or exchanged folder leads to what is not the user's, also at the start.
+  const nfbus::Result<nfbus::util::OutputPlace> place = nfbus::util::find_output(path_);
+  if (!place.ok()) return place.error();
   struct stat found {};
-  if (stat(path_.c_str(), &found) == 0) {
+  if (const int error = place->look(found); error == 0) {
     kind_ = kind_of(found.st_mode);
-  } else if (errno == ENOENT && kind_ != Kind::regular) {
+  } else if (error == ENOENT && kind_ != Kind::regular) {
     return nfbus::Error{nfbus::Code::not_found, "cannot open " + path_ + ": it is gone; make it again"};
   }
   // Reading is for the look at a file's last byte; it would make the host a reader of its own FIFO.
-  const int access = kind_ == Kind::regular ? O_RDWR | O_CREAT : O_WRONLY;
-  fd_ = ::open(path_.c_str(), access | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
-  if (fd_ < 0) return cannot_open(errno);
+  nfbus::util::Opening opened =
+      kind_ == Kind::regular ? place->open_or_make(O_RDWR | O_APPEND) : place->open(O_WRONLY | O_APPEND);
+  if (!opened.refusal.empty()) return nfbus::util::cannot_open(path_, opened);
+  if (!opened.fd.valid()) return cannot_open(opened.error);
+  fd_ = opened.fd.release();
   nfbus::Result<void> adopted = adopt();
   if (!adopted.ok()) close();
   return adopted;

@@ -2,7 +2,7 @@
 
 #include "tail.hpp"
 
-#include <nfbus/util/dac_override.hpp>
+#include <nfbus/util/output_place.hpp>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -63,9 +63,12 @@ nfbus::Result<std::string> set_aside(const std::string& path) {
 }
 
 nfbus::Result<Descriptor> open_locked(const std::string& path, struct stat& found) {
-  const nfbus::util::DacOverride override;  // at the start the folder may be open to root alone
-  Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640));
-  if (!fd.valid()) return cannot_open(path, errno);
+  // No link, hard link or exchanged folder leads to what is not the user's, also at the start.
+  const nfbus::Result<nfbus::util::OutputPlace> place = nfbus::util::find_output(path);
+  if (!place.ok()) return place.error();
+  nfbus::util::Opening opened = place->open_or_make(O_RDWR);
+  if (!opened.fd.valid()) return nfbus::util::cannot_open(path, opened);
+  Descriptor fd(opened.fd.release());
   if (fstat(fd.get(), &found) != 0) return cannot_open(path, errno);
   if (S_ISFIFO(found.st_mode)) {
     return nfbus::Error{nfbus::Code::invalid, "cannot open " + path + ": it is a FIFO; set fifo = true"};

@@ -1,0 +1,235 @@
+'''Whoever was the user that nfbus becomes gains nothing of root's at the next start, whatever stands at an output's path.
+
+Root starts nfbus, which becomes nobody; each attack was prepared with the rights of nobody, or with root's for what some
+kernels let anybody do (hard links). Root's file and folder must be as they were when nfbus has ended.
+'''
+
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+import stat
+import tempfile
+
+import nfbustest
+from nfbustest import UDP, ipv4, send, udp, wait_until
+
+NOBODY = pwd.getpwnam("nobody").pw_uid
+STRANGER = 4711
+
+CONFIG = """
+[host]
+user = "nobody"
+[bus]
+socket = "@DIR@/bus/server.sock"
+[[capture]]
+group = 0
+[sink.witness]
+plugin = "jsonl"
+file = "@WITNESS@"
+[sink.out]
+"""
+
+SINKS = {
+    "jsonl": 'plugin = "jsonl"\nfile = "@FILE@"\n',
+    "jsonl_rotated": 'plugin = "jsonl"\nfile = "@FILE@"\nrotate_bytes = 1000\nrotate_keep = 2\n',
+    "pcap": 'plugin = "pcap"\nfile = "@FILE@"\n',
+    "pcap_rotated": 'plugin = "pcap"\nfile = "@FILE@"\nrotate_packets = 2\n',
+    "pcap_fifo": 'plugin = "pcap"\nfile = "@FILE@"\nfifo = true\n',
+}
+
+RULES = """table inet t { chain c { type filter hook output priority 0;
+    udp dport 7000 log prefix "lan:out " group 0;
+}
+}"""
+
+PACKETS = [ipv4("127.0.0.1", "127.0.0.1", UDP, udp(1, 7000))] * 30
+
+
+class Attacks(nfbustest.IntegrationTest):
+    def setUp(self):
+        super().setUp()
+        self.namespace.nft(RULES)
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"nfbustest-{os.getpid()}-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.folder.chmod(0o755)
+        self.round = 0
+
+    def prepare(self):
+        '''A log folder of nobody's, and a folder and a file of root's alone.'''
+        self.round += 1
+        here = self.folder / str(self.round)
+        here.mkdir()
+        self.log, self.secret = here / "log", here / "secret"
+        self.log.mkdir()
+        self.own(self.log)
+        self.secret.mkdir()
+        self.secret.chmod(0o700)
+        self.victim = self.secret / "victim"
+        self.victim.touch()  # what every sink would go on with
+        self.victim.chmod(0o600)
+        self.witness = here / "witness"
+
+    def own(self, path, uid=NOBODY):
+        os.chown(path, uid, uid, follow_symlinks=False)
+
+    def link(self, path, target, uid=NOBODY):
+        path.symlink_to(target)
+        self.own(path, uid)
+
+    def state(self):
+        '''All of root's that could be changed.'''
+        return {str(path): (path.read_bytes() if path.is_file() else sorted(map(str, path.iterdir())),
+                            path.stat().st_mode, path.stat().st_uid, path.stat().st_gid)
+                for path in (self.victim, self.secret)}
+
+    def run_host(self, sink, file):
+        '''Starts, gets packets, opens its files anew, and gets more.'''
+        self.witness.unlink(missing_ok=True)
+        self.witness.touch()
+        self.own(self.witness)
+        text = (CONFIG + SINKS[sink]).replace("@FILE@", str(file)).replace("@WITNESS@", str(self.witness))
+        host = self.start(text, wait=False)
+        host.wait_for("ready:|error:")
+        if host.process.poll() is None and "ready:" in host.stderr:
+            send(self.namespace, PACKETS)
+            wait_until(lambda: self.witness.read_bytes().count(b"\n") == len(PACKETS), 10, "all packets elsewhere")
+            host.signal(signal.SIGHUP)
+            send(self.namespace, PACKETS)
+            wait_until(lambda: self.witness.read_bytes().count(b"\n") == 2 * len(PACKETS), 10, "all packets elsewhere")
+        host.process.kill()  # at the end nothing is left of root's rights, and a drain would take seconds
+        host.wait()
+        host.close()
+        return host.stderr
+
+    def assert_no_gain(self, attack, sinks=SINKS):
+        for sink in sinks:
+            with self.subTest(sink):
+                self.prepare()
+                file = attack()
+                before = self.state()
+                said = self.run_host(sink, file)
+                self.assertEqual(self.state(), before, said)
+
+    def test_a_link_to_a_file_of_roots(self):
+        def attack():
+            self.link(self.log / "out", self.victim)
+            return self.log / "out"
+
+        self.assert_no_gain(attack)
+
+    def test_a_link_by_root_to_a_file_of_roots(self):
+        def attack():
+            self.link(self.log / "out", self.victim, uid=0)
+            return self.log / "out"
+
+        self.assert_no_gain(attack)
+
+    def test_a_dangling_link_into_a_folder_of_roots(self):
+        def attack():
+            self.link(self.log / "out", self.secret / "made")
+            return self.log / "out"
+
+        self.assert_no_gain(attack)
+
+    def test_a_chain_of_links_and_a_relative_one(self):
+        def attack():
+            self.link(self.log / "out", "next")
+            self.link(self.log / "next", "../secret/victim")
+            return self.log / "out"
+
+        self.assert_no_gain(attack)
+
+    def test_a_hard_link_to_a_file_of_roots(self):
+        def attack():
+            os.link(self.victim, self.log / "out")
+            return self.log / "out"
+
+        self.assert_no_gain(attack)
+
+    def test_names_of_half_written_and_rotated_files(self):
+        def attack():
+            for name in ("out.part", "out.1", "out.2", "out.next", "out.part.1"):
+                self.link(self.log / name, self.victim)
+            return self.log / "out"
+
+        self.assert_no_gain(attack)
+
+    def test_hard_links_at_the_names_of_half_written_and_rotated_files(self):
+        def attack():
+            for name in ("out.part", "out.1", "out.2"):
+                os.link(self.victim, self.log / name)
+            return self.log / "out"
+
+        self.assert_no_gain(attack)
+
+    def test_a_folder_that_is_a_link(self):
+        def attack():
+            self.link(self.log / "sub", self.secret)
+            return self.log / "sub/victim"
+
+        self.assert_no_gain(attack)
+
+    def test_a_new_file_below_a_folder_that_is_a_link(self):
+        def attack():
+            self.link(self.log / "sub", self.secret)
+            return self.log / "sub/made"
+
+        self.assert_no_gain(attack)
+
+    def test_a_folder_that_is_exchanged_again_and_again_while_nfbus_starts(self):
+        for sink in ("jsonl", "pcap"):
+            with self.subTest(sink):
+                self.prepare()
+                (self.log / "real").mkdir()
+                self.own(self.log / "real")
+                before = self.state()
+                turn = [0]
+
+                def exchange():
+                    turn[0] += 1
+                    name = self.log / f"link-{turn[0]}"
+                    self.link(name, self.secret if turn[0] % 2 else self.log / "real")
+                    os.rename(name, self.log / "sub")
+
+                exchange()
+                with nfbustest.Repeatedly(exchange) as exchanges:
+                    for _ in range(3):
+                        said = self.run_host(sink, self.log / "sub/victim")
+                        self.assertEqual(self.state(), before, said)
+                self.assertGreater(exchanges.rounds, 100)
+
+    def test_a_link_of_a_stranger_in_a_folder_of_all(self):
+        def attack():
+            self.log.chmod(0o1777)
+            self.own(self.log, 0)
+            self.own(self.victim)  # the user could open it, the stranger could not
+            self.link(self.log / "out", self.victim, STRANGER)
+            self.secret.chmod(0o711)
+            return self.log / "out"
+
+        self.assert_no_gain(attack)
+
+    def test_what_the_user_may_open_itself_works_through_links_too(self):
+        for sink in ("jsonl", "pcap"):
+            with self.subTest(sink):
+                self.prepare()
+                (self.log / "real").touch()
+                self.own(self.log / "real")
+                self.link(self.log / "out", "real")
+                self.run_host(sink, self.log / "out")
+                self.assertGreater((self.log / "real").stat().st_size, 0)
+
+    def test_a_file_in_a_folder_of_roots_alone_is_made_at_the_start(self):
+        for sink in ("jsonl", "pcap"):
+            with self.subTest(sink):
+                self.prepare()
+                said = self.run_host(sink, self.secret / "out")
+                made = (self.secret / "out").stat()
+                self.assertEqual((made.st_uid, stat.S_IMODE(made.st_mode)), (NOBODY, 0o640), said)
+                self.assertGreater(made.st_size, 0)
+
+
+if __name__ == "__main__":
+    nfbustest.main()
