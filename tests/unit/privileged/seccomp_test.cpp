@@ -75,7 +75,7 @@ constexpr Call kNeverNeeded[] = {
 constexpr Call kForBindingAlone[] = {
     {"open for reading", [] { return static_cast<long>(::open("/proc/self/status", O_RDONLY)); }},
     {"an NFLOG socket", [] { return static_cast<long>(::socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER)); }},
-    {"become somebody", [] { return static_cast<long>(::setresgid(::getegid(), ::getegid(), ::getegid())); }},
+    {"become somebody", [] { return ::syscall(SYS_setresgid, ::getegid(), ::getegid(), ::getegid()); }},
     {"prctl", [] { return static_cast<long>(::prctl(PR_GET_DUMPABLE)); }},
 };
 
