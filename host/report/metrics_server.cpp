@@ -21,6 +21,7 @@
 #include <chrono>
 #include <cstddef>
 #include <exception>
+#include <list>
 #include <optional>
 #include <string_view>
 #include <thread>
@@ -119,19 +120,36 @@ struct Answers {
   }
 };
 
+class Session;
+// Those whose next request has not come whole, the longest waiting first.
+using Waiting = std::list<Session*>;
+
 // One connection; it owns itself by the operation that is under way.
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  // open: how many sessions there are. answers and open outlive it.
-  Session(tcp::socket socket, const Answers& answers, std::size_t& open)
-      : stream_(std::move(socket)), answers_(answers), open_(open) {
+  // open: how many sessions there are. What it refers to outlives it.
+  Session(tcp::socket socket, const Answers& answers, std::size_t& open, Waiting& waiting)
+      : stream_(std::move(socket)), answers_(answers), open_(open), waiting_(waiting) {
     ++open_;
   }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
-  ~Session() { --open_; }
+  ~Session() {
+    if (place_) waiting_.erase(*place_);
+    if (!is_closed_) --open_;
+  }
+
+  // Ends it: its place is free at once.
+  void close() {
+    error_code ignored;
+    stream_.socket().close(ignored);
+    waiting_.erase(*std::exchange(place_, std::nullopt));
+    is_closed_ = true;
+    --open_;
+  }
 
   void read() {
+    place_ = waiting_.insert(waiting_.end(), this);
     parser_.emplace();
     parser_->header_limit(kMostRequestBytes);
     stream_.expires_after(kMostSilence);
@@ -141,6 +159,8 @@ class Session : public std::enable_shared_from_this<Session> {
 
  private:
   void answer(const error_code& error) {
+    if (is_closed_) return;
+    waiting_.erase(*std::exchange(place_, std::nullopt));
     static const error_code kAnyOfHttp = http::make_error_code(http::error::end_of_stream);
     const bool is_no_request = error.category() == kAnyOfHttp.category() && error != http::error::end_of_stream &&
                                error != http::error::partial_message;
@@ -158,6 +178,9 @@ class Session : public std::enable_shared_from_this<Session> {
   Response response_;
   const Answers& answers_;
   std::size_t& open_;
+  Waiting& waiting_;
+  std::optional<Waiting::iterator> place_;  // in waiting_
+  bool is_closed_ = false;
 };
 
 }  // namespace
@@ -203,13 +226,15 @@ class MetricsServer::Impl {
         return;
       }
       close_on_exec(socket);
-      if (open_ < kMostClients) std::make_shared<Session>(std::move(socket), answers_, open_)->read();
+      if (open_ >= kMostClients && !waiting_.empty()) waiting_.front()->close();
+      if (open_ < kMostClients) std::make_shared<Session>(std::move(socket), answers_, open_, waiting_)->read();
       accept();
     });
   }
 
   Answers answers_;
   std::size_t open_ = 0;
+  Waiting waiting_;
   asio::io_context io_{1};  // goes before what its sessions use
   tcp::acceptor acceptor_{io_};
   asio::steady_timer pause_{io_};

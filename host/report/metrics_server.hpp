@@ -18,7 +18,8 @@ struct MetricsPages {
   std::function<std::string()> trouble;  // why the host is not healthy, in lines; empty: it is
 };
 
-// One thread serves all clients, 64 at most at a time, each for 10 seconds of silence at most.
+// One thread serves all clients, 64 at most at a time, each for 10 seconds of silence at most. When one comes more, the
+// one makes room that has waited longest without a whole request.
 // Thread safety: [control].
 class MetricsServer {
  public:

@@ -7,7 +7,7 @@ import resource
 import time
 
 import nfbustest
-from nfbustest import Repeatedly, wait_until
+from nfbustest import Repeatedly, run_nfbus, wait_until
 from wire_client import WireClient, ask_status
 
 CONFIG = """
@@ -140,6 +140,37 @@ class Load(nfbustest.IntegrationTest):
             client.close()
         wait_until(lambda: ask_status(self.path)["clients_total"]["connected"] <= 3, 10, "their end")
         wait_until(lambda: resident_mib(self.host) - before < 24, 10, "the memory")
+
+
+class FewDescriptors:
+    """A namespace whose programs may open 600 files, of which the host keeps most for itself."""
+
+    def __init__(self, namespace):
+        self.namespace = namespace
+
+    def command(self, *argv):
+        return self.namespace.command("prlimit", "--nofile=600:600", *argv)
+
+
+class Places(nfbustest.IntegrationTest):
+    def test_the_status_is_shown_when_all_places_are_taken(self):
+        host = self.start(CONFIG, namespace=FewDescriptors(self.namespace))
+        path = host.path("bus.sock")
+        for _ in range(300):
+            client = WireClient(path)
+            self.addCleanup(client.close)
+        done = run_nfbus("status", "-s", path, "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        total = json.loads(done.stdout)["clients_total"]
+        self.assertGreater(total["turned_away"], 0)
+        self.assertLess(total["connected"], 300)
+        for line in (b'{"topic":"subscribe:","value":""}\n', b'{"topic":"x","value":"y"}\n', b"no json\n"):
+            with WireClient(path) as late:
+                late.send(line)
+                self.assertTrue(late.is_closed_by_server())
+        with WireClient(path) as silent:
+            self.assertTrue(silent.is_closed_by_server(), "a place for the status is not kept for long")
+        self.assertRegex(host.stderr, "a client is turned away: too many clients")
 
 
 if __name__ == "__main__":

@@ -196,6 +196,14 @@ class Metrics(nfbustest.IntegrationTest):
         self.assertLess(time.monotonic() - began, 15)
         self.assertEqual(self.ask("/healthz")[0], 200)
 
+    def test_idle_connections_keep_nobody_out(self):
+        self.run_host()
+        idle = [self.connect() for _ in range(100)]
+        for connection in idle[::2]:
+            connection.sendall(b"GET /metrics HTTP/1.1\r\nX-Slow: ")
+        for path in ("/healthz", "/metrics"):
+            self.assertEqual(self.ask(path)[0], 200)
+
     def test_a_stop_does_not_wait_for_a_client(self):
         self.run_host()
         self.connect()

@@ -98,6 +98,7 @@ struct Client {
   bool waits_for_flush = false;
   bool is_watched = false;    // by epoll,
   std::uint32_t watched = 0;  // for these events
+  bool provisional = false;   // there was no place left: it may ask for the status, once
   bool gone = false;          // to be forgotten at the end of the round
 };
 

@@ -145,6 +145,9 @@ void Hub::receive(Client& client, std::string_view line) {
   work_ns_ += kLineNs + line.size();
   if (line.ends_with('\r')) line.remove_suffix(1);
   const WireLine read = scanner_.scan(line);
+  if (client.provisional && (read.kind != WireLine::Kind::subscribe || read.topic != kStatusTopic || read.extended)) {
+    return refuse(client, "too many clients are connected");
+  }
   switch (read.kind) {
     case WireLine::Kind::publish: return publish(client, line, read);
     case WireLine::Kind::subscribe: return subscribe(client, line, read);

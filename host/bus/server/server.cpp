@@ -39,9 +39,10 @@ constexpr std::chrono::seconds kStatusEvery{1};
 // While stopping: clients that take nothing for so long are left.
 constexpr std::chrono::milliseconds kPatience{100};
 constexpr int kEndingLookMs = 10;
+constexpr int kProvisionalLookMs = 200;
 
-// Descriptors that are not clients: sockets, files of sinks.
-constexpr rlim_t kOtherDescriptors = 256;
+// Descriptors that are not clients: sockets, files of sinks, connections that found no place.
+constexpr rlim_t kOtherDescriptors = 512;
 
 // As many descriptors as that many clients need, if we may have them.
 std::size_t raise_descriptor_limit(std::size_t clients) {
@@ -198,6 +199,7 @@ bool Server::drained() const {
 
 void Server::tick() {
   give_memory_back();
+  end_provisional();
   hub_.serve_new_status();
   if (!hub_.status_wanted()) {
     next_status_ = Clock::now() + kStatusEvery;
@@ -221,7 +223,7 @@ void Server::give_memory_back() {
 int Server::timeout_ms(bool busy) const {
   if (busy || hub_.much_waits() || !reading_.empty() || !sending_.empty()) return 0;
   if (ends_by_) return kEndingLookMs;
-  if (!hub_.status_wanted()) return -1;
+  if (!hub_.status_wanted()) return provisional_.empty() ? -1 : kProvisionalLookMs;
   const auto due = hub_.status_waited_for() ? std::min(next_status_, hub_.status_due()) : next_status_;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(due - Clock::now());
   return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1000));

@@ -71,6 +71,10 @@ class Server {
   void serve_requests();
   void accept_all();
   void turn_away(Descriptor connection, const char* why);
+  void say_turned_away(const Peer& peer, const char* why);
+  [[nodiscard]] bool has_place_for(const Peer& peer) const;
+  void make_provisional(Client& client);
+  void end_provisional();
   void serve_client(Client& client, std::uint32_t events);
   void queue_for_reading(Client& client);
   void read_in_turn();
@@ -104,8 +108,9 @@ class Server {
   Hub hub_;
   std::unordered_map<const Client*, std::unique_ptr<Client>> clients_;
   std::vector<Client*> gone_;
-  std::deque<Client*> reading_;  // those that may have sent something, in their turn
-  std::deque<Client*> sending_;  // those whose lines are being sent
+  std::deque<Client*> provisional_;  // the oldest first
+  std::deque<Client*> reading_;      // those that may have sent something, in their turn
+  std::deque<Client*> sending_;      // those whose lines are being sent
   std::vector<char> input_;
   std::size_t unfinished_bytes_ = 0;  // of all clients, with what is unread
   Clock::time_point slice_ends_{};

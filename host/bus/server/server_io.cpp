@@ -20,6 +20,11 @@ namespace {
 
 constexpr int kAcceptsPerRound = 64;
 
+// Who comes when all places are taken: more than are accepted in a round, so that each is read from once.
+constexpr std::size_t kMostProvisional = 128;
+constexpr std::chrono::seconds kProvisionalTime{1};
+constexpr std::size_t kOwnPlaces = 32;
+
 // What is read of one client in its turn, and of all in a round.
 constexpr std::chrono::microseconds kSlice{500};
 constexpr std::chrono::milliseconds kReadTime{2};
@@ -63,14 +68,12 @@ void Server::accept_all() {
       spare_ = open_spare();
       return;
     }
-    if (clients_.size() >= most_clients_) {
-      turn_away(std::move(connection), "too many clients");
-      continue;
-    }
     ++connections_;
     const Peer peer = peer_of(connection.get());
+    const bool has_place = has_place_for(peer);
     auto client =
         std::make_unique<Client>(std::move(connection), connections_, peer, hub_.settings().client_bytes, hub_.store());
+    if (!has_place) make_provisional(*client);
     watch(*client);
     hub_.join(*client);
     log::debug(fmt::format("bus: client {} connected: pid {}, uid {}", client->id, peer.pid, peer.uid));
@@ -78,10 +81,38 @@ void Server::accept_all() {
   }
 }
 
+// Some places are kept for root and for whom the host runs as.
+bool Server::has_place_for(const Peer& peer) const {
+  const std::size_t taken = clients_.size() - provisional_.size();
+  const bool is_own = peer.uid == 0 || peer.uid == ::geteuid();
+  return taken < (is_own ? most_clients_ : most_clients_ - std::min(kOwnPlaces, most_clients_ / 8));
+}
+
+// Whoever finds no place may still ask for the status, and get it once: the oldest that has not done so goes.
+void Server::make_provisional(Client& client) {
+  say_turned_away(client.peer, "too many clients");
+  client.provisional = true;
+  if (provisional_.size() >= kMostProvisional) {
+    drop(*provisional_.front());
+    provisional_.pop_front();
+  }
+  provisional_.push_back(&client);
+}
+
+void Server::end_provisional() {
+  const auto now = Clock::now();
+  while (!provisional_.empty() && now >= provisional_.front()->since + kProvisionalTime) {
+    drop(*provisional_.front());
+    provisional_.pop_front();
+  }
+}
+
 void Server::turn_away(Descriptor connection, const char* why) {
-  if (!connection.valid()) return;
+  if (connection.valid()) say_turned_away(peer_of(connection.get()), why);
+}
+
+void Server::say_turned_away(const Peer& peer, const char* why) {
   ++turned_away_;
-  const Peer peer = peer_of(connection.get());
   if (const auto held_back = complaints_.admit()) {
     log::warning(fmt::format("bus: a client is turned away: {} (pid {}, uid {}; {} more before)", why, peer.pid,
                              peer.uid, *held_back));
@@ -175,6 +206,7 @@ void Server::take_input(Client& client, std::string_view data) {
     } else {
       hub_.receive(client, head);
     }
+    if (client.provisional) return client.received.refused != 0 ? drop(client) : void();
     if (client.waits_for_match) return keep_unread(client, data);
     if (hub_.work_ns() < look_at_work_) continue;
     look_at_work_ = hub_.work_ns() + kWorkPerLook;
@@ -279,6 +311,7 @@ void Server::send_to(Client& client) {
     return;
   }
   client.queue.sent(static_cast<std::size_t>(sent));
+  if (client.provisional && client.queue.empty()) return drop(client);
   last_progress_ = Clock::now();
   std::size_t offered = 0;
   for (const iovec& piece : std::span(pieces).first(message.msg_iovlen)) offered += piece.iov_len;
@@ -306,6 +339,7 @@ void Server::forget_gone() {
     unfinished_bytes_ -= client->unfinished.size() + client->unread.size();
     if (client->waits_for_turn) std::erase(reading_, client);
     std::erase(sending_, client);
+    if (client->provisional) std::erase(provisional_, client);
     hub_.leave(*client);
     log::debug(fmt::format("bus: client {} left", client->id));
     clients_.erase(client);
