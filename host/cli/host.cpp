@@ -232,6 +232,7 @@ Result<void> Host::open_source(PrivilegedHelper* helper, const std::optional<std
   Messages messages;  // each once, though groups share their stages
   for (const auto& [group, chain] : capture_chains_) messages.merge(messages_of(chain->chain()));
   listen(messages);
+  replays_ = replay_file.has_value();
   SourceContext context{.topics = topics_, .slabs = slabs_, .batches = batches_, .publish = {}};
   if (replay_file) {
     context.publish = [this](const BatchRef& batch) { bus_.publish_when_room(batch); };
@@ -276,7 +277,7 @@ Result<void> Host::start(std::function<void()> source_ended) {
   }
   for (const RunningSink& sink : sinks_) sink.worker->start();
   source_thread_ = std::thread([this, ended = std::move(source_ended)] {
-    source_result_ = source_->run();
+    source_done_.set_value(source_->run());
     ended();
   });
   ::pthread_setname_np(source_thread_.native_handle(), "capture");
@@ -364,55 +365,12 @@ std::vector<Error> Host::reload(Config next, PluginRegistry plugins, std::chrono
   return {};
 }
 
-void Host::stop_source() {
-  source_->stop();
-  bus_.end_waiting();
-}
-
-Result<void> Host::join_source() {
-  source_thread_.join();
-  return *source_result_;
-}
-
-void Host::stop_sinks(std::chrono::steady_clock::time_point deadline) {
-  // First the last words of filters, for which every sink still runs.
-  if (std::any_of(sinks_.begin(), sinks_.end(), [](const auto& sink) { return sink.worker->filters().finishes(); })) {
-    for (const RunningSink& sink : sinks_) sink.worker->request_drain(deadline);
-    for (const RunningSink& sink : sinks_) {
-      if (sink.worker->filters().finishes()) sink.worker->wait_drained(deadline);
-    }
-  }
-  for (const RunningSink& sink : sinks_) {
-    bus_.remove(sink.worker->subscription());  // what clients still publish would never be delivered
-    sink.worker->request_stop(deadline);
-  }
-}
-
 bool Host::sinks_stopped_by(std::chrono::steady_clock::time_point deadline) {
   for (RunningSink& sink : sinks_) {
     if (!sink.ended) sink.ended = sink.worker->stopped_by(deadline + kLastCall);
     warn_of_undelivered(sink.worker->snapshot());
   }
   return running_sinks().empty();
-}
-
-bool Host::stop_server(std::chrono::steady_clock::time_point deadline) {
-  if (metrics_) metrics_->stop();
-  return !server_ || server_->stop(deadline);
-}
-
-bool Host::all_settled() const {
-  return std::all_of(sinks_.begin(), sinks_.end(), [](const RunningSink& sink) {
-    return sink.worker->subscription()->queue().counters().queued == 0;
-  });
-}
-
-std::vector<std::string> Host::running_sinks() const {
-  std::vector<std::string> names;
-  for (const RunningSink& sink : sinks_) {
-    if (!sink.ended) names.push_back(sink.config.name);
-  }
-  return names;
 }
 
 bool Host::publish_message(std::string_view topic, std::string_view text) {

@@ -21,6 +21,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -34,7 +35,7 @@
 namespace nfbus::host {
 
 // Life: create(), open_sinks(), open_server(), open_metrics(), open_source(), start(); then reload() at will; then
-// stop_source(), join_source(), stop_sinks(), stop_server(). Thread safety: [control].
+// stop_source(), source_ended_by(), join_source(), stop_sinks(), stop_server(). Thread safety: [control].
 class Host {
  public:
   Host(Config config, PluginRegistry plugins);
@@ -68,6 +69,9 @@ class Host {
                                           std::chrono::steady_clock::time_point deadline);
   // The source is asked to drain and end, and nobody waits for room any more.
   void stop_source();
+  // False when the source has not ended by `deadline`: it is inside a filter, or its file does not end. It can never be
+  // ended then, and the process must end without destroying this object.
+  [[nodiscard]] bool source_ended_by(std::chrono::steady_clock::time_point deadline);
   // Once the source has ended: what went wrong with it.
   Result<void> join_source();
   // Filters are finished once what waits is delivered; then every sink is asked to deliver what waits, until the
@@ -76,11 +80,18 @@ class Host {
   // True when every sink has ended; waits for that until `deadline` and a little longer, for calls that have begun. A
   // sink that has not is stuck in its plugin.
   [[nodiscard]] bool sinks_stopped_by(std::chrono::steady_clock::time_point deadline);
-  // Clients get what waits for them, as far as they take it until the deadline. Nor are there metrics any more. False: the
-  // server's thread does not end, and the process must end without destroying the host.
+  // Clients get what waits for them, as far as they take it until the deadline. Nor are there metrics any more. False:
+  // the server's thread does not end, and the process must end without destroying the host.
   [[nodiscard]] bool stop_server(std::chrono::steady_clock::time_point deadline);
   // Whether no event waits for any sink.
   [[nodiscard]] bool all_settled() const;
+  // Once all has ended, or is left behind: events that it had received and that some sink did not get. What waits for
+  // one that could not deliver it, what came to one that had failed since stop_source() (in a replay, ever), what a
+  // replay had to drop, and what the source has in its hands.
+  [[nodiscard]] std::uint64_t lost_at_the_end() const;
+  // Whether a sink has failed for good, or could not bring to its destination what it had taken.
+  [[nodiscard]] bool any_sink_failed() const;
+  [[nodiscard]] bool any_sink_unflushed() const;
   // Names of the sinks that have not ended.
   [[nodiscard]] std::vector<std::string> running_sinks() const;
 
@@ -103,6 +114,7 @@ class Host {
     std::vector<FilterConfig> filters;
     std::unique_ptr<SinkWorker> worker;
     bool ended = false;
+    std::uint64_t rejected_before_the_end = 0;
   };
 
   using Stages = std::map<std::string, std::shared_ptr<FilterStage>>;  // by name
@@ -118,6 +130,7 @@ class Host {
   Result<RunningSink> open_sink(CreatedSink created, std::shared_ptr<Subscription> subscription);
   // On any thread; the first not on the server's.
   [[nodiscard]] StatusReport report() const;
+  [[nodiscard]] std::uint64_t lost_at_the_end(const RunningSink& sink) const;
   [[nodiscard]] StatusReport report(ServerSnapshot server) const;
   [[nodiscard]] std::string trouble() const;
   void publish_own(std::string_view topic, std::string_view text);
@@ -142,7 +155,9 @@ class Host {
   std::vector<std::pair<std::uint16_t, const CaptureFilterChain*>> capture_chains_;  // by group; owned by source_
   PrivilegedHelper* helper_ = nullptr;                                               // null: none is needed
   std::unique_ptr<Source> source_;
-  std::optional<Result<void>> source_result_;
+  bool replays_ = false;
+  std::promise<Result<void>> source_done_;  // set by the source's thread
+  std::future<Result<void>> source_result_ = source_done_.get_future();
   std::thread source_thread_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   LossReporter loss_;

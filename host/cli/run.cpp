@@ -25,7 +25,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// How long a stop may take: what waits is delivered until then.
+// How long a stop may take: the source, which reads what the kernel still holds, for three seconds of them at most;
+// then what waits is delivered.
+constexpr std::chrono::seconds kSourceDeadline{5};
 constexpr std::chrono::seconds kDrainDeadline{5};
 
 // nfbus:loss comes once in this time at most.
@@ -101,6 +103,23 @@ void await_delivery(Host& host, Signals& signals) {
   }
 }
 
+Result<void> stuck_source() {
+  return Error{
+      .code = Code::io,
+      .text = fmt::format("the source did not end in {} s: one of its filters does not return, or its file does "
+                          "not; the host ends without it",
+                          kSourceDeadline.count())};
+}
+
+// Whether nothing that the host had received was lost when it ended.
+bool tell_of_the_end(const Host& host, const RunOptions& options) {
+  const std::uint64_t lost = host.lost_at_the_end();
+  if (lost != 0) log::error(fmt::format("{} events are lost: they were not delivered when the host ended", lost));
+  const bool replay_failed = options.replay_file && host.any_sink_failed();
+  if (replay_failed) log::error("the replay did not reach a sink that had failed");
+  return lost == 0 && !replay_failed && !host.any_sink_unflushed();
+}
+
 }  // namespace
 
 int run_command(const RunOptions& options) {
@@ -168,8 +187,9 @@ int run_command(const RunOptions& options) {
 
   const bool asked_to_stop = serve(host, *signals, source_ended, options, started_as_root);
   ::sd_notify(0, "STOPPING=1");
-  if (asked_to_stop) host.stop_source();
-  const Result<void> source_result = host.join_source();
+  host.stop_source();  // it may have ended by itself
+  const bool source_stopped = host.source_ended_by(Clock::now() + kSourceDeadline);
+  const Result<void> source_result = source_stopped ? host.join_source() : stuck_source();
   if (!source_result) log::error(to_string(source_result.error()));
   if (options.replay_file && !asked_to_stop) await_delivery(host, *signals);
   const auto deadline = Clock::now() + kDrainDeadline;
@@ -178,8 +198,8 @@ int run_command(const RunOptions& options) {
   const bool server_stopped = host.stop_server(Clock::now() + kClientsDeadline);
   if (!server_stopped) log::error("bus: the thread that serves clients does not end; the host ends without it");
   host.log_counters();
-  const int status = source_result ? exit_status::kDone : exit_status::kFailed;
-  if (stopped && server_stopped) return status;
+  const bool all_done = tell_of_the_end(host, options) && source_result.ok();
+  if (stopped && source_stopped && server_stopped) return all_done ? exit_status::kDone : exit_status::kFailed;
 
   // A thread inside a plugin cannot be ended: the process ends without it.
   for (const std::string& name : host.running_sinks()) {

@@ -118,7 +118,8 @@ void SinkWorker::run() {
   finish_filters();
   if (!failed_) {
     if (const auto flushed = sink_->flush(); !flushed) {
-      log::error(fmt::format("sink.{}: flush: {}", name(), flushed.error().text));
+      log::error(fmt::format("sink.{}: flush: {}; what it had taken may be lost", name(), flushed.error().text));
+      unflushed_.store(true, std::memory_order_relaxed);
     }
     sink_->close();
     failed_ = true;  // closed: the destructor has nothing left to do

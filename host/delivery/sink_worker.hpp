@@ -69,6 +69,8 @@ class SinkWorker {
   [[nodiscard]] bool stopped_by(Clock::time_point deadline);
 
   [[nodiscard]] SinkSnapshot snapshot() const;
+  // [any] Whether its last flush has failed: it may have lost what it had taken.
+  [[nodiscard]] bool unflushed() const noexcept { return unflushed_.load(std::memory_order_relaxed); }
   [[nodiscard]] const std::string& name() const noexcept { return sink_->name(); }
   [[nodiscard]] std::string_view plugin() const noexcept { return view(sink_->plugin().entry->name); }
   [[nodiscard]] const std::shared_ptr<Subscription>& subscription() const noexcept { return subscription_; }
@@ -112,6 +114,7 @@ class SinkWorker {
   // Any thread.
   std::atomic<SinkState> state_{SinkState::running};
   std::atomic<std::uint64_t> retries_{0};
+  std::atomic<bool> unflushed_{false};
   std::atomic<Clock::rep> deadline_{Clock::time_point::max().time_since_epoch().count()};
   std::mutex ended_mutex_;
   std::condition_variable ended_signal_;

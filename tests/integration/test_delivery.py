@@ -53,6 +53,8 @@ class Delivery(nfbustest.IntegrationTest):
         self.assertLessEqual(stuck["queued"], 1000)
         self.assertEqual(host.stop(20), 1)
         self.assertRegex(host.stderr, r"sink\.stuck: its plugin did not return")
+        lost = host.logged_counters()["sinks"]["stuck"]["queued"]
+        self.assertIn(f"error: {lost} events are lost: they were not delivered when the host ended\n", host.stderr)
         self.check_sums(host.logged_counters(), 20_000)
         self.assertEqual(len(read_json_lines(host.path("out"))), 20_000)
 
@@ -94,11 +96,21 @@ class Delivery(nfbustest.IntegrationTest):
     def test_a_sink_in_backoff_at_the_end_is_closed_and_its_events_stay_queued(self):
         host = self.start(CAPTURE + '[sink.away]\nplugin = "retries"\ntimes = 1000000\n')
         self.flood(host, 1_000)
-        self.assertEqual(host.stop(20), 0)
+        self.assertEqual(host.stop(20), 1)
         self.assertNotIn("did not return", host.stderr)
+        self.assertIn("error: 1000 events are lost: they were not delivered when the host ended\n", host.stderr)
         self.assertEqual(host.logged_counters()["sinks"]["away"]["queued"], 1_000)
         self.assertIn("warning: sink.away: 1000 events that it could not deliver in time are lost", host.stderr)
         self.check_sums(host.logged_counters(), 1_000)
+
+    def test_what_comes_to_a_sink_that_fails_at_the_end_is_lost(self):
+        host = self.start(CAPTURE.replace("group = 0\n", "group = 0\nlatency_ms = 5000\n", 1) +
+                          '[sink.bad]\nplugin = "throws"\nafter = 0\n')
+        self.namespace.nft(RULES)
+        send(self.namespace, [ipv4("127.0.0.1", "127.0.0.1", UDP, udp(1, 7001))], repeat=100)
+        self.assertEqual(host.stop(), 1)
+        self.assertEqual(host.logged_counters()["sinks"]["bad"]["rejected"], 100)
+        self.assertIn("error: 100 events are lost: they were not delivered when the host ended\n", host.stderr)
 
     def test_filters_drop_annotate_and_fail_for_their_own_sink_alone(self):
         host = self.start(CAPTURE + """

@@ -122,6 +122,21 @@ class End(nfbustest.IntegrationTest):
         self.assertEqual(host.stop(), 0)
         self.assertNotIn("unknown", host.stderr)
 
+    def test_a_stalled_capture_shows_what_it_loses_and_ends_in_time(self):
+        self.namespace.nft(RULES)
+        host = self.start(config(4, 'filters = ["stuck"]\n[filter.stuck]\nplugin = "filter_hangs"'))
+        self.flood(30_000)
+        wait_until(lambda: self.group(host)["unseen_drops"] > 0, 10, "the loss")
+        row = self.group(host)
+        self.assertEqual(row["lost"], 0)
+        in_hand = row["received"] - row["published"] - row["filtered"]
+        self.assertGreater(in_hand, 0)
+        begun = time.monotonic()
+        self.assertEqual(host.stop(30), 1)
+        self.assertLess(time.monotonic() - begun, 15)
+        self.assertRegex(host.stderr, rf"error: .*{in_hand} events .* lost")
+        self.assertEqual(host.logged_counters()["capture"][0]["received"], row["received"])
+
     def test_any_number_of_groups_is_drained_in_time(self):
         groups = range(1, 501)
         host = self.start("".join(f"[[capture]]\ngroup = {group}\nlatency_ms = 900\n" for group in groups) + """

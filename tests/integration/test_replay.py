@@ -1,6 +1,7 @@
 '''A replay loses nothing: it waits, whatever the sinks' formats and limits, and says so when a sink would not take it.'''
 
 import json
+import os
 import random
 import struct
 import unittest
@@ -129,6 +130,30 @@ class Replay(unittest.TestCase):
         self.assertEqual(sinks["slow"]["events"], self.COUNT)
         for name, row in sinks.items():
             self.assertEqual((row["delivered"], row["overflowed"]), (row["published"], 0), name)
+
+    def test_ends_with_1_where_a_sink_has_failed(self):
+        host = self.replay(sink("out", "jsonl", file="@DIR@/out", format="ulogd") + sink("bad", "fails"))
+        self.assertEqual(host.status, 1)
+        self.assertIn(f"error: {self.COUNT} events are lost", host.stderr)
+        self.assertIn("error: the replay did not reach a sink that had failed", host.stderr)
+        self.assertEqual(len(read_json_lines(host.path("out"))), self.COUNT)
+
+    def test_ends_with_0_where_a_sink_took_what_it_can_take(self):
+        host = self.replay(sink("picky", "rejects"))
+        self.assertEqual(host.status, 0, host.stderr)
+        self.assertNotIn("lost", host.stderr.replace("lost=", ""))
+
+    def test_a_file_that_does_not_end_cannot_keep_the_host_from_ending(self):
+        with nfbustest.tempfile.TemporaryDirectory() as folder:
+            fifo = f"{folder}/fifo"
+            os.mkfifo(fifo)
+            writer = os.open(fifo, os.O_RDWR)
+            self.addCleanup(os.close, writer)
+            os.write(writer, struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, DLT_NFLOG))
+            host = Host(HEAD + sink("out", "noop"), arguments=["--replay", fifo])
+            self.addCleanup(host.close)
+            self.assertEqual(host.stop(12), 1)
+            self.assertIn("error: the source did not end in 5 s", host.stderr)
 
 
 if __name__ == "__main__":

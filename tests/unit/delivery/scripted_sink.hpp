@@ -52,6 +52,7 @@ class ScriptedSink {
   }
 
   nfbus_shape shape{};  // what open() asks for
+  std::uint32_t flush_answer = NFBUS_OK;
 
  private:
   static ScriptedSink*& current() {
@@ -106,7 +107,7 @@ inline const Plugin& ScriptedSink::plugin() {
       },
       .flush = [](void* self, nfbus_error*) -> std::uint32_t {
         static_cast<ScriptedSink*>(self)->note("flush");
-        return NFBUS_OK;
+        return static_cast<ScriptedSink*>(self)->flush_answer;
       },
       .tick = [](void* self, nfbus_error*) -> std::uint32_t {
         static_cast<ScriptedSink*>(self)->note("tick");

@@ -81,6 +81,18 @@ TEST(SinkWorker, DeliversWhatWaitsBeforeItStops) {
   EXPECT_EQ(script.history(), (std::vector<std::string>{"open", "flush", "close"}));
 }
 
+TEST(SinkWorker, TellsWhenItsLastFlushFailed) {
+  for (const std::uint32_t answer : {NFBUS_OK, NFBUS_RETRY}) {
+    ScriptedSink script(accept);
+    script.flush_answer = answer;
+    Delivery delivery(script);
+    delivery.publish(5);
+    delivery.start();
+    ASSERT_TRUE(delivery.stop());
+    EXPECT_EQ(delivery.worker().unflushed(), answer != NFBUS_OK);
+  }
+}
+
 TEST(SinkWorker, CutsBatchesToTheShapeThatTheSinkAskedFor) {
   ScriptedSink script(accept);
   script.shape.batch_events = 4;
