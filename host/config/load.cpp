@@ -3,6 +3,7 @@
 #include "config/document.hpp"
 #include "config/findings.hpp"
 #include "config/host_schema.hpp"
+#include "config/outputs.hpp"
 #include "config/secrets.hpp"
 #include "event/topic.hpp"
 #include "plugins/annotations.hpp"
@@ -220,6 +221,24 @@ class Loader {
       sink.overflow = newest ? Overflow::drop_newest : Overflow::drop_oldest;
       config_.sinks.push_back(std::move(sink));
     }
+    check_outputs();
+  }
+
+  // Each file has one writer: two that append to it lose lines as soon as one of them rotates it.
+  void check_outputs() {
+    std::sort(outputs_.begin(), outputs_.end(), [](const Output& a, const Output& b) {
+      return std::pair(a.where.line, a.where.column) < std::pair(b.where.line, b.where.column);
+    });
+    for (auto output = outputs_.begin(); output != outputs_.end(); ++output) {
+      const auto first = std::find_if(outputs_.begin(), output, [&](const Output& other) {
+        return are_same_output(other.identity, output->identity);
+      });
+      if (first == output) continue;
+      findings_.at_value(
+          output->place,
+          fmt::format("{} writes to this file, at {}:{}:{}; give each sink a file of its own", to_string(first->place),
+                      first->where.file, first->where.line, first->where.column));
+    }
   }
 
   // Checks the table of one instance against the host's keys and the plugin's, and returns what passed.
@@ -262,7 +281,9 @@ class Loader {
 
   void remember_outputs(const json& schema, const json& value, const SchemaPath& path) {
     if (value.is_string() && schema_words::is_output(schema)) {
-      remember(UsedPath::Use::output, path, value.get<std::string>());
+      const auto file = value.get<std::string>();
+      remember(UsedPath::Use::output, path, file);
+      outputs_.push_back({.place = path, .where = document_.locate(path, false), .identity = identify_output(file)});
     } else if (value.is_array() && schema.contains("items")) {
       for (std::size_t i = 0; i < value.size(); ++i) remember_outputs(schema["items"], value[i], path / i);
     } else if (value.is_object() && schema.contains("properties")) {
@@ -378,6 +399,12 @@ class Loader {
   Config config_;
   std::vector<UsedPath> used_paths_;
   std::vector<std::string> filter_names_;
+  struct Output {
+    SchemaPath place;
+    Location where;
+    OutputIdentity identity;
+  };
+  std::vector<Output> outputs_;
   KnownFields fields_;  // that the configured filters may add
 };
 

@@ -5,8 +5,9 @@ import os
 import pathlib
 import signal
 import subprocess
+import tempfile
 
-from nfbustest import IntegrationTest, UDP, end_process, ipv4, main, read_json_lines, send, udp, wait_until
+from nfbustest import IntegrationTest, UDP, end_process, ipv4, main, read_json_lines, run_nfbus, send, udp, wait_until
 
 RULES = """table inet t {
     chain c { type filter hook output priority 0; udp dport 1000-60000 counter log prefix "a " group 1; }
@@ -23,6 +24,15 @@ plugin = "jsonl"
 
 WITH_FIFO = 'mkfifo "$dir/fifo"; exec "$@"'
 INTO_CLOSED_PIPE = 'mkfifo "$dir/pipe"; exec 3<>"$dir/pipe" 4>"$dir/pipe" 3>&-; exec "$@" >&4 4>&-'
+# The folder and two files.
+WITHOUT_INODES = """mkdir "$dir/disk"
+exec unshare -m sh -c 'mount -t tmpfs -o size=1m,nr_inodes=2 small "$0/disk"; exec "$@"' "$dir" "$@"
+"""
+# What somebody who was nobody once left there.
+LINKS = """chmod 711 "$dir"; mkdir "$dir/log" "$dir/roots"; chmod 700 "$dir/roots"; (umask 077; echo secret >"$dir/secret"; echo secret >"$dir/other")
+ln -s "$dir/secret" "$dir/log/out"; ln -s "$dir/roots/made" "$dir/log/made"; ln -s "$dir/other" "$dir/log/pcap"
+chown -hR nobody "$dir/log"; exec "$@"
+"""
 ON_SMALL_DISK = """mkdir "$dir/disk"
 exec unshare -m sh -c 'mount -t tmpfs -o size=16k small "$0/disk"; exec "$@"' "$dir" "$@"
 """
@@ -111,6 +121,68 @@ class Jsonl(IntegrationTest):
         subprocess.run(["nsenter", "-t", str(host.process.pid), "-m", "mount", "-o", "remount,size=1m",
                         str(host.path("disk"))], check=True)
         self.wait_for_ports([disk / "out"], list(range(1000, 1100)), "every event, once")
+
+    def test_without_inodes_lines_go_on_into_the_file_that_is_there(self):
+        host = self.start_sink('file = "@DIR@/disk/out"\nrotate_bytes = 4000\nrotate_keep = 2\n', WITHOUT_INODES)
+        disk = pathlib.Path(f"/proc/{host.process.pid}/root") / host.path("disk").relative_to("/")
+        send(self.namespace, packets(1000, 50))
+        host.wait_for("cannot rotate .*/disk/out: No space left on device")
+        self.wait_for_ports([disk / "out"], list(range(1000, 1050)), "every event in the file that is there")
+        self.assertFalse((disk / "out.1").exists())
+        self.assertEqual(host.stderr.count("cannot rotate"), 1)
+
+    def test_a_folder_that_comes_back_is_written_to_within_two_seconds(self):
+        host = self.start_sink('file = "@DIR@/missing/out"\n')
+        send(self.namespace, packets(1000, 1))
+        # So many tries that a server would not be asked for seconds.
+        wait_until(lambda: host.counters()["sinks"]["lines"]["retries"] >= 12, 30, "retries")
+        host.path("missing").mkdir()
+        wait_until(host.path("missing/out").exists, 2, "the file")
+        wait_until(lambda: ports(read_json_lines(host.path("missing/out"))) == [1000], 2, "the record")
+
+    def test_two_sinks_of_one_file_are_a_mistake_that_names_both_places(self):
+        config = CONFIG + 'file = "@DIR@/out"\n[sink.more]\nplugin = "pcap"\nfile = "@DIR@/./out"\n'
+        host = self.start(config, wait=False)
+        self.assertEqual(host.wait(), 78)
+        self.assertRegex(host.stderr, r"nfbus.toml:10:8: sink.more.file: sink.lines.file writes to this file, at \S+nfbus.toml:7:8")
+        checked = run_nfbus("check", "-c", host.config_file)
+        self.assertEqual(checked.returncode, 78)
+        self.assertRegex(checked.stdout, r"nfbus.toml:10:8: .* at \S+nfbus.toml:7:8")
+
+    def test_a_second_host_waits_for_the_first_and_names_it(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        options = f'file = "{folder.name}/out"\nrotate_bytes = 400\nrotate_keep = 100\n'
+        first = self.start_sink(options)
+        second = self.start(CONFIG.replace("group = 1", "group = 2") + options)
+        second.wait_for(rf"cannot open .*/out: process {first.process.pid} \(nfbus\) writes to it")
+        send(self.namespace, packets(1000, 20))
+        wait_until(lambda: first.counters()["sinks"]["lines"]["delivered"] == 20, 10, "20 records")
+        records = [port for file in pathlib.Path(folder.name).iterdir() for port in ports(read_json_lines(file))]
+        self.assertEqual(sorted(records), list(range(1000, 1020)), "none lost by rotating")
+        self.assertEqual(first.stop(), 0)
+        second.wait_for("info: .*writes to .*/out again|ready:")
+        self.assertEqual(second.stop(), 0)
+
+    def test_a_reload_moves_a_file_from_one_sink_to_another(self):
+        host = self.start_sink('file = "@DIR@/out"\n')
+        send(self.namespace, packets(1000, 2))
+        self.wait_for_ports([host.path("out")], [1000, 1001], "the first records")
+        host.config_file.write_text(host.config_file.read_text().replace("sink.lines", "sink.others"))
+        host.signal(signal.SIGHUP)
+        host.wait_for("reloaded:")
+        send(self.namespace, packets(2000, 2))
+        self.wait_for_ports([host.path("out")], [1000, 1001, 2000, 2001], "all records")
+
+    def test_a_link_that_the_user_left_gives_nothing_of_roots(self):
+        host = self.start('[host]\nuser = "nobody"\n' + CONFIG + 'file = "@DIR@/log/out"\n[sink.made]\nplugin = "jsonl"\n'
+                          'file = "@DIR@/log/made"\n[sink.pcap]\nplugin = "pcap"\nfile = "@DIR@/log/pcap"\n',
+                          namespace=Prepared(self.namespace, LINKS))
+        send(self.namespace, packets(1000, 3))
+        wait_until(lambda: all(sink["queued"] == 3 for sink in host.counters()["sinks"].values()), 10, "3 events in queues")
+        for secret in ("secret", "other"):
+            self.assertEqual(host.path(secret).read_text(), "secret\n")
+        self.assertEqual([path.name for path in host.path("roots").iterdir()], [])
 
     def test_a_fifo_waits_for_its_reader_and_survives_that_it_leaves(self):
         host = self.start_sink('file = "@DIR@/fifo"\n', WITH_FIFO)

@@ -1,5 +1,6 @@
 // Events as lines of JSON, to a file, a FIFO or standard output.
 #include "../../lib/clock.hpp"
+#include "../../lib/output.hpp"
 #include "../../lib/trouble.hpp"
 #include "rotation.hpp"
 #include "target.hpp"
@@ -74,7 +75,8 @@ class JsonLines {
         format_(host.format(format_of(options))),
         target_(options.text("file")),
         rotation_(limits_of(options)),
-        trouble_(host) {}
+        trouble_(host),
+        rotation_trouble_(host) {}
 
   // A target that cannot be opened is no reason not to start: lines wait in the queue until it can.
   void open(nfbus::Shape& shape) {
@@ -99,9 +101,7 @@ class JsonLines {
       const std::string_view rest = std::string_view(text_).substr(at);
       const std::size_t fits = rotates() ? rotation_.fit(rest, target_.size_bytes(), now) : rest.size();
       if (fits == 0) {
-        if (const Result<void> rotated = rotate(now); !rotated.ok()) {
-          return unavailable(events_until(events, at), rotated.error().text);
-        }
+        rotate(now);
         continue;
       }
       const Progress progress = target_.write(rest.substr(0, fits));
@@ -140,23 +140,20 @@ class JsonLines {
       if (rotation_.enabled() && !rotates()) host_.warning(target_.path() + " is no file: rotate_... does nothing");
     }
     if (rotates() && rotation_.by_age()) {
-      if (const std::int64_t now = now_ns(); rotation_.too_old(target_.size_bytes(), now)) return rotate(now);
+      if (const std::int64_t now = now_ns(); rotation_.too_old(target_.size_bytes(), now)) rotate(now);
     }
     return {};
   }
 
   [[nodiscard]] bool rotates() const noexcept { return target_.kind() == Target::Kind::regular && rotation_.enabled(); }
 
-  // A rotation that fails is complained of, and lines go on into the same file. An error: there is no file now.
-  Result<void> rotate(std::int64_t now) {
-    if (const Result<void> rotated = rotation_.rotate(target_.path(), now); !rotated.ok()) {
-      trouble_.met(rotated.error().text);
-      return {};
-    }
-    target_.close();
-    if (Result<void> opened = target_.open(); !opened.ok()) return opened;
+  // A rotation that fails is complained of, and lines go on into the same file.
+  void rotate(std::int64_t now) {
+    Result<nfbus::util::Descriptor> next = rotation_.rotate(target_.path(), target_.file(), now);
+    if (!next.ok()) return rotation_trouble_.met(next.error().text);
+    rotation_trouble_.over();
+    target_.replace(std::move(next).value());
     rotation_.opened(now);
-    return {};
   }
 
   // One text with all lines, and where each ends.
@@ -205,7 +202,7 @@ class JsonLines {
 
   Delivery unavailable(std::uint32_t done, const std::string& reason) {
     trouble_.met(reason);
-    return Delivery::retry(done, reason, target_.kind() == Target::Kind::fifo ? kRetryNoReaderMs : 0);
+    return Delivery::retry(done, reason, target_.kind() == Target::Kind::fifo ? kRetryNoReaderMs : output::kRetryMs);
   }
 
   void reject_unknown(nfbus::Events events, std::uint32_t count) const {
@@ -226,6 +223,7 @@ class JsonLines {
   std::string cut_line_;  // a line of which only the first cut_at_ bytes are out; empty: none
   std::size_t cut_at_ = 0;
   output::Trouble trouble_;
+  output::Trouble rotation_trouble_;
 };
 
 }  // namespace

@@ -1,18 +1,53 @@
 #include "rotation.hpp"
 
-#include <unistd.h>
+#include "../../lib/output.hpp"
+
+#include <nfbus/util/output_lock.hpp>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 
 #include <cerrno>
-#include <cstdio>
-#include <system_error>
+#include <utility>
 
 namespace jsonl {
 namespace {
 
+using nfbus::Result;
+using nfbus::util::Descriptor;
+using nfbus::util::Opening;
+using nfbus::util::OutputPlace;
+
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr std::int64_t kHoldOffNs = 10 * kSecondNs;
 
-std::string numbered(const std::string& path, unsigned number) { return path + '.' + std::to_string(number); }
+std::string numbered(const std::string& name, unsigned number) { return name + '.' + std::to_string(number); }
+
+nfbus::Error cannot_rotate(const OutputPlace& place, int error) {
+  return output::cannot_change("rotate " + place.path(), place.folder, error);
+}
+
+nfbus::Error cannot_rotate(const OutputPlace& place, const std::string& why) {
+  return {nfbus::Code::busy, "cannot rotate " + place.path() + ": " + why};
+}
+
+// An empty file that is to take the place. A crash may have left one, which nobody holds.
+Result<Descriptor> make_next(const OutputPlace& place, const std::string& name) {
+  Opening made = place.folder.make(name, O_RDWR | O_APPEND);
+  if (made.error == EEXIST) {
+    struct stat found {};
+    const Opening left = place.folder.open(name, O_RDONLY);
+    const bool is_leftover = left.fd.valid() && fstat(left.fd.get(), &found) == 0 && S_ISREG(found.st_mode) &&
+                             found.st_size == 0 && !nfbus::util::is_held(left.fd.get());
+    if (!is_leftover) return cannot_rotate(place, place.folder.path_of(name) + " is in the way: remove it");
+    if (const int error = place.folder.remove(name); error != 0) return cannot_rotate(place, error);
+    made = place.folder.make(name, O_RDWR | O_APPEND);
+  }
+  if (!made.fd.valid()) return cannot_rotate(place, made.error);
+  (void)flock(made.fd.get(), LOCK_EX | LOCK_NB);  // nobody else knows it yet
+  return std::move(made.fd);
+}
 
 }  // namespace
 
@@ -34,19 +69,55 @@ bool Rotation::too_old(std::uint64_t file_size_bytes, std::int64_t now_ns) const
   return by_age() && file_size_bytes != 0 && now_ns - birth_ns_ >= limits_.age_s * kSecondNs && !held_off(now_ns);
 }
 
-nfbus::Result<void> Rotation::rotate(const std::string& path, std::int64_t now_ns) {
-  // The chain moves up to its first gap; without one the oldest file goes.
-  unsigned last = 1;
-  while (last < limits_.keep && access(numbered(path, last).c_str(), F_OK) == 0) ++last;
+// The chain moves up to its first gap; without one the oldest file goes. What another sink writes to stays.
+Result<void> Rotation::move_up(const OutputPlace& place) const {
+  unsigned last = 0;
+  for (bool taken = true; taken && last < limits_.keep;) {
+    const std::string name = numbered(place.name, ++last);
+    struct stat found {};
+    taken = place.folder.look(name, found) == 0;
+    const Opening old = taken && S_ISREG(found.st_mode) ? place.folder.open(name, O_RDONLY) : Opening();
+    if (old.fd.valid() && nfbus::util::is_held(old.fd.get())) {
+      return cannot_rotate(place, nfbus::util::holder_of(old.fd.get()) + " writes to " + place.folder.path_of(name) +
+                                      ", which is to be an old file of this one; each sink needs names of its own");
+    }
+  }
   for (unsigned to = last; to >= 1; --to) {
-    const std::string from = to == 1 ? path : numbered(path, to - 1);
-    if (std::rename(from.c_str(), numbered(path, to).c_str()) == 0) continue;
-    failed_ns_ = now_ns;
-    return nfbus::Error{nfbus::Code::io, "cannot rotate " + path + ": " + std::generic_category().message(errno) +
-                                             "; let uid " + std::to_string(geteuid()) + " write to its folder"};
+    const std::string from = to == 1 ? place.name : numbered(place.name, to - 1);
+    if (const int error = place.folder.rename(from, numbered(place.name, to)); error != 0) {
+      return cannot_rotate(place, error);
+    }
+  }
+  return {};
+}
+
+Result<Descriptor> Rotation::rotate(const std::string& path, const Descriptor& current, std::int64_t now_ns) {
+  failed_ns_ = now_ns;
+  const Result<OutputPlace> found = nfbus::util::find_output(path);
+  if (!found.ok()) return found.error();
+  const OutputPlace& place = *found;
+  struct stat opened {};
+  struct stat named {};
+  if (fstat(current.get(), &opened) != 0 || place.folder.look(place.name, named) != 0 ||
+      !nfbus::util::same_file(opened, named)) {
+    return cannot_rotate(place, "somebody replaced it at that moment");
+  }
+  const std::string next = place.name + ".new";
+  Result<Descriptor> made = make_next(place, next);
+  if (!made.ok()) return made;
+  Result<void> moved = move_up(place);
+  if (!moved.ok()) {
+    (void)place.folder.remove(next);
+    return std::move(moved).error();
+  }
+  // Whoever made a file there in between keeps it.
+  if (const int error = place.folder.rename_to_new(next, place.name); error != 0) {
+    (void)place.folder.remove(next);
+    if (error != EEXIST) (void)place.folder.rename_to_new(numbered(place.name, 1), place.name);
+    return cannot_rotate(place, error);
   }
   failed_ns_ = 0;
-  return {};
+  return made;
 }
 
 }  // namespace jsonl

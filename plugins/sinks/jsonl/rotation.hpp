@@ -2,6 +2,8 @@
 #pragma once
 
 #include <nfbus/result.hpp>
+#include <nfbus/util/descriptor.hpp>
+#include <nfbus/util/output_place.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -34,12 +36,15 @@ class Rotation {
   // Whether the file is too old. An empty one never is.
   [[nodiscard]] bool too_old(std::uint64_t file_size_bytes, std::int64_t now_ns) const noexcept;
 
-  // Renames. On failure no file is lost; the text names the cause and the fix, and neither limit holds for 10 s, so
-  // that lines go on into the same file.
-  nfbus::Result<void> rotate(const std::string& path, std::int64_t now_ns);
+  // Puts an empty file in the place of `current`, to which the path leads and which is locked, and gives it, locked,
+  // too. It is made before anything is renamed. On failure no file is lost, and `current` is what stands there; the
+  // text names the cause and the fix, and neither limit holds for 10 s, so that lines go on into the same file.
+  nfbus::Result<nfbus::util::Descriptor> rotate(const std::string& path, const nfbus::util::Descriptor& current,
+                                                std::int64_t now_ns);
 
  private:
   [[nodiscard]] bool held_off(std::int64_t now_ns) const noexcept;
+  nfbus::Result<void> move_up(const nfbus::util::OutputPlace& place) const;
 
   const RotationLimits limits_;
   std::int64_t birth_ns_ = 0;

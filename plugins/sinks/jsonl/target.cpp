@@ -2,8 +2,6 @@
 
 #include "../../lib/output.hpp"
 
-#include <nfbus/util/output_place.hpp>
-
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -17,6 +15,11 @@
 namespace jsonl {
 namespace {
 
+using nfbus::util::Descriptor;
+using nfbus::util::Opening;
+
+Opening failure() { return {.fd = {}, .error = errno, .refusal = {}}; }
+
 Target::Kind kind_of(mode_t mode) {
   if (S_ISREG(mode)) return Target::Kind::regular;
   return S_ISFIFO(mode) ? Target::Kind::fifo : Target::Kind::device;
@@ -25,11 +28,12 @@ Target::Kind kind_of(mode_t mode) {
 }  // namespace
 
 Target::Target(std::string path) : path_(std::move(path)) {
-  if (path_ == "-") kind_ = Kind::standard_output;
+  // The kernel would open standard output anew, which the user that nfbus runs as may not.
+  if (path_ == "-" || path_ == "/dev/stdout") kind_ = Kind::standard_output;
 }
 
-nfbus::Error Target::cannot_open(int error) const {
-  if (error != ENXIO) return output::cannot_open(path_, error);
+nfbus::Error Target::cannot_open(const Opening& failed) const {
+  if (failed.error != ENXIO) return nfbus::util::cannot_open(path_, failed);
   if (kind_ != Kind::fifo) {
     return {nfbus::Code::unsupported, "cannot open " + path_ + ": it is neither a file nor a FIFO"};
   }
@@ -41,53 +45,67 @@ std::string Target::explain(int error) const {
   std::string text = "cannot write to " + (kind_ == Kind::standard_output ? "standard output" : path_) + ": ";
   switch (error) {
     case ENOSPC:
-    case EDQUOT: return text + output::reason(error) + "; free some space, or set rotate_bytes and rotate_keep";
+    case EDQUOT: return text + nfbus::util::reason(error) + "; free some space, or set rotate_bytes and rotate_keep";
     case EAGAIN: return text + "its reader is too slow";
     case EPIPE: return text + "its reader has left";
-    default: return text + output::reason(error);
+    default: return text + nfbus::util::reason(error);
   }
 }
 
 nfbus::Result<void> Target::open() {
   if (is_open()) return {};
   if (kind_ == Kind::standard_output) {
-    if (fcntl(STDOUT_FILENO, F_GETFD) < 0) return cannot_open(errno);
+    if (fcntl(STDOUT_FILENO, F_GETFD) < 0) return cannot_open(failure());
     fd_ = STDOUT_FILENO;
     return {};
   }
-  // No link, hard link or exchanged folder leads to what is not the user's, also at the start.
-  const nfbus::Result<nfbus::util::OutputPlace> place = nfbus::util::find_output(path_);
-  if (!place.ok()) return place.error();
+  nfbus::Result<void> opened = find_and_open();
+  if (opened.ok()) opened = adopt();
+  if (!opened.ok()) close();
+  left_.close();
+  return opened;
+}
+
+nfbus::Result<void> Target::find_and_open() {
+  if (std::optional<nfbus::Error> held = lock_.waits(path_)) return *std::move(held);
+  nfbus::Result<nfbus::util::OutputPlace> place = nfbus::util::find_output(path_);
+  if (!place.ok()) return std::move(place).error();
   struct stat found {};
-  if (const int error = place->look(found); error == 0) {
+  const int error = place->look(found);
+  if (error == 0) {
     kind_ = kind_of(found.st_mode);
   } else if (error == ENOENT && kind_ != Kind::regular) {
     return nfbus::Error{nfbus::Code::not_found, "cannot open " + path_ + ": it is gone; make it again"};
   }
   // Reading is for the look at a file's last byte; it would make the host a reader of its own FIFO.
-  nfbus::util::Opening opened =
-      kind_ == Kind::regular ? place->open_or_make(O_RDWR | O_APPEND) : place->open(O_WRONLY | O_APPEND);
-  if (!opened.refusal.empty()) return nfbus::util::cannot_open(path_, opened);
-  if (!opened.fd.valid()) return cannot_open(opened.error);
-  fd_ = opened.fd.release();
-  nfbus::Result<void> adopted = adopt();
-  if (!adopted.ok()) close();
-  return adopted;
+  Opening opened = kind_ == Kind::regular ? place->open_or_make(O_RDWR | O_APPEND) : place->open(O_WRONLY | O_APPEND);
+  if (!opened.fd.valid()) return cannot_open(opened);
+  file_ = std::move(opened.fd);
+  return {};
 }
 
-// Makes sure that what was opened is what stat() saw, and looks at its end.
+// Makes sure that what was opened is what was seen, and ours alone, and looks at its end.
 nfbus::Result<void> Target::adopt() {
   struct stat opened {};
-  if (fstat(fd_, &opened) != 0) return cannot_open(errno);
+  if (fstat(file_.get(), &opened) != 0) return cannot_open(failure());
   if (kind_of(opened.st_mode) != kind_) {
     kind_ = kind_of(opened.st_mode);
     return nfbus::Error{nfbus::Code::busy, "cannot open " + path_ + ": somebody replaced it at that moment"};
   }
   size_bytes_ = 0;
-  if (kind_ == Kind::fifo) return {};
-  // Only a FIFO has a reader worth not waiting for.
-  if (fcntl(fd_, F_SETFL, O_APPEND) != 0) return cannot_open(errno);
-  if (kind_ == Kind::device) return {};
+  if (kind_ != Kind::fifo) {
+    // Only a FIFO has a reader worth not waiting for.
+    if (fcntl(file_.get(), F_SETFL, O_APPEND) != 0) return cannot_open(failure());
+  }
+  if (kind_ == Kind::regular) {
+    if (nfbus::Result<void> locked = lock_.take(file_, path_); !locked.ok()) return locked;
+    // What was there before the lock may have been renamed or removed by then.
+    if (output::leads_elsewhere(file_.get(), path_) || fstat(file_.get(), &opened) != 0) {
+      return nfbus::Error{nfbus::Code::busy, "cannot open " + path_ + ": somebody replaced it at that moment"};
+    }
+  }
+  fd_ = file_.get();
+  if (kind_ != Kind::regular) return {};
   size_bytes_ = static_cast<std::uint64_t>(opened.st_size);
   return end_broken_line();
 }
@@ -95,7 +113,7 @@ nfbus::Result<void> Target::adopt() {
 nfbus::Result<void> Target::end_broken_line() {
   if (size_bytes_ == 0) return {};
   char last = 0;
-  if (pread(fd_, &last, 1, static_cast<off_t>(size_bytes_ - 1)) != 1) return cannot_open(errno);
+  if (pread(fd_, &last, 1, static_cast<off_t>(size_bytes_ - 1)) != 1) return cannot_open(failure());
   if (last == '\n') return {};
   const Progress progress = write("\n");
   if (progress.error != 0) return nfbus::Error{nfbus::Code::io, explain(progress.error)};
@@ -103,8 +121,15 @@ nfbus::Result<void> Target::end_broken_line() {
 }
 
 void Target::close() noexcept {
-  if (fd_ >= 0 && kind_ != Kind::standard_output) ::close(fd_);
+  file_.close();
   fd_ = -1;
+}
+
+void Target::replace(Descriptor fd) noexcept {
+  file_ = std::move(fd);
+  (void)fcntl(file_.get(), F_SETFL, O_APPEND);
+  fd_ = file_.get();
+  size_bytes_ = 0;
 }
 
 void Target::close_if_stale() noexcept {
@@ -113,13 +138,18 @@ void Target::close_if_stale() noexcept {
     pollfd reader{fd_, 0, 0};
     if (poll(&reader, 1, 0) == 1 && (reader.revents & POLLERR) != 0) return close();
   }
-  if (output::leads_elsewhere(fd_, path_)) close();
+  if (output::leads_elsewhere(fd_, path_)) leave();
+}
+
+void Target::leave() noexcept {
+  left_ = std::move(file_);
+  fd_ = -1;
 }
 
 void Target::close_if_removed() noexcept {
   if (!is_open() || kind_ != Kind::regular) return;
   struct stat opened {};
-  if (fstat(fd_, &opened) != 0 || opened.st_nlink == 0) close();
+  if (fstat(fd_, &opened) != 0 || opened.st_nlink == 0) leave();
 }
 
 // How much of it to write at once.

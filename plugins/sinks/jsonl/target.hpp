@@ -2,6 +2,9 @@
 #pragma once
 
 #include <nfbus/result.hpp>
+#include <nfbus/util/descriptor.hpp>
+#include <nfbus/util/output_lock.hpp>
+#include <nfbus/util/output_place.hpp>
 
 #include <sys/stat.h>
 
@@ -29,17 +32,23 @@ class Target {
   Target& operator=(const Target&) = delete;
   ~Target() { close(); }
 
-  // Opens it unless it is open. A regular file is created with mode 0640; one that ends in the middle of a line gets
-  // the newline that is missing. On failure it stays closed, and the text names the path, the reason and the fix.
+  // Opens it unless it is open. A regular file is created with mode 0640, and is locked against other writers of its
+  // kind; one that ends in the middle of a line gets the newline that is missing. On failure it stays closed, and the
+  // text names the path, the reason and the fix.
   nfbus::Result<void> open();
   void close() noexcept;
   [[nodiscard]] bool is_open() const noexcept { return fd_ >= 0; }
 
   // Closes it when the path leads elsewhere by now, or, for a FIFO, when its reader left: what is still in the FIFO
-  // goes with it, so that the next reader does not begin in the middle of a line.
+  // goes with it, so that the next reader does not begin in the middle of a line. A file's lock is kept until open(),
+  // which must follow, so that no other writer comes in between.
   void close_if_stale() noexcept;
-  // The cheap part of it, for each batch: closes a regular file that was removed.
+  // The cheap part of it, for each batch: closes a regular file that was removed, as above.
   void close_if_removed() noexcept;
+
+  // Puts another, empty, file of the same place in its place.
+  void replace(nfbus::util::Descriptor fd) noexcept;
+  [[nodiscard]] const nfbus::util::Descriptor& file() const noexcept { return file_; }
 
   // Writes whole lines, in one write(2) where the target takes them. A FIFO that is not empty gets them in pieces of
   // up to PIPE_BUF bytes, which it takes whole or not at all (pipe(7)), so that only a longer line is ever cut.
@@ -58,15 +67,19 @@ class Target {
   [[nodiscard]] std::string explain(int error) const;
 
  private:
-  // The status of what is open or will be.
-  [[nodiscard]] nfbus::Error cannot_open(int error) const;
+  [[nodiscard]] nfbus::Error cannot_open(const nfbus::util::Opening& failed) const;
+  nfbus::Result<void> find_and_open();
   nfbus::Result<void> adopt();
+  void leave() noexcept;
   nfbus::Result<void> end_broken_line();
   [[nodiscard]] std::size_t piece(std::string_view rest) const noexcept;
 
   std::string path_;
   Kind kind_ = Kind::regular;
-  int fd_ = -1;
+  int fd_ = -1;  // file_, or standard output
+  nfbus::util::Descriptor file_;
+  nfbus::util::Descriptor left_;  // whose path leads elsewhere, and which is locked until the new one is
+  nfbus::util::OutputLock lock_;
   std::uint64_t size_bytes_ = 0;
 };
 

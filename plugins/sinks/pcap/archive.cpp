@@ -1,7 +1,11 @@
 #include "archive.hpp"
 
+#include "../../lib/output.hpp"
+
+#include <nfbus/util/output_lock.hpp>
+
+#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -12,14 +16,13 @@
 namespace pcapsink {
 namespace {
 
+using nfbus::util::OutputPlace;
+
 // What waits for the compressor; the others are handed to it later.
 constexpr std::size_t kMaxJobs = 16;
 constexpr std::chrono::milliseconds kPatience{2000};
 
-nfbus::Error failed(const std::string& what, const std::string& path, int error) {
-  return {nfbus::Code::io, "cannot " + what + ' ' + path + ": " + output::reason(error) + "; let uid " +
-                               std::to_string(geteuid()) + " write to its folder"};
-}
+constexpr int kMaxAttempts = 100;  // for a name that nobody took
 
 std::string part_of(const OwnFile& file) { return file.name + file.ending + std::string(kUnfinished); }
 
@@ -32,7 +35,10 @@ nfbus::Result<Archive::OwnFiles> Archive::survey() {
   complete_bytes_ = 0;
   uncompressed_ = 0;
   jobs_ = 0;
-  nfbus::Result<OwnFiles> found = names_.list();
+  nfbus::Result<nfbus::util::OutputFolder> folder = nfbus::util::find_output_folder(names_.folder());
+  if (!folder.ok()) return std::move(folder).error();
+  folder_ = std::move(folder).value();
+  nfbus::Result<OwnFiles> found = names_.list(folder_);
   if (!found.ok()) return found;
   for (const OwnFile& file : *found) {
     next_number_ = std::max(next_number_, file.number + 1);
@@ -50,30 +56,43 @@ nfbus::Result<File::Opened> Archive::open(File& file, const Encoding& encoding) 
   }
   const std::string path = names_.path(part_of(current_));
   nfbus::Result<File::Opened> opened =
-      current_.number == 0 ? begin_next(file, encoding) : file.open(path, encoding, File::Foreign::left);
+      current_.number == 0 ? begin_next(file, encoding, current_)
+                           : file.open(place_of(part_of(current_)), path, encoding, File::Foreign::left);
   if (opened.ok() && opened->foreign) {
     // Of another configuration: it is complete as it is.
-    if (const int error = give_name(current_); error != 0) return failed("rename", path, error);
+    if (const int error = give_name(current_, completed(current_)); error != 0) {
+      return output::cannot_change("rename " + path, folder_, error);
+    }
     return open(file, encoding);
   }
   if (opened.ok() && !is_ours_) take_over(std::move(found), encoding);
   is_ours_ = opened.ok();  // if not, whoever writes to it may have finished it when we come again
+  if (!is_ours_) folder_ = {};
   if (!opened.ok() && opened.error().code == nfbus::Code::busy) {
-    return nfbus::Error{nfbus::Code::busy,
-                        "cannot open " + names_.pattern() + ": another sink or program writes to files of that name"};
+    return nfbus::Error{nfbus::Code::busy, "cannot open " + names_.pattern() + ": " + file.holder() +
+                                               " writes to files of that name; each sink needs names of its own"};
   }
   return opened;
 }
 
-nfbus::Result<File::Opened> Archive::begin_next(File& file, const Encoding& encoding) {
+OutputPlace Archive::place_of(std::string name) const {
+  return {.folder = folder_, .name = std::move(name), .by_link = false, .by_proc = false};
+}
+
+nfbus::Result<File::Opened> Archive::begin_next(File& file, const Encoding& encoding, OwnFile& own) {
   OwnFile next;
-  next.number = next_number_;
-  next.name = names_.make(next_number_, std::time(nullptr));
   next.unfinished = true;
-  nfbus::Result<File::Opened> opened = file.open(names_.path(part_of(next)), encoding, File::Foreign::set_aside);
+  for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    next.number = next_number_ + static_cast<std::uint64_t>(attempt);
+    next.name = names_.make(next.number, std::time(nullptr));
+    struct stat found {};
+    if (folder_.look(part_of(next), found) != 0) break;  // else a link or a folder is in the way
+  }
+  nfbus::Result<File::Opened> opened =
+      file.open(place_of(part_of(next)), names_.path(part_of(next)), encoding, File::Foreign::set_aside);
   if (!opened.ok()) return opened;
-  ++next_number_;
-  current_ = std::move(next);
+  next_number_ = next.number + 1;
+  own = std::move(next);
   return opened;
 }
 
@@ -88,7 +107,7 @@ void Archive::take_over(OwnFiles files, const Encoding& encoding) {
       if (file.name == current_.name) continue;
       if (!finish_leftover(file, encoding)) continue;  // left by several crashes
     } else if (file.unfinished) {
-      unlink(names_.path(part_of(file)).c_str());
+      (void)folder_.remove(part_of(file));
       continue;
     } else if (!file.ending.empty() && file.ending == ending_of(compression_) && has_raw_form(file)) {
       continue;  // nobody knows whether it is whole: it is made again
@@ -98,26 +117,37 @@ void Archive::take_over(OwnFiles files, const Encoding& encoding) {
 }
 
 bool Archive::finish_leftover(OwnFile& leftover, const Encoding& encoding) {
-  const std::string path = names_.path(part_of(leftover));
+  const std::string name = part_of(leftover);
   File file;
-  const nfbus::Result<File::Opened> opened = file.open(path, encoding, File::Foreign::left);
+  const nfbus::Result<File::Opened> opened =
+      file.open(place_of(name), names_.path(name), encoding, File::Foreign::left);
   if (!opened.ok()) return false;  // somebody writes to it
   if (file.is_open() && opened->packets == 0) {
-    unlink(path.c_str());
+    (void)folder_.remove(name);
     return false;
   }
-  if (give_name(leftover) != 0) return false;
+  if (give_name(leftover, completed(leftover)) != 0) return false;
   if (file.is_open()) leftover.size_bytes = file.size_bytes();
   return true;
 }
 
-int Archive::give_name(OwnFile& file) {
-  constexpr int kMaxAttempts = 100;
-  const std::string from = names_.path(part_of(file));
+OwnFile Archive::completed(const OwnFile& file) {
   OwnFile named = file;
   named.unfinished = false;
+  struct stat part {};
+  struct stat other {};
+  (void)folder_.look(part_of(file), part);
+  for (int attempt = 0; attempt < kMaxAttempts && folder_.look(named.name, other) == 0; ++attempt) {
+    if (nfbus::util::same_file(part, other)) break;  // linked by a call that came no further
+    named.number = next_number_++;
+    named.name = names_.make(named.number, std::time(nullptr));
+  }
+  return named;
+}
+
+int Archive::give_name(OwnFile& file, OwnFile named) {
   for (int attempt = 0; attempt < kMaxAttempts; ++attempt) {
-    const int error = rename_to_new(from, names_.path(named.name));
+    const int error = folder_.rename_to_new(part_of(file), named.name);
     if (error == 0) {
       if (named.number != file.number) host_.info(names_.path(file.name) + " was there: it is " + named.name + " now");
       file = std::move(named);
@@ -130,20 +160,68 @@ int Archive::give_name(OwnFile& file) {
   return EEXIST;
 }
 
+nfbus::Result<void> Archive::look_for_folder() {
+  nfbus::Result<nfbus::util::OutputFolder> found = nfbus::util::find_output_folder(names_.folder());
+  if (!found.ok()) return std::move(found).error();
+  if (!nfbus::util::same_file(found->status(), folder_.status())) {
+    return nfbus::Error{nfbus::Code::not_found, names_.folder() + " is another folder now"};
+  }
+  folder_ = std::move(found).value();
+  return {};
+}
+
+nfbus::Result<void> Archive::rotate(File& file, const Encoding& encoding) {
+  const nfbus::util::OutputFolder before = folder_;
+  nfbus::Result<void> rotated = look_for_folder();
+  if (rotated.ok()) rotated = finish_and_begin(file, encoding);
+  if (!rotated.ok()) folder_ = before;  // a file system that became read-only is not kept from being unmounted
+  return rotated;
+}
+
+nfbus::Result<void> Archive::finish_and_begin(File& file, const Encoding& encoding) {
+  File next;
+  OwnFile own;
+  const std::string what = "rotate " + file.path();
+  OwnFile named = completed(current_);  // has the lower number
+  if (nfbus::Result<File::Opened> begun = begin_next(next, encoding, own); !begun.ok()) {
+    return nfbus::Error{begun.error().code, "cannot " + what + ": " + begun.error().text};
+  }
+  if (const int error = give_name(current_, std::move(named)); error != 0) {
+    (void)folder_.remove(part_of(own));
+    next_number_ = own.number;
+    return output::cannot_change(what, folder_, error);
+  }
+  const std::uint64_t size_bytes = file.size_bytes();
+  file = std::move(next);
+  next.close();
+  complete(size_bytes);
+  current_ = std::move(own);
+  return {};
+}
+
 nfbus::Result<void> Archive::finish(File& file, std::uint64_t packets) {
   if (packets == 0) {
-    if (unlink(file.path().c_str()) != 0 && errno != ENOENT) return failed("remove", file.path(), errno);
+    if (const int error = folder_.remove(part_of(current_)); error != 0 && error != ENOENT) {
+      return output::cannot_change("remove " + file.path(), folder_, error);
+    }
     file.close();
     current_ = {};
     return {};
   }
-  if (const int error = give_name(current_); error != 0) return failed("rotate", file.path(), error);
-  current_.size_bytes = file.size_bytes();
+  if (const int error = give_name(current_, completed(current_)); error != 0) {
+    return output::cannot_change("rotate " + file.path(), folder_, error);
+  }
+  const std::uint64_t size_bytes = file.size_bytes();
   file.close();
+  complete(size_bytes);
+  return {};
+}
+
+void Archive::complete(std::uint64_t size_bytes) {
+  current_.size_bytes = size_bytes;
   add(std::exchange(current_, {}));
   prune(0);
   collect();
-  return {};
 }
 
 void Archive::add(OwnFile file) {
@@ -175,7 +253,7 @@ void Archive::drop_the_gone() {
     const bool is_uncompressed = compression_ != Compression::none && file.ending.empty();
     if (is_uncompressed && file.submitted) return false;  // the compressor takes it away
     struct stat found {};
-    if (lstat(names_.path(file.name + file.ending).c_str(), &found) == 0 || errno != ENOENT) return false;
+    if (folder_.look(file.name + file.ending, found) != ENOENT) return false;
     complete_bytes_ -= file.size_bytes;
     if (is_uncompressed) --uncompressed_;
     return true;
@@ -188,15 +266,21 @@ bool Archive::remove(OwnFile& file) {
     --jobs_;
     file.submitted = false;
   }
-  const std::string path = names_.path(file.name + file.ending);
-  if (unlink(path.c_str()) != 0 && errno != ENOENT) {
-    trouble_.met(failed("remove", path, errno).text);
+  const std::string name = file.name + file.ending;
+  const nfbus::util::Opening opened = folder_.open(name, O_RDONLY);
+  if (opened.fd.valid() && nfbus::util::is_held(opened.fd.get())) {
+    trouble_.met("cannot remove " + names_.path(name) + ": " + nfbus::util::holder_of(opened.fd.get()) +
+                 " writes to it; each sink needs names of its own");
+    return false;
+  }
+  if (const int error = folder_.remove(name); error != 0 && error != ENOENT) {
+    trouble_.met(output::cannot_change("remove " + names_.path(name), folder_, error).text);
     return false;
   }
   if (is_uncompressed) {
     --uncompressed_;
     // It may have got this name a moment ago.
-    unlink(names_.path(file.name + std::string(ending_of(compression_))).c_str());
+    (void)folder_.remove(file.name + std::string(ending_of(compression_)));
   }
   return true;
 }
@@ -238,7 +322,7 @@ void Archive::submit() {
     if (!file.ending.empty() || file.submitted) continue;
     if (!compressor_) compressor_ = std::make_unique<Compressor>(compression_);
     try {
-      compressor_->submit(file.number, names_.path(file.name));
+      compressor_->submit(file.number, folder_, file.name);
     } catch (const std::system_error& error) {
       return hold_compression("cannot compress " + names_.path(file.name) + ": no thread: " + error.code().message());
     }

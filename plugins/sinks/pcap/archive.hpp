@@ -8,6 +8,8 @@
 
 #include <nfbus/host.hpp>
 #include <nfbus/result.hpp>
+#include <nfbus/util/output_folder.hpp>
+#include <nfbus/util/output_place.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -32,11 +34,17 @@ class Archive {
 
   // Opens the file that a crash left unfinished, or begins the next one; then finishes what else was left unfinished.
   nfbus::Result<File::Opened> open(File& file, const Encoding& encoding);
+  // Begins the next file, gives the open one its finished name, and closes it; `file` is the next one then. On failure
+  // the open file stays open and keeps its name, and there is no other.
+  nfbus::Result<void> rotate(File& file, const Encoding& encoding);
   // Gives the open file its finished name, or removes it when it has no packets, and closes it. On failure it stays
   // open and keeps its name.
   nfbus::Result<void> finish(File& file, std::uint64_t packets);
   // The file was closed as it is: it was taken away or broken.
-  void abandon() noexcept { is_ours_ = false; }
+  void abandon() noexcept {
+    is_ours_ = false;
+    folder_ = {};
+  }
 
   // Removes the oldest complete files while there are too many. One that cannot be removed counts, and is tried again
   // at the next look_after().
@@ -49,15 +57,23 @@ class Archive {
  private:
   using OwnFiles = std::vector<OwnFile>;
 
+  // Goes to the folder as the path leads now, if that is the same one. Failing that, changes nothing.
+  nfbus::Result<void> look_for_folder();
+  nfbus::Result<void> finish_and_begin(File& file, const Encoding& encoding);
   // What is there; changes nothing.
   nfbus::Result<OwnFiles> survey();
-  nfbus::Result<File::Opened> begin_next(File& file, const Encoding& encoding);
+  nfbus::Result<File::Opened> begin_next(File& file, const Encoding& encoding, OwnFile& own);
+  // The current file is complete.
+  void complete(std::uint64_t size_bytes);
+  [[nodiscard]] nfbus::util::OutputPlace place_of(std::string name) const;
   // Once the current file is ours: so are the others.
   void take_over(OwnFiles files, const Encoding& encoding);
   // False: it is not there any more, or is being written by somebody.
   bool finish_leftover(OwnFile& leftover, const Encoding& encoding);
-  // Takes the unfinished file's ending away, and gives it a new number if somebody took its name. errno; 0: done.
-  int give_name(OwnFile& file);
+  // What an unfinished file is to be when it is complete: with a new number if somebody took its name.
+  OwnFile completed(const OwnFile& file);
+  // Makes it that, or a later one. errno; 0: done.
+  int give_name(OwnFile& file, OwnFile named);
   void add(OwnFile file);
   void collect();
   void submit();
@@ -75,7 +91,8 @@ class Archive {
   const Names names_;
   const ArchiveLimits limits_;
   const Compression compression_;
-  OwnFile current_;  // number 0: none
+  nfbus::util::OutputFolder folder_;  // as the last survey() found it
+  OwnFile current_;                   // number 0: none
   std::uint64_t next_number_ = 1;
   bool is_ours_ = false;          // the current file is, and the rest is as the folder is
   std::deque<OwnFile> complete_;  // oldest first

@@ -1,18 +1,16 @@
 #include "compress.hpp"
 
-#include "../../lib/output.hpp"
+#include <nfbus/util/output_lock.hpp>
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <memory>
 #include <span>
 #include <stdexcept>
@@ -22,7 +20,8 @@
 namespace pcapsink {
 namespace {
 
-using output::Descriptor;
+using nfbus::util::Descriptor;
+using nfbus::util::Opening;
 
 constexpr std::size_t kChunkBytes = 256UL << 10U;
 constexpr int kNiceness = 10;
@@ -31,7 +30,9 @@ constexpr std::string_view kTemporary = ".part";
 
 using Chunk = std::vector<std::uint8_t>;
 
-[[noreturn]] void fail(const std::string& what) { throw std::system_error(errno, std::generic_category(), what); }
+[[noreturn]] void fail(const std::string& what, int error = errno) {
+  throw std::system_error(error, std::generic_category(), what);
+}
 
 // Takes a file in pieces and gives a compressed one in pieces. Throws std::runtime_error.
 class Codec {
@@ -149,14 +150,14 @@ std::string_view ending_of(Compression compression) noexcept {
   return "";
 }
 
-void Compressor::submit(std::uint64_t number, std::string path) {
+void Compressor::submit(std::uint64_t number, nfbus::util::OutputFolder folder, std::string name) {
   if (!thread_.joinable()) {
     thread_ = std::thread([this] { run(); });
     pthread_setname_np(thread_.native_handle(), "pcap:compress");
   }
   {
     const std::lock_guard lock(mutex_);
-    jobs_.push_back({number, std::move(path)});
+    jobs_.push_back({number, std::move(folder), std::move(name)});
   }
   changed_.notify_all();
 }
@@ -197,7 +198,7 @@ void Compressor::run() {
     try {
       done = compress(job);
     } catch (const std::exception& error) {
-      done.error = "cannot compress " + job.path + ": " + error.what();
+      done.error = "cannot compress " + job.folder.path_of(job.name) + ": " + error.what();
     }
     {
       const std::lock_guard lock(mutex_);
@@ -215,47 +216,52 @@ bool Compressor::unwanted() {
 }
 
 // Under the lock: what forget() was told about does not appear after it.
-bool Compressor::rename_if_wanted(const std::string& from, const std::string& to) {
+bool Compressor::rename_if_wanted(const Job& job, const std::string& from, const std::string& to) {
   const std::lock_guard lock(mutex_);
   if (stopping_ || first_is_unwanted_) return false;
-  if (rename(from.c_str(), to.c_str()) != 0) fail("rename");
+  if (const int error = job.folder.rename(from, to); error != 0) fail("rename", error);
   return true;
 }
 
 Compressor::Done Compressor::compress(const Job& job) {
   Done done{.number = job.number, .size_bytes = 0, .error = {}};
-  const Descriptor from(open(job.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-  if (!from.valid()) fail("open");
-  const std::string final_path = job.path + std::string(ending_of(compression_));
-  const std::string path = final_path + std::string(kTemporary);
-  Descriptor to(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0640));
-  if (!to.valid()) fail("create");
+  const Opening from = job.folder.open(job.name, O_RDONLY);
+  if (!from.refusal.empty()) throw std::runtime_error(from.refusal);
+  if (!from.fd.valid()) fail("open", from.error);
+  if (nfbus::util::is_held(from.fd.get())) {
+    throw std::runtime_error(nfbus::util::holder_of(from.fd.get()) + " writes to it");
+  }
+  const std::string final_name = job.name + std::string(ending_of(compression_));
+  const std::string name = final_name + std::string(kTemporary);
+  (void)job.folder.remove(name);  // left by a crash
+  const Opening to = job.folder.make(name, O_WRONLY);
+  if (!to.fd.valid()) fail("create", to.error);
   try {
     const std::unique_ptr<Codec> codec = make_codec(compression_);
     Chunk in(kChunkBytes);
     Chunk out;
     for (bool last = false; !last;) {
       if (unwanted()) {
-        unlink(path.c_str());
+        (void)job.folder.remove(name);
         return done;
       }
-      const std::size_t size = read_all(from.get(), in);
+      const std::size_t size = read_all(from.fd.get(), in);
       last = size < in.size();
       out.clear();
       codec->feed(std::span(in).first(size), last, out);
-      write_all(to.get(), out);
+      write_all(to.fd.get(), out);
       done.size_bytes += out.size();
     }
-    if (fdatasync(to.get()) != 0) fail("sync");  // the file that it replaces goes right after
-    if (!rename_if_wanted(path, final_path)) {
-      unlink(path.c_str());
+    if (fdatasync(to.fd.get()) != 0) fail("sync");  // the file that it replaces goes right after
+    if (!rename_if_wanted(job, name, final_name)) {
+      (void)job.folder.remove(name);
       return done;
     }
   } catch (...) {
-    unlink(path.c_str());
+    (void)job.folder.remove(name);
     throw;
   }
-  if (unlink(job.path.c_str()) != 0 && errno != ENOENT) fail("remove");
+  if (const int error = job.folder.remove(job.name); error != 0 && error != ENOENT) fail("remove", error);
   return done;
 }
 

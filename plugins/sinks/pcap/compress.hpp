@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nfbus/result.hpp>
+#include <nfbus/util/output_folder.hpp>
 
 #include <chrono>
 #include <condition_variable>
@@ -38,7 +39,7 @@ class Compressor {
 
   // [worker] The owner says of each file which number it has. As many may wait as there are files. Throws
   // std::system_error when there is no thread to be had; then the file was not taken.
-  void submit(std::uint64_t number, std::string path);
+  void submit(std::uint64_t number, nfbus::util::OutputFolder folder, std::string name);
   // [worker] A file is not wanted any more. True: it will not be collected, and gets no compressed form any more.
   bool forget(std::uint64_t number);
   // [worker] What ended since the last call.
@@ -49,13 +50,14 @@ class Compressor {
  private:
   struct Job {
     std::uint64_t number;
-    std::string path;
+    nfbus::util::OutputFolder folder;
+    std::string name;
   };
 
   void run();
   Done compress(const Job& job);
   [[nodiscard]] bool unwanted();
-  bool rename_if_wanted(const std::string& from, const std::string& to);
+  bool rename_if_wanted(const Job& job, const std::string& from, const std::string& to);
 
   const Compression compression_;
   std::thread thread_;

@@ -1,6 +1,7 @@
 #include "fifo.hpp"
 
 #include "../../lib/clock.hpp"
+#include "../../lib/output.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -13,14 +14,15 @@
 #include <array>
 #include <cerrno>
 #include <climits>
-#include <cstdio>
 #include <ctime>
 #include <utility>
 
 namespace pcapsink {
 namespace {
 
-using output::Descriptor;
+using nfbus::util::Descriptor;
+using nfbus::util::Opening;
+using nfbus::util::OutputPlace;
 
 constexpr std::uint32_t kTickMs = 20;  // so soon a new reader gets its header
 constexpr int kPipeBytes = 1 << 20;    // what users may have by default: pipe(7)
@@ -29,6 +31,8 @@ constexpr std::int64_t kMillisecondNs = 1'000'000;
 // A reader that reads nothing for so long has stopped; and no call lasts longer, however slow readers are.
 constexpr std::int64_t kPatienceNs = 100 * kMillisecondNs;
 constexpr std::int64_t kLongestCallNs = 500 * kMillisecondNs;
+// A path that leads elsewhere by now is noticed so soon.
+constexpr std::int64_t kLookNs = 1000 * kMillisecondNs;
 constexpr const char* kNext = ".next";
 
 std::int64_t now_ns() noexcept { return output::clock_ns(CLOCK_MONOTONIC); }
@@ -56,10 +60,13 @@ bool has_left(int fd) noexcept {
   return poll(&reader, 1, 0) == 1 && (reader.revents & POLLERR) != 0;
 }
 
-// Tells when somebody closes what the path leads to now. None: what cannot be told is not told.
-Descriptor watch_closings(const std::string& path) noexcept {
+// Of the open file itself, whatever its path leads to by now.
+std::string name_of(const Descriptor& fd) { return "/proc/self/fd/" + std::to_string(fd.get()); }
+
+// Tells when somebody closes the pipe. None: what cannot be told is not told.
+Descriptor watch_closings(const Descriptor& pipe) {
   Descriptor watch(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-  if (!watch.valid() || inotify_add_watch(watch.get(), path.c_str(), IN_CLOSE) < 0) return {};
+  if (!watch.valid() || inotify_add_watch(watch.get(), name_of(pipe).c_str(), IN_CLOSE) < 0) return {};
   return watch;
 }
 
@@ -70,11 +77,14 @@ bool has_seen_a_closing(const Descriptor& watch) noexcept {
 
 // What a reader left behind must not come before the next one's header.
 void drain(const Descriptor& pipe) {
-  const std::string same = "/proc/self/fd/" + std::to_string(pipe.get());  // the path may lead to another by now
-  const Descriptor fd(::open(same.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+  const Descriptor fd(::open(name_of(pipe).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
   std::array<std::uint8_t, 4096> bytes{};
   while (fd.valid() && read(fd.get(), bytes.data(), bytes.size()) > 0) {
   }
+}
+
+nfbus::Error cannot_open(const std::string& path, int error) {
+  return nfbus::util::cannot_open(path, {.fd = {}, .error = error, .refusal = {}});
 }
 
 void flatten(const Gather& from, std::vector<std::uint8_t>& to) {
@@ -124,6 +134,17 @@ void Fifo::open(nfbus::Shape& shape) {
   shape.tick_ms = kTickMs;
 }
 
+nfbus::Result<void> Fifo::find() {
+  const std::int64_t now = now_ns();
+  if (now < found_until_ns_) return {};
+  found_until_ns_ = 0;
+  nfbus::Result<OutputPlace> place = nfbus::util::find_output(path_);
+  if (!place.ok()) return std::move(place).error();
+  place_ = std::move(place).value();
+  found_until_ns_ = now + kLookNs;
+  return {};
+}
+
 nfbus::Result<void> Fifo::accept() {
   if (readers_.size() >= kMaxReaders) {
     return nfbus::Error{nfbus::Code::busy, path_ + " has " + std::to_string(kMaxReaders) +
@@ -131,13 +152,18 @@ nfbus::Result<void> Fifo::accept() {
   }
   // The FIFO is that of a reader who is there.
   if (std::any_of(readers_.begin(), readers_.end(), [](const Reader& reader) { return !reader.owns_pipe; })) return {};
-  Descriptor fd(::open(path_.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
-  if (!fd.valid()) {
-    if (errno == ENXIO) return {};  // nobody waits
-    if (errno != ENOENT) return output::cannot_open(path_, errno);
-    if (mkfifo(path_.c_str(), 0640) != 0 && errno != EEXIST) return output::cannot_open(path_, errno);
+  if (nfbus::Result<void> found = find(); !found.ok()) return found;
+  Opening opened = place_.open(O_WRONLY);
+  if (opened.error == ENXIO) return {};  // nobody waits
+  if (opened.error == ENOENT) {
+    found_until_ns_ = 0;
+    if (place_.by_link) return nfbus::util::cannot_open(path_, place_.make(O_WRONLY));
+    const int error = place_.folder.make_fifo(place_.name, 0640);
+    if (error != 0 && error != EEXIST) return cannot_open(path_, error);
     return {};
   }
+  if (!opened.fd.valid()) return nfbus::util::cannot_open(path_, opened);
+  Descriptor fd = std::move(opened.fd);
   struct stat found {};
   if (fstat(fd.get(), &found) != 0 || !S_ISFIFO(found.st_mode)) {
     return nfbus::Error{nfbus::Code::invalid, "cannot open " + path_ + ": it is there, and no FIFO; remove it"};
@@ -149,7 +175,7 @@ nfbus::Result<void> Fifo::accept() {
   if (nfbus::Result<void> replaced = replace(reader.fd.get()); !replaced.ok()) {
     if (!std::exchange(shares_pipe_, true)) host_.warning(replaced.error().text);
     reader.owns_pipe = false;
-    reader.closings = watch_closings(path_);
+    reader.closings = watch_closings(reader.fd);
   } else {
     shares_pipe_ = false;
   }
@@ -158,39 +184,38 @@ nfbus::Result<void> Fifo::accept() {
 }
 
 nfbus::Result<void> Fifo::replace(int fd) {
-  const std::string next = path_ + kNext;
+  const nfbus::util::OutputFolder& folder = place_.folder;
+  const std::string next = place_.name + kNext;
   struct stat found {};
-  if (fstat(fd, &found) != 0) return output::cannot_open(path_, errno);
+  if (fstat(fd, &found) != 0) return cannot_open(path_, errno);
   const auto failed = [&](const std::string& reason) {
     return nfbus::Error{nfbus::Code::io, "cannot give each reader of " + path_ + " a pipe of its own: " + reason +
                                              "; they share one, one after the other"};
   };
-  const auto refused = [&] {
-    return failed(output::reason(errno) + ": let uid " + std::to_string(geteuid()) + " write to its folder " +
-                  output::folder_of(path_));
+  const auto refused = [&](int error) {
+    return failed(nfbus::util::reason(error) + ": let uid " + std::to_string(geteuid()) + " write to its folder " +
+                  folder.path());
   };
-  if (mkfifo(next.c_str(), 0600) != 0) {
-    if (errno != EEXIST) return refused();
+  int error = folder.make_fifo(next, 0600);
+  if (error == EEXIST) {
     struct stat left {};
-    if (lstat(next.c_str(), &left) == 0 && !S_ISFIFO(left.st_mode)) {
-      return failed("remove " + next + ", which is in the way");
+    if (folder.look(next, left) == 0 && !S_ISFIFO(left.st_mode)) {
+      return failed("remove " + folder.path_of(next) + ", which is in the way");
     }
     // A crash left it there.
-    if (unlink(next.c_str()) != 0 || mkfifo(next.c_str(), 0600) != 0) return refused();
+    error = folder.remove(next);
+    if (error == 0) error = folder.make_fifo(next, 0600);
   }
+  if (error != 0) return refused(error);
   if (output::leads_elsewhere(fd, path_)) {
-    unlink(next.c_str());
+    (void)folder.remove(next);
     return {};  // somebody has replaced it already
   }
-  // Who made the FIFO chose who may read it. Another owner than us can be kept by root alone.
-  if (chown(next.c_str(), found.st_uid, found.st_gid) != 0)
-    (void)chown(next.c_str(), static_cast<uid_t>(-1), found.st_gid);
-  if (chmod(next.c_str(), found.st_mode & 07777U) != 0 || rename(next.c_str(), path_.c_str()) != 0) {
-    nfbus::Error error = refused();
-    unlink(next.c_str());
-    return error;
-  }
-  return {};
+  // Who made the FIFO chose who may read it.
+  if (error = folder.give_away(next, found); error == 0) error = folder.rename(next, place_.name);
+  if (error == 0) return {};
+  (void)folder.remove(next);
+  return refused(error);
 }
 
 void Fifo::take_in(Reader reader) {

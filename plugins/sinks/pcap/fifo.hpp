@@ -1,12 +1,13 @@
 // Packets to whoever reads a FIFO, live.
 #pragma once
 
-#include "../../lib/output.hpp"
 #include "../../lib/trouble.hpp"
 #include "outlet.hpp"
 
 #include <nfbus/host.hpp>
 #include <nfbus/result.hpp>
+#include <nfbus/util/descriptor.hpp>
+#include <nfbus/util/output_place.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -55,18 +56,20 @@ class Fifo final : public Outlet {
 
  private:
   struct Reader {
-    output::Descriptor fd;
+    nfbus::util::Descriptor fd;
     std::size_t capacity_pages = 0;
     std::size_t descriptions = 0;  // that it has
     bool stopped = false;          // it did not read while we waited: no more waiting until it does
     bool owns_pipe = true;
-    output::Descriptor closings;  // of a pipe that it does not own: tells of readers that close it
+    nfbus::util::Descriptor closings;  // of a pipe that it does not own: tells of readers that close it
     InPipe in_pipe;
     std::uint64_t missed = 0;  // packets
   };
   // What became of one write to a pipe.
   enum class Written : std::uint8_t { whole = 1, full, left };
 
+  // Where the path leads to, looked for from time to time: it may lead elsewhere by now.
+  nfbus::Result<void> find();
   // Makes the FIFO if need be, and takes in the reader that waits there.
   nfbus::Result<void> accept();
   // Puts a new FIFO in the place of the one that is open.
@@ -87,14 +90,16 @@ class Fifo final : public Outlet {
 
   const nfbus::Host host_;
   const std::string path_;
+  nfbus::util::OutputPlace place_;
+  std::int64_t found_until_ns_ = 0;  // place_ is as the path leads, so long; 0: it was not found
   const std::unique_ptr<Encoder> encoder_;
   const nfbus::Counter missed_;
   std::vector<Reader> readers_;
   Run run_;
   std::vector<std::uint8_t> flat_;  // run_'s bytes
   Gather extra_;
-  bool shares_pipe_ = false;      // the last reader could not get a pipe of its own
-  output::Descriptor left_pipe_;  // that a reader left to another one, who must see no end before it is taken in
+  bool shares_pipe_ = false;           // the last reader could not get a pipe of its own
+  nfbus::util::Descriptor left_pipe_;  // that a reader left to another one, who must see no end before it is taken in
   output::Trouble trouble_;
 };
 

@@ -2,10 +2,7 @@
 
 #include "tail.hpp"
 
-#include <nfbus/util/output_place.hpp>
-
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -14,16 +11,17 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
-#include <cstdio>
 #include <limits>
+#include <optional>
 #include <system_error>
 #include <utility>
 
 namespace pcapsink {
 namespace {
 
-using output::cannot_open;
-using output::Descriptor;
+using nfbus::util::Descriptor;
+using nfbus::util::Opening;
+using nfbus::util::OutputPlace;
 
 class FileSource final : public ByteSource {
  public:
@@ -48,36 +46,36 @@ class FileSource final : public ByteSource {
 };
 
 nfbus::Error failed(const std::string& what, const std::string& path, int error) {
-  return {nfbus::Code::io, "cannot " + what + ' ' + path + ": " + output::reason(error)};
+  return {nfbus::Code::io, "cannot " + what + ' ' + path + ": " + nfbus::util::reason(error)};
+}
+
+nfbus::Error cannot_open(const std::string& path, int error) {
+  return nfbus::util::cannot_open(path, {.fd = {}, .error = error, .refusal = {}});
 }
 
 // Gives the name that it has now.
-nfbus::Result<std::string> set_aside(const std::string& path) {
+nfbus::Result<std::string> set_aside(const OutputPlace& place) {
   for (unsigned number = 1; number != 0; ++number) {
-    std::string name = path + '.' + std::to_string(number);
-    const int error = rename_to_new(path, name);
-    if (error == 0) return name;
-    if (error != EEXIST) return failed("set aside", path, error);
+    const std::string name = place.name + '.' + std::to_string(number);
+    const int error = place.folder.rename_to_new(place.name, name);
+    if (error == 0) return place.folder.path_of(name);
+    if (error != EEXIST) return failed("set aside", place.path(), error);
   }
-  return failed("set aside", path, EEXIST);
+  return failed("set aside", place.path(), EEXIST);
 }
 
-nfbus::Result<Descriptor> open_locked(const std::string& path, struct stat& found) {
-  // No link, hard link or exchanged folder leads to what is not the user's, also at the start.
-  const nfbus::Result<nfbus::util::OutputPlace> place = nfbus::util::find_output(path);
-  if (!place.ok()) return place.error();
-  nfbus::util::Opening opened = place->open_or_make(O_RDWR);
+nfbus::Result<Descriptor> open_locked(const OutputPlace& place, const std::string& path, nfbus::util::OutputLock& lock,
+                                      struct stat& found) {
+  if (std::optional<nfbus::Error> held = lock.waits(path)) return *std::move(held);
+  Opening opened = place.open_or_make(O_RDWR);
   if (!opened.fd.valid()) return nfbus::util::cannot_open(path, opened);
-  Descriptor fd(opened.fd.release());
+  Descriptor fd = std::move(opened.fd);
   if (fstat(fd.get(), &found) != 0) return cannot_open(path, errno);
   if (S_ISFIFO(found.st_mode)) {
     return nfbus::Error{nfbus::Code::invalid, "cannot open " + path + ": it is a FIFO; set fifo = true"};
   }
   if (!S_ISREG(found.st_mode)) return nfbus::Error{nfbus::Code::unsupported, "cannot open " + path + ": it is no file"};
-  if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return failed("lock", path, errno);
-    return nfbus::Error{nfbus::Code::busy, "cannot open " + path + ": another sink or program writes to it"};
-  }
+  if (nfbus::Result<void> locked = lock.take(fd, path); !locked.ok()) return std::move(locked).error();
   // What was there before the lock may have been renamed or removed by then.
   if (output::leads_elsewhere(fd.get(), path) || fstat(fd.get(), &found) != 0) {
     return nfbus::Error{nfbus::Code::busy, "cannot open " + path + ": somebody replaced it at that moment"};
@@ -85,29 +83,20 @@ nfbus::Result<Descriptor> open_locked(const std::string& path, struct stat& foun
   return fd;
 }
 
-bool are_same(const std::string& a, const std::string& b) noexcept {
-  struct stat first {};
-  struct stat second {};
-  return lstat(a.c_str(), &first) == 0 && lstat(b.c_str(), &second) == 0 && output::same_file(first, second);
-}
-
 }  // namespace
 
-int rename_to_new(const std::string& from, const std::string& to) noexcept {
-  if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
-  int error = errno;
-  // A file system without that flag, such as NFS.
-  if (error == EINVAL || error == ENOSYS) error = link(from.c_str(), to.c_str()) == 0 ? 0 : errno;
-  if (error == EEXIST && are_same(from, to)) error = 0;  // linked by a call that came no further
-  if (error != 0) return error;
-  return unlink(from.c_str()) == 0 ? 0 : errno;
+nfbus::Result<File::Opened> File::open(const std::string& path, const Encoding& encoding, Foreign foreign) {
+  const nfbus::Result<OutputPlace> place = nfbus::util::find_output(path);
+  if (!place.ok()) return place.error();
+  return open(*place, path, encoding, foreign);
 }
 
-nfbus::Result<File::Opened> File::open(const std::string& path, const Encoding& encoding, Foreign foreign) {
+nfbus::Result<File::Opened> File::open(const OutputPlace& place, const std::string& path, const Encoding& encoding,
+                                       Foreign foreign) {
   Opened opened;
   for (;;) {
     struct stat found {};
-    nfbus::Result<Descriptor> fd = open_locked(path, found);
+    nfbus::Result<Descriptor> fd = open_locked(place, path, lock_, found);
     if (!fd.ok()) return fd.error();
     FileSource source(fd->get());
     Tail tail;
@@ -122,7 +111,7 @@ nfbus::Result<File::Opened> File::open(const std::string& path, const Encoding& 
       }
       opened.foreign = foreign == Foreign::left;
       if (opened.foreign) return opened;
-      nfbus::Result<std::string> aside = set_aside(path);
+      nfbus::Result<std::string> aside = set_aside(place);
       if (!aside.ok()) return aside.error();
       opened.set_aside = *aside;
       continue;

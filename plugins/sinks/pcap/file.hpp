@@ -5,6 +5,9 @@
 #include "encoder.hpp"
 
 #include <nfbus/result.hpp>
+#include <nfbus/util/descriptor.hpp>
+#include <nfbus/util/output_lock.hpp>
+#include <nfbus/util/output_place.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -17,9 +20,6 @@ struct Progress {
   std::size_t size_bytes;  // written
   int error;               // errno that stopped it; 0: all is written
 };
-
-// Renames, and replaces nothing. errno; 0: done.
-[[nodiscard]] int rename_to_new(const std::string& from, const std::string& to) noexcept;
 
 // Thread safety: none.
 class File {
@@ -38,7 +38,11 @@ class File {
 
   // Opens or creates it (mode 0640) and locks it against other writers of its kind. A file that we could have written
   // is continued after its last whole record: what a crash left of one record behind that is cut off. On failure it
-  // stays closed, and what was there is there, maybe under another name.
+  // stays closed, and what was there is there, maybe under another name. path: for the user, and to see that it leads
+  // here.
+  nfbus::Result<Opened> open(const nfbus::util::OutputPlace& place, const std::string& path, const Encoding& encoding,
+                             Foreign foreign);
+  // The path is looked for first.
   nfbus::Result<Opened> open(const std::string& path, const Encoding& encoding, Foreign foreign);
   void close() noexcept;
   [[nodiscard]] bool is_open() const noexcept { return fd_.valid(); }
@@ -60,10 +64,13 @@ class File {
   nfbus::Result<void> sync() const;
 
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  // Whoever held it when it could not be opened (Code::busy).
+  [[nodiscard]] const std::string& holder() const noexcept { return lock_.holder(); }
   [[nodiscard]] std::uint64_t size_bytes() const noexcept { return size_bytes_; }
 
  private:
-  output::Descriptor fd_;
+  nfbus::util::Descriptor fd_;
+  nfbus::util::OutputLock lock_;
   std::string path_;
   std::uint64_t size_bytes_ = 0;
 };

@@ -1,6 +1,7 @@
 #include "files.hpp"
 
 #include "../../lib/clock.hpp"
+#include "../../lib/output.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -14,7 +15,6 @@ namespace {
 using output::clock_ns;
 
 constexpr std::uint32_t kTickMs = 1000;
-constexpr std::uint32_t kRetryMs = 500;  // a disk that has room again is noticed so soon
 
 // Never set back; goes on while the machine sleeps.
 std::int64_t steady_ns() noexcept { return clock_ns(CLOCK_BOOTTIME); }
@@ -145,13 +145,17 @@ nfbus::Result<void> Files::begin_file() {
 
 nfbus::Result<void> Files::rotate() {
   end_file();
-  if (const nfbus::Result<void> finished = archive_->finish(file_, packets_); !finished.ok()) {
-    rotation_trouble_.met(finished.error().text);
+  if (const nfbus::Result<void> rotated = archive_->rotate(file_, settings_.encoding); !rotated.ok()) {
+    rotation_trouble_.met(rotated.error().text);
     rotation_.failed(steady_ns());
     return {};
   }
   rotation_trouble_.over();
-  return open_file();
+  packets_ = 0;
+  has_more_ = false;
+  begin_is_due_ = false;
+  rotation_.opened(0, steady_ns());
+  return begin_file();
 }
 
 void Files::end_file() {
@@ -190,14 +194,14 @@ void Files::close() {
 }
 
 std::string Files::explain(int error) const {
-  std::string text = "cannot write to " + file_.path() + ": " + output::reason(error);
+  std::string text = "cannot write to " + file_.path() + ": " + nfbus::util::reason(error);
   if (error == ENOSPC || error == EDQUOT) text += "; free some space, or set max_total_bytes";
   return text;
 }
 
 Outcome Files::unavailable(std::size_t done, const std::string& reason) {
   trouble_.met(reason);
-  return {.done = done, .reason = reason, .retry_after_ms = kRetryMs};
+  return {.done = done, .reason = reason, .retry_after_ms = output::kRetryMs};
 }
 
 }  // namespace pcapsink

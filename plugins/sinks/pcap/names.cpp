@@ -1,16 +1,13 @@
 #include "names.hpp"
 
-#include "../../lib/output.hpp"
+#include <nfbus/util/output_place.hpp>
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>
-#include <memory>
 
 namespace pcapsink {
 namespace {
@@ -42,16 +39,12 @@ bool take(std::string_view& text, std::string_view part) noexcept {
   return true;
 }
 
-struct CloseFolder {
-  void operator()(DIR* folder) const noexcept { closedir(folder); }
-};
-
 }  // namespace
 
 nfbus::Result<Names> Names::parse(const std::string& path) {
   Names out;
   out.pattern_ = path;
-  out.folder_ = output::folder_of(path);
+  out.folder_ = nfbus::util::folder_of(path);
   const std::size_t slash = path.rfind('/');
   std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   const auto wrong = [&](const std::string& text) {
@@ -139,18 +132,16 @@ std::optional<OwnFile> Names::recognize(std::string_view name) const {
   return out;
 }
 
-nfbus::Result<std::vector<OwnFile>> Names::list() const {
-  const std::unique_ptr<DIR, CloseFolder> folder(opendir(folder_.c_str()));
-  if (!folder) return output::cannot_open(folder_ + "/.", errno);
+nfbus::Result<std::vector<OwnFile>> Names::list(const nfbus::util::OutputFolder& folder) const {
+  std::vector<std::string> names;
+  if (const int error = folder.list(names); error != 0) {
+    return nfbus::util::cannot_open(folder_ + "/.", {.fd = {}, .error = error, .refusal = {}});
+  }
   std::vector<OwnFile> out;
-  while (const dirent* entry = readdir(folder.get())) {
-    std::optional<OwnFile> own = recognize(static_cast<const char*>(entry->d_name));
+  for (const std::string& name : names) {
+    std::optional<OwnFile> own = recognize(name);
     struct stat found {};
-    if (!own ||
-        fstatat(dirfd(folder.get()), static_cast<const char*>(entry->d_name), &found, AT_SYMLINK_NOFOLLOW) != 0 ||
-        !S_ISREG(found.st_mode)) {
-      continue;
-    }
+    if (!own || folder.look(name, found) != 0 || !S_ISREG(found.st_mode)) continue;
     own->size_bytes = static_cast<std::uint64_t>(found.st_size);
     out.push_back(std::move(*own));
   }

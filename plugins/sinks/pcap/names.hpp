@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nfbus/result.hpp>
+#include <nfbus/util/output_folder.hpp>
 
 #include <cstdint>
 #include <ctime>
@@ -43,8 +44,10 @@ class Names {
   [[nodiscard]] std::string make(std::uint64_t number, std::time_t time) const;
   // Number and parts of a name, if it is one that make() makes, or one of those with the endings.
   [[nodiscard]] std::optional<OwnFile> recognize(std::string_view name) const;
-  // All of ours in the folder, with their sizes, oldest first.
-  [[nodiscard]] nfbus::Result<std::vector<OwnFile>> list() const;
+  // The folder that the files are in, as in the path.
+  [[nodiscard]] const std::string& folder() const noexcept { return folder_; }
+  // All of ours in that folder, with their sizes, oldest first.
+  [[nodiscard]] nfbus::Result<std::vector<OwnFile>> list(const nfbus::util::OutputFolder& folder) const;
 
  private:
   Names() = default;

@@ -19,7 +19,7 @@ inline constexpr char kFileSinkSchema[] = R"({
   "type": "object",
   "required": ["file"],
   "properties": {
-    "file": {"type": "string", "pattern": "^[^ ]+$"},
+    "file": {"type": "string", "pattern": "^[^ ]+$", "x-output": true},
     "format": {"enum": ["ulogd", "packet"], "default": "ulogd"},
     "rotate_bytes": {"type": "integer", "minimum": 0, "maximum": 1000, "x-unit": "bytes"},
     "ratio": {"type": "number", "minimum": 0.5},

@@ -34,6 +34,33 @@ TEST(PluginKeys, AreCheckedAgainstTheSchema) {
                   "9:16: sink.a.tags.site: expected a string, found an integer"));
 }
 
+TEST(PluginKeys, OfTwoSinksNameNoFileTwiceHoweverItIsSpelled) {
+  const Given given("");
+  const std::string real = given.path("out");
+  const auto two = [&](const std::string& other) {
+    given.write("c.toml", "[sink.b]\nplugin = 'files'\nfile = '" + real + "'\n[sink.a]\nplugin = 'files'\nfile = '" +
+                              other + "'\n");
+    return given.errors();
+  };
+  const std::string expected = "6:8: sink.a.file: sink.b.file writes to this file, at " + given.path("c.toml") +
+                               ":3:8; give each sink a file of its own";
+  EXPECT_THAT(two(real), ElementsAre(expected)) << "it need not be there";
+  EXPECT_THAT(two(given.path("./out")), ElementsAre(expected));
+  given.write("out", "");
+  std::filesystem::create_symlink("out", given.path("soft"));
+  std::filesystem::create_hard_link(real, given.path("hard"));
+  std::filesystem::create_symlink(".", given.path("here"));
+  EXPECT_THAT(two(given.path("soft")), ElementsAre(expected));
+  EXPECT_THAT(two(given.path("hard")), ElementsAre(expected));
+  EXPECT_THAT(two(given.path("here/out")), ElementsAre(expected));
+  EXPECT_THAT(two(given.path("other")), IsEmpty());
+  EXPECT_THAT(two(given.path("nowhere/out")), IsEmpty());
+  EXPECT_THAT(errors_of("[sink.a]\nplugin = 'files'\nfile = '-'\n[sink.b]\nplugin = 'files'\nfile = '-'\n"), IsEmpty());
+  EXPECT_THAT(
+      errors_of("[sink.a]\nplugin = 'files'\nfile = '/dev/null'\n[sink.b]\nplugin = 'files'\nfile = '/dev/null'\n"),
+      IsEmpty());
+}
+
 TEST(PluginKeys, MustMatchPatterns) {
   EXPECT_THAT(errors_of("[sink.a]\nplugin = 'files'\nfile = 'a b'\n"),
               ElementsAre("3:8: sink.a.file: \"a b\" does not match \"^[^ ]+$\""));
@@ -63,7 +90,7 @@ TEST(PluginKeys, AreNotReplacedFromTheEnvironment) {
 
 TEST(MatchKeysOfPlugins, AreCompiledWhileTheFileIsChecked) {
   EXPECT_THAT(sink_errors("when = [{dst = ['10.0.0.0/8', '10.0.0.0/33'], port = '9-1'}, {dts = 'x'}, 7, {}]\n"
-                          "[sink.b]\nplugin = 'files'\nfile = '/x'\nwhen = {'!bpf' = 'port 1 1'}\n"),
+                          "[sink.b]\nplugin = 'files'\nfile = '/y'\nwhen = {'!bpf' = 'port 1 1'}\n"),
               ElementsAre("4:31: sink.a.when[0].dst[1]: \"10.0.0.0/33\": the prefix length is at most 32",
                           "4:54: sink.a.when[0].port: \"9-1\": the range is reversed; write \"1-9\"",
                           "4:63: sink.a.when[1].dts: unknown key; did you mean \"dst\"?",

@@ -234,6 +234,96 @@ TEST_F(JsonlTest, ARotationThatFailsLosesNothingAndIsSaidOnce) {
             1);
 }
 
+TEST_F(JsonlTest, WhatCannotBeMadeAnewGoesOnInTheFileThatIsThere) {
+  fs::create_directories(file().string() + ".new");  // as a disk without inodes: the next file cannot be made
+  SinkDriver sink(nfbus_plugin_entry, options(8, 0, 2));
+  ASSERT_TRUE(sink.open());
+  EXPECT_EQ(sink.write({R"({"n":1})", R"({"n":2})"}).status, NFBUS_OK);
+  EXPECT_EQ(read_file(file()), "{\"n\":1}\n{\"n\":2}\n");
+  EXPECT_FALSE(fs::exists(numbered(1)));
+  EXPECT_THAT(sink.host.logged, ElementsAre(Pair(NFBUS_LOG_WARNING, HasSubstr("cannot rotate"))));
+}
+
+TEST_F(JsonlTest, AnEmptyFileThatACrashLeftIsNotInTheWayOfARotation) {
+  write_file(file().string() + ".new", "");
+  SinkDriver sink(nfbus_plugin_entry, options(8, 0, 2));
+  ASSERT_TRUE(sink.open());
+  EXPECT_EQ(sink.write({R"({"n":1})", R"({"n":2})"}).status, NFBUS_OK);
+  EXPECT_EQ(read_file(numbered(1)), "{\"n\":1}\n");
+  EXPECT_EQ(read_file(file()), "{\"n\":2}\n");
+  EXPECT_FALSE(fs::exists(file().string() + ".new"));
+}
+
+// ---- One writer of a file ----
+
+TEST_F(JsonlTest, ASecondSinkOfAFileWaitsThroughRotationsAndLosesNothing) {
+  SinkDriver second(nfbus_plugin_entry, options(8, 0, 9));
+  {
+    SinkDriver first(nfbus_plugin_entry, options(8, 0, 9));
+    ASSERT_TRUE(first.open());
+    ASSERT_TRUE(second.open());
+    for (int i = 1; i <= 3; ++i) {
+      EXPECT_EQ(first.write({"{\"n\":" + std::to_string(i) + "}"}).status, NFBUS_OK);
+      const Written waits = second.write({R"({"n":9})"});
+      EXPECT_EQ(waits.status, NFBUS_RETRY);
+      EXPECT_THAT(waits.error, HasSubstr("another sink of this host writes to it"));
+    }
+    fs::rename(file(), file().string() + ".moved");
+    EXPECT_EQ(second.tick(), NFBUS_OK);
+    EXPECT_FALSE(fs::exists(file())) << "a logrotate is no chance for the second one";
+    EXPECT_EQ(first.reopen(), NFBUS_OK);
+    EXPECT_EQ(second.write({R"({"n":9})"}).status, NFBUS_RETRY);
+    EXPECT_EQ(first.write({R"({"n":4})"}).status, NFBUS_OK);
+  }
+  EXPECT_EQ(second.write({R"({"n":9})"}).status, NFBUS_OK);
+  EXPECT_EQ(read_file(file().string() + ".moved"), "{\"n\":3}\n");
+  EXPECT_EQ(read_file(numbered(1)), "{\"n\":4}\n");
+  EXPECT_EQ(read_file(numbered(2)) + read_file(numbered(3)), "{\"n\":2}\n{\"n\":1}\n");
+  EXPECT_EQ(read_file(file()), "{\"n\":9}\n");
+}
+
+TEST_F(JsonlTest, AFileIsKnownByAnyOfItsNames) {
+  SinkDriver first(nfbus_plugin_entry, options());
+  ASSERT_TRUE(first.open());
+  fs::create_hard_link(file(), folder_ / "hard");
+  fs::create_symlink(folder_, folder_ / "here");
+  fs::create_symlink("out.json", folder_ / "soft");
+  for (const fs::path& path : {folder_ / "hard", folder_ / "here" / "out.json", folder_ / "soft",
+                               folder_ / "here" / "." / ".." / folder_.filename() / "out.json"}) {
+    nfbus::test::Values values = options();
+    values["/file"] = path.string();
+    SinkDriver second(nfbus_plugin_entry, values);
+    ASSERT_TRUE(second.open());
+    EXPECT_EQ(second.write({"{}"}).status, NFBUS_RETRY) << path;
+  }
+  EXPECT_EQ(first.write({R"({"n":1})"}).status, NFBUS_OK);
+  EXPECT_EQ(read_file(file()), "{\"n\":1}\n");
+}
+
+TEST_F(JsonlTest, ARotationHarmsNoOtherSinksFile) {
+  nfbus::test::Values values = options();
+  values["/file"] = numbered(1).string();
+  SinkDriver other(nfbus_plugin_entry, values);
+  ASSERT_TRUE(other.open());
+  SinkDriver sink(nfbus_plugin_entry, options(8, 0, 1));
+  ASSERT_TRUE(sink.open());
+  EXPECT_EQ(sink.write({R"({"n":1})", R"({"n":2})"}).status, NFBUS_OK);
+  EXPECT_EQ(other.write({R"({"n":3})"}).status, NFBUS_OK);
+  EXPECT_EQ(read_file(file()), "{\"n\":1}\n{\"n\":2}\n");
+  EXPECT_EQ(read_file(numbered(1)), "{\"n\":3}\n");
+  EXPECT_THAT(sink.host.logged, ElementsAre(Pair(NFBUS_LOG_WARNING, HasSubstr("each sink needs names of its own"))));
+}
+
+TEST_F(JsonlTest, AsksAgainWithinASecondAfterWhatIsMissing) {
+  nfbus::test::Values values = options();
+  values["/file"] = (folder_ / "sub/out.json").string();
+  SinkDriver sink(nfbus_plugin_entry, values);
+  ASSERT_TRUE(sink.open());
+  const Written written = sink.write({"{}"});
+  EXPECT_GT(written.retry_after_ms, 0U);
+  EXPECT_LE(written.retry_after_ms, 1000U);
+}
+
 // ---- A full disk ----
 
 TEST_F(JsonlTest, AFullDiskLeavesWholeLinesAndTheRestComesAgain) {

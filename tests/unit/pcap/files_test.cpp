@@ -176,7 +176,7 @@ TEST_F(PcapTest, TwoSinksDoNotWriteToOneFile) {
     ASSERT_TRUE(second.open());
     first.write(Packets({"one"}));
     EXPECT_EQ(second.write(Packets({"two"})).status, NFBUS_RETRY);
-    EXPECT_THAT(second.error(), HasSubstr("another sink or program writes to it"));
+    EXPECT_THAT(second.error(), HasSubstr("another sink of this host writes to it"));
   }
   EXPECT_EQ(second.write(Packets({"two"})).status, NFBUS_OK);
   EXPECT_THAT(read_capture(file()).texts(), ElementsAre("one", "two"));

@@ -238,6 +238,7 @@ class Batch {
 struct Written {
   std::uint32_t status;
   std::uint32_t done;
+  std::uint32_t retry_after_ms;
   std::string error;
   std::vector<std::pair<std::uint32_t, std::string>> rejected;
 };
@@ -272,6 +273,7 @@ class SinkDriver {
     };
     out.status = sink_.write(instance_, &events, &report, clean());
     out.done = report.done;
+    out.retry_after_ms = report.retry_after_ms;
     out.error = error();
     return out;
   }

@@ -24,8 +24,6 @@ class Descriptor {
 
   [[nodiscard]] int get() const noexcept { return number_; }
   [[nodiscard]] bool valid() const noexcept { return number_ >= 0; }
-  // Leaves it open, as the caller's.
-  [[nodiscard]] int release() noexcept { return std::exchange(number_, -1); }
   void close() noexcept {
     if (valid()) ::close(std::exchange(number_, -1));
   }

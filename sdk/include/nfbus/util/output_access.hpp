@@ -54,16 +54,18 @@ inline std::string make_folder(const std::string& path) {
   return "install -d -o " + user_name() + " -g " + group_name() + ' ' + path;
 }
 
-// The command that lets the effective user change the folder.
-inline std::string mend_folder(const std::string& path, const struct stat& folder) {
-  const std::string user = user_name();
-  if (folder.st_uid == geteuid()) return "chmod u+rwx " + path;
-  if (!is_for_all(path)) return "chown " + user + ' ' + path;
-  const std::string own = path == "/" ? "/nfbus" : path + "/nfbus";
-  return make_folder(own) + ", and name a file in " + own;
-}
-
 }  // namespace detail
+
+// [any] The command that lets the effective user change the folder.
+inline std::string mend_folder(const OutputFolder& of) {
+  const std::string& path = of.path();
+  const struct stat folder = of.status();
+  const std::string user = detail::user_name();
+  if (folder.st_uid == geteuid()) return "chmod u+rwx " + path;
+  if (!detail::is_for_all(path)) return "chown " + user + ' ' + path;
+  const std::string own = path == "/" ? "/nfbus" : path + "/nfbus";
+  return detail::make_folder(own) + ", and name a file in " + own;
+}
 
 // [any] Judges with the rights of the calling thread's effective user alone, whatever capability is permitted, what a
 // file sink does at `path` in the course of time: make the file there, rename and remove it, make it again. Nothing:
@@ -99,7 +101,7 @@ inline std::optional<Error> output_trouble(const std::string& path) {
   if (place->folder.cannot_change() != EACCES) return std::nullopt;
   return wont(user + " cannot make files in " + place->folder.path() +
                   ": the file there is not rotated, and is not made again when it was moved or removed",
-              detail::mend_folder(place->folder.path(), place->folder.status()));
+              mend_folder(place->folder));
 }
 
 }  // namespace nfbus::util

@@ -56,8 +56,8 @@ inline bool same_file(const struct stat& a, const struct stat& b) noexcept {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-// Holds the folder open; a default one is none. Thread safety: as a const object; all are [any]. A name has no slash in
-// it.
+// Holds the folder open, as its copies do; a default one is none. Thread safety: as a const object; all are [any]. A
+// name has no slash in it.
 class OutputFolder {
  public:
   // As it was walked to, for the user; a link's target where one was followed.
@@ -68,10 +68,10 @@ class OutputFolder {
 
   // What stands there; of a link itself. errno; 0: found.
   [[nodiscard]] int look(const std::string& name, struct stat& found) const noexcept {
-    if (fstatat(fd_.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0) return 0;
+    if (fstatat(at(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0) return 0;
     if (errno != EACCES || !lends_rights()) return errno;
     const DacOverride override;
-    return fstatat(fd_.get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
+    return fstatat(at(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
   }
 
   // Why what stands there must not be opened; empty: it may be.
@@ -85,45 +85,59 @@ class OutputFolder {
 
   // Opens what is there, other than a link. flags: O_WRONLY, O_APPEND, ...; it never blocks, creates or truncates.
   [[nodiscard]] Opening open(const std::string& name, int flags) const {
-    struct stat before {};
-    if (const int error = look(name, before); error != 0) return detail::failed(error);
-    if (std::string why = refusal_of(name, before); !why.empty()) return detail::refused(std::move(why));
     Opening out = open_at(name, flags | O_NOFOLLOW);
-    struct stat after {};
-    if (!out.fd.valid() || fstat(out.fd.get(), &after) != 0) return out;
-    if (std::string why = refusal_of(name, after); !why.empty()) return detail::refused(std::move(why));
+    struct stat found {};
+    if (out.error == ELOOP && look(name, found) == 0) return detail::refused(refusal_of(name, found));
+    if (!out.fd.valid() || fstat(out.fd.get(), &found) != 0) return out;
+    if (std::string why = refusal_of(name, found); !why.empty()) return detail::refused(std::move(why));
     return out;
   }
 
   // Makes an empty file, mode 0640, where nothing stands, and opens it. EEXIST: something does, were it a link.
   [[nodiscard]] Opening make(const std::string& name, int flags) const {
     const int all = flags | O_CREAT | O_EXCL | O_NOFOLLOW | kAlways;
-    int fd = openat(fd_.get(), name.c_str(), all, 0640);
+    int fd = openat(at(), name.c_str(), all, 0640);
     if (fd < 0 && errno == EACCES && lends_rights()) {
       const DacOverride override;
-      if (override.raised()) fd = openat(fd_.get(), name.c_str(), all, 0640);
+      if (override.raised()) fd = openat(at(), name.c_str(), all, 0640);
     }
     return {.fd = Descriptor(fd), .error = fd < 0 ? errno : 0, .refusal = {}};
   }
 
-  // Each: errno; 0: done.
+  // Each: errno; 0: done. EEXIST as of make().
   [[nodiscard]] int make_fifo(const std::string& name, mode_t mode) const noexcept {
-    return mkfifoat(fd_.get(), name.c_str(), mode) == 0 ? 0 : errno;
+    if (mkfifoat(at(), name.c_str(), mode) == 0) return 0;
+    if (errno != EACCES || !lends_rights()) return errno;
+    const DacOverride override;
+    return mkfifoat(at(), name.c_str(), mode) == 0 ? 0 : errno;
   }
   [[nodiscard]] int remove(const std::string& name) const noexcept {
-    return unlinkat(fd_.get(), name.c_str(), 0) == 0 ? 0 : errno;
+    return unlinkat(at(), name.c_str(), 0) == 0 ? 0 : errno;
+  }
+  // Gives what we made there the mode of `like`, and its owner and group as far as we may.
+  [[nodiscard]] int give_away(const std::string& name, const struct stat& like) const {
+    const Descriptor fd(openat(at(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    struct stat made {};
+    if (!fd.valid() || fstat(fd.get(), &made) != 0) return errno;
+    if (S_ISLNK(made.st_mode) || made.st_uid != geteuid() || made.st_nlink != 1) return EEXIST;
+    // Another owner than us can be kept by root alone.
+    if (fchownat(fd.get(), "", like.st_uid, like.st_gid, AT_EMPTY_PATH) != 0) {
+      (void)fchownat(fd.get(), "", static_cast<uid_t>(-1), like.st_gid, AT_EMPTY_PATH);
+    }
+    const std::string same = "/proc/self/fd/" + std::to_string(fd.get());
+    return chmod(same.c_str(), like.st_mode & 07777U) == 0 ? 0 : errno;
   }
   // Replaces what is there.
   [[nodiscard]] int rename(const std::string& from, const std::string& to) const noexcept {
-    return renameat(fd_.get(), from.c_str(), fd_.get(), to.c_str()) == 0 ? 0 : errno;
+    return renameat(at(), from.c_str(), at(), to.c_str()) == 0 ? 0 : errno;
   }
   // Replaces nothing: EEXIST.
   [[nodiscard]] int rename_to_new(const std::string& from, const std::string& to) const noexcept {
-    if (renameat2(fd_.get(), from.c_str(), fd_.get(), to.c_str(), RENAME_NOREPLACE) == 0) return 0;
+    if (renameat2(at(), from.c_str(), at(), to.c_str(), RENAME_NOREPLACE) == 0) return 0;
     int error = errno;
     // A file system without that flag, such as NFS.
     if (error == EINVAL || error == ENOSYS) {
-      error = linkat(fd_.get(), from.c_str(), fd_.get(), to.c_str(), 0) == 0 ? 0 : errno;
+      error = linkat(at(), from.c_str(), at(), to.c_str(), 0) == 0 ? 0 : errno;
     }
     struct stat first {};
     struct stat second {};
@@ -135,7 +149,7 @@ class OutputFolder {
 
   // The names in it. errno; 0: done.
   [[nodiscard]] int list(std::vector<std::string>& names) const {
-    const int fd = openat(fd_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int fd = openat(at(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return errno;
     struct Close {
       void operator()(DIR* folder) const noexcept { closedir(folder); }
@@ -152,10 +166,14 @@ class OutputFolder {
 
   // errno of why the effective user cannot make, rename and remove files in it, by its own rights; 0: it can.
   [[nodiscard]] int cannot_change() const noexcept {
-    if (faccessat(fd_.get(), ".", W_OK | X_OK, AT_EACCESS) == 0) return 0;
+    if (faccessat(at(), ".", W_OK | X_OK, AT_EACCESS) == 0) return 0;
     return errno;
   }
-  [[nodiscard]] const struct stat& status() const noexcept { return status_; }
+  // Of the folder, now.
+  [[nodiscard]] struct stat status() const noexcept {
+    struct stat found {};
+    return fstat(at(), &found) == 0 ? found : status_;
+  }
 
  private:
   friend class detail::OutputWalk;
@@ -173,7 +191,7 @@ class OutputFolder {
   }
 
   [[nodiscard]] Opening open_at(const std::string& name, int flags) const {
-    int fd = openat(fd_.get(), name.c_str(), flags | kAlways);
+    int fd = openat(at(), name.c_str(), flags | kAlways);
     if (fd >= 0) return {.fd = Descriptor(fd), .error = 0, .refusal = {}};
     if (errno != EACCES || !lends_rights()) return detail::failed(errno);
     return open_own_file(name, flags);
@@ -188,7 +206,7 @@ class OutputFolder {
       if (!override.raised()) return detail::failed(EACCES);
       if (const int error = look(name, found); error != 0) return detail::failed(error);
       if (!is_own_file(found)) return detail::failed(EACCES);
-      fd = openat(fd_.get(), name.c_str(), flags | kAlways);
+      fd = openat(at(), name.c_str(), flags | kAlways);
       if (fd < 0) return detail::failed(errno);
     }
     Descriptor out(fd);
@@ -199,7 +217,9 @@ class OutputFolder {
     return S_ISREG(found.st_mode) && found.st_uid == geteuid() && found.st_nlink == 1;
   }
 
-  Descriptor fd_;
+  [[nodiscard]] int at() const noexcept { return fd_ ? fd_->get() : -1; }
+
+  std::shared_ptr<const Descriptor> fd_;
   struct stat status_ {};
   std::string path_;
   Rights rights_ = Rights::own;

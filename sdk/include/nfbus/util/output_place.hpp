@@ -25,6 +25,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -80,7 +81,7 @@ class OutputWalk {
   explicit OutputWalk(Rights rights) noexcept : rights_(rights) {}
 
   // Up to the last part, which need not exist; that is in `place` then. Follows it when it is a link.
-  Opening run(const std::string& path, OutputPlace& place) {
+  Opening find(const std::string& path, OutputPlace& place) {
     if (Opening begun = begin(path); begun.error != 0) return begun;
     rest_ = path;
     for (;;) {
@@ -93,13 +94,25 @@ class OutputWalk {
     }
   }
 
+  // The whole path, of a folder.
+  Opening enter(const std::string& path, OutputFolder& folder) {
+    if (Opening begun = begin(path); begun.error != 0) return begun;
+    rest_ = path;
+    for (std::string part = next_part(); !part.empty(); part = next_part()) {
+      if (Opening step = into(part); step.error != 0) return step;
+    }
+    folder = here_;
+    return {};
+  }
+
  private:
   static constexpr int kMostLinks = 40;  // as the kernel: path_resolution(7)
 
   Opening begin(const std::string& path) {
     const bool from_root = path.starts_with('/');
-    here_.fd_ = Descriptor(openat(AT_FDCWD, from_root ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!here_.fd_.valid() || fstat(here_.fd_.get(), &here_.status_) != 0) return failed(errno);
+    here_.fd_ =
+        std::make_shared<const Descriptor>(openat(AT_FDCWD, from_root ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!here_.fd_->valid() || fstat(here_.at(), &here_.status_) != 0) return failed(errno);
     here_.path_ = from_root ? "/" : ".";
     here_.rights_ = rights_;
     here_.roots_above_ = from_root;
@@ -118,10 +131,10 @@ class OutputWalk {
 
   // O_PATH: a folder need not be readable.
   Opening look_at(const std::string& part, struct stat& found) const {
-    int fd = openat(here_.fd_.get(), part.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(here_.at(), part.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && errno == EACCES && here_.lends_rights()) {
       const DacOverride override;
-      if (override.raised()) fd = openat(here_.fd_.get(), part.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+      if (override.raised()) fd = openat(here_.at(), part.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC);
     }
     if (fd < 0) return failed(errno);
     Descriptor out(fd);
@@ -144,11 +157,11 @@ class OutputWalk {
     if (S_ISLNK(found.st_mode)) {
       if (!is_of_proc(step.fd)) return follow(step.fd, part, found);
       if (!is_ours(found.st_uid)) return refuse_link(part, found);
-      step.fd = Descriptor(openat(here_.fd_.get(), part.c_str(), O_PATH | O_CLOEXEC));
+      step.fd = Descriptor(openat(here_.at(), part.c_str(), O_PATH | O_CLOEXEC));
       if (!step.fd.valid() || fstat(step.fd.get(), &found) != 0) return failed(errno);
     }
     if (!S_ISDIR(found.st_mode)) return failed(ENOTDIR);
-    enter(std::move(step.fd), part, found);
+    step_into(std::move(step.fd), part, found);
     return {};
   }
 
@@ -209,11 +222,11 @@ class OutputWalk {
     return (here_.status_.st_mode & S_ISVTX) != 0 && is_ours(entry.st_uid);
   }
 
-  void enter(Descriptor folder, const std::string& part, const struct stat& found) {
+  void step_into(Descriptor folder, const std::string& part, const struct stat& found) {
     here_.roots_above_ = here_.roots_above_ && here_.status_.st_uid == 0 && is_safe_in_here(found) && found.st_uid == 0;
     here_.others_above_ = here_.others_above_ || !is_safe_in_here(found);
     here_.path_ = here_.path_of(part);
-    here_.fd_ = std::move(folder);
+    here_.fd_ = std::make_shared<const Descriptor>(std::move(folder));
     here_.status_ = found;
   }
 
@@ -254,9 +267,17 @@ inline Error cannot_open(const std::string& path, const Opening& failed) {
 // [any] Finds the folder and the name in it; what stands there is not opened, and need not be there.
 inline Result<OutputPlace> find_output(const std::string& path, Rights rights = Rights::starting) {
   OutputPlace place;
-  const Opening failed = detail::OutputWalk(rights).run(path, place);
+  const Opening failed = detail::OutputWalk(rights).find(path, place);
   if (failed.error != 0) return cannot_open(path, failed);
   return place;
+}
+
+// [any] The folder itself, by the same rules.
+inline Result<OutputFolder> find_output_folder(const std::string& path, Rights rights = Rights::starting) {
+  OutputFolder folder;
+  const Opening failed = detail::OutputWalk(rights).enter(path, folder);
+  if (failed.error != 0) return cannot_open(path + "/.", failed);
+  return folder;
 }
 
 }  // namespace nfbus::util

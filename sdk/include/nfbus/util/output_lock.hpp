@@ -1,0 +1,91 @@
+// The one writer of a file. Two that append to one file lose lines as soon as one of them rotates it.
+#pragma once
+
+#include <nfbus/result.hpp>
+#include <nfbus/util/descriptor.hpp>
+
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <fstream>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <utility>
+
+namespace nfbus::util {
+
+// [any] Who holds the lock of the file, as /proc tells: "process 4711 (nfbus)" or "another sink of this host".
+inline std::string holder_of(int fd, std::string unknown = "another sink or program") {
+  struct stat file {};
+  std::ifstream locks("/proc/locks");
+  std::string line;
+  if (fstat(fd, &file) != 0) return unknown;
+  while (std::getline(locks, line)) {
+    // 1: FLOCK  ADVISORY  WRITE 4711 08:01:131072 0 EOF
+    std::istringstream words(line);
+    std::string number;
+    std::string kind;
+    std::string word;
+    std::string place;
+    pid_t pid = 0;
+    if (!(words >> number >> kind >> word >> word >> pid >> place) || kind != "FLOCK" || pid <= 0) continue;
+    const std::size_t inode = place.rfind(':');
+    if (inode == std::string::npos || place.substr(inode + 1) != std::to_string(file.st_ino)) continue;
+    if (pid == getpid()) return "another sink of this host";
+    std::string name = "?";
+    std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/comm") >> std::ws, name);
+    return "process " + std::to_string(pid) + " (" + name + ')';
+  }
+  return unknown;
+}
+
+// Whether another writer holds the file.
+inline bool is_held(int fd) noexcept {
+  if (flock(fd, LOCK_SH | LOCK_NB) != 0) return errno == EWOULDBLOCK;
+  (void)flock(fd, LOCK_UN);
+  return false;
+}
+
+// One writer's claim to a path. Whoever has the file keeps it when it is renamed, if it locks the new one before it
+// closes the old one: others wait for the file that they found held, and only then look at the path again. Thread
+// safety: none; [any].
+class OutputLock {
+ public:
+  // To be asked before the path is opened: whether another writer still has what take() found held.
+  [[nodiscard]] std::optional<Error> waits(const std::string& path) {
+    if (!awaited_.valid()) return std::nullopt;
+    if (is_held(awaited_.get())) return held(path);
+    awaited_.close();
+    return std::nullopt;
+  }
+
+  // Locks the file, which was opened at the path, until it is closed. An error: `fd` is gone.
+  Result<void> take(Descriptor& fd, const std::string& path) {
+    if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return {};
+    const int error = errno;
+    // A file system without locks.
+    if (error == ENOTSUP || error == ENOSYS || error == EINVAL || error == ENOLCK) return {};
+    awaited_ = std::move(fd);
+    fd.close();
+    holder_ = holder_of(awaited_.get(), holder_);
+    return held(path);
+  }
+
+  // Who held it last, for the user.
+  [[nodiscard]] const std::string& holder() const noexcept { return holder_; }
+
+ private:
+  [[nodiscard]] Error held(const std::string& path) const {
+    return {Code::busy, "cannot open " + path + ": " + holder_ + " writes to it; each sink needs a file of its own"};
+  }
+
+  Descriptor awaited_;  // that another one holds
+  std::string holder_ = "another sink or program";
+};
+
+}  // namespace nfbus::util
