@@ -6,6 +6,7 @@
 #include "plugins/registry.hpp"
 #include "privileged/helper.hpp"
 #include "support/log.hpp"
+#include "support/printable.hpp"
 
 #include <fmt/core.h>
 #include <unistd.h>
@@ -39,12 +40,12 @@ int check_command(const std::string& config_file) {
   const Config& config = loaded.config;
   for (Error& warning : warnings) {
     warning.text = "warning: " + warning.text;
-    fmt::print("{}\n", to_string(warning));
+    fmt::print("{}\n", printable(to_string(warning)));
   }
-  for (const Error& mistake : mistakes) fmt::print("{}\n", to_string(mistake));
+  for (const Error& mistake : mistakes) fmt::print("{}\n", printable(to_string(mistake)));
   if (!mistakes.empty()) return exit_status::kConfig;
-  fmt::print("{}: ok ({} captures, {} filters, {} sinks)\n", config_file, config.captures.size(), config.filters.size(),
-             config.sinks.size());
+  fmt::print("{}: ok ({} captures, {} filters, {} sinks)\n", printable(config_file), config.captures.size(),
+             config.filters.size(), config.sinks.size());
   return exit_status::kDone;
 }
 

@@ -1,5 +1,7 @@
 #include "cli/own_events.hpp"
 
+#include "event/formats/json_writer.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <utility>
@@ -10,7 +12,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string dump(const Json& value) { return json::shown(value.dump(-1, ' ', false, Json::error_handler_t::replace)); }
 
 }  // namespace
 

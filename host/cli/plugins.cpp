@@ -4,7 +4,10 @@
 #include "plugins/registry.hpp"
 #include "plugins/schema.hpp"
 #include "support/log.hpp"
+#include "support/printable.hpp"
 #include "support/suggest.hpp"
+
+#include <nfbus/text.hpp>
 
 #include <fmt/core.h>
 
@@ -20,16 +23,11 @@ namespace {
 
 using Row = std::vector<std::string>;
 
-// A plugin's text on one line of the terminal.
-std::string one_line(nfbus_text text) {
-  std::string out(text.data, text.size);
-  std::ranges::replace_if(
-      out, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
-  return out;
-}
-
-// Aligned columns, two spaces apart; nothing behind a row's last text.
-void print_table(const std::vector<Row>& rows) {
+// Aligned columns, two spaces apart; nothing behind a row's last text. What plugins and their schemas say is printable.
+void print_table(std::vector<Row> rows) {
+  for (Row& row : rows) {
+    for (std::string& text : row) text = printable(text);
+  }
   std::vector<std::size_t> widths;
   for (const Row& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
@@ -45,9 +43,12 @@ void print_table(const std::vector<Row>& rows) {
 
 Row plugin_row(const Plugin& plugin) {
   const nfbus_entry& entry = *plugin.entry;
-  return {one_line(entry.name),    std::string(kind_name(entry.plugin_kind)),
-          one_line(entry.version), fmt::format("{}.{}", entry.abi_major, entry.abi_minor),
-          plugin.file.string(),    one_line(entry.summary)};
+  return {std::string(to_view(entry.name)),
+          std::string(kind_name(entry.plugin_kind)),
+          std::string(to_view(entry.version)),
+          fmt::format("{}.{}", entry.abi_major, entry.abi_minor),
+          plugin.file.string(),
+          std::string(to_view(entry.summary))};
 }
 
 Row option_row(const SchemaOption& option) {
@@ -75,7 +76,8 @@ void show_options(const Plugin& plugin) {
   for (const SchemaOption& option : options) rows.push_back(option_row(option));
   print_table(rows);
   std::string fields;
-  for (const nfbus_text& name : annotates(*plugin.entry)) fields += (fields.empty() ? "" : ", ") + one_line(name);
+  for (const nfbus_text& name : annotates(*plugin.entry))
+    fields += (fields.empty() ? "" : ", ") + printable(to_view(name));
   if (!fields.empty()) fmt::print("it adds the fields {}\n", fields);
 }
 
@@ -102,7 +104,7 @@ int plugins_command(const PluginsOptions& options) {
     }
     warn_of_refused(registry);
     std::vector<std::string> names;
-    for (const Plugin& plugin : registry.plugins()) names.push_back(one_line(plugin.entry->name));
+    for (const Plugin& plugin : registry.plugins()) names.emplace_back(to_view(plugin.entry->name));
     log::error(fmt::format("there is no plugin \"{}\"{}", *options.name, did_you_mean(*options.name, names)));
     return exit_status::kFailed;
   }

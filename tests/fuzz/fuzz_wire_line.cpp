@@ -2,9 +2,9 @@
 // it came, and made a message that every sink can show.
 #include "../unit/take_lines.hpp"
 #include "bus/server/hub.hpp"
-#include "event/formats/utf8.hpp"
 #include "must.hpp"
 #include "support/log.hpp"
+#include "support/utf8.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -94,7 +94,7 @@ class Tap(nfbustest.IntegrationTest):
         lines = [child.stdout.readline().decode() for _ in range(4)]
         self.assertRegex(lines[0], r"nft:dns:ask .* UDP +127\.0\.0\.1:40000 -> 127\.0\.0\.1:53 +DNS A\? www\.example\.org ")
         self.assertIn(" DNS A www.example.org = 127.0.0.9 ", lines[1])
-        self.assertIn(" DNS A ?[2J???.example.org NXDOMAIN ", lines[2])
+        self.assertIn(r" DNS A \x1b[2J\u009b\xff\x0d.example.org NXDOMAIN ", lines[2])
         self.assertRegex(lines[3], r"nft:drop:out .* RecentDomainDst=www\.example\.org$")
 
     def test_takes_topics_and_a_match_that_the_host_evaluates(self):

@@ -1,7 +1,7 @@
 #include "bus/server/wire_line.hpp"
 
 #include "event/formats/json_writer.hpp"
-#include "event/formats/utf8.hpp"
+#include "support/utf8.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -2,6 +2,7 @@
 
 #include "cli/packet_line.hpp"
 #include "cli/tap/received_event.hpp"
+#include "event/formats/json_writer.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -30,7 +31,7 @@ bool write_out(std::string_view text) noexcept {
   return true;
 }
 
-// The value alone, a line each: JSON as it came, other texts as JSON strings.
+// The value alone, a line each: JSON as it came, but for characters that hide; other texts as JSON strings.
 class JsonOutput final : public TapOutput {
  public:
   [[nodiscard]] std::string_view format() const noexcept override { return "packet"; }
@@ -38,10 +39,11 @@ class JsonOutput final : public TapOutput {
     const std::string value = event.value("value", "");
     const bool one_line = value.find('\n') == std::string::npos;
     if (one_line && Json::accept(value)) {
-      text_ += value;
+      text_ += json::shown(value);
     } else {
       const Json parsed = Json::parse(value, nullptr, false);
-      text_ += (parsed.is_discarded() ? Json(value) : parsed).dump(-1, ' ', false, Json::error_handler_t::replace);
+      text_ += json::shown(
+          (parsed.is_discarded() ? Json(value) : parsed).dump(-1, ' ', false, Json::error_handler_t::replace));
     }
     text_ += '\n';
     return true;

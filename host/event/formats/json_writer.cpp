@@ -1,6 +1,8 @@
 #include "event/formats/json_writer.hpp"
 
-#include "event/formats/utf8.hpp"
+#include "support/utf8.hpp"
+
+#include <algorithm>
 
 namespace nfbus::host::json {
 
@@ -31,6 +33,25 @@ char* put_group(char* out, std::uint16_t group) noexcept {
   return out;
 }
 
+char* put_unit(char* out, std::uint32_t unit) noexcept {
+  out = put(out, "\\u");
+  for (int shift = 12; shift >= 0; shift -= 4) *out++ = detail::kHexDigits[unit >> static_cast<unsigned>(shift) & 15U];
+  return out;
+}
+
+// \u202e, or two of them (RFC 8259 section 7). Three characters a byte of `code` in UTF-8 at most.
+char* put_unicode_escape(char* out, std::uint32_t code) noexcept {
+  if (code <= 0xffffU) return put_unit(out, code);
+  code -= 0x10000U;
+  return put_unit(put_unit(out, 0xd800U + (code >> 10U)), 0xdc00U + (code & 0x3ffU));
+}
+
+// character: whole and valid, beyond ASCII.
+char* put_character(char* out, std::string_view character) noexcept {
+  const std::uint32_t code = code_point(character);
+  return is_hidden(code) ? put_unicode_escape(out, code) : put(out, character);
+}
+
 char* put_control(char* out, char control) noexcept {
   *out++ = '\\';
   switch (control) {
@@ -58,7 +79,7 @@ char* detail::put_escaped(char* out, std::string_view text) noexcept {
     } else if (static_cast<unsigned char>(byte) >= 0x80) {
       const Utf8Sequence sequence = utf8_sequence(text);
       used = sequence.size;
-      out = sequence.valid ? put(out, text.substr(0, used)) : put(out, kReplacementCharacter);
+      out = sequence.valid ? put_character(out, text.substr(0, used)) : put(out, kReplacementCharacter);
     } else if (byte == '"' || byte == '\\') {
       *out++ = '\\';
       *out++ = byte;
@@ -67,6 +88,28 @@ char* detail::put_escaped(char* out, std::string_view text) noexcept {
     }
     text.remove_prefix(used);
   }
+  return out;
+}
+
+char* put_shown(char* out, std::string_view json) noexcept {
+  while (!json.empty()) {
+    const auto* const beyond = std::find_if(json.begin(), json.end(), [](char c) { return (c & 0x80) != 0; });
+    const auto plain = static_cast<std::size_t>(beyond - json.begin());
+    out = put(out, json.substr(0, plain));
+    json.remove_prefix(plain);
+    if (json.empty()) break;
+    const Utf8Sequence sequence = utf8_sequence(json);
+    const std::string_view character = json.substr(0, sequence.size);
+    out = sequence.valid ? put_character(out, character) : put(out, character);
+    json.remove_prefix(sequence.size);
+  }
+  return out;
+}
+
+std::string shown(std::string json) {
+  if (std::none_of(json.begin(), json.end(), [](char c) { return (c & 0x80) != 0; })) return json;
+  std::string out(kMaxEscapedByte * json.size(), '\0');
+  out.resize(static_cast<std::size_t>(put_shown(out.data(), json) - out.data()));
   return out;
 }
 

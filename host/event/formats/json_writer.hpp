@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace nfbus::host::json {
@@ -172,7 +173,14 @@ inline char* put_base64_string(char* out, std::span<const std::uint8_t> bytes) n
   return put(put_base64(put(out, "\""), bytes), "\"");
 }
 
-// The inside of a JSON string: escaped, and what is not UTF-8 replaced by U+FFFD. kMaxEscapedByte a byte at most.
+// A JSON text that is valid already, with an escape for each character that nobody would see or that steers the
+// terminal that shows it (is_hidden()): it means the same. kMaxEscapedByte a byte at most.
+char* put_shown(char* out, std::string_view json) noexcept;
+// The same as a text of its own.
+[[nodiscard]] std::string shown(std::string json);
+
+// The inside of a JSON string: escaped as JSON asks for, hidden characters (is_hidden()) as \u202e, and what is not
+// UTF-8 replaced by U+FFFD. kMaxEscapedByte a byte at most.
 inline char* put_text(char* out, std::string_view text) noexcept {
   const char* in = text.data();
   std::size_t left = text.size();

@@ -17,17 +17,21 @@ bool is_json(std::string_view text) {
          nlohmann::json::accept(text.begin(), text.end());
 }
 
-// Leaves out the white space between tokens; numbers, repeated keys and escapes stay as they were written.
+// Leaves out the white space between tokens, and escapes what hides; numbers, repeated keys and escapes stay as they
+// were written.
 char* put_compacted(char* out, std::string_view document) noexcept {
   bool in_string = false;
+  std::size_t begin = 0;  // of what is not written yet
   for (std::size_t i = 0; i < document.size(); ++i) {
     const char byte = document[i];
-    if (!in_string && (byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r')) continue;
-    *out++ = byte;
+    if (!in_string && (byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r')) {
+      out = json::put_shown(out, document.substr(begin, i - begin));
+      begin = i + 1;
+    }
     if (byte == '"') in_string = !in_string;
-    if (in_string && byte == '\\') *out++ = document[++i];
+    if (in_string && byte == '\\') ++i;
   }
-  return out;
+  return json::put_shown(out, document.substr(begin));
 }
 
 }  // namespace

@@ -78,8 +78,10 @@ TEST(DnsText, NamesOtherOperationsByNumber) {
 }
 
 TEST(DnsText, NeverLetsANameSteerTheTerminal) {
-  EXPECT_EQ(text_of(DnsMessage(kQuery).question(dns_name("\x1b]0;x\x07\xc2\x9b\xff\n.org"))), " DNS A? ?]0;x????.org");
-  EXPECT_EQ(text_of(answered().answer(kAsked, kDnsTypeCname, dns_name("\x1b[2J"))), " DNS A example.org = CNAME ?[2J");
+  EXPECT_EQ(text_of(DnsMessage(kQuery).question(dns_name("\x1b]0;x\x07\xc2\x9b\xff\n.org"))),
+            R"( DNS A? \x1b]0;x\x07\u009b\xff\x0a.org)");
+  EXPECT_EQ(text_of(answered().answer(kAsked, kDnsTypeCname, dns_name("\x1b[2J"))),
+            R"( DNS A example.org = CNAME \x1b[2J)");
 }
 
 TEST(DnsText, OfABrokenMessageIsItsQuestionAndWhatIsWrong) {

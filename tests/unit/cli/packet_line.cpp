@@ -115,8 +115,9 @@ TEST_F(PacketLine, NeverLetsAPrefixOrAFieldSteerTheTerminal) {
   event_.fields = &field;
   event_.field_count = 1;
   const std::string shown = line_of(syn(), 0x0800);
-  EXPECT_THAT(shown, HasSubstr("nft:?[2Jgone?"));
-  EXPECT_THAT(shown, EndsWith(" name=a?b?]0;c?\n"));
+  EXPECT_THAT(shown, HasSubstr(R"(nft:\x1b[2Jgone\x0d)"));
+  EXPECT_THAT(shown, EndsWith(R"( name=a\x0ab\x1b]0;c\x07)"
+                              "\n"));
   EXPECT_THAT(shown, Not(HasSubstr(kEscape)));
 }
 

@@ -70,6 +70,25 @@ TEST(JsonWriter, EscapesWhatJsonWantsEscapedAndNothingElse) {
   EXPECT_EQ(text(""), "");
 }
 
+TEST(JsonWriter, EscapesCharactersThatHideOrSteerATerminal) {
+  EXPECT_EQ(text("\xc2\x9b"
+                 "2J caf\xc3\xa9"),
+            "\\u009b2J caf\xc3\xa9");
+  EXPECT_EQ(text("a\xe2\x80\xae"
+                 "b\xe2\x80\xa8\xef\xbb\xbf\xd8\x9c"),
+            R"(a\u202eb\u2028\ufeff\u061c)");
+  EXPECT_EQ(text("\xf3\xa0\x81\x81"), R"(\udb40\udc41)");
+  EXPECT_EQ(nlohmann::json::parse("\"" + text("\xf3\xa0\x81\x81\xc2\x85") + "\""), "\xf3\xa0\x81\x81\xc2\x85");
+}
+
+TEST(JsonWriter, ShowsAJsonTextWithTheSameMeaning) {
+  const std::string plain = R"({"a":[1.50,"\u202e \" ]"],"a":null})";
+  EXPECT_EQ(json::shown(plain), plain);
+  const std::string raw = "{\"\xe2\x80\xae\":\"\xc3\xa9\xc2\x9b\"}";
+  EXPECT_EQ(json::shown(raw), "{\"\\u202e\":\"\xc3\xa9\\u009b\"}");
+  EXPECT_EQ(nlohmann::json::parse(json::shown(raw)), nlohmann::json::parse(raw));
+}
+
 TEST(JsonWriter, ReplacesEachBrokenUtf8SequenceByOneReplacementCharacter) {
   const std::string mark = "\xef\xbf\xbd";
   EXPECT_EQ(text("a\xff"

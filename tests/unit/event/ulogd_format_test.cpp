@@ -255,6 +255,8 @@ TEST(MessageText, HoldsTheMessagesJsonWithoutWhiteSpace) {
   EXPECT_EQ(rendered_message(" { \"a b\" : [ 1.50, 12345678901234567890123 ,\n\"\\\" x\" ] } "),
             head + R"({"a b":[1.50,12345678901234567890123,"\" x"]}})");
   EXPECT_EQ(rendered_message("true"), head + "true}");
+  EXPECT_EQ(rendered_message("{ \"\xe2\x80\xae\" : \"\xc3\xa9 \xc2\x9b\" }"),
+            head + "{\"\\u202e\":\"\xc3\xa9 \\u009b\"}}");
   EXPECT_EQ(rendered_message("\"text\""), head + "\"text\"}");
 }
 

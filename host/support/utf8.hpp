@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace nfbus::host {
@@ -16,5 +17,12 @@ struct Utf8Sequence {
   bool valid;
 };
 [[nodiscard]] Utf8Sequence utf8_sequence(std::string_view text) noexcept;
+
+// The code point of a valid sequence beyond ASCII.
+[[nodiscard]] std::uint32_t code_point(std::string_view character) noexcept;
+
+// Whether a code point beyond ASCII steers a terminal, ends a line, turns around what stands beside it, or is a mark
+// that nobody sees: the invisible ones of Unicode's categories Cc, Cf, Zl and Zp.
+[[nodiscard]] bool is_hidden(std::uint32_t code) noexcept;
 
 }  // namespace nfbus::host
