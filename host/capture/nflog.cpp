@@ -218,7 +218,7 @@ class NflogSource final : public Source {
     const std::span<const mmsghdr> filled(messages.data(), static_cast<std::size_t>(count));
     const Taken taken = publish(socket, slab, room, filled, now_ns);
     events_bytes_ = std::min(taken.packets * sizeof(Event), kSlabBytes - kDatagramBytes);
-    if (taken.broken != 0) log::warning(fmt::format("group {}: unreadable netlink message", socket.group));
+    if (taken.broken != 0) log::repeated(log::Level::warning, log_name(socket), "unreadable netlink message");
     adapt(socket, taken.packets, now_ns);
     return taken;
   }
@@ -245,7 +245,8 @@ class NflogSource final : public Source {
       if (holds_packets(datagrams[i])) packet_bytes += size;
       used_bytes = at + align_up(size);
       if ((filled[i].msg_hdr.msg_flags & MSG_TRUNC) != 0) {
-        log::error("a datagram of the kernel was larger than asked for and is cut: please report this");
+        log::repeated(log::Level::error, "capture",
+                      "a datagram of the kernel was larger than asked for and is cut: please report this");
       }
     }
     intake_.writer().commit(used_bytes);
@@ -261,10 +262,13 @@ class NflogSource final : public Source {
     }
   }
 
+  static std::string log_name(const GroupSocket& socket) { return fmt::format("group {}", socket.group); }
+
   static void report_answer(const GroupSocket& socket, int answer) {
     if (answer == 0) return;
-    log::warning(fmt::format("group {}: the kernel refused a change of its queue threshold: {}", socket.group,
-                             std::generic_category().message(-answer)));
+    log::repeated(log::Level::warning, log_name(socket),
+                  fmt::format("the kernel refused a change of its queue threshold: {}",
+                              std::generic_category().message(-answer)));
   }
 
   // Whether it was asked for shows in the answer.

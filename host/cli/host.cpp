@@ -414,6 +414,7 @@ StatusReport Host::report(ServerSnapshot server) const {
                       .captures = source_->snapshots(),
                       .capture_filters = snapshots_of(capture_chains_),
                       .sinks = {},
+                      .log_dropped = log::dropped(),
                       .server = std::move(server)};
   const std::lock_guard lock(sinks_mutex_);
   report.sinks.reserve(sinks_.size());

@@ -7,6 +7,8 @@
 #include "config/load.hpp"
 #include "privileged/seccomp.hpp"
 #include "support/log.hpp"
+#include "support/log_thread.hpp"
+#include "support/out_of_memory.hpp"
 #include "support/signals.hpp"
 
 #include <nfbus/util/dac_override.hpp>
@@ -18,6 +20,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <exception>
 
 namespace nfbus::host {
 
@@ -72,11 +75,20 @@ void reload(Host& host, const RunOptions& options, bool started_as_root) {
   log::info(fmt::format("reloaded: {} ({})", host.summary(), options.config_file));
 }
 
-// Serves signals until one of them, or the end of the source, ends the run. True: a signal asked for the end.
-bool serve(Host& host, Signals& signals, const std::atomic<bool>& source_ended, const RunOptions& options,
-           bool started_as_root) {
+// The rest of a host without memory: its numbers, which threads that got none may keep from us.
+[[noreturn]] void end_without_memory(const Host& host, LogThread& log_thread) {
+  host.log_counters();
+  log_thread.finish(Clock::now() + LogThread::kLastWait);
+  ::_exit(exit_status::kFailed);
+}
+
+// Serves signals until one of them, or the end of the source or of memory, ends the run. True: a signal asked for the
+// end.
+bool serve(Host& host, Signals& signals, const std::atomic<bool>& source_ended, const OutOfMemory& memory,
+           const RunOptions& options, bool started_as_root) {
   for (;;) {
-    const auto signal = signals.wait(kLossLook);
+    const auto signal = memory.happened() ? std::nullopt : signals.wait(kLossLook);
+    if (memory.happened()) return false;
     if (source_ended) return false;
     if (!signal) {
       host.look_around();
@@ -90,9 +102,10 @@ bool serve(Host& host, Signals& signals, const std::atomic<bool>& source_ended, 
   }
 }
 
-// Waits for the sinks to deliver all of a replay, however long they retry; a signal cuts that short.
-void await_delivery(Host& host, Signals& signals) {
-  while (!host.all_settled()) {
+// Waits for the sinks to deliver all of a replay, however long they retry; a signal or the end of memory cuts that
+// short.
+void await_delivery(Host& host, Signals& signals, const OutOfMemory& memory) {
+  while (!host.all_settled() && !memory.happened()) {
     const auto signal = signals.wait(kSinkPoll);
     if (!signal) continue;
     switch (*signal) {
@@ -120,9 +133,7 @@ bool tell_of_the_end(const Host& host, const RunOptions& options) {
   return lost == 0 && !replay_failed && !host.any_sink_unflushed();
 }
 
-}  // namespace
-
-int run_command(const RunOptions& options) {
+int run_host(const RunOptions& options, LogThread& log_thread) {
   if (options.verbose) log::set_level(log::Level::debug);
   auto signals = Signals::block();
   if (!signals) return fail(signals.error());
@@ -149,6 +160,8 @@ int run_command(const RunOptions& options) {
   std::optional<Result<std::optional<Listener>>> socket;
   if (socket_by_root) socket.emplace(open_bus_socket(early, replay));
   if (auto stepped = step_down(early, with_roots_rights); !stepped) return fail(stepped.error());
+  if (auto started = log_thread.start(); !started) return fail(started.error());
+  const OutOfMemory memory(log_thread, [&] { signals->wake(); });
   if (!socket_by_root) socket.emplace(open_bus_socket(early, replay));
 
   PluginRegistry plugins = scan_plugins(early);
@@ -185,20 +198,22 @@ int run_command(const RunOptions& options) {
   log::info(fmt::format("ready: {} ({})", host.summary(), options.config_file));
   ::sd_notify(0, "READY=1");
 
-  const bool asked_to_stop = serve(host, *signals, source_ended, options, started_as_root);
+  const bool asked_to_stop = serve(host, *signals, source_ended, memory, options, started_as_root);
+  if (memory.happened()) end_without_memory(host, log_thread);
   ::sd_notify(0, "STOPPING=1");
   host.stop_source();  // it may have ended by itself
   const bool source_stopped = host.source_ended_by(Clock::now() + kSourceDeadline);
   const Result<void> source_result = source_stopped ? host.join_source() : stuck_source();
   if (!source_result) log::error(to_string(source_result.error()));
-  if (options.replay_file && !asked_to_stop) await_delivery(host, *signals);
+  if (options.replay_file && !asked_to_stop) await_delivery(host, *signals, memory);
+  if (memory.happened()) end_without_memory(host, log_thread);
   const auto deadline = Clock::now() + kDrainDeadline;
   host.stop_sinks(deadline);
   const bool stopped = host.sinks_stopped_by(deadline);
   const bool server_stopped = host.stop_server(Clock::now() + kClientsDeadline);
   if (!server_stopped) log::error("bus: the thread that serves clients does not end; the host ends without it");
   host.log_counters();
-  const bool all_done = tell_of_the_end(host, options) && source_result.ok();
+  const bool all_done = tell_of_the_end(host, options) && source_result.ok() && !memory.happened();
   if (stopped && source_stopped && server_stopped) return all_done ? exit_status::kDone : exit_status::kFailed;
 
   // A thread inside a plugin cannot be ended: the process ends without it.
@@ -206,7 +221,20 @@ int run_command(const RunOptions& options) {
     log::error(fmt::format("sink.{}: its plugin did not return in {} s; the host ends without it", name,
                            kDrainDeadline.count()));
   }
+  log_thread.finish(Clock::now() + LogThread::kLastWait);
   ::_exit(exit_status::kFailed);
+}
+
+}  // namespace
+
+int run_command(const RunOptions& options) {
+  LogThread log_thread;
+  try {
+    return run_host(options, log_thread);
+  } catch (const std::exception& error) {
+    log::error(error.what());
+    return exit_status::kFailed;
+  }
 }
 
 }  // namespace nfbus::host

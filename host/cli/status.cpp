@@ -113,6 +113,10 @@ void print_status(const Json& status) {
              mebibytes(status.at("memory").at("clients_bytes")));
   const std::string helper = status.value("helper", "none");
   if (helper == "stuck" || helper == "gone") fmt::print("the privileged helper is {}: restart nfbus\n", helper);
+  // A host of before this number has none.
+  if (const auto dropped = status.value(Json::json_pointer("/log/dropped"), std::uint64_t{0}); dropped != 0) {
+    fmt::print("{} lines of its log were dropped: its reader is too slow\n", dropped);
+  }
   print_table("groups",
               {"group", "received", "lost", "published", "not_forwarded", "filtered", "decode_errors", "enobufs",
                "unseen_drops"},

@@ -28,7 +28,7 @@ bool FilterStage::apply(std::span<const nfbus_event* const> items, std::span<std
                         const FilterInstance::Annotate& annotate) {
   hear();
   const auto applied = filter_->apply(items, verdicts, annotate);
-  if (!applied) note_failure(applied.error(), "; its events are kept");
+  note(applied, "; its events are kept");
   return applied.ok();
 }
 
@@ -41,13 +41,13 @@ void FilterStage::tick(Clock::time_point now) {
   if (now < next_tick()) return;
   last_tick_ = now;
   hear();
-  if (const auto ticked = filter_->tick(); !ticked) note_failure(ticked.error(), "");
+  note(filter_->tick(), "");
 }
 
 void FilterStage::finish() {
   if (!filter_->finishes() || std::exchange(finished_, true)) return;
   hear();
-  if (const auto finished = filter_->finish(); !finished) note_failure(finished.error(), "");
+  note(filter_->finish(), "");
 }
 
 // Hands over what waits, without waiting for more.
@@ -67,18 +67,23 @@ void FilterStage::hear() {
         size_bytes += event_size_bytes(entry[i]);
       }
     }
-    if (const auto heard = filter_->hear(messages, size_bytes); !heard) note_failure(heard.error(), "");
+    note(filter_->hear(messages, size_bytes), "");
     queue.settle(messages.size(), 0, 0);
     for (const QueueEntry& entry : entries) queue.release(entry);
   }
 }
 
-void FilterStage::note_failure(const Error& error, std::string_view consequence) {
-  failures_.fetch_add(1, std::memory_order_relaxed);
-  if (const auto held_back = complaints_.admit()) {
-    log::warning(fmt::format("filter.{}: {}{} ({} more such failures before)", filter_->name(), error.text, consequence,
-                             *held_back));
+void FilterStage::note(const Result<void>& outcome, std::string_view consequence) {
+  if (outcome.ok()) {
+    if (std::exchange(failing_, false)) {
+      log::repeated(log::Level::info, fmt::format("filter.{}", filter_->name()), "it works again");
+    }
+    return;
   }
+  failing_ = true;
+  failures_.fetch_add(1, std::memory_order_relaxed);
+  log::repeated(log::Level::warning, fmt::format("filter.{}", filter_->name()),
+                fmt::format("{}{}", outcome.error().text, consequence));
 }
 
 FilterSnapshot FilterStage::snapshot() const {

@@ -3,7 +3,6 @@
 
 #include "bus/bus.hpp"
 #include "plugins/instance.hpp"
-#include "support/repeat_guard.hpp"
 
 #include <nfbus/abi.h>
 
@@ -58,13 +57,13 @@ class FilterStage {
 
  private:
   void hear();
-  void note_failure(const Error& error, std::string_view consequence);
+  void note(const Result<void>& outcome, std::string_view consequence);
 
   const std::unique_ptr<FilterInstance> filter_;
   std::shared_ptr<Subscription> messages_;  // constant after construction
   Clock::time_point last_tick_ = Clock::now();
   bool finished_ = false;
-  RepeatGuard complaints_;
+  bool failing_ = false;  // its last call did
   std::atomic<std::uint64_t> failures_{0};
 };
 

@@ -116,6 +116,7 @@ void SinkWorker::run() {
     }
   }
   finish_filters();
+  if (news_.due() != kNever) say(news_.look(news_.due()));
   if (!failed_) {
     if (const auto flushed = sink_->flush(); !flushed) {
       log::error(fmt::format("sink.{}: flush: {}; what it had taken may be lost", name(), flushed.error().text));
@@ -143,18 +144,26 @@ SinkWorker::Clock::time_point SinkWorker::next_sink_tick() const noexcept {
 }
 
 SinkWorker::Clock::time_point SinkWorker::next_tick() const noexcept {
-  return std::min(next_sink_tick(), filters_finished_ ? kNever : filters_.next_tick());
+  return std::min({next_sink_tick(), filters_finished_ ? kNever : filters_.next_tick(), news_.due()});
 }
 
 // The filters of a failed sink go on: they may have something to say of what they dropped before.
 void SinkWorker::tick_when_due() {
   const auto now = Clock::now();
   if (now < next_tick()) return;
+  say(news_.look(now));
   if (!filters_finished_ && now >= filters_.next_tick()) filters_.tick(now);
   if (now < next_sink_tick()) return;
   last_tick_ = now;
-  if (const auto ticked = sink_->tick(); !ticked) {
-    log::warning(fmt::format("sink.{}: {}", name(), ticked.error().text));
+  note_tick(sink_->tick());
+}
+
+void SinkWorker::note_tick(const Result<void>& outcome) {
+  if (!outcome) {
+    ++failed_ticks_;
+    log::repeated(log::Level::warning, log_name(), outcome.error().text);
+  } else if (const std::uint64_t failed = std::exchange(failed_ticks_, 0); failed != 0) {
+    log::repeated(log::Level::info, log_name(), fmt::format("tick() works again, after {} that failed", failed));
   }
 }
 
@@ -230,9 +239,7 @@ void SinkWorker::write_all() {
     const WriteResult result = sink_->write(items_, items_bytes_, [this](std::uint32_t index, std::string_view reason) {
       rejected_[index] = 1;
       if (reason.empty()) return;
-      if (const auto held_back = rejections_.admit()) {
-        log::warning(fmt::format("sink.{}: event rejected: {} ({} more before)", name(), reason, *held_back));
-      }
+      log::repeated(log::Level::warning, log_name(), fmt::format("event rejected: {}", reason));
     });
     if (result.status == WriteResult::Status::fatal) {
       fail(result.error);
@@ -258,8 +265,7 @@ void SinkWorker::write_all() {
     }
     if (result.status == WriteResult::Status::ok) {
       if (state_.exchange(SinkState::running, std::memory_order_relaxed) == SinkState::retrying) {
-        log::info(fmt::format("sink.{}: delivers again", name()));
-        tell(SinkState::running, "");
+        say(news_.worked(Clock::now()));
       }
       return;
     }
@@ -271,10 +277,9 @@ void SinkWorker::write_all() {
 void SinkWorker::back_off(const WriteResult& result) {
   SubscriberQueue& queue = subscription_->queue();
   retries_.fetch_add(1, std::memory_order_relaxed);
-  if (state_.exchange(SinkState::retrying, std::memory_order_relaxed) == SinkState::running) {
-    log::warning(fmt::format("sink.{}: {}; its events wait, and it is tried again", name(), result.error));
-    tell(SinkState::retrying, result.error);
-  }
+  state_.store(SinkState::retrying, std::memory_order_relaxed);
+  trouble_ = result.error;
+  say(news_.failed(Clock::now()));
   // Jitter keeps the sinks of many hosts from returning to a recovered server all at once.
   thread_local std::minstd_rand random{std::random_device{}()};
   std::chrono::milliseconds delay(result.retry_after_ms);
@@ -291,10 +296,35 @@ void SinkWorker::back_off(const WriteResult& result) {
   }
 }
 
+void SinkWorker::say(TroubleNews::Say what) {
+  switch (what) {
+    case TroubleNews::Say::nothing: return;
+    case TroubleNews::Say::trouble: {
+      const std::uint64_t before = news_.take_troubles() - 1;
+      log::warning(fmt::format("{}: {}; its events wait, and it is tried again{}", log_name(), trouble_,
+                               before == 0 ? "" : fmt::format(" ({} more such troubles before)", before)));
+      tell(SinkState::retrying, trouble_);
+      return;
+    }
+    case TroubleNews::Say::recovery: {
+      const auto lasted = std::chrono::duration<double>(Clock::now() - news_.bad_since());
+      log::info(fmt::format("{}: delivers again, after {:.1f} s and {} retries", log_name(), lasted.count(),
+                            news_.take_retries()));
+      tell(SinkState::running, "");
+      return;
+    }
+    case TroubleNews::Say::held_back:
+      log::warning(fmt::format("{}: {} more such troubles, with {} retries; it delivers", log_name(),
+                               news_.take_troubles(), news_.take_retries()));
+      return;
+  }
+}
+
 void SinkWorker::fail(const std::string& why) {
   SubscriberQueue& queue = subscription_->queue();
   log::error(fmt::format("sink.{}: closed for good: {}", name(), why));
   sink_->close();
+  news_ = {};
   failed_ = true;
   state_.store(SinkState::failed, std::memory_order_relaxed);
   tell(SinkState::failed, why);

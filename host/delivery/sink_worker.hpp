@@ -4,8 +4,8 @@
 #include "bus/bus.hpp"
 #include "delivery/filter_chain.hpp"
 #include "delivery/overlay.hpp"
+#include "delivery/trouble_news.hpp"
 #include "plugins/instance.hpp"
-#include "support/repeat_guard.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -43,7 +43,7 @@ class SinkWorker {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // Told of each change of state but the last, to stopped, on the worker's thread.
+  // Told of the sink's state on the worker's thread: as TroubleNews says it, and when it has failed.
   using StateChanged = std::function<void(const SinkWorker& worker, SinkState state, std::string_view why)>;
 
   // sink: opened, with the shape that it asked for. changed: may be empty.
@@ -77,6 +77,7 @@ class SinkWorker {
   [[nodiscard]] const FilterChain& filters() const noexcept { return filters_; }
 
  private:
+  [[nodiscard]] std::string log_name() const { return "sink." + name(); }
   void run();
   bool serve_control();  // whether the sink was reopened
   void tick_when_due();
@@ -87,6 +88,8 @@ class SinkWorker {
   void deliver();
   void write_all();
   void back_off(const WriteResult& result);
+  void say(TroubleNews::Say what);
+  void note_tick(const Result<void>& outcome);
   void fail(const std::string& why);
   void tell(SinkState state, std::string_view why) const;
   [[nodiscard]] bool past_deadline() const noexcept;
@@ -106,7 +109,9 @@ class SinkWorker {
   std::uint64_t items_bytes_ = 0;
   std::vector<std::uint8_t> rejected_;  // one an item of the current call
   std::uint32_t attempts_ = 0;          // of the current events, without progress
-  RepeatGuard rejections_;
+  TroubleNews news_;
+  std::string trouble_;             // what the sink said when it last asked for a retry
+  std::uint64_t failed_ticks_ = 0;  // since one worked
   Clock::time_point last_tick_;
   bool failed_ = false;
   bool filters_finished_ = false;

@@ -97,13 +97,7 @@ struct InstanceServices::State {
   Lent<nfbus_event, BatchRef> copies;
   Lent<nfbus_match, std::unique_ptr<const nfbus_match>> matches;
 
-  void say(log::Level level, std::string_view line) const noexcept {
-    try {
-      log::write(level, fmt::format("{}: {}", kind_and_name, line));
-    } catch (const std::exception&) {
-      log::write(level, line);
-    }
-  }
+  void say(log::Level level, std::string_view line) const noexcept { log::repeated(level, kind_and_name, line); }
 };
 
 namespace {

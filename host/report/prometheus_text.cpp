@@ -39,12 +39,14 @@ struct Column {
 double count(std::uint64_t n) { return static_cast<double>(n); }
 double seconds(std::chrono::nanoseconds time) { return std::chrono::duration<double>(time).count(); }
 
-constexpr std::array<Column<StatusReport>, 3> kProcess{{
+constexpr std::array<Column<StatusReport>, 4> kProcess{{
     {kGauge, "process_resident_memory_bytes", "Memory of the host's process.",
      [](const auto& r) { return count(r.process.resident_bytes); }},
     {kCounter, "process_cpu_seconds_total", "Time on the CPU, user and system, of all threads.",
      [](const auto& r) { return seconds(r.process.cpu); }},
     {kGauge, "nfbus_uptime_seconds", "Since the host started.", [](const auto& r) { return seconds(r.uptime); }},
+    {kCounter, "nfbus_log_dropped_lines_total", "Lines of the log dropped since its reader is too slow.",
+     [](const auto& r) { return count(r.log_dropped); }},
 }};
 
 constexpr std::array<Column<CaptureSnapshot>, 8> kCaptures{{

@@ -1,6 +1,7 @@
 #include "report/status_report.hpp"
 
 #include "bus/server/wire_line.hpp"
+#include "event/formats/json_writer.hpp"
 
 #include <nfbus/version.h>
 
@@ -113,7 +114,7 @@ std::string_view name_of(HelperState state) noexcept {
   return "";
 }
 
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string dump(const Json& value) { return json::shown(value.dump(-1, ' ', false, Json::error_handler_t::replace)); }
 
 }  // namespace
 
@@ -124,6 +125,7 @@ std::string to_json(const StatusReport& report) {
       {"topic_root", report.topic_root},    {"helper", report.helper ? name_of(*report.helper) : "none"}};
   status["memory"] = {{"resident_bytes", report.process.resident_bytes},
                       {"clients_bytes", report.server.waiting_bytes}};
+  status["log"] = {{"dropped", report.log_dropped}};
   status["capture"] = Json::array();
   for (const CaptureSnapshot& capture : report.captures) status["capture"].push_back(capture_row(capture));
   status["filters"] = Json::array();

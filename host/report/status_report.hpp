@@ -9,6 +9,7 @@
 #include "report/process.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,7 +24,8 @@ struct StatusReport {
   std::vector<CaptureSnapshot> captures;
   std::vector<CaptureFilterSnapshot> capture_filters;
   std::vector<SinkSnapshot> sinks;
-  ServerSnapshot server;  // without a server: nothing but zeros
+  std::uint64_t log_dropped;  // lines of the log that did not fit
+  ServerSnapshot server;      // without a server: nothing but zeros
 };
 
 // [any] One line. So many clients that it would not fit into a line of the wire are left out, the newest first, and

@@ -1,10 +1,13 @@
 '''What the host's memory is at most. On its own, since it cannot be measured under sanitizers.'''
 
 import pathlib
+import resource
 import signal
 
 import nfbustest
 import test_delivery
+from nfbustest import UDP, ipv4, send, udp
+from wire_client import WireClient
 
 
 class Memory(nfbustest.IntegrationTest):
@@ -18,6 +21,48 @@ class Memory(nfbustest.IntegrationTest):
         print(f"peak {peak_kib / 1024:.1f} MiB")
         self.assertLess(peak_kib, 64 * 1024)
         host.signal(signal.SIGKILL)
+
+    def limit(self, host, more_bytes):
+        """Lets the host's address space grow by so much and no further."""
+        pages = int(pathlib.Path(f"/proc/{host.process.pid}/statm").read_text().split()[0])
+        size = pages * resource.getpagesize() + more_bytes
+        resource.prlimit(host.process.pid, resource.RLIMIT_AS, (size, size))
+
+    def check_end(self, host, thread):
+        self.assertEqual(host.wait(15), 1)
+        lines = [line for line in host.stderr.splitlines() if "out of memory" in line]
+        self.assertEqual(lines, [f"nfbus: error: out of memory in {thread}: the host ends"])
+        counters = host.logged_counters()
+        self.assertIn("good", counters["sinks"])
+        self.assertIn(0, counters["capture"])
+        return counters["sinks"]
+
+    def test_a_socket_thread_that_gets_no_memory_ends_the_host_with_a_line_and_the_counters(self):
+        host = self.start(test_delivery.CAPTURE + """
+            [bus]
+            socket = "@DIR@/bus.sock"
+            [sink.stuck]
+            plugin = "hangs"
+            topics = ["here"]
+            queue_bytes = 1073741824
+            """)
+        self.limit(host, 64 << 20)
+        with WireClient(host.path("bus.sock")) as client:
+            try:
+                for _ in range(2000):
+                    client.publish("here", "x" * 200_000)
+            except OSError:
+                pass  # the host has ended
+        sinks = self.check_end(host, "bus")
+        self.assertGreater(sinks["stuck"]["queued"], 10)
+
+    def test_a_sink_that_gets_no_memory_ends_the_host_with_a_line_and_the_counters(self):
+        host = self.start(test_delivery.CAPTURE + '[sink.greedy]\nplugin = "complains"\nallocates = 1099511627776\n')
+        self.limit(host, 64 << 20)
+        self.namespace.nft(test_delivery.RULES)
+        send(self.namespace, [ipv4("127.0.0.1", "127.0.0.1", UDP, udp(1, 7001))])
+        sinks = self.check_end(host, "sink:greedy")
+        self.assertEqual((sinks["greedy"]["published"], sinks["greedy"]["queued"]), (1, 1))
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ class Sink {
   }
 
  protected:
+  [[nodiscard]] const nfbus_host& host() const noexcept { return host_; }
   void called() const { host_.counter_add(host_.context, calls_, 1); }
   void delivered(std::uint32_t count) const { host_.counter_add(host_.context, events_, count); }
 
@@ -83,6 +84,9 @@ constexpr nfbus_sink sink_of() {
   sink.write = [](void* instance, const nfbus_events* events, nfbus_report* report, nfbus_error* error) {
     return static_cast<Class*>(instance)->write(*events, *report, error);
   };
+  if constexpr (requires(Class & made, nfbus_error * error) { made.tick(error); }) {
+    sink.tick = [](void* instance, nfbus_error* error) { return static_cast<Class*>(instance)->tick(error); };
+  }
   sink.close = [](void*) {};
   sink.destroy = destroy<Class>;
   return sink;

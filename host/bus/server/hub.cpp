@@ -17,9 +17,6 @@ namespace {
 constexpr std::size_t kInboxBytes = 16UL << 20U;
 constexpr std::string_view kOwnTopics = "nfbus:";
 constexpr std::string_view kStatusTopic = "nfbus:status";
-// Said at most so often, with how many were not said.
-constexpr std::chrono::seconds kSayEvery{1};
-
 // What waits for one client when gathering more gains nothing: a good part of what its socket takes at once.
 constexpr std::size_t kMuchBytes = 64UL << 10U;
 
@@ -93,10 +90,7 @@ Hub::Hub(Bus& bus, const FormatSet& formats, HubSettings settings, std::function
       settings_(std::move(settings)),
       status_(std::move(status)),
       inbox_(std::make_shared<Inbox>(kInboxBytes)),
-      maker_(formats, store_),
-      refusals_(kSayEvery),
-      joins_(kSayEvery),
-      broken_lines_(kSayEvery) {
+      maker_(formats, store_) {
   bus_.add(inbox_);
 }
 
@@ -154,17 +148,13 @@ void Hub::receive(Client& client, std::string_view line) {
     case WireLine::Kind::broken: ++client.received.invalid; break;
     case WireLine::Kind::wrong_value: ++client.received.not_text; break;
   }
-  if (const auto held_back = broken_lines_.admit()) {
-    const char* what = read.kind == WireLine::Kind::broken ? "no JSON object with a topic" : "its value is no string";
-    log::warning(fmt::format("bus: {}: a line is skipped: {} ({} more before)", name_of(client), what, *held_back));
-  }
+  const char* what = read.kind == WireLine::Kind::broken ? "no JSON object with a topic" : "its value is no string";
+  log::repeated(log::Level::warning, "bus", what, fmt::format("{}: a line is skipped: {}", name_of(client), what));
 }
 
 void Hub::refuse(Client& client, std::string_view why) {
   ++client.received.refused;
-  if (const auto held_back = refusals_.admit()) {
-    log::warning(fmt::format("bus: {}: refused: {} ({} more before)", name_of(client), why, *held_back));
-  }
+  log::repeated(log::Level::warning, "bus", fmt::format("{}: refused: {}", name_of(client), why));
 }
 
 void Hub::publish(Client& client, std::string_view line, const WireLine& read) {
@@ -231,9 +221,9 @@ void Hub::finish_subscription(Client& client, ClientSubscription subscription, b
   }
   ++client.received.subscribed;
   client.wants_marker = client.wants_marker || marker;
-  if (const auto held_back = joins_.admit()) {
-    log::info(fmt::format("bus: {} subscribes to \"{}\" ({} more before)", name_of(client), shown_prefix, *held_back));
-  }
+  // Status is asked for again and again by those who watch a host.
+  log::repeated(to_status ? log::Level::debug : log::Level::info, "bus", shown_prefix,
+                fmt::format("{} subscribes to \"{}\"", name_of(client), shown_prefix));
   if (!to_status || std::exchange(client.wants_status, true)) return;
   status_clients_.push_back(&client);
   new_status_clients_.push_back(&client);

@@ -11,7 +11,6 @@
 #include "bus/server/size_classes.hpp"
 #include "bus/server/wire_line.hpp"
 #include "match/known_fields.hpp"
-#include "support/repeat_guard.hpp"
 #include "support/side_thread.hpp"
 
 #include <nlohmann/json_fwd.hpp>
@@ -164,7 +163,6 @@ class Hub {
   std::array<LineRef, kForms> lines_;  // of the packet being served
   HubCounters gone_;                   // of clients that have left
   std::string text_;
-  RepeatGuard refusals_, joins_, broken_lines_;
 };
 
 }  // namespace nfbus::host

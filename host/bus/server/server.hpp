@@ -123,7 +123,6 @@ class Server {
   bool timer_runs_ = false;
   bool bus_has_more_ = false;
   std::optional<Clock::time_point> ends_by_;
-  RepeatGuard complaints_;
 
   std::mutex mutex_;
   // Guarded by mutex_:

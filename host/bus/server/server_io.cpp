@@ -113,10 +113,8 @@ void Server::turn_away(Descriptor connection, const char* why) {
 
 void Server::say_turned_away(const Peer& peer, const char* why) {
   ++turned_away_;
-  if (const auto held_back = complaints_.admit()) {
-    log::warning(fmt::format("bus: a client is turned away: {} (pid {}, uid {}; {} more before)", why, peer.pid,
-                             peer.uid, *held_back));
-  }
+  log::repeated(log::Level::warning, "bus", why,
+                fmt::format("a client is turned away: {} (pid {}, uid {})", why, peer.pid, peer.uid));
 }
 
 void Server::watch(Client& client) {
@@ -238,11 +236,10 @@ bool Server::keep_unfinished(Client& client, std::string_view data) {
     return true;
   }
   ++too_long_;
-  if (const auto held_back = complaints_.admit()) {
-    log::warning(fmt::format("bus: client {} (pid {}, uid {}) is cut off: {} ({} more before)", client.id,
-                             client.peer.pid, client.peer.uid,
-                             too_long ? "its line is too long" : "too many clients send long lines", *held_back));
-  }
+  const char* why = too_long ? "its line is too long" : "too many clients send long lines";
+  log::repeated(
+      log::Level::warning, "bus", why,
+      fmt::format("client {} (pid {}, uid {}) is cut off: {}", client.id, client.peer.pid, client.peer.uid, why));
   drop(client);
   return false;
 }
@@ -327,12 +324,10 @@ void Server::drop(Client& client) {
 // Only now: events of this round may still name them.
 void Server::forget_gone() {
   for (Client* client : hub_.take_too_large()) {
-    if (const auto held_back = complaints_.admit()) {
-      log::warning(
-          fmt::format("bus: client {} (pid {}, uid {}) is cut off: it takes none of the line that was begun, and "
-                      "there is too much for all ({} more before)",
-                      client->id, client->peer.pid, client->peer.uid, *held_back));
-    }
+    log::repeated(log::Level::warning, "bus", "too much for all",
+                  fmt::format("client {} (pid {}, uid {}) is cut off: it takes none of the line that was begun, and "
+                              "there is too much for all",
+                              client->id, client->peer.pid, client->peer.uid));
     drop(*client);
   }
   for (Client* client : gone_) {
