@@ -373,6 +373,19 @@ bool Host::sinks_stopped_by(std::chrono::steady_clock::time_point deadline) {
   return running_sinks().empty();
 }
 
+void Host::renew_socket() {
+  if (!server_) return;
+  const auto renewed = server_->renew_socket();
+  if (!renewed) {
+    log::error(
+        fmt::format("bus: the socket's file was removed or replaced, and cannot be made again: {}; let the user "
+                    "nfbus runs as write to the folder, or restart nfbus",
+                    renewed.error().text));
+  } else if (*renewed) {
+    log::warning(fmt::format("bus: {} had been removed or replaced: it is made again", config_.bus.socket));
+  }
+}
+
 bool Host::publish_message(std::string_view topic, std::string_view text) {
   if (topic.starts_with(config_.host.topic_root) || topic.starts_with("nfbus:")) return false;
   bus_.publish(make_message(topic, text, now_ns(), ::getuid()));

@@ -80,6 +80,8 @@ class Host {
   // True when every sink has ended; waits for that until `deadline` and a little longer, for calls that have begun. A
   // sink that has not is stuck in its plugin.
   [[nodiscard]] bool sinks_stopped_by(std::chrono::steady_clock::time_point deadline);
+  // Makes the socket's file again, if somebody removed or replaced it, and says so (SIGHUP).
+  void renew_socket();
   // Clients get what waits for them, as far as they take it until the deadline. Nor are there metrics any more. False:
   // the server's thread does not end, and the process must end without destroying the host.
   [[nodiscard]] bool stop_server(std::chrono::steady_clock::time_point deadline);

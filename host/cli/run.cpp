@@ -54,6 +54,7 @@ void log_all(const std::vector<Error>& mistakes) {
 // SIGHUP. A configuration that is wrong changes nothing; a replay only reopens its files.
 void reload(Host& host, const RunOptions& options, bool started_as_root) {
   host.reopen_sinks();
+  host.renew_socket();
   if (options.replay_file) return;
   const ConfigFile file = read_config_file(options.config_file, started_as_root);
   std::vector<Error> mistakes = distrust(file, ::geteuid());

@@ -4,6 +4,7 @@ the machine does, and farther from what it did without them.'''
 import json
 import pathlib
 import resource
+import signal
 import time
 
 import nfbustest
@@ -171,6 +172,27 @@ class Places(nfbustest.IntegrationTest):
         with WireClient(path) as silent:
             self.assertTrue(silent.is_closed_by_server(), "a place for the status is not kept for long")
         self.assertRegex(host.stderr, "a client is turned away: too many clients")
+
+
+class Socket(nfbustest.IntegrationTest):
+    def test_a_socket_file_that_somebody_removed_is_made_again_on_sighup(self):
+        host = self.start(CONFIG)
+        path = host.path("bus.sock")
+        with WireClient(path) as before:
+            before.subscribe("x:")
+            before.settle()
+            path.unlink()
+            host.signal(signal.SIGHUP)
+            host.wait_for(r"bus\.sock had been removed or replaced: it is made again")
+            wait_until(path.is_socket, 5, "the socket")
+            self.assertEqual(path.stat().st_mode & 0o777, 0o660)
+            with WireClient(path) as after:
+                after.publish("x:a", "1")
+                self.assertEqual(before.next_event(), ("x:a", "1"))
+        path.unlink()
+        path.write_text("of somebody else")
+        self.assertEqual(host.stop(), 0)
+        self.assertEqual(path.read_text(), "of somebody else")
 
 
 if __name__ == "__main__":

@@ -313,12 +313,16 @@ class WireTest(nfbustest.IntegrationTest):
 
 class SocketFile(nfbustest.IntegrationTest):
     def test_has_mode_0660_whatever_the_umask_and_the_group_of_the_configuration(self):
-        before = os.umask(0)
-        self.addCleanup(os.umask, before)
-        host = self.start(CONFIG.replace("[[", 'group = "daemon"\n[[', 1))
-        found = host.path("bus.sock").stat()
-        self.assertEqual(stat.S_IMODE(found.st_mode), 0o660)
-        self.assertEqual(found.st_gid, grp.getgrnam("daemon").gr_gid)
+        for mask in (0, 0o177):
+            with self.subTest(umask=oct(mask)):
+                before = os.umask(mask)
+                self.addCleanup(os.umask, before)
+                host = self.start(CONFIG.replace("[[", 'group = "daemon"\n[[', 1))
+                os.umask(before)
+                found = host.path("bus.sock").stat()
+                self.assertEqual(stat.S_IMODE(found.st_mode), 0o660)
+                self.assertEqual(found.st_gid, grp.getgrnam("daemon").gr_gid)
+                self.assertEqual(host.stop(), 0)
 
     def test_goes_away_with_the_host(self):
         host = self.start(CONFIG)

@@ -104,7 +104,10 @@ Result<struct stat> give_away(const std::string& path, const SocketOwner& owner)
   if (!S_ISSOCK(found.st_mode) || found.st_nlink != 1 || found.st_uid != ::geteuid()) {
     return Error{.code = Code::busy, .text = fmt::format("{}: somebody replaced it at that moment", path)};
   }
-  // Nobody can connect before listen().
+  // Nobody can connect before listen(). chmod() takes no O_PATH descriptor, but what stands for it in /proc.
+  if ((found.st_mode & 0777U) != kMode && ::chmod(fmt::format("/proc/self/fd/{}", made.get()).c_str(), kMode) != 0) {
+    return failed("cannot change the mode of", path);
+  }
   [[maybe_unused]] const int given = ::fchownat(made.get(), "", owner.user, owner.user_group, AT_EMPTY_PATH);
   if (::fchownat(made.get(), "", static_cast<uid_t>(-1), owner.group, AT_EMPTY_PATH) != 0) {
     return failed("cannot change the group of", path);
@@ -126,24 +129,28 @@ Result<Listener> Listener::open(const std::string& path, const SocketOwner& owne
 
   Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket.valid()) return failed("cannot make a socket for", path);
-  const mode_t umask_before = ::umask(static_cast<mode_t>(~kMode & 0777U));
-  const int bound = ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address);
-  ::umask(umask_before);
-  if (bound != 0) return failed("cannot make the socket", path);
+  // The file gets the socket's mode, less the umask, which belongs to all threads and is left as it is.
+  if (::fchmod(socket.get(), kMode) != 0 ||
+      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) {
+    return failed("cannot make the socket", path);
+  }
   const auto made = give_away(path, owner);
   if (!made) {
     ::unlink(path.c_str());
     return made.error();
   }
-  Listener listener(std::move(socket), path, made->st_dev, made->st_ino);
+  Listener listener(std::move(socket), path, owner, made->st_dev, made->st_ino);
   if (::listen(listener.descriptor(), SOMAXCONN) != 0) return failed("cannot listen at", path);
   return listener;
 }
 
-Listener::~Listener() {
-  if (!socket_.valid()) return;
+bool Listener::is_in_place() const noexcept {
   struct stat found {};
-  if (::lstat(path_.c_str(), &found) != 0 || found.st_dev != device_ || found.st_ino != inode_) return;
+  return ::lstat(path_.c_str(), &found) == 0 && found.st_dev == device_ && found.st_ino == inode_;
+}
+
+Listener::~Listener() {
+  if (!socket_.valid() || !is_in_place()) return;
   if (::unlink(path_.c_str()) != 0) log::warning(failed("cannot remove the socket", path_).text);
 }
 

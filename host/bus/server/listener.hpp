@@ -24,9 +24,9 @@ struct SocketOwner {
 // Thread safety: none.
 class Listener {
  public:
-  // [control] Before any thread exists (the umask is changed for a moment) and before privileges go. What a dead host
-  // left is replaced; errors: busy (a live one serves it), refused, io, invalid (what is there is no socket). The
-  // folder is made when it alone is missing.
+  // [control] With the rights that giving the file away takes: before privileges go. What a dead host left is replaced;
+  // errors: busy (a live one serves it), refused, io, invalid (what is there is no socket). The folder is made when it
+  // alone is missing.
   static Result<Listener> open(const std::string& path, const SocketOwner& owner);
 
   Listener(Listener&&) noexcept = default;
@@ -35,15 +35,20 @@ class Listener {
   Listener& operator=(const Listener&) = delete;
   ~Listener();
 
+  // Whether the file is still this one's.
+  [[nodiscard]] bool is_in_place() const noexcept;
+  // One more at the same path, once the file of this one is gone: as open(), with the rights that are left.
+  [[nodiscard]] Result<Listener> again() const { return open(path_, owner_); }
   [[nodiscard]] int descriptor() const noexcept { return socket_.get(); }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
  private:
-  Listener(Descriptor socket, std::string path, dev_t device, ino_t inode) noexcept
-      : socket_(std::move(socket)), path_(std::move(path)), device_(device), inode_(inode) {}
+  Listener(Descriptor socket, std::string path, const SocketOwner& owner, dev_t device, ino_t inode) noexcept
+      : socket_(std::move(socket)), path_(std::move(path)), owner_(owner), device_(device), inode_(inode) {}
 
   Descriptor socket_;
   std::string path_;
+  SocketOwner owner_;
   dev_t device_;
   ino_t inode_;
 };

@@ -94,7 +94,7 @@ bool Server::add_to_epoll(int descriptor, void* tag) const {
 
 // What is no client is told by the address of a member.
 Result<void> Server::start() {
-  if (!add_to_epoll(listener_.descriptor(), const_cast<Listener*>(&listener_)) ||
+  if (!add_to_epoll(listener_->descriptor(), &listener_) ||
       !add_to_epoll(wake_.get(), const_cast<Descriptor*>(&wake_)) || !add_to_epoll(timer_.get(), &timer_runs_) ||
       !add_to_epoll(hub_.bus_descriptor(), &hub_)) {
     return Error{.code = Code::io,
@@ -117,6 +117,33 @@ bool Server::stop(Clock::time_point deadline) {
   }
   thread_.join();
   return true;
+}
+
+Result<bool> Server::renew_socket() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (fresh_listener_) return false;
+  }
+  // The thread replaces listener_ only by a fresh one, so it may be read here. Making one may wait for the folder's
+  // lock.
+  if (listener_->is_in_place()) return false;
+  auto made = listener_->again();
+  if (!made) return std::move(made).error();
+  {
+    const std::lock_guard lock(mutex_);
+    fresh_listener_.emplace(std::move(made).value());
+  }
+  wake();
+  return true;
+}
+
+void Server::take_listener() {
+  const std::lock_guard lock(mutex_);
+  if (!fresh_listener_) return;
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener_->descriptor(), nullptr);
+  listener_.emplace(std::move(*fresh_listener_));
+  fresh_listener_.reset();
+  if (!add_to_epoll(listener_->descriptor(), &listener_)) log::error("bus: cannot wait for clients at the new socket");
 }
 
 ServerSnapshot Server::snapshot() {
@@ -172,6 +199,7 @@ void Server::serve_requests() {
   std::uint64_t wakes = 0;
   [[maybe_unused]] const auto got = ::read(wake_.get(), &wakes, sizeof wakes);
   serve_side();
+  take_listener();
   std::uint64_t asked = 0;
   {
     const std::lock_guard lock(mutex_);

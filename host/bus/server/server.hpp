@@ -61,6 +61,8 @@ class Server {
   // Reads no more; sends what waits, until the deadline and only as long as clients take it; closes all connections.
   // False: the thread has not ended a little after that. It never may: the process must end without destroying this.
   [[nodiscard]] bool stop(Clock::time_point deadline);
+  // [control] When somebody removed or replaced the socket's file, it is made again; true then.
+  [[nodiscard]] Result<bool> renew_socket();
   // Waits for the thread half a second at most, and not again until it has answered.
   [[nodiscard]] ServerSnapshot snapshot();
 
@@ -84,6 +86,7 @@ class Server {
   bool keep_unfinished(Client& client, std::string_view data);
   void end_input(Client& client);
   void serve_side();
+  void take_listener();
   void send_when_due();
   void send_on();
   void send_to(Client& client);
@@ -97,7 +100,7 @@ class Server {
   [[nodiscard]] ServerSnapshot look() const;
   [[nodiscard]] bool add_to_epoll(int descriptor, void* tag) const;
 
-  const Listener listener_;
+  std::optional<Listener> listener_;  // replaced under mutex_
   const std::size_t most_clients_;
   const Descriptor epoll_;
   const Descriptor wake_;
@@ -129,6 +132,7 @@ class Server {
   std::uint64_t asked_ = 0, answered_ = 0;  // snapshots
   Clock::time_point asked_since_{};         // without an answer
   ServerSnapshot last_;                     // that was answered
+  std::optional<Listener> fresh_listener_;
   bool running_ = false;
   std::condition_variable changed_;  // answered_ or running_
   std::optional<Clock::time_point> stop_by_;

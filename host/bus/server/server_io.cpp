@@ -58,13 +58,13 @@ Peer peer_of(int connection) noexcept {
 void Server::accept_all() {
   if (!spare_.valid()) spare_ = open_spare();
   for (int i = 0; i < kAcceptsPerRound; ++i) {
-    Descriptor connection(::accept4(listener_.descriptor(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    Descriptor connection(::accept4(listener_->descriptor(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!connection.valid()) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
       if ((errno != EMFILE && errno != ENFILE) || !spare_.valid()) return;
       // A connection that nobody accepts would be reported for ever.
       spare_ = Descriptor();
-      turn_away(Descriptor(::accept4(listener_.descriptor(), nullptr, nullptr, SOCK_CLOEXEC)), "out of descriptors");
+      turn_away(Descriptor(::accept4(listener_->descriptor(), nullptr, nullptr, SOCK_CLOEXEC)), "out of descriptors");
       spare_ = open_spare();
       return;
     }
