@@ -5,6 +5,8 @@
 #include "support/json_text.hpp"
 #include "support/suggest.hpp"
 
+#include <nfbus/util/json_levels.hpp>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -311,6 +313,8 @@ CompiledMatch compile_match(const json& tables, const KnownFields& known, MatchL
 Result<MatchSet> compile_match_json(std::string_view text, const KnownFields& known) {
   const auto invalid = [](std::string why) { return Error{.code = Code::invalid, .text = std::move(why)}; };
   if (text.size() > kMostBytes) return invalid("a match is at most 1 MiB of JSON");
+  if (util::is_nested_deeper(text))
+    return invalid("a match is a table or an array of tables, and this is nested too deep");
   const json tables = json::parse(text, nullptr, false);
   if (tables.is_discarded()) return invalid("a match is a table or an array of tables as JSON, and this is no JSON");
   CompiledMatch compiled = compile_match(tables, known);

@@ -4,6 +4,8 @@
 #include "plugins/schema_words.hpp"
 #include "support/suggest.hpp"
 
+#include <nfbus/util/json_levels.hpp>
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -166,6 +168,7 @@ Result<void> check_schema(std::string_view schema_json, std::uint32_t plugin_kin
     return Error{.code = Code::invalid, .text = "the plugin's option schema is wrong: " + why};
   };
   if (schema_json.size() > kMostBytes) return refuse("it is larger than 1 MiB");
+  if (util::is_nested_deeper(schema_json)) return refuse("it is nested too deep");
   try {
     const Fault fault = check_root(json::parse(schema_json), plugin_kind);
     return fault ? Result<void>(refuse(*fault)) : Result<void>();

@@ -6,12 +6,15 @@
 #include "support/log.hpp"
 #include "support/utf8.hpp"
 
+#include <nfbus/util/json_levels.hpp>
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cctype>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,6 +26,7 @@ namespace {
 using nfbus::fuzz::must;
 using namespace nfbus::host;
 using nfbus::host::test::take_lines;
+namespace util = nfbus::util;
 using Json = nlohmann::json;
 using Kind = WireLine::Kind;
 
@@ -72,7 +76,8 @@ std::string without_nonsense(std::string_view line) {
   return out;
 }
 
-// What a line says, by the events of nlohmann's parser.
+// What a line says, by the events of nlohmann's parser: to a reader as encoding/json of Go is one, which takes the last
+// of the keys that are the same in any case, and to one that knows only the exact key.
 class Reading : public nlohmann::json_sax<Json> {
  public:
   explicit Reading(std::string_view line) {
@@ -80,26 +85,42 @@ class Reading : public nlohmann::json_sax<Json> {
     // That parser takes a NUL for the end, and skips a byte order mark.
     const bool whole =
         text.find('\0') == std::string::npos && !text.starts_with("\xef\xbb\xbf") && Json::sax_parse(text, this);
-    if (!whole) kind = Kind::broken;
-    if (kind == Kind::publish && topic.starts_with("subscribe:")) {
+    if (!whole) {
+      kind = Kind::broken;
+      wants_answer = false;
+    } else if (std::any_of(seen_.begin(), seen_.end(), [](const auto& key) { return key.second > 1; })) {
+      kind = Kind::ambiguous;
+    } else if (wrong_topic_) {
+      kind = Kind::wrong_topic;
+    } else if (wrong_value_) {
+      kind = Kind::wrong_value;
+    } else if (topic.starts_with("subscribe:")) {
       kind = Kind::subscribe;
-      topic.erase(0, std::string_view("subscribe:").size());
     }
   }
 
   Kind kind = Kind::publish;
-  std::string topic, value;
-  bool extended = false;
+  std::string topic, value;              // as Go takes them
+  std::string exact_topic, exact_value;  // as those take them who know the exact key alone
+  bool wants_answer = false;
   bool judged = true;  // false: there is a number that the parser cannot hold
 
-  bool null() override { return is_at(At::topic) || other_value(); }
-  bool boolean(bool /*value*/) override { return other_value(); }
+  bool null() override {
+    if (is_at("value")) wrong_value_ = true;
+    return depth_ != 0;
+  }
+  bool boolean(bool yes) override {
+    if (is_at("answer") && yes) wants_answer = true;
+    return other_value();
+  }
   bool number_integer(number_integer_t /*value*/) override { return other_value(); }
   bool number_unsigned(number_unsigned_t /*value*/) override { return other_value(); }
   bool number_float(number_float_t /*value*/, const string_t& /*text*/) override { return other_value(); }
   bool string(string_t& text) override {
-    if (is_at(At::topic)) topic = text;
-    if (is_at(At::value)) value = text;
+    if (is_at("topic")) topic = text;
+    if (is_at("value")) value = text;
+    if (depth_ == 1 && key_ == "topic") exact_topic = text;
+    if (depth_ == 1 && key_ == "value") exact_value = text;
     return depth_ != 0;
   }
   bool binary(binary_t& /*bytes*/) override { return false; }
@@ -109,9 +130,11 @@ class Reading : public nlohmann::json_sax<Json> {
   bool end_array() override { return close(); }
   bool key(string_t& name) override {
     if (depth_ != 1) return true;
-    for (char& c : name) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-    member_ = name == "topic" ? At::topic : name == "value" ? At::value : At::other;
-    extended = extended || member_ == At::other;
+    key_ = name;
+    member_ = folded(name);
+    for (const std::string_view known : {"topic", "value", "format", "match", "marker", "answer"}) {
+      if (member_ == known) ++seen_[member_];
+    }
     return true;
   }
   bool parse_error(std::size_t /*at*/, const std::string& /*token*/, const Json::exception& error) override {
@@ -120,13 +143,29 @@ class Reading : public nlohmann::json_sax<Json> {
   }
 
  private:
-  enum class At : std::uint8_t { topic = 1, value, other };
-
-  [[nodiscard]] bool is_at(At member) const { return depth_ == 1 && member_ == member; }
-  // A value that is no string; false: it may not stand there.
+  // foldName of encoding/json, for keys of ASCII letters.
+  static std::string folded(std::string_view name) {
+    std::string out;
+    while (!name.empty()) {
+      const std::size_t size = character(name).size;
+      const std::string_view one = name.substr(0, size);
+      if (one == "\xc5\xbf") {
+        out += 's';
+      } else if (one == "\xe2\x84\xaa") {
+        out += 'k';
+      } else {
+        for (const char c : one) out += static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
+      }
+      name.remove_prefix(size);
+    }
+    return out;
+  }
+  [[nodiscard]] bool is_at(std::string_view member) const { return depth_ == 1 && member_ == member; }
+  // A value that is no string and not null; false: it may not stand there.
   bool other_value() {
-    if (is_at(At::value)) kind = Kind::wrong_value;
-    return depth_ != 0 && !is_at(At::topic);
+    if (is_at("topic")) wrong_topic_ = true;
+    if (is_at("value")) wrong_value_ = true;
+    return depth_ != 0;
   }
   bool open() {
     if (depth_ != 0 && !other_value()) return false;
@@ -138,7 +177,10 @@ class Reading : public nlohmann::json_sax<Json> {
   }
 
   std::size_t depth_ = 0;
-  At member_ = At::other;
+  std::string key_, member_;
+  std::map<std::string, unsigned> seen_;
+  bool wrong_topic_ = false;
+  bool wrong_value_ = false;
 };
 
 // Keeps what is published on a bus.
@@ -182,12 +224,15 @@ class World {
       const bool hosts_own = reading.topic.starts_with("nft:") || reading.topic.starts_with("nfbus:");
       must(relayed == (reading.kind == Kind::publish && !hosts_own),
            "what is published is relayed, but for the host's");
-      must((writer_.received.invalid != before.invalid) == (reading.kind == Kind::broken), "broken lines are counted");
+      must((writer_.received.invalid != before.invalid) ==
+               (reading.kind == Kind::broken || reading.kind == Kind::wrong_topic),
+           "broken lines are counted");
     }
     check_sum();
     check_listener(line, relayed);
     check_messages(reading, relayed);
-    check_writer(line, relayed);
+    if (reading.judged && relayed) check_readers(reading);
+    check_writer(line, reading, relayed);
   }
 
  private:
@@ -200,13 +245,26 @@ class World {
     must(lines.size() == (relayed ? 1U : 0U), "a line goes out once, or not at all");
     if (relayed) must(lines.front() == std::string(line) + '\n', "a line is relayed as it came");
   }
-  // What the writer gets, if it subscribed: its own lines, and the status, which the host makes.
-  void check_writer(std::string_view line, bool relayed) {
+  // A reader that takes the last of several keys, or knows the exact key alone, finds what was judged, or none.
+  static void check_readers(const Reading& reading) {
+    for (const std::string_view hosts : {"nft:", "nfbus:"}) {
+      must(!reading.topic.starts_with(hosts), "no reader finds a topic of the host's, in any case");
+      must(!reading.exact_topic.starts_with(hosts), "no reader finds a topic of the host's");
+    }
+    must(reading.exact_topic.empty() || reading.exact_topic == reading.topic, "all find the same topic");
+    must(reading.exact_value.empty() || reading.exact_value == reading.value, "all find the same value");
+  }
+  // What the writer gets: its own lines, if it subscribed, the status, and an answer if it wants one.
+  void check_writer(std::string_view line, const Reading& reading, bool relayed) {
+    std::size_t answers = 0;
     for (const std::string& got : take_lines(writer_)) {
       if (relayed && got == std::string(line) + '\n') continue;
       must(got.size() <= kMostMadeBytes && got.find('\n') == got.size() - 1, "the host's lines are short");
-      must(Json::accept(got), "the host's lines are JSON");
+      const Json made = Json::parse(got, nullptr, false);
+      must(made.is_object(), "the host's lines are JSON");
+      if (made.at("topic") == "nfbus:answer") ++answers;
     }
+    if (reading.judged) must(answers == (reading.wants_answer ? 1U : 0U), "each who asks is answered once");
   }
   void check_messages(const Reading& reading, bool relayed) {
     must(sink_->batches.size() == (relayed ? 1U : 0U), "a message is published once, or not at all");
@@ -223,7 +281,7 @@ class World {
       must(shown.is_object() && shown.size() == 3, "a message is shown as JSON");
       must(shown.at("Topic") == std::string(view(event.topic)), "with its topic");
       const bool is_json = text.find('\0') == std::string_view::npos && !text.starts_with("\xef\xbb\xbf") &&
-                           Json::accept(text.begin(), text.end());
+                           !util::is_nested_deeper(text) && Json::accept(text.begin(), text.end());
       must(shown.at("Message") == (is_json ? Json::parse(text) : Json(std::string(text))), "as JSON or else a string");
     }
   }
@@ -252,8 +310,10 @@ void check_scanner(std::string_view line) {
   if (!reading.judged) return;
   must(read.kind == reading.kind, "both parsers say what kind of line it is");
   if (read.kind == Kind::broken) return;
-  must(read.topic == reading.topic, "both find the same topic");
-  must(read.extended == reading.extended, "both see the other keys");
+  must(read.wants_answer == reading.wants_answer, "both see who wants an answer");
+  if (read.kind == Kind::ambiguous) return;
+  const std::string begin = read.kind == Kind::subscribe ? "subscribe:" : "";
+  must(begin + std::string(read.topic) == reading.topic, "both find the same topic");
   std::string value;
   decode_string(read.value, value);
   must(value == reading.value, "both find the same value");

@@ -37,7 +37,8 @@ struct ReceivedCounters {
   std::uint64_t subscribed = 0;
   std::uint64_t invalid = 0;   // no JSON object, or its topic is no string
   std::uint64_t not_text = 0;  // its value is no string
-  std::uint64_t refused = 0;   // a topic that is the host's alone, or a subscription that asks for what there is not
+  // A topic that is the host's alone, a subscription that asks for what there is not, a key that stands there twice.
+  std::uint64_t refused = 0;
 };
 
 // Of what a client subscribed to, so many topics stand in the status, each so far.
@@ -66,6 +67,8 @@ struct Client {
       : socket(std::move(connection)), id(number), peer(who), queue(budget_bytes, lines) {}
 
   [[nodiscard]] bool is_subscriber() const noexcept { return wants_status || !subscriptions.empty(); }
+  // There is, or will be, something for it to read.
+  [[nodiscard]] bool may_listen() const noexcept { return is_subscriber() || !queue.empty(); }
   [[nodiscard]] ClientSnapshot snapshot() const;
 
   const Descriptor socket;

@@ -2,6 +2,8 @@
 
 #include "support/log.hpp"
 
+#include <nfbus/util/json_levels.hpp>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -17,6 +19,9 @@ namespace {
 constexpr std::size_t kInboxBytes = 16UL << 20U;
 constexpr std::string_view kOwnTopics = "nfbus:";
 constexpr std::string_view kStatusTopic = "nfbus:status";
+constexpr std::string_view kAnswerTopic = "nfbus:answer";
+constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0";  // RFC 9113, section 3.4
+
 // What waits for one client when gathering more gains nothing: a good part of what its socket takes at once.
 constexpr std::size_t kMuchBytes = 64UL << 10U;
 
@@ -57,6 +62,11 @@ enum class Verdict : std::uint8_t { holds = 1, fails, unpaid };
 std::int64_t now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
       .count();
+}
+
+// A request line (RFC 9112, section 3), or what HTTP/2 begins with.
+bool is_http(std::string_view line) {
+  return line == kHttp2Preface || line.ends_with(" HTTP/1.1") || line.ends_with(" HTTP/1.0");
 }
 
 std::string name_of(const Client& client) {
@@ -134,39 +144,87 @@ void Hub::leave(Client& client) {
   for (const std::string& unused : routes_.remove(client)) inbox_->remove_prefix(unused);
 }
 
-void Hub::receive(Client& client, std::string_view line) {
+bool Hub::receive(Client& client, std::string_view line) {
   ++client.received.received;
   work_ns_ += kLineNs + line.size();
   if (line.ends_with('\r')) line.remove_suffix(1);
   const WireLine read = scanner_.scan(line);
-  if (client.provisional && (read.kind != WireLine::Kind::subscribe || read.topic != kStatusTopic || read.extended)) {
+  if (read.kind == WireLine::Kind::broken && client.received.received == 1 && is_http(line)) {
+    ++client.received.invalid;
+    say_foreign(client, line);
+    return false;
+  }
+  const std::string mistake = take(client, line, read);
+  if (read.wants_answer && !client.waits_for_match) answer(client, mistake);
+  return true;
+}
+
+std::string Hub::take(Client& client, std::string_view line, const WireLine& read) {
+  const bool asks_for_status = read.kind == WireLine::Kind::subscribe && read.topic == kStatusTopic;
+  if (client.provisional && (!asks_for_status || read.asks_for_more())) {
     return refuse(client, "too many clients are connected");
   }
   switch (read.kind) {
     case WireLine::Kind::publish: return publish(client, line, read);
-    case WireLine::Kind::subscribe: return subscribe(client, line, read);
-    case WireLine::Kind::broken: ++client.received.invalid; break;
-    case WireLine::Kind::wrong_value: ++client.received.not_text; break;
+    case WireLine::Kind::subscribe: return subscribe(client, read);
+    case WireLine::Kind::ambiguous:
+      return refuse(client, fmt::format("a line with more than one \"{}\"", read.repeated));
+    case WireLine::Kind::wrong_value: ++client.received.not_text; return skip(client, "its value is no string");
+    case WireLine::Kind::wrong_topic: ++client.received.invalid; return skip(client, "its topic is no string");
+    case WireLine::Kind::broken: break;
   }
-  const char* what = read.kind == WireLine::Kind::broken ? "no JSON object with a topic" : "its value is no string";
-  log::repeated(log::Level::warning, "bus", what, fmt::format("{}: a line is skipped: {}", name_of(client), what));
+  ++client.received.invalid;
+  return skip(client, "it is no JSON object");
 }
 
-void Hub::refuse(Client& client, std::string_view why) {
+void Hub::answer(Client& client, const std::string& mistake) {
+  nlohmann::ordered_json answer = {{"ok", mistake.empty()}};
+  if (!mistake.empty()) answer["error"] = mistake;
+  push(client, maker_.message(kAnswerTopic, answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
+  keep_within_total();
+}
+
+std::string Hub::skip(const Client& client, std::string_view why) {
+  log::repeated(log::Level::warning, "bus", why, fmt::format("{}: a line is skipped: {}", name_of(client), why));
+  return fmt::format("the line is skipped: {}", why);
+}
+
+std::string Hub::refuse(Client& client, std::string why) {
   ++client.received.refused;
   log::repeated(log::Level::warning, "bus", fmt::format("{}: refused: {}", name_of(client), why));
+  return why;
 }
 
-void Hub::publish(Client& client, std::string_view line, const WireLine& read) {
-  if (read.topic.starts_with(settings_.topic_root) || read.topic.starts_with(kOwnTopics)) {
-    return refuse(client, fmt::format("only the host publishes under \"{}\"", read.topic.substr(0, kMostQuotedBytes)));
+void Hub::say_foreign(const Client& client, std::string_view line) {
+  const std::string_view what =
+      line == kHttp2Preface ? "gRPC, as programs for the sprbus of before its JSON lines do" : "HTTP";
+  log::repeated(
+      log::Level::warning, "bus", what,
+      fmt::format("{} is cut off: it speaks {}, and this socket takes a JSON object a line", name_of(client), what));
+}
+
+std::string Hub::reserved(std::string_view topic) const {
+  const std::string& root = settings_.topic_root;
+  const std::string_view quoted = topic.substr(0, kMostQuotedBytes);
+  if (topic.starts_with(kOwnTopics)) {
+    return fmt::format("only the host publishes under \"{}\": \"{}\"", kOwnTopics, quoted);
   }
+  if (!topic.starts_with(root)) return {};
+  return fmt::format(
+      "only the host publishes under \"{}\", the topic_root of its packets ([host] topic_root in its "
+      "configuration): \"{}\"",
+      root, quoted);
+}
+
+std::string Hub::publish(Client& client, std::string_view line, const WireLine& read) {
+  if (std::string mistake = reserved(read.topic); !mistake.empty()) return refuse(client, std::move(mistake));
   ++client.received.relayed;
   relay(line, read.topic);
-  if (!bus_.wants_message(read.topic, inbox_.get())) return;
+  if (!bus_.wants_message(read.topic, inbox_.get())) return {};
   text_.clear();
   decode_string(read.value, text_);
   bus_.publish(make_message(read.topic, text_, now_ns(), client.peer.uid), inbox_.get());
+  return {};
 }
 
 void Hub::relay(std::string_view line, std::string_view topic) {
@@ -183,40 +241,48 @@ void Hub::relay(std::string_view line, std::string_view topic) {
   });
 }
 
-void Hub::subscribe(Client& client, std::string_view line, const WireLine& read) {
+std::string Hub::subscribe(Client& client, const WireLine& read) {
   ClientSubscription subscription{.prefix = std::string(read.topic), .form = settings_.default_form, .match = nullptr};
-  bool marker = false;
-  if (!read.extended) return finish_subscription(client, std::move(subscription), marker, {});
-  if (side_ == nullptr) {
-    const std::string mistake = read_extensions(line, subscription, marker);
+  // Read on the side, if there is one; the views of `read` are gone by then.
+  const auto read_rest = [this, format = std::string(read.format), match = std::string(read.match),
+                          marker = std::string(read.marker)](ClientSubscription& made) {
+    if (!marker.empty() && marker != "true" && marker != "false") return std::string("\"marker\" is not true or false");
+    std::string mistake = read_format(format, made);
+    return mistake.empty() ? read_match(match, made) : mistake;
+  };
+  const bool marker = read.marker == "true";
+  if (side_ == nullptr || !read.asks_for_more()) {
+    const std::string mistake = read_rest(subscription);
     return finish_subscription(client, std::move(subscription), marker, mistake);
   }
   client.waits_for_match = true;
   waiting_.emplace(client.id, &client);
-  side_->run([this, id = client.id, whole = std::string(line), begun = std::move(subscription)]() -> SideThread::Then {
+  side_->run([this, id = client.id, read_rest, marker, wants_answer = read.wants_answer,
+              begun = std::move(subscription)]() -> SideThread::Then {
     ClientSubscription made = begun;
-    bool wants_marker = false;
-    std::string mistake = read_extensions(whole, made, wants_marker);
-    return [this, id, made = std::move(made), wants_marker, mistake = std::move(mistake)] {
+    std::string mistake = read_rest(made);
+    return [this, id, made = std::move(made), marker, wants_answer, mistake = std::move(mistake)] {
       const auto found = waiting_.find(id);
       if (found == waiting_.end()) return;  // it has left
       Client& asker = *found->second;
       waiting_.erase(found);
       asker.waits_for_match = false;
       resumed_.push_back(&asker);
-      finish_subscription(asker, made, wants_marker, mistake);
+      const std::string outcome = finish_subscription(asker, made, marker, mistake);
+      if (wants_answer) answer(asker, outcome);
     };
   });
+  return {};
 }
 
-void Hub::finish_subscription(Client& client, ClientSubscription subscription, bool marker,
-                              const std::string& mistake) {
+std::string Hub::finish_subscription(Client& client, ClientSubscription subscription, bool marker,
+                                     const std::string& mistake) {
   if (!mistake.empty()) return refuse(client, mistake);
   const bool to_status = subscription.prefix == kStatusTopic;
   const std::string shown_prefix = subscription.prefix.substr(0, kMostQuotedBytes);
   if (!to_status) {
-    if (const std::string why = add_subscription(client, std::move(subscription)); !why.empty()) {
-      return refuse(client, why);
+    if (std::string why = add_subscription(client, std::move(subscription)); !why.empty()) {
+      return refuse(client, std::move(why));
     }
   }
   ++client.received.subscribed;
@@ -224,10 +290,11 @@ void Hub::finish_subscription(Client& client, ClientSubscription subscription, b
   // Status is asked for again and again by those who watch a host.
   log::repeated(to_status ? log::Level::debug : log::Level::info, "bus", shown_prefix,
                 fmt::format("{} subscribes to \"{}\"", name_of(client), shown_prefix));
-  if (!to_status || std::exchange(client.wants_status, true)) return;
+  if (!to_status || std::exchange(client.wants_status, true)) return {};
   status_clients_.push_back(&client);
   new_status_clients_.push_back(&client);
   serve_new_status();
+  return {};
 }
 
 // Returns what is wrong with it; empty: nothing.
@@ -254,22 +321,10 @@ std::string Hub::add_subscription(Client& client, ClientSubscription subscriptio
   return {};
 }
 
-std::string Hub::read_extensions(std::string_view line, ClientSubscription& subscription, bool& marker) const {
-  const auto object = nlohmann::json::parse(line.begin(), line.end(), nullptr, false);
-  if (object.is_discarded()) return "a subscription that is not UTF-8";
-  std::string mistake;
-  if (const auto given = object.find("marker"); given != object.end()) {
-    if (!given->is_boolean()) return "\"marker\" is not true or false";
-    marker = given->get<bool>();
-  }
-  if (const auto given = object.find("format"); given != object.end()) mistake = read_format(*given, subscription);
-  if (!mistake.empty()) return mistake;
-  if (const auto given = object.find("match"); given != object.end()) mistake = read_match(*given, subscription);
-  return mistake;
-}
-
-std::string Hub::read_format(const nlohmann::json& given, ClientSubscription& subscription) const {
-  const std::string name = given.is_string() ? given.get<std::string>() : given.dump();
+std::string Hub::read_format(std::string_view given, ClientSubscription& subscription) const {
+  if (given.empty()) return {};
+  std::string name;
+  if (given.starts_with('"')) decode_string(given.substr(1, given.size() - 2), name);
   if (name == "nflog") {
     subscription.form = kNflogForm;
   } else if (name == "record") {
@@ -277,12 +332,16 @@ std::string Hub::read_format(const nlohmann::json& given, ClientSubscription& su
   } else {
     subscription.form = name == "packet" ? settings_.packet_form : name == "ulogd" ? formats_.find(name) : 0;
   }
-  return subscription.form != 0 ? "" : fmt::format("there is no format \"{}\"", name.substr(0, kMostQuotedBytes));
+  return subscription.form != 0 ? "" : fmt::format("there is no format {}", given.substr(0, kMostQuotedBytes));
 }
 
-std::string Hub::read_match(const nlohmann::json& given, ClientSubscription& subscription) const {
-  if (given.dump().size() > kMostMatchBytes) return "a match that is too long";
-  CompiledMatch compiled = compile_match(given, settings_.fields, kClientMatch);
+std::string Hub::read_match(std::string_view given, ClientSubscription& subscription) const {
+  if (given.empty()) return {};
+  if (util::is_nested_deeper(given)) return "a match that is nested too deep";
+  const auto tables = nlohmann::json::parse(given.begin(), given.end(), nullptr, false);
+  if (tables.is_discarded()) return "a match that is not UTF-8, or holds a number that is too large";
+  if (tables.dump().size() > kMostMatchBytes) return "a match that is too long";
+  CompiledMatch compiled = compile_match(tables, settings_.fields, kClientMatch);
   if (!compiled.faults.empty()) return "a match: " + to_string(compiled.faults.front());
   subscription.match = std::make_shared<const MatchSet>(std::move(compiled.matches));
   return {};

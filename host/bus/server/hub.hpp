@@ -13,8 +13,6 @@
 #include "match/known_fields.hpp"
 #include "support/side_thread.hpp"
 
-#include <nlohmann/json_fwd.hpp>
-
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -64,8 +62,8 @@ class Hub {
   void join(Client& client);
   // The client is forgotten; what waits for it is dropped.
   void leave(Client& client);
-  // A line that a client sent, without its newline.
-  void receive(Client& client, std::string_view line);
+  // A line that a client sent, without its newline. False: it speaks something else, and is to be dropped.
+  bool receive(Client& client, std::string_view line);
   // From now on subscriptions that ask for more than a prefix are read on this thread, since compiling a match may take
   // milliseconds: until then their client waits_for_match. side outlives the hub's last receive().
   void read_aside(SideThread& side) noexcept { side_ = &side; }
@@ -108,15 +106,21 @@ class Hub {
   [[nodiscard]] const HubSettings& settings() const noexcept { return settings_; }
 
  private:
-  void publish(Client& client, std::string_view line, const WireLine& read);
+  // Those that return a text: what is wrong, for whoever wants an answer; empty: nothing.
+  std::string take(Client& client, std::string_view line, const WireLine& read);
+  std::string publish(Client& client, std::string_view line, const WireLine& read);
+  std::string subscribe(Client& client, const WireLine& read);
+  [[nodiscard]] std::string reserved(std::string_view topic) const;
+  [[nodiscard]] std::string read_format(std::string_view given, ClientSubscription& subscription) const;
+  [[nodiscard]] std::string read_match(std::string_view given, ClientSubscription& subscription) const;
+  // Count, say and return it.
+  std::string refuse(Client& client, std::string why);
+  std::string skip(const Client& client, std::string_view why);
+  void say_foreign(const Client& client, std::string_view line);
+  void answer(Client& client, const std::string& mistake);
   void relay(std::string_view line, std::string_view topic);
-  void subscribe(Client& client, std::string_view line, const WireLine& read);
-  // Returns what is wrong with them; empty: nothing.
-  [[nodiscard]] std::string read_extensions(std::string_view line, ClientSubscription& subscription,
-                                            bool& marker) const;
-  [[nodiscard]] std::string read_format(const nlohmann::json& given, ClientSubscription& subscription) const;
-  [[nodiscard]] std::string read_match(const nlohmann::json& given, ClientSubscription& subscription) const;
-  void finish_subscription(Client& client, ClientSubscription subscription, bool marker, const std::string& mistake);
+  std::string finish_subscription(Client& client, ClientSubscription subscription, bool marker,
+                                  const std::string& mistake);
   [[nodiscard]] std::string add_subscription(Client& client, ClientSubscription subscription);
   // Whether the client may still ask for so much of the thread's time; takes it off.
   [[nodiscard]] bool pay_for_match(Client& client, std::uint64_t cost_ns);
@@ -131,7 +135,6 @@ class Hub {
   void push(Client& client, LineRef line);
   void count_missed(Client& client, std::uint64_t events);
   void keep_within_total();
-  void refuse(Client& client, std::string_view why);
 
   Bus& bus_;
   const FormatSet& formats_;

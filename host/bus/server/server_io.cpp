@@ -200,9 +200,9 @@ void Server::take_input(Client& client, std::string_view data) {
       if (end == std::string_view::npos) return;
       unfinished_bytes_ -= client.unfinished.size();
       const std::string line = std::exchange(client.unfinished, {});
-      hub_.receive(client, line);
+      if (!hub_.receive(client, line)) return drop(client);
     } else {
-      hub_.receive(client, head);
+      if (!hub_.receive(client, head)) return drop(client);
     }
     if (client.provisional) return client.received.refused != 0 ? drop(client) : void();
     if (client.waits_for_match) return keep_unread(client, data);
@@ -248,11 +248,12 @@ void Server::end_input(Client& client) {
   if (!client.unfinished.empty()) {
     unfinished_bytes_ -= client.unfinished.size();
     const std::string line = std::exchange(client.unfinished, {});
-    hub_.receive(client, line);
+    if (!hub_.receive(client, line)) return drop(client);
   }
   // A last line may ask for what takes time.
   if (client.waits_for_match) return;
-  if (client.hung_up || !client.is_subscriber()) return drop(client);
+  // Whoever waits for answers alone gets them first.
+  if (client.hung_up || !client.may_listen()) return drop(client);
   client.input_ended = true;
   watch(client);
 }
@@ -313,6 +314,7 @@ void Server::send_to(Client& client) {
   std::size_t offered = 0;
   for (const iovec& piece : std::span(pieces).first(message.msg_iovlen)) offered += piece.iov_len;
   client.blocked = static_cast<std::size_t>(sent) < offered;
+  if (client.input_ended && !client.may_listen()) return drop(client);
   if (!client.blocked && !client.queue.empty()) hub_.make_ready(client);
 }
 

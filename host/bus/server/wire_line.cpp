@@ -4,6 +4,7 @@
 #include "support/utf8.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace nfbus::host {
@@ -74,6 +75,25 @@ std::size_t decode_escape(std::string_view text, std::string& out) {
   return 5;
 }
 
+// "answer" with each letter written as \\uXXXX: no key that counts is longer.
+constexpr std::size_t kMostKeyBytes = 6 * 6;
+
+// The two characters beyond ASCII that encoding/json takes for letters (unicode.SimpleFold), in UTF-8.
+constexpr std::string_view kLongS = "\xc5\xbf";
+constexpr std::string_view kKelvinSign = "\xe2\x84\xaa";
+
+// Makes equal what encoding/json takes for the same key.
+void fold_case(std::string& key) {
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    if (key[i] >= 'A' && key[i] <= 'Z') key[i] = static_cast<char>(key[i] | 0x20);
+    if (key.compare(i, kLongS.size(), kLongS) == 0) key.replace(i, kLongS.size(), "s");
+    if (key.compare(i, kKelvinSign.size(), kKelvinSign) == 0) key.replace(i, kKelvinSign.size(), "k");
+  }
+}
+
+// What stands between the quotes of a string.
+std::string_view inside_of(std::string_view string) noexcept { return string.substr(1, string.size() - 2); }
+
 bool is_ascii_without_escapes(std::string_view inside) noexcept {
   return std::none_of(inside.begin(), inside.end(), [](char c) { return c == '\\' || (c & 0x80) != 0; });
 }
@@ -101,6 +121,7 @@ void decode_string(std::string_view inside, std::string& out) {
 WireLine WireScanner::scan(std::string_view line) {
   text_ = line;
   at_ = 0;
+  seen_ = 0;
   WireLine out;
   out.kind = WireLine::Kind::publish;
   const auto broken = [] { return WireLine{}; };
@@ -118,6 +139,7 @@ WireLine WireScanner::scan(std::string_view line) {
   }
   skip_space();
   if (at_ != text_.size()) return broken();
+  if (!out.repeated.empty()) out.kind = WireLine::Kind::ambiguous;
   if (out.kind == WireLine::Kind::publish && out.topic.starts_with(kSubscribe)) {
     out.kind = WireLine::Kind::subscribe;
     out.topic.remove_prefix(kSubscribe.size());
@@ -126,45 +148,91 @@ WireLine WireScanner::scan(std::string_view line) {
 }
 
 bool WireScanner::read_member(WireLine& out) {
-  std::string_view key;
-  if (!skip_string(key)) return false;
+  std::string_view inside;
+  if (!skip_string(inside)) return false;
   skip_space();
   if (!take(':')) return false;
   skip_space();
-  const bool is_topic = is_key(key, "topic");
-  const bool is_value = !is_topic && is_key(key, "value");
-  if (!is_topic && !is_value) {
-    out.extended = true;
-    return skip_value();
-  }
-  if (at_ == text_.size() || text_[at_] != '"') {
-    // Go leaves a string alone where it finds null.
-    const bool ignored = is_topic && text_.substr(at_).starts_with('n');
-    if (is_value) out.kind = WireLine::Kind::wrong_value;
-    return skip_value() && (is_value || ignored);
-  }
-  std::string_view inside;
-  if (!skip_string(inside)) return false;
-  if (is_value) {
-    out.value = inside;
-  } else if (is_ascii_without_escapes(inside)) {
-    out.topic = inside;
-  } else {
-    topic_.clear();
-    decode_string(inside, topic_);
-    out.topic = topic_;
-  }
+  const std::size_t begin = at_;
+  if (!skip_value()) return false;
+  const Key key = key_of(inside);
+  if (key != Key::other) keep(key, text_.substr(begin, at_ - begin), out);
   return true;
 }
 
-bool WireScanner::is_key(std::string_view inside, std::string_view name) {
-  if (inside.find('\\') != std::string_view::npos) {
-    key_.clear();
-    decode_string(inside, key_);
-    inside = key_;
+WireScanner::Key WireScanner::key_of(std::string_view inside) {
+  struct Name {
+    std::string_view text;
+    Key key;
+  };
+  static constexpr std::array<Name, 6> kNames{{{"topic", Key::topic},
+                                               {"value", Key::value},
+                                               {"format", Key::format},
+                                               {"match", Key::match},
+                                               {"marker", Key::marker},
+                                               {"answer", Key::answer}}};
+  if (inside.size() > kMostKeyBytes) return Key::other;
+  key_.clear();
+  decode_string(inside, key_);
+  fold_case(key_);
+  const auto* const found =
+      std::find_if(kNames.begin(), kNames.end(), [&](const Name& name) { return name.text == key_; });
+  return found == kNames.end() ? Key::other : found->key;
+}
+
+void WireScanner::keep(Key key, std::string_view json, WireLine& out) {
+  const auto bit = static_cast<std::uint8_t>(key);
+  const bool repeated = (seen_ & bit) != 0;
+  seen_ |= bit;
+  std::string_view name;
+  switch (key) {
+    case Key::topic:
+      name = "topic";
+      keep_topic(json, out);
+      break;
+    case Key::value:
+      name = "value";
+      if (json.starts_with('"')) {
+        out.value = inside_of(json);
+      } else if (out.kind == WireLine::Kind::publish) {
+        out.kind = WireLine::Kind::wrong_value;
+      }
+      break;
+    case Key::format:
+      name = "format";
+      out.format = json;
+      break;
+    case Key::match:
+      name = "match";
+      out.match = json;
+      break;
+    case Key::marker:
+      name = "marker";
+      out.marker = json;
+      break;
+    case Key::answer:
+      name = "answer";
+      out.wants_answer = out.wants_answer || json == "true";
+      break;
+    case Key::other: break;
   }
-  return inside.size() == name.size() && std::equal(inside.begin(), inside.end(), name.begin(),
-                                                    [](char a, char b) { return (a & ~0x20) == (b & ~0x20); });
+  if (repeated) out.repeated = name;
+}
+
+void WireScanner::keep_topic(std::string_view json, WireLine& out) {
+  if (!json.starts_with('"')) {
+    // Go leaves a string alone where it finds null.
+    if (json != "null") out.kind = WireLine::Kind::wrong_topic;
+    return;
+  }
+  const std::string_view inside = inside_of(json);
+  if (is_ascii_without_escapes(inside)) {
+    out.topic = inside;
+    return;
+  }
+  topic_.clear();
+  decode_string(inside, topic_);
+  out.topic = topic_;
 }
 
 void WireScanner::skip_space() {

@@ -2,13 +2,16 @@
 
 #include "answers.hpp"
 
+#include <nfbus/util/json_levels.hpp>
+
 #include <nlohmann/json.hpp>
 
 #include <arpa/inet.h>
 
-#include <algorithm>
 #include <array>
 #include <deque>
+#include <limits>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -25,13 +28,23 @@ struct Parts {
   std::array<std::uint8_t, 16> address{};
 };
 
+// The number at this key: a whole one that T holds. Throws as read_record() does.
+template <typename T>
+T number_at(const json& object, const char* key) {
+  const json& number = object.at(key);
+  // What JSON calls a number may be one that no T is, 1e300 or 65537.
+  if (number.is_number_unsigned() && number.get<std::uint64_t>() <= std::numeric_limits<T>::max()) {
+    return static_cast<T>(number.get<std::uint64_t>());
+  }
+  throw std::invalid_argument("no such number");
+}
+
 // Throws what json throws, and std::invalid_argument, when the record is not of the wanted shape.
 Record read_record(const json& from, Parts& parts) {
   const json& header = from.at("Hdr");
   parts.owner = header.at("Name").get<std::string>();
-  const auto ttl = header.at("Ttl").get<std::int64_t>();
-  Record record = {.type = static_cast<nfbus::DnsType>(header.at("Rrtype").get<std::uint16_t>()),
-                   .ttl_s = static_cast<std::uint32_t>(std::clamp<std::int64_t>(ttl, 0, UINT32_MAX)),
+  Record record = {.type = static_cast<nfbus::DnsType>(number_at<std::uint16_t>(header, "Rrtype")),
+                   .ttl_s = number_at<std::uint32_t>(header, "Ttl"),
                    .owner = parts.owner,
                    .address = {},
                    .target = {}};
@@ -52,6 +65,7 @@ Record read_record(const json& from, Parts& parts) {
 }  // namespace
 
 bool learn_message(std::string_view text, std::int64_t now_ns, Names& names) {
+  if (nfbus::util::is_nested_deeper(text)) return false;
   try {
     const json message = json::parse(text);
     const auto question = message.at("Q").at(0).at("Name").get<std::string>();

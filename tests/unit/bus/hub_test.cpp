@@ -20,7 +20,9 @@ namespace {
 
 using test::Events;
 using test::take_lines;
+using testing::AllOf;
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 
 constexpr std::size_t kPlenty = 1UL << 30U;
@@ -194,6 +196,87 @@ TEST_F(HubTest, RefusesAWrongSubscriptionAsAWhole) {
   EXPECT_THAT(take_lines(client), IsEmpty());
 }
 
+TEST_F(HubTest, RefusesALineWhoseTopicReadersDisagreeAbout) {
+  Client& listener = subscriber("");
+  Client& publisher = join();
+  hub.receive(publisher, R"({"topic":"nft:x","TOPIC":"web:y","value":"forged"})");
+  hub.receive(publisher, R"({"topic":"web:y","value":"judged","Value":"forged"})");
+  EXPECT_EQ(publisher.received.refused, 2U);
+  EXPECT_THAT(take_lines(listener), IsEmpty());
+}
+
+TEST_F(HubTest, RefusesAMatchThatIsNestedTooDeepBeforeItReadsIt) {
+  Client& client = join();
+  const std::string deep = std::string(9990, '[') + std::string(9990, ']');
+  subscribe(client, "nft:", R"(,"answer":true,"match":{"dport":)" + deep + "}");
+  EXPECT_EQ(client.received.refused, 1U);
+  EXPECT_THAT(take_lines(client), ElementsAre(HasSubstr("a match that is nested too deep")));
+}
+
+class AnswersTest : public HubTest {
+ protected:
+  // What a client gets for a line, if it gets one line: the value of nfbus:answer.
+  nlohmann::json answer_to(Client& client, const std::string& line) {
+    hub.receive(client, line);
+    const std::vector<std::string> lines = take_lines(client);
+    if (lines.size() != 1) return nullptr;
+    const auto event = nlohmann::json::parse(lines.front());
+    return event.at("topic") == "nfbus:answer" ? nlohmann::json::parse(event.at("value").get<std::string>()) : event;
+  }
+  std::string error_of(const std::string& line) {
+    const nlohmann::json answer = answer_to(join(), line);
+    if (!answer.is_object() || answer.value("ok", true)) return "ACCEPTED " + answer.dump();
+    return answer.at("error").get<std::string>();
+  }
+};
+
+TEST_F(AnswersTest, SaysThatALineWasTaken) {
+  const nlohmann::json ok = {{"ok", true}};
+  EXPECT_EQ(answer_to(join(), R"({"topic":"web:a","value":"x","answer":true})"), ok);
+  EXPECT_EQ(answer_to(join(), R"({"topic":"subscribe:web:","answer":true})"), ok);
+}
+
+TEST_F(AnswersTest, SaysWhyALineWasNotTaken) {
+  EXPECT_THAT(error_of(R"({"topic":"nft:x","answer":true})"), AllOf(HasSubstr("\"nft:\""), HasSubstr("topic_root")));
+  EXPECT_THAT(error_of(R"({"topic":"nfbus:status","answer":true})"), HasSubstr("\"nfbus:\""));
+  EXPECT_THAT(error_of(R"({"topic":"subscribe:","match":{"dport":"x"},"answer":true})"), HasSubstr("dport"));
+  EXPECT_THAT(error_of(R"({"topic":"subscribe:","format":"xml","answer":true})"), HasSubstr("\"xml\""));
+  EXPECT_THAT(error_of(R"({"topic":"subscribe:","format":1,"answer":true})"), HasSubstr("no format 1"));
+  EXPECT_THAT(error_of(R"({"topic":"subscribe:","marker":1,"answer":true})"), HasSubstr("marker"));
+  EXPECT_THAT(error_of(R"({"topic":"a","value":1,"answer":true})"), HasSubstr("value is no string"));
+  EXPECT_THAT(error_of(R"({"topic":1,"value":"x","answer":true})"), HasSubstr("topic is no string"));
+  EXPECT_THAT(error_of(R"({"topic":"a","Topic":"b","answer":true})"), HasSubstr("more than one \"topic\""));
+}
+
+TEST_F(AnswersTest, SaysWhenThereAreTooManySubscriptions) {
+  Client& client = join();
+  for (int i = 0; i < 256; ++i) subscribe(client, std::to_string(i));
+  const nlohmann::json answer = answer_to(client, R"({"topic":"subscribe:more","answer":true})");
+  EXPECT_EQ(answer.value("error", ""), "too many subscriptions");
+}
+
+TEST_F(AnswersTest, GivesNoneToThoseWhoDoNotAsk) {
+  Client& client = join();
+  Client& everything = subscriber("");
+  for (const char* text : {R"({"topic":"web:a"})", R"({"topic":"nft:a"})", R"({"topic":"subscribe:","match":1})", "{",
+                           R"({"topic":"a","value":1})", R"({"topic":"a","answer":false})"}) {
+    hub.receive(client, text);
+  }
+  EXPECT_THAT(take_lines(client), IsEmpty());
+  take_lines(everything);
+  EXPECT_EQ(answer_to(client, R"({"topic":"web:a","answer":true})").value("ok", false), true);
+  EXPECT_THAT(take_lines(everything), ElementsAre("{\"topic\":\"web:a\",\"answer\":true}\n"));
+}
+
+TEST_F(HubTest, DropsWhoSpeaksHttpAndNobodyElse) {
+  EXPECT_FALSE(hub.receive(join(), "PRI * HTTP/2.0\r"));
+  EXPECT_FALSE(hub.receive(join(), "GET /metrics HTTP/1.1\r"));
+  Client& client = join();
+  EXPECT_TRUE(hub.receive(client, "nonsense"));
+  EXPECT_TRUE(hub.receive(client, "PRI * HTTP/2.0"));  // no preface: it is not the first line
+  EXPECT_EQ(hub.counters().received.invalid, 4U);
+}
+
 TEST_F(HubTest, NamesAReadyClientOnceUntilItIsTakenOutAndNotWhileItIsBlocked) {
   Client& publisher = join();
   Client& client = subscriber("web:");
@@ -230,7 +313,7 @@ TEST_F(FullHubTest, DropsTheOldestOfTheClientForWhichMostWaits) {
   const std::vector<std::string> rest = take_lines(large);
   EXPECT_EQ(rest.size() + large.queue.counters().overflowed, 200U);
   EXPECT_GE(rest.size(), 30U);  // no more goes than must
-  EXPECT_THAT(rest.back(), testing::HasSubstr(value + "199"));
+  EXPECT_THAT(rest.back(), HasSubstr(value + "199"));
   expect_sums();
 }
 

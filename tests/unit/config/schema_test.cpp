@@ -79,8 +79,14 @@ TEST(Schema, MayNotUseTheHostsKeys) {
 
 TEST(Schema, ThatIsNestedWithoutEndIsRefused) {
   std::string schema = R"({"type": "string"})";
-  for (int i = 0; i < 1000; ++i) schema = R"({"type": "array", "items": )" + schema + "}";
+  for (int i = 0; i < 20; ++i) schema = R"({"type": "array", "items": )" + schema + "}";
   EXPECT_THAT(refusal(property(schema)), HasSubstr("more than 16 levels"));
+}
+
+TEST(Schema, ThatIsNestedTooDeepInAnyPartIsRefusedBeforeItIsRead) {
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  EXPECT_THAT(refusal(property(R"({"type": "array", "default": )" + deep + "}")), HasSubstr("nested too deep"));
+  EXPECT_THAT(refusal(property(R"({"type": "array", "enum": [)" + deep + "]}")), HasSubstr("nested too deep"));
 }
 
 TEST(Schema, IsDescribedInItsOwnOrder) {

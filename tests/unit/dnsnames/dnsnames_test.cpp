@@ -279,6 +279,9 @@ TEST_F(DnsNamesTest, CountsMalformedMessagesAndLearnsNothingFromThem) {
       R"({"Q":[{"Name":"a."}],"A":[)" + good + R"(,{"A":"198.51.100.2"}]})",
       R"({"Q":[{"Name":"a."}],"A":[)" + good + ",7]}",
       std::string(100'000, '['),
+      R"({"Q":[{"Name":"a."}],"A":[)" + good + R"(],"x":)" + std::string(64, '[') + std::string(64, ']') + "}",
+      R"({"Q":[{"Name":"a."}],"A":[{"Hdr":{"Name":"a.","Rrtype":65537,"Ttl":300},"A":"198.51.100.1"}]})",
+      R"({"Q":[{"Name":"a."}],"A":[{"Hdr":{"Name":"a.","Rrtype":1,"Ttl":1e300},"A":"198.51.100.1"}]})",
   };
   EXPECT_EQ(filter_->hear(Batch(wrong)), NFBUS_OK);
   EXPECT_EQ(filter_->counter("malformed"), wrong.size());

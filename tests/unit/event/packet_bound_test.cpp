@@ -125,6 +125,17 @@ TEST(BoundedLine, LeavesOutTheLastFieldsWhereTheyAreTooMany) {
   }
 }
 
+TEST(RenderMessage, ShowsWhatIsNestedDeeperThan64LevelsAsText) {
+  const auto message_of = [](std::size_t levels, std::string_view more) {
+    const std::string text = std::string(levels, '[') + std::string(more) + std::string(levels, ']');
+    const Event event = test::message_event("web:a", text, 1658754518000000000);
+    return std::pair(Object::parse(rendered_within(event, "packet", 1UL << 20U))["Message"], text);
+  };
+  EXPECT_TRUE(message_of(64, R"("[[[")").first.is_array());
+  EXPECT_EQ(message_of(65, "").first, message_of(65, "").second);
+  EXPECT_EQ(message_of(100'000, "").first, message_of(100'000, "").second);
+}
+
 TEST(BoundedLine, ShortensAMessageToItsTopicWhenItIsTooLong) {
   const std::string message = '"' + std::string(10000, 'x') + '"';
   const Event event = test::message_event("app:status", message, 1658754518000000000);

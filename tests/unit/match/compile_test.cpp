@@ -183,6 +183,8 @@ TEST(MatchJson, NamesTheFirstFault) {
   EXPECT_EQ(wrong.error().code, Code::invalid);
   EXPECT_THAT(compile_match_json("dst=1", no_fields()).error().text, HasSubstr("this is no JSON"));
   EXPECT_THAT(compile_match_json("", no_fields()).error().text, HasSubstr("this is no JSON"));
+  const std::string deep = std::string(65, '[') + std::string(65, ']');
+  EXPECT_THAT(compile_match_json(deep, no_fields()).error().text, HasSubstr("nested too deep"));
 }
 
 // `term(0) or term(1) or ...`.
