@@ -1,6 +1,7 @@
 // `nfbus publish`: one message for the bus of a running host.
 #include "bus/server/wire_line.hpp"
 #include "cli/commands.hpp"
+#include "cli/tap/received_event.hpp"
 #include "cli/wire_connection.hpp"
 #include "support/log.hpp"
 
@@ -8,13 +9,14 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+
 namespace nfbus::host {
 
 namespace {
 
 // What is wrong with the arguments; empty: nothing.
 std::string mistake_in(const PublishOptions& options, const std::string& line) {
-  // The host answers nobody, so what it would refuse must be said here.
   for (const std::string_view taken : {"nfbus:", "subscribe:"}) {
     if (options.topic.starts_with(taken)) return fmt::format("topics that begin with \"{}\" are the host's own", taken);
   }
@@ -29,16 +31,46 @@ std::string mistake_in(const PublishOptions& options, const std::string& line) {
   return {};
 }
 
+// Waits for what the host says of the line. A host that is too old to say anything closes the connection, or has read
+// it all and stays silent: then it is taken for done.
+Result<void> outcome(WireConnection& connection) {
+  constexpr std::chrono::seconds kRound{1};
+  constexpr int kMostRounds = 5;
+  ReceivedEvent received{{}};
+  bool was_read = false;
+  for (int round = 0; round < kMostRounds;) {
+    const auto line = connection.line(kRound);
+    if (line && !*line) return {};
+    if (line) {
+      if (received.read(**line) != ReceivedEvent::Kind::answer) return {};
+      if (received.refusal().empty()) return {};
+      return Error{.code = Code::refused, .text = received.refusal()};
+    }
+    if (was_read) return {};
+    was_read = connection.all_was_read();
+    ++round;
+  }
+  return Error{.code = Code::io, .text = "the host does not read what was sent to it"};
+}
+
+Result<void> publish(const std::string& socket, const std::string& line) {
+  auto connection = WireConnection::open(socket);
+  if (!connection) return connection.error();
+  if (auto sent = connection->send(line); !sent) return sent.error();
+  connection->end_sending();
+  return outcome(*connection);
+}
+
 }  // namespace
 
 int publish_command(const PublishOptions& options) {
-  const std::string line = wire_line(options.topic, options.json);
+  std::string line = wire_line(options.topic, options.json);
+  line.insert(line.size() - 2, R"(,"answer":true)");
   if (const std::string mistake = mistake_in(options, line); !mistake.empty()) {
     log::error(mistake);
     return exit_status::kUsage;
   }
-  auto connection = WireConnection::open(options.socket);
-  const Result<void> sent = connection ? connection->send(line) : Result<void>(connection.error());
+  const Result<void> sent = publish(options.socket, line);
   if (sent) return exit_status::kDone;
   log::error(sent.error().text);
   return exit_status::kFailed;

@@ -143,7 +143,12 @@ int status_command(const StatusOptions& options) {
   if (options.json) {
     fmt::print("{}\n", *answer);
   } else {
-    print_status(Json::parse(*answer));
+    try {
+      print_status(Json::parse(*answer));
+    } catch (const Json::exception&) {  // of another version, or none at all
+      log::error(options.socket + ": its status is not one that this nfbus can read; --json shows it as it is");
+      return exit_status::kFailed;
+    }
   }
   return std::fflush(stdout) == 0 ? exit_status::kDone : exit_status::kFailed;
 }

@@ -2,6 +2,7 @@
 #include "cli/commands.hpp"
 #include "cli/tap/output.hpp"
 #include "cli/wire_connection.hpp"
+#include "event/topic.hpp"
 #include "match/match.hpp"
 #include "support/log.hpp"
 #include "support/signals.hpp"
@@ -27,13 +28,33 @@ int fail(const Error& error) {
   return exit_status::kFailed;
 }
 
+// What packets' topics begin with at the host.
+Result<std::string> ask_topic_root(const std::string& socket) {
+  const auto status = ask_status(socket);
+  if (!status) return status.error();
+  const Json object = Json::parse(*status);
+  const auto root = object.find("topic_root");
+  if (root != object.end() && root->is_string()) return root->get<std::string>();
+  return Error{.code = Code::unsupported, .text = socket + ": the host there does not say its topic_root"};
+}
+
+// Says of topics that no packet can have why.
+void warn_of(const std::string& topic, const std::string& root) {
+  if (!topic.starts_with(root)) return;
+  const std::string possible = make_topic(root, std::string_view(topic).substr(root.size()));
+  if (possible == topic) return;
+  log::warning(
+      fmt::format("\"{}\" fits no packet's topic: what follows \"{}\" is the rule's prefix in lower case, "
+                  "without blanks around it; did you mean \"{}\"?",
+                  topic, root, possible));
+}
+
 // The subscriptions that the options ask for, as lines.
-Result<std::string> subscriptions(const TapOptions& options, const TapOutput& output) {
+Result<std::string> subscriptions(const TapOptions& options, const TapOutput& output, const std::string& topic_root) {
   std::vector<std::string> topics = options.topics;
-  const auto answer = ask_status(options.socket);
-  if (!answer) return answer.error();
-  if (topics.empty()) topics.push_back(Json::parse(*answer).at("topic_root").get<std::string>());
-  Json extensions = {{"format", output.format()}, {"marker", true}};
+  for (const std::string& topic : topics) warn_of(topic, topic_root);
+  if (topics.empty()) topics.push_back(topic_root);
+  Json extensions = {{"format", output.format()}, {"marker", true}, {"answer", true}};
   if (options.match) {
     auto table = match_table_of_text(*options.match, {.names = {}, .any = true});
     if (!table) return Error{.code = Code::invalid, .text = "--match: " + table.error().text};
@@ -52,28 +73,32 @@ Result<std::string> subscriptions(const TapOptions& options, const TapOutput& ou
 struct Seen {
   std::uint64_t shown = 0;
   std::uint64_t missed = 0;
+  std::uint64_t odd = 0;
+  std::string refusal;  // of the host; empty: none
 };
 
-// Shows every event that was received; false: there were enough, or nobody reads any more.
-bool show_received(WireConnection& connection, TapOutput& output, std::uint64_t wanted, Seen& seen) {
+// Shows every event that was received; false: there were enough, nobody reads any more, or the host refuses.
+bool show_received(WireConnection& connection, ReceivedEvent& received, TapOutput& output, std::uint64_t wanted,
+                   Seen& seen) {
   while (const auto line = connection.received_line()) {
-    const Json event = Json::parse(line->begin(), line->end(), nullptr, false);
-    if (!event.is_object()) continue;
-    if (event.value("topic", "") == "nfbus:dropped") {
-      const Json marker = Json::parse(event.value("value", ""), nullptr, false);
-      if (marker.is_object()) seen.missed += marker.value("missed", std::uint64_t{0});
-      continue;
+    switch (received.read(*line)) {
+      case ReceivedEvent::Kind::packet:
+      case ReceivedEvent::Kind::message:
+        if (output.show(received)) ++seen.shown;
+        break;
+      case ReceivedEvent::Kind::missed: seen.missed += received.missed(); break;
+      case ReceivedEvent::Kind::answer: seen.refusal = received.refusal(); break;
+      case ReceivedEvent::Kind::odd: ++seen.odd; break;
     }
-    if (output.show(event)) ++seen.shown;
-    if (seen.shown == wanted) break;
+    if (seen.shown == wanted || !seen.refusal.empty()) break;
   }
-  return output.flush() && seen.shown != wanted;
+  return output.flush() && seen.shown != wanted && seen.refusal.empty();
 }
 
-Result<void> watch(WireConnection& connection, TapOutput& output, const Signals& signals, std::uint64_t wanted,
-                   Seen& seen) {
+Result<void> watch(WireConnection& connection, ReceivedEvent& received, TapOutput& output, const Signals& signals,
+                   std::uint64_t wanted, Seen& seen) {
   for (;;) {
-    if (!show_received(connection, output, wanted, seen)) return {};
+    if (!show_received(connection, received, output, wanted, seen)) return {};
     std::array<pollfd, 2> waiting{pollfd{.fd = connection.descriptor(), .events = POLLIN, .revents = 0},
                                   pollfd{.fd = signals.descriptor(), .events = POLLIN, .revents = 0}};
     if (::poll(waiting.data(), waiting.size(), -1) < 0) {
@@ -84,7 +109,7 @@ Result<void> watch(WireConnection& connection, TapOutput& output, const Signals&
     const auto open = connection.receive();
     if (!open) return open.error();
     if (*open) continue;
-    show_received(connection, output, wanted, seen);
+    show_received(connection, received, output, wanted, seen);
     log::info("the host has ended");
     return {};
   }
@@ -96,7 +121,9 @@ int tap_command(const TapOptions& options) {
   auto signals = Signals::block();
   if (!signals) return fail(signals.error());
   const auto output = make_tap_output(options);
-  const auto lines = subscriptions(options, *output);
+  const auto topic_root = ask_topic_root(options.socket);
+  if (!topic_root) return fail(topic_root.error());
+  const auto lines = subscriptions(options, *output, *topic_root);
   if (!lines) {
     log::error(lines.error().text);
     return lines.error().code == Code::invalid ? exit_status::kUsage : exit_status::kFailed;
@@ -106,10 +133,13 @@ int tap_command(const TapOptions& options) {
   if (auto sent = connection->send(*lines); !sent) return fail(sent.error());
 
   Seen seen;
-  const auto watched =
-      watch(*connection, *output, *signals, options.count.value_or(std::numeric_limits<std::uint64_t>::max()), seen);
-  log::info(fmt::format("{} events shown, {} missed", seen.shown, seen.missed));
-  return watched ? exit_status::kDone : fail(watched.error());
+  ReceivedEvent received(*topic_root);
+  const auto watched = watch(*connection, received, *output, *signals,
+                             options.count.value_or(std::numeric_limits<std::uint64_t>::max()), seen);
+  const std::string odd = seen.odd == 0 ? "" : fmt::format(", {} lines skipped that are no events", seen.odd);
+  log::info(fmt::format("{} events shown, {} missed{}", seen.shown, seen.missed, odd));
+  if (!watched) return fail(watched.error());
+  return seen.refusal.empty() ? exit_status::kDone : fail({.code = Code::refused, .text = seen.refusal});
 }
 
 }  // namespace nfbus::host

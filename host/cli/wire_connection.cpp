@@ -1,10 +1,15 @@
 #include "cli/wire_connection.hpp"
 
+#include <nfbus/util/json_levels.hpp>
+
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #include <algorithm>
@@ -18,6 +23,8 @@ namespace {
 
 constexpr std::size_t kReadBytes = 64UL << 10U;
 constexpr std::chrono::seconds kAnswerWithin{5};
+// Beyond what any host sends or relays.
+constexpr std::size_t kMostLineBytes = 1UL << 20U;
 
 Error failed(std::string_view what) {
   return {.code = Code::io, .text = fmt::format("{}: {}", what, std::generic_category().message(errno))};
@@ -34,6 +41,9 @@ Result<WireConnection> WireConnection::open(const std::string& path) {
   std::memcpy(&address.sun_path, path.data(), path.size());
   Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket.valid()) return failed("cannot make a socket");
+  // Also of connect(): who neither accepts nor reads must not hold us.
+  const timeval patience{.tv_sec = kAnswerWithin.count(), .tv_usec = 0};
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     Error error = failed(path);
     if (errno == ENOENT || errno == ECONNREFUSED) error.text += "; is nfbus running? -s names another socket";
@@ -66,6 +76,9 @@ std::optional<std::string_view> WireConnection::received_line() {
 
 Result<bool> WireConnection::receive() {
   const std::size_t before = received_.size();
+  if (before - used_ > kMostLineBytes) {
+    return Error{.code = Code::unsupported, .text = "what comes there are no lines of nfbus: one is too long"};
+  }
   received_.resize(before + kReadBytes);
   const ssize_t size = ::recv(socket_.get(), received_.data() + before, kReadBytes, 0);
   received_.resize(before + static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
@@ -94,12 +107,21 @@ Result<std::string> ask_status(const std::string& socket) {
   if (auto sent = connection->send(wire_line("subscribe:nfbus:status", "")); !sent) return sent.error();
   const auto line = connection->line(kAnswerWithin);
   if (!line) return line.error();
-  const auto event = *line ? nlohmann::json::parse((*line)->begin(), (*line)->end(), nullptr, false) : nlohmann::json();
+  const auto event = *line && !util::is_nested_deeper(**line)
+                         ? nlohmann::json::parse((*line)->begin(), (*line)->end(), nullptr, false)
+                         : nlohmann::json();
   const std::string status = event.is_object() && event.contains("value") && event["value"].is_string()
                                  ? event["value"].get<std::string>()
                                  : std::string();
-  if (nlohmann::json::parse(status, nullptr, false).is_object()) return status;
+  if (!util::is_nested_deeper(status) && nlohmann::json::parse(status, nullptr, false).is_object()) return status;
   return Error{.code = Code::unsupported, .text = fmt::format("{}: who answers there is no nfbus", socket)};
+}
+
+void WireConnection::end_sending() noexcept { ::shutdown(socket_.get(), SHUT_WR); }
+
+bool WireConnection::all_was_read() const noexcept {
+  int unread = 0;
+  return ::ioctl(socket_.get(), SIOCOUTQ, &unread) == 0 && unread == 0;
 }
 
 std::string wire_line(std::string_view topic, std::string_view value) {

@@ -28,6 +28,10 @@ class WireConnection {
   [[nodiscard]] std::optional<std::string_view> received_line();
   // Receives what there is, at once if there is something; false: the host has closed the connection.
   Result<bool> receive();
+  // Nothing more is sent; what comes can still be received.
+  void end_sending() noexcept;
+  // Whether the other side has read all that was sent.
+  [[nodiscard]] bool all_was_read() const noexcept;
   [[nodiscard]] int descriptor() const noexcept { return socket_.get(); }
 
  private:

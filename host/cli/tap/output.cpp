@@ -1,8 +1,9 @@
 #include "cli/tap/output.hpp"
 
 #include "cli/packet_line.hpp"
-#include "cli/tap/received_event.hpp"
 #include "event/formats/json_writer.hpp"
+
+#include <nfbus/util/json_levels.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -35,13 +36,14 @@ bool write_out(std::string_view text) noexcept {
 class JsonOutput final : public TapOutput {
  public:
   [[nodiscard]] std::string_view format() const noexcept override { return "packet"; }
-  bool show(const Json& event) override {
-    const std::string value = event.value("value", "");
-    const bool one_line = value.find('\n') == std::string::npos;
-    if (one_line && Json::accept(value)) {
+  bool show(const ReceivedEvent& received) override {
+    const std::string& value = received.value();
+    const bool may_be_json = !util::is_nested_deeper(value) && value.find('\0') == std::string::npos;
+    const bool one_line = value.find_first_of("\r\n") == std::string::npos;
+    if (may_be_json && one_line && Json::accept(value)) {
       text_ += json::shown(value);
     } else {
-      const Json parsed = Json::parse(value, nullptr, false);
+      const Json parsed = may_be_json ? Json::parse(value, nullptr, false) : Json(Json::value_t::discarded);
       text_ += json::shown(
           (parsed.is_discarded() ? Json(value) : parsed).dump(-1, ' ', false, Json::error_handler_t::replace));
     }
@@ -61,9 +63,8 @@ class JsonOutput final : public TapOutput {
 class LineOutput final : public TapOutput {
  public:
   [[nodiscard]] std::string_view format() const noexcept override { return "record"; }
-  bool show(const Json& event) override {
-    if (!received_.read(event)) return false;
-    lines_.append(received_.event(), text_);
+  bool show(const ReceivedEvent& received) override {
+    lines_.append(received.event(), text_);
     return true;
   }
   bool flush() override {
@@ -74,7 +75,6 @@ class LineOutput final : public TapOutput {
 
  private:
   PacketLines lines_{stdout_wants_colour()};
-  ReceivedEvent received_;
   TextBuffer text_;
 };
 
@@ -82,14 +82,14 @@ class LineOutput final : public TapOutput {
 class PcapOutput final : public TapOutput {
  public:
   [[nodiscard]] std::string_view format() const noexcept override { return "nflog"; }
-  bool show(const Json& event) override {
-    if (dumper_ == nullptr || !received_.read(event) || received_.event().kind != NFBUS_EVENT_PACKET) return false;
-    const nfbus_event& packet = received_.event();
+  bool show(const ReceivedEvent& received) override {
+    const nfbus_event& packet = received.event();
+    if (dumper_ == nullptr || packet.kind != NFBUS_EVENT_PACKET) return false;
     pcap_pkthdr header{};
     header.ts.tv_sec = packet.time_ns / 1'000'000'000;
     header.ts.tv_usec = packet.time_ns % 1'000'000'000;  // ns, as the file's precision says
     header.caplen = static_cast<bpf_u_int32>(packet.record.size);
-    header.len = std::max(header.caplen, event.value("length", bpf_u_int32{0}));
+    header.len = std::max(header.caplen, received.length());
     ::pcap_dump(reinterpret_cast<u_char*>(dumper_.get()), &header, packet.record.data);
     return true;
   }
@@ -105,7 +105,6 @@ class PcapOutput final : public TapOutput {
   const std::unique_ptr<pcap_t, Close> pcap_{
       ::pcap_open_dead_with_tstamp_precision(DLT_NFLOG, kSnaplen, PCAP_TSTAMP_PRECISION_NANO)};
   const std::unique_ptr<pcap_dumper_t, Close> dumper_{::pcap_dump_fopen(pcap_.get(), stdout)};
-  ReceivedEvent received_;
 };
 
 }  // namespace

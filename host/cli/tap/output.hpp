@@ -2,8 +2,7 @@
 #pragma once
 
 #include "cli/commands.hpp"
-
-#include <nlohmann/json_fwd.hpp>
+#include "cli/tap/received_event.hpp"
 
 #include <memory>
 #include <string_view>
@@ -20,8 +19,8 @@ class TapOutput {
 
   // The form of packets that it wants from the host.
   [[nodiscard]] virtual std::string_view format() const noexcept = 0;
-  // A line of the host; returns whether it is one to be shown here. It appears with flush() at the latest.
-  virtual bool show(const nlohmann::ordered_json& event) = 0;
+  // A packet or a message; returns whether it is one to be shown here. It appears with flush() at the latest.
+  virtual bool show(const ReceivedEvent& received) = 0;
   // False: nobody reads standard output any more.
   virtual bool flush() = 0;
 };

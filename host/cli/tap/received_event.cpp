@@ -2,8 +2,11 @@
 
 #include "decode/decode.hpp"
 
+#include <nfbus/util/json_levels.hpp>
+
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 
@@ -41,11 +44,13 @@ bool decode_base64(std::string_view text, std::vector<std::uint8_t>& out) {
 }
 
 std::string text_at(const Json& object, const char* key) {
+  if (!object.is_object()) return {};
   const auto found = object.find(key);
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 std::int64_t number_at(const Json& object, const char* key) {
+  if (!object.is_object()) return 0;
   const auto found = object.find(key);
   return found != object.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
 }
@@ -57,24 +62,59 @@ std::int64_t now_ns() {
 
 }  // namespace
 
-bool ReceivedEvent::read(const Json& line) {
+ReceivedEvent::Kind ReceivedEvent::read(std::string_view line) {
+  const WireLine wire = scanner_.scan(line);
+  if (wire.kind != WireLine::Kind::publish || util::is_nested_deeper(line)) return Kind::odd;
   event_ = {};
   event_.struct_size = sizeof(nfbus_event);
-  topic_ = text_at(line, "topic");
-  value_ = text_at(line, "value");
-  if (!line.contains("time_ns")) {
-    event_.kind = NFBUS_EVENT_MESSAGE;
-    event_.topic = text(topic_);
-    event_.time_ns = now_ns();
-    event_.payload = {.data = reinterpret_cast<const std::uint8_t*>(value_.data()), .size = value_.size()};
-    return true;
+  topic_ = wire.topic;
+  value_.clear();
+  decode_string(wire.value, value_);
+  if (topic_ == "nfbus:dropped") return read_missed();
+  if (topic_ == "nfbus:answer") return read_answer();
+  if (topic_.starts_with(topic_root_) && !topic_.starts_with("nfbus:")) {
+    const Json object = Json::parse(line.begin(), line.end(), nullptr, false);
+    if (!object.is_object()) return Kind::odd;
+    if (object.contains("time_ns")) return read_packet(object);
   }
-  if (!decode_base64(value_, record_) || !read_record(record_, event_)) return false;
+  event_.kind = NFBUS_EVENT_MESSAGE;
+  event_.topic = text(topic_);
+  event_.time_ns = now_ns();
+  event_.payload = {.data = reinterpret_cast<const std::uint8_t*>(value_.data()), .size = value_.size()};
+  return Kind::message;
+}
+
+ReceivedEvent::Kind ReceivedEvent::read_missed() {
+  const Json marker = util::is_nested_deeper(value_) ? Json() : Json::parse(value_, nullptr, false);
+  const std::int64_t missed = number_at(marker, "missed");
+  if (missed <= 0) return Kind::odd;
+  missed_ = static_cast<std::uint64_t>(missed);
+  return Kind::missed;
+}
+
+ReceivedEvent::Kind ReceivedEvent::read_answer() {
+  const Json answer = util::is_nested_deeper(value_) ? Json() : Json::parse(value_, nullptr, false);
+  const auto ok = answer.is_object() ? answer.find("ok") : answer.end();
+  if (!answer.is_object() || ok == answer.end() || !ok->is_boolean()) return Kind::odd;
+  refusal_ = text_at(answer, "error");
+  if (ok->get<bool>()) {
+    refusal_.clear();
+  } else if (refusal_.empty()) {
+    refusal_ = "the host refuses, and does not say why";
+  }
+  return Kind::answer;
+}
+
+ReceivedEvent::Kind ReceivedEvent::read_packet(const Json& line) {
+  if (!line.at("time_ns").is_number_integer()) return Kind::odd;
+  if (!decode_base64(value_, record_) || !read_record(record_, event_)) return Kind::odd;
   decode_packet(event_);
   event_.topic = text(topic_);
   event_.time_ns = number_at(line, "time_ns");
+  length_ = static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(number_at(line, "length"), static_cast<std::int64_t>(record_.size()), INT32_MAX));
   read_context(line);
-  return true;
+  return Kind::packet;
 }
 
 void ReceivedEvent::read_context(const Json& line) {
