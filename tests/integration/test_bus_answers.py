@@ -62,11 +62,10 @@ class Answers(nfbustest.IntegrationTest):
         line = '{"topic":"web:a", "answer":true,"value":"x"}'
         asker.send(line + "\n")
         self.assertEqual(asker.event()[0], "nfbus:answer")
+        asker.publish("end", "x")
         for listener in (everybody, other):
             self.assertEqual(listener.line().decode(), line)
-            listener.publish("end", "x")
-            self.assertEqual(listener.event()[0], "end")
-            self.assertEqual({everybody, other}.difference({listener}).pop().event()[0], "end")
+            self.assertEqual(listener.event()[0], "end")  # and no answer between
 
     def test_too_many_subscriptions_are_said(self):
         client = self.client()
