@@ -173,7 +173,11 @@ nfbus::Result<void> Archive::look_for_folder() {
 nfbus::Result<void> Archive::rotate(File& file, const Encoding& encoding) {
   const nfbus::util::OutputFolder before = folder_;
   nfbus::Result<void> rotated = look_for_folder();
-  if (rotated.ok()) rotated = finish_and_begin(file, encoding);
+  if (!rotated.ok()) {
+    rotated = nfbus::Error{rotated.error().code, "cannot rotate " + file.path() + ": " + rotated.error().text};
+  } else {
+    rotated = finish_and_begin(file, encoding);
+  }
   if (!rotated.ok()) folder_ = before;  // a file system that became read-only is not kept from being unmounted
   return rotated;
 }
