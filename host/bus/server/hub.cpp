@@ -112,7 +112,7 @@ Hub::~Hub() {
 void Hub::join(Client& client) { clients_.push_back(&client); }
 
 // A client's share of the time, in ns a ns, is 1 / (kMatchShare * matching clients).
-bool Hub::pay_for_match(Client& client, std::uint64_t cost_ns) {
+bool Hub::pay_for_match(Client& client, std::uint64_t cost_ns) const {
   const auto cost = static_cast<std::int64_t>(std::min<std::uint64_t>(cost_ns, 2 * kMostMatchCredit_ns));
   if (client.match_credit_ns < cost) {
     const auto sharers = static_cast<std::int64_t>(std::max<std::size_t>(matching_clients_, 1));
@@ -207,7 +207,7 @@ std::string Hub::reserved(std::string_view topic) const {
   const std::string& root = settings_.topic_root;
   const std::string_view quoted = topic.substr(0, kMostQuotedBytes);
   if (topic.starts_with(kOwnTopics)) {
-    return fmt::format("only the host publishes under \"{}\": \"{}\"", kOwnTopics, quoted);
+    return fmt::format(R"(only the host publishes under "{}": "{}")", kOwnTopics, quoted);
   }
   if (!topic.starts_with(root)) return {};
   return fmt::format(

@@ -114,16 +114,16 @@ class Hub {
   [[nodiscard]] std::string read_format(std::string_view given, ClientSubscription& subscription) const;
   [[nodiscard]] std::string read_match(std::string_view given, ClientSubscription& subscription) const;
   // Count, say and return it.
-  std::string refuse(Client& client, std::string why);
-  std::string skip(const Client& client, std::string_view why);
-  void say_foreign(const Client& client, std::string_view line);
+  static std::string refuse(Client& client, std::string why);
+  static std::string skip(const Client& client, std::string_view why);
+  static void say_foreign(const Client& client, std::string_view line);
   void answer(Client& client, const std::string& mistake);
   void relay(std::string_view line, std::string_view topic);
   std::string finish_subscription(Client& client, ClientSubscription subscription, bool marker,
                                   const std::string& mistake);
   [[nodiscard]] std::string add_subscription(Client& client, ClientSubscription subscription);
   // Whether the client may still ask for so much of the thread's time; takes it off.
-  [[nodiscard]] bool pay_for_match(Client& client, std::uint64_t cost_ns);
+  [[nodiscard]] bool pay_for_match(Client& client, std::uint64_t cost_ns) const;
   [[nodiscard]] std::string make_status();
   void serve_batch(const Batch& batch, std::size_t from, std::size_t to);
   void serve_packet(const Event& event, std::span<const Routes::Receiver> receivers);

@@ -25,8 +25,8 @@ void for_each_prefix(Ordered& ordered, std::string_view text, const Visit& visit
     if (found == ordered.begin()) return;
     --found;
     const std::string_view key = key_of(*found);
-    const auto differs = std::mismatch(key.begin(), key.end(), text.begin(), text.end()).first;
-    const auto common = static_cast<std::size_t>(std::distance(key.begin(), differs));
+    const auto common = static_cast<std::size_t>(
+        std::distance(key.begin(), std::mismatch(key.begin(), key.end(), text.begin(), text.end()).first));
     if (common == key.size()) {
       if (!visit(*found) || key.empty()) return;
       text = text.substr(0, key.size() - 1);

@@ -76,7 +76,7 @@ std::size_t decode_escape(std::string_view text, std::string& out) {
 }
 
 // "answer" with each letter written as \\uXXXX: no key that counts is longer.
-constexpr std::size_t kMostKeyBytes = 6 * 6;
+constexpr std::size_t kMostKeyBytes = 36;
 
 // The two characters beyond ASCII that encoding/json takes for letters (unicode.SimpleFold), in UTF-8.
 constexpr std::string_view kLongS = "\xc5\xbf";

@@ -191,7 +191,8 @@ class OutputWalk {
     return fstatfs(link.get(), &found) == 0 && found.f_type == PROC_SUPER_MAGIC;
   }
 
-  Opening refuse_link(const std::string& part, const struct stat& found, const std::string& target = {}) const {
+  [[nodiscard]] Opening refuse_link(const std::string& part, const struct stat& found,
+                                    const std::string& target = {}) const {
     return refused(here_.path_of(part) + " is a link" + (target.empty() ? "" : " to " + target) + " that belongs to " +
                    owner_of(found) + ", neither to root nor to uid " + std::to_string(geteuid()) +
                    ", which writes: remove it, or name the file that is meant");
