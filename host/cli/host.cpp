@@ -121,10 +121,10 @@ Host::Host(Config config, PluginRegistry plugins)
       batches_(kKeepBatches),
       topics_(config_.host.topic_root),
       formats_(config_.host.device),
-      services_{
-          .formats = formats_,
-          .publish = [this](std::string_view topic, std::string_view text) { return publish_message(topic, text); },
-          .fields = known_fields(config_.filters, plugins_)} {}
+      services_{.formats = formats_,
+                .publish = [this](std::string_view topic, std::string_view text,
+                                  const MessageOrigin& origin) { return publish_message(topic, text, origin); },
+                .fields = known_fields(config_.filters, plugins_)} {}
 
 Host::~Host() {
   metrics_.reset();
@@ -386,9 +386,9 @@ void Host::renew_socket() {
   }
 }
 
-bool Host::publish_message(std::string_view topic, std::string_view text) {
+bool Host::publish_message(std::string_view topic, std::string_view text, const MessageOrigin& origin) {
   if (topic.starts_with(config_.host.topic_root) || topic.starts_with("nfbus:")) return false;
-  bus_.publish(make_message(topic, text, now_ns(), ::getuid()));
+  bus_.publish(make_message(topic, text, now_ns(), ::getuid(), origin));
   return true;
 }
 

@@ -136,7 +136,7 @@ class Host {
   [[nodiscard]] StatusReport report(ServerSnapshot server) const;
   [[nodiscard]] std::string trouble() const;
   void publish_own(std::string_view topic, std::string_view text);
-  bool publish_message(std::string_view topic, std::string_view text);
+  bool publish_message(std::string_view topic, std::string_view text, const MessageOrigin& origin);
 
   Config config_;
   PluginRegistry plugins_;

@@ -67,6 +67,7 @@ void Batch::clear() noexcept {
   frozen_ = 0;
   last_topic_ = 0;
   content_bytes_ = 0;
+  set_origin({});
 }
 
 void BatchRef::reset() noexcept {
@@ -199,7 +200,8 @@ BatchRef copy_events(std::span<const Event* const> events) {
   return batch;
 }
 
-BatchRef make_message(std::string_view topic, std::string_view text_view, std::int64_t time_ns, std::uint32_t uid) {
+BatchRef make_message(std::string_view topic, std::string_view text_view, std::int64_t time_ns, std::uint32_t uid,
+                      const MessageOrigin& origin) {
   Event event{};
   event.struct_size = sizeof(nfbus_event);
   event.kind = NFBUS_EVENT_MESSAGE;
@@ -211,7 +213,9 @@ BatchRef make_message(std::string_view topic, std::string_view text_view, std::i
   event.transport_offset = NFBUS_NO_OFFSET;
   event.data_offset = NFBUS_NO_OFFSET;
   const Event* const one = &event;
-  return copy_events({&one, 1});
+  BatchRef batch = copy_events({&one, 1});
+  batch->set_origin(origin);
+  return batch;
 }
 
 }  // namespace nfbus::host

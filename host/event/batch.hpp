@@ -11,6 +11,7 @@
 #include <cstring>
 #include <mutex>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -24,6 +25,12 @@ class BatchRef;
 inline std::size_t event_size_bytes(const nfbus_event& event) noexcept {
   return event.kind == NFBUS_EVENT_MESSAGE ? event.payload.size : event.record.size;
 }
+
+// Who published a message, and after how many others that were published one in answer to the other.
+struct MessageOrigin {
+  std::uint8_t hops = 0;
+  std::string_view publisher;  // "sink.archive"; empty: no plugin
+};
 
 // Events of one kind, with the slabs that they and their bytes live in.
 // Thread safety: one thread until freeze(); after it, const members from any thread.
@@ -70,6 +77,11 @@ class Batch {
   }
   // The batch is complete: freezes the events that are not. Nothing changes after.
   void freeze();
+  // Of the message that is the batch, before others see it.
+  void set_origin(const MessageOrigin& origin) {
+    hops_ = origin.hops;
+    publisher_ = origin.publisher;
+  }
 
   [[nodiscard]] std::span<Event> mutable_events() noexcept { return {events_, count_}; }
   [[nodiscard]] std::span<const Event> events() const noexcept { return {events_, count_}; }
@@ -80,6 +92,7 @@ class Batch {
   [[nodiscard]] std::size_t content_bytes() const noexcept { return content_bytes_; }
   // And of the events: what a copy of the whole batch would take, about.
   [[nodiscard]] std::size_t size_bytes() const noexcept { return content_bytes_ + count_ * sizeof(Event); }
+  [[nodiscard]] MessageOrigin origin() const noexcept { return {.hops = hops_, .publisher = publisher_}; }
   [[nodiscard]] TextCache& texts() const noexcept { return texts_; }
 
  private:
@@ -97,6 +110,8 @@ class Batch {
   std::vector<SlabRef> slabs_;  // nearly always one
   std::vector<TopicCount> topics_;
   std::size_t last_topic_ = 0;  // in topics_: of the event frozen last
+  std::uint8_t hops_ = 0;
+  std::string publisher_;
   mutable TextCache texts_;
 };
 
@@ -150,6 +165,6 @@ class BatchPool {
 
 // A frozen batch of one message event. topic_id: 0, since messages' topics are not interned.
 [[nodiscard]] BatchRef make_message(std::string_view topic, std::string_view text, std::int64_t time_ns,
-                                    std::uint32_t uid);
+                                    std::uint32_t uid, const MessageOrigin& origin = {});
 
 }  // namespace nfbus::host

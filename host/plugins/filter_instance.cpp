@@ -1,5 +1,6 @@
 #include "plugins/crossing.hpp"
 #include "plugins/handshake.hpp"
+#include "plugins/hearing.hpp"
 #include "plugins/instance.hpp"
 #include "plugins/options.hpp"
 #include "support/log.hpp"
@@ -97,6 +98,7 @@ Result<void> FilterInstance::apply(std::span<const nfbus_event* const> items, st
              .context = &s,
              .annotate = State::add_field};
   s.annotate = &annotate;
+  const Hearing hearing(items);
   auto applied = s.call("apply", [&] { return s.calls.apply(s.instance, &s.asked, &s.error); });
   s.annotate = nullptr;
   if (!applied) std::ranges::fill(verdicts, static_cast<std::uint8_t>(NFBUS_KEEP));
@@ -109,6 +111,7 @@ Result<void> FilterInstance::hear(std::span<const nfbus_event* const> messages, 
                                .count = static_cast<std::uint32_t>(messages.size()),
                                .items = messages.data(),
                                .size_bytes = size_bytes};
+  const Hearing hearing(messages);
   return s.call("hear", [&] { return s.calls.hear(s.instance, &events, &s.error); });
 }
 

@@ -1,6 +1,7 @@
 // Instances of plugins, as the host holds them: typed calls, each behind a barrier, each error in our vocabulary.
 #pragma once
 
+#include "event/batch.hpp"
 #include "event/formats/format.hpp"
 #include "event/formats/renderer.hpp"
 #include "match/known_fields.hpp"
@@ -25,7 +26,7 @@ namespace nfbus::host {
 struct SharedServices {
   const FormatSet& formats;
   // [any] Publishes a message of a plugin; false when its topic is refused.
-  std::function<bool(std::string_view topic, std::string_view text)> publish;
+  std::function<bool(std::string_view topic, std::string_view text, const MessageOrigin& origin)> publish;
   // What matches may ask for; an instance keeps those of its creation. [control]
   KnownFields fields = {};
 };

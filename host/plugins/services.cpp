@@ -4,6 +4,7 @@
 #include "match/match.hpp"
 #include "plugins/crossing.hpp"
 #include "plugins/handshake.hpp"
+#include "plugins/hearing.hpp"
 #include "plugins/instance.hpp"
 #include "support/log.hpp"
 
@@ -98,6 +99,14 @@ struct InstanceServices::State {
   Lent<nfbus_match, std::unique_ptr<const nfbus_match>> matches;
 
   void say(log::Level level, std::string_view line) const noexcept { log::repeated(level, kind_and_name, line); }
+  void say_loop(std::string_view topic, std::string_view heard_from) const {
+    const std::string_view heard = heard_from == kind_and_name ? "itself" : heard_from;
+    log::repeated(
+        log::Level::warning, kind_and_name, "a message loop",
+        fmt::format("a message loop: its message \"{}\" is refused, since it comes of {} messages that answer one "
+                    "another, the last of them by {}; change the topics that one of these sinks or filters hears",
+                    clean_text(topic), kMostHops, heard));
+  }
 };
 
 namespace {
@@ -126,8 +135,15 @@ struct ServiceFunctions {
 
   static uint32_t publish(void* context, nfbus_text topic, nfbus_text text) noexcept {
     return guarded(NFBUS_FATAL, [&] {
-      const auto& publish = of(context).shared.publish;
-      return publish && publish(plugin_view(topic), plugin_view(text)) ? NFBUS_OK : NFBUS_FATAL;
+      const State& state = of(context);
+      const Hearing::Answer answer = Hearing::next_answer();
+      if (answer.hops > kMostHops) {
+        state.say_loop(plugin_view(topic), answer.heard_from);
+        return NFBUS_FATAL;
+      }
+      const MessageOrigin origin = {.hops = static_cast<std::uint8_t>(answer.hops), .publisher = state.kind_and_name};
+      const auto& publish = state.shared.publish;
+      return publish && publish(plugin_view(topic), plugin_view(text), origin) ? NFBUS_OK : NFBUS_FATAL;
     });
   }
 

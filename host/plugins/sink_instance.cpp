@@ -1,5 +1,6 @@
 #include "plugins/crossing.hpp"
 #include "plugins/handshake.hpp"
+#include "plugins/hearing.hpp"
 #include "plugins/instance.hpp"
 #include "plugins/options.hpp"
 #include "support/log.hpp"
@@ -129,6 +130,7 @@ WriteResult SinkInstance::write(std::span<const nfbus_event* const> items, std::
   s.report.retry_after_ms = 0;
   const nfbus_events events = {
       .struct_size = sizeof(nfbus_events), .count = s.count, .items = items.data(), .size_bytes = size_bytes};
+  const Hearing hearing(items);
   const std::uint32_t status =
       call_plugin(s.error, [&] { return s.calls.write(s.instance, &events, &s.report, &s.error); });
   s.rejected = nullptr;

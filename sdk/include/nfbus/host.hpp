@@ -73,7 +73,8 @@ class Host {
     raw_->log(raw_->context, level, to_text(line));
   }
 
-  // [any] Publishes a message event. False when the topic is refused: the host's own topics are not for plugins.
+  // [any] Publishes a message event. False when it is refused: the host's own topics are not for plugins, and a loop of
+  // plugins that answer each other's messages is ended.
   [[nodiscard]] bool publish(std::string_view topic, std::string_view text) const noexcept {
     return raw_->publish(raw_->context, to_text(topic), to_text(text)) == NFBUS_OK;
   }

@@ -85,7 +85,7 @@ class Chains : public testing::Test {
   Events events_;
   FormatSet formats_{"test"};
   Bus bus_;
-  SharedServices services_{.formats = formats_, .publish = [](auto, auto) { return true; }};
+  SharedServices services_{.formats = formats_, .publish = [](auto, auto, auto) { return true; }};
 };
 
 using FilterChainTest = Chains;

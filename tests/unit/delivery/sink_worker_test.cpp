@@ -41,7 +41,7 @@ class Delivery {
   }
 
   void start() { worker_->start(); }
-  void publish_message(std::string_view topic) const { services_.publish(topic, "{}"); }
+  void publish_message(std::string_view topic) const { services_.publish(topic, "{}", {}); }
   void publish(std::size_t events) { bus_.publish(events_.packets(events)); }
   [[nodiscard]] bool stop(std::chrono::milliseconds within = kSoon) {
     const auto deadline = SinkWorker::Clock::now() + within;
@@ -54,10 +54,12 @@ class Delivery {
  private:
   Events events_;
   FormatSet formats_{"test"};
-  SharedServices services_{.formats = formats_, .publish = [this](std::string_view topic, std::string_view message) {
-                             bus_.publish(make_message(topic, message, 1, 0));
-                             return true;
-                           }};
+  SharedServices services_{
+      .formats = formats_,
+      .publish = [this](std::string_view topic, std::string_view message, const MessageOrigin& origin) {
+        bus_.publish(make_message(topic, message, 1, 0, origin));
+        return true;
+      }};
   Bus bus_;
   const Interest interest_{.topics = {"nft:", "summary"}, .kinds = NFBUS_EVENT_PACKET | NFBUS_EVENT_MESSAGE};
   std::shared_ptr<Subscription> subscription_;

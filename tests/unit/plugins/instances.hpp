@@ -57,10 +57,12 @@ class Instances : public ::testing::Test {
 
   std::vector<std::pair<std::string, std::string>> published_;
   FormatSet formats_{"test"};
-  SharedServices shared_{.formats = formats_, .publish = [this](std::string_view topic, std::string_view text) {
-                           published_.emplace_back(topic, text);
-                           return !topic.starts_with("nfbus:");
-                         }};
+  SharedServices shared_{
+      .formats = formats_,
+      .publish = [this](std::string_view topic, std::string_view text, const MessageOrigin& /*origin*/) {
+        published_.emplace_back(topic, text);
+        return !topic.starts_with("nfbus:");
+      }};
 
  private:
   static inline std::unique_ptr<PluginRegistry> registry_;
