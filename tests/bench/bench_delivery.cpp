@@ -17,7 +17,7 @@ void NoopSinkCall(benchmark::State& state) {
   test::ScriptedSink script([](const nfbus_events&, nfbus_report&) -> std::uint32_t { return NFBUS_OK; });
   test::Events events(1UL << 20);
   const FormatSet formats("bench");
-  const SharedServices services{.formats = formats, .publish = [](auto, auto) { return true; }};
+  const SharedServices services{.formats = formats, .publish = [](auto, auto, auto) { return true; }};
   auto sink = SinkInstance::create(test::ScriptedSink::plugin(), "noop", "{}", services);
   const BatchRef batch = events.packets(kBatchEvents);
   std::vector<const nfbus_event*> items;
@@ -34,7 +34,7 @@ void QueueToNoopSink(benchmark::State& state) {
   test::ScriptedSink script([](const nfbus_events&, nfbus_report&) -> std::uint32_t { return NFBUS_OK; });
   test::Events events(1UL << 20);
   const FormatSet formats("bench");
-  const SharedServices services{.formats = formats, .publish = [](auto, auto) { return true; }};
+  const SharedServices services{.formats = formats, .publish = [](auto, auto, auto) { return true; }};
   auto sink = SinkInstance::create(test::ScriptedSink::plugin(), "noop", "{}", services);
   const auto shape = (*sink)->open();
   Bus bus;
