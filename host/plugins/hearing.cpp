@@ -33,7 +33,7 @@ void Hearing::look() noexcept {
 Hearing::Answer Hearing::answer() noexcept {
   if (!looked_) look();
   // Answers beyond the number of those heard count as the last of them.
-  const auto next =
+  auto* const next =
       std::find_if(unanswered_.begin(), unanswered_.end(), [](std::uint32_t count) { return count != 0; });
   if (next != unanswered_.end()) {
     --*next;

@@ -10,7 +10,6 @@ namespace nfbus::host::test {
 namespace {
 
 using ::testing::Each;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 // What sinks do that answer what they hear, one after the other, without a bus between them.
