@@ -299,8 +299,8 @@ class World {
   Bus bus_;
   const std::shared_ptr<Sink> sink_ = std::make_shared<Sink>();
   Hub hub_{bus_, formats(), settings(), [] { return std::string(R"({"a":"\n"})"); }};
-  Client writer_{Descriptor(), 1, {}, 8UL << 20U};
-  Client listener_{Descriptor(), 2, {}, 8UL << 20U};
+  Client writer_{Descriptor(), 1, {}, 8UL << 20U, hub_.store()};
+  Client listener_{Descriptor(), 2, {}, 8UL << 20U, hub_.store()};
 };
 
 void check_scanner(std::string_view line) {
