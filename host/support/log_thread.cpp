@@ -11,6 +11,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <condition_variable>
 #include <csignal>
 #include <cstring>
@@ -19,6 +20,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <tuple>
 
 namespace nfbus::host {
 
@@ -206,10 +208,12 @@ class LogThread::Queue final : public log::Receiver {
   void admit_drops() noexcept {
     if (unsaid_drops_ == 0 || ring_.used() > ring_.size() / 4) return;
     std::array<char, 96> text{};
-    const auto end = fmt::format_to_n(text.data(), text.size(),
-                                      "{} lines of the log were dropped: its reader is too slow", unsaid_drops_);
+    char* const behind_number = std::to_chars(text.data(), text.data() + text.size(), unsaid_drops_).ptr;
+    constexpr std::string_view kWhat = " lines of the log were dropped: its reader is too slow";
+    static_assert(kWhat.size() + std::numeric_limits<std::uint64_t>::digits10 + 1 <= std::tuple_size_v<decltype(text)>);
+    const char* const end = std::copy(kWhat.begin(), kWhat.end(), behind_number);
     LineRoom room;  // NOLINT(cppcoreguidelines-pro-type-member-init): as much as is used is set
-    ring_.push(log::make_line(log::Level::warning, {}, {text.data(), end.size}, room));
+    ring_.push(log::make_line(log::Level::warning, {}, {text.data(), end}, room));
     unsaid_drops_ = 0;
   }
 

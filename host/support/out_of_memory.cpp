@@ -37,9 +37,13 @@ std::string_view thread_name(Name& room) noexcept {
 // Allocates nothing.
 template <typename... Values>
 void log_error(fmt::format_string<Values...> format, Values&&... values) noexcept {
-  std::array<char, 512> text{};
-  const auto end = fmt::format_to_n(text.data(), text.size(), format, std::forward<Values>(values)...);
-  log::error({text.data(), std::min(end.size, text.size())});
+  try {
+    std::array<char, 512> text{};
+    const auto end = fmt::format_to_n(text.data(), text.size(), format, std::forward<Values>(values)...);
+    log::error({text.data(), std::min(end.size, text.size())});
+  } catch (const std::exception&) {  // fmt's own, which the formats here do not raise
+    log::error("the host ends");
+  }
 }
 
 }  // namespace
@@ -67,7 +71,10 @@ void OutOfMemory::handle() noexcept {
     Name room{};
     log_error("out of memory in {}: the host ends", thread_name(room));
     if (reserve_ != MAP_FAILED) ::munmap(reserve_, kReserveBytes);
-    wake_();
+    try {
+      wake_();
+    } catch (const std::exception&) {  // there is nobody to wake
+    }
     return;
   }
   // This thread may hold what the other one needs, so it is not waited for without bound.

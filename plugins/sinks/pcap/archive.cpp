@@ -196,8 +196,8 @@ nfbus::Result<void> Archive::finish_and_begin(File& file, const Encoding& encodi
     return output::cannot_change(what, folder_, error);
   }
   const std::uint64_t size_bytes = file.size_bytes();
+  file.close();
   file = std::move(next);
-  next.close();
   complete(size_bytes);
   current_ = std::move(own);
   return {};

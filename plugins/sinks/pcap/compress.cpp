@@ -20,7 +20,6 @@
 namespace pcapsink {
 namespace {
 
-using nfbus::util::Descriptor;
 using nfbus::util::Opening;
 
 constexpr std::size_t kChunkBytes = 256UL << 10U;

@@ -70,7 +70,7 @@ class OutputLock {
     const int error = errno;
     // A file system without locks.
     if (error == ENOTSUP || error == ENOSYS || error == EINVAL || error == ENOLCK) return {};
-    awaited_ = std::move(fd);
+    std::swap(awaited_, fd);
     fd.close();
     holder_ = holder_of(awaited_.get(), holder_);
     return held(path);
