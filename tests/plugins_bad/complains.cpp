@@ -48,6 +48,7 @@ class Complains : public fixture::Sink {
 };
 }  // namespace
 
-FIXTURE_SINK(Complains, "complains", "asks for a retry in every second call, fails ticks, logs a line for each event, takes memory",
+FIXTURE_SINK(Complains, "complains",
+             "asks for a retry in every second call, fails ticks, logs a line for each event, takes memory",
              R"(,"tick_ms":{"type":"integer"},"bad_ticks":{"type":"integer"},"flaps":{"type":"integer"},)"
              R"("line":{"type":"string"},"allocates":{"type":"integer"})");
