@@ -1,37 +1,10 @@
-// The owner of a file descriptor.
+// The owner of a file descriptor: the SDK's, under the host's name.
 #pragma once
 
-#include <unistd.h>
-
-#include <utility>
+#include <nfbus/util/descriptor.hpp>
 
 namespace nfbus::host {
 
-// An open file descriptor, closed by its destructor. Thread safety: none.
-class Descriptor {
- public:
-  Descriptor() noexcept = default;
-  // Takes what open() and its like return: a negative number is no descriptor, and errno stays theirs.
-  explicit Descriptor(int number) noexcept : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  // What was held here goes to `other`.
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (valid()) ::close(number_);
-  }
-
-  [[nodiscard]] int get() const noexcept { return number_; }
-  [[nodiscard]] bool valid() const noexcept { return number_ >= 0; }
-  // Leaves it open, as the caller's.
-  [[nodiscard]] int release() noexcept { return std::exchange(number_, -1); }
-
- private:
-  int number_ = -1;
-};
+using util::Descriptor;
 
 }  // namespace nfbus::host

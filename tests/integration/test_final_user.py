@@ -29,7 +29,7 @@ group = 0
 plugin = "jsonl"
 file = "@DIR@/log/lines"
 rotate_bytes = 2000
-rotate_keep = 3
+rotate_keep = 40
 [sink.packets]
 plugin = "pcap"
 file = "@DIR@/log/packets.pcap"
@@ -133,7 +133,8 @@ class FinalUser(nfbustest.IntegrationTest):
         packet = ipv4("127.0.0.1", "127.0.0.1", UDP, udp(1, 7000))
         send(self.namespace, [packet] * 40)
         log = self.folder / "log"
-        wait_until(lambda: (log / "lines.1").exists(), 10, "a rotated file")
+        wait_until(lambda: sum(len(read_json_lines(file)) for file in log.glob("lines*")) == 40, 10, "all lines")
+        self.assertTrue((log / "lines.1").exists(), "never rotated")
         for path in log.iterdir():
             path.rename(self.folder / f"old-{path.name}")
         host.signal(signal.SIGHUP)

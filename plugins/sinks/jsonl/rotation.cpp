@@ -84,9 +84,8 @@ Result<void> Rotation::move_up(const OutputPlace& place) const {
   }
   for (unsigned to = last; to >= 1; --to) {
     const std::string from = to == 1 ? place.name : numbered(place.name, to - 1);
-    if (const int error = place.folder.rename(from, numbered(place.name, to)); error != 0) {
-      return cannot_rotate(place, error);
-    }
+    const int error = place.folder.rename(from, numbered(place.name, to));
+    if (error != 0 && error != ENOENT) return cannot_rotate(place, error);  // ENOENT: logrotate was faster
   }
   return {};
 }
@@ -98,14 +97,16 @@ Result<Descriptor> Rotation::rotate(const std::string& path, const Descriptor& c
   const OutputPlace& place = *found;
   struct stat opened {};
   struct stat named {};
-  if (fstat(current.get(), &opened) != 0 || place.folder.look(place.name, named) != 0 ||
-      !nfbus::util::same_file(opened, named)) {
+  const int look = place.folder.look(place.name, named);
+  const bool was_moved_away = look == ENOENT;
+  if (!was_moved_away && (look != 0 || fstat(current.get(), &opened) != 0 || !nfbus::util::same_file(opened, named))) {
     return cannot_rotate(place, "somebody replaced it at that moment");
   }
   const std::string next = place.name + ".new";
   Result<Descriptor> made = make_next(place, next);
   if (!made.ok()) return made;
-  Result<void> moved = move_up(place);
+  Result<void> moved;
+  if (!was_moved_away) moved = move_up(place);
   if (!moved.ok()) {
     (void)place.folder.remove(next);
     return std::move(moved).error();

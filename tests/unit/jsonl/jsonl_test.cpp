@@ -1,88 +1,22 @@
-// The sink through its entry, against real files and FIFOs. Lines are `{"n":1}` and the like: the fake host renders an
-// event as its payload.
-#include "fake_host.hpp"
+// Files, their rotation and their end; FIFOs have fifo_test.cpp.
+#include "jsonl_fixture.hpp"
 
-#include <fcntl.h>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <vector>
-
-extern "C" const nfbus_entry nfbus_plugin_entry;
 
 namespace {
 
 namespace fs = std::filesystem;
-using nfbus::test::Batch;
-using nfbus::test::SinkDriver;
-using nfbus::test::Written;
+using namespace nfbus::test;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
-
-std::string read_file(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-void write_file(const fs::path& path, std::string_view text) { std::ofstream(path, std::ios::binary) << text; }
-
-// All that can be read without waiting.
-std::string drain(int fd) {
-  std::string out;
-  char buffer[65536];
-  for (ssize_t got = 0; (got = read(fd, buffer, sizeof buffer)) > 0;) out.append(buffer, static_cast<std::size_t>(got));
-  return out;
-}
-
-class JsonlTest : public testing::Test {
- protected:
-  JsonlTest() {
-    std::string name = (fs::temp_directory_path() / "nfbus-jsonl-XXXXXX").string();
-    folder_ = mkdtemp(name.data());
-    // A SIGPIPE or SIGXFSZ that reached the process would end this test.
-    (void)std::signal(SIGPIPE, SIG_DFL);
-    (void)std::signal(SIGXFSZ, SIG_IGN);
-  }
-  ~JsonlTest() override {
-    limit_file_size(RLIM_INFINITY);
-    fs::remove_all(folder_);
-  }
-
-  [[nodiscard]] nfbus::test::Values options(std::int64_t rotate_bytes = 0, std::int64_t rotate_age_s = 0,
-                                            std::int64_t keep = 2) const {
-    return {
-        {"/file", file().string()},      {"/format", "ulogd"},  {"/payload", "none"}, {"/rotate_bytes", rotate_bytes},
-        {"/rotate_age_s", rotate_age_s}, {"/rotate_keep", keep}};
-  }
-  [[nodiscard]] fs::path file() const { return folder_ / "out.json"; }
-  [[nodiscard]] fs::path numbered(int number) const { return file().string() + '.' + std::to_string(number); }
-
-  // A disk that is full for every file beyond so many bytes.
-  static void limit_file_size(rlim_t size_bytes) {
-    rlimit limit{};
-    getrlimit(RLIMIT_FSIZE, &limit);
-    limit.rlim_cur = size_bytes;
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-
-  [[nodiscard]] int open_reader() const { return ::open(file().c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC); }
-
-  fs::path folder_;
-};
 
 TEST_F(JsonlTest, WritesALineForEachEvent) {
   SinkDriver sink(nfbus_plugin_entry, options());
@@ -97,7 +31,7 @@ TEST_F(JsonlTest, WritesALineForEachEvent) {
 
 TEST_F(JsonlTest, AsksForThePacketFormatWithAndWithoutPayload) {
   const auto asked = [this](const char* format, const char* payload) {
-    nfbus::test::Values values = options();
+    Values values = options();
     values["/format"] = format;
     values["/payload"] = payload;
     const SinkDriver sink(nfbus_plugin_entry, values);
@@ -244,6 +178,19 @@ TEST_F(JsonlTest, WhatCannotBeMadeAnewGoesOnInTheFileThatIsThere) {
   EXPECT_THAT(sink.host.logged, ElementsAre(Pair(NFBUS_LOG_WARNING, HasSubstr("cannot rotate"))));
 }
 
+TEST_F(JsonlTest, AFullFileThatLogrotateMovedAwayIsReplacedWithoutAWord) {
+  SinkDriver sink(nfbus_plugin_entry, options(8, 0, 2));
+  ASSERT_TRUE(sink.open());
+  sink.write({R"({"n":1})"});
+  write_file(numbered(1), "of logrotate\n");
+  fs::rename(file(), numbered(2));
+  EXPECT_EQ(sink.write({R"({"n":2})"}).status, NFBUS_OK);
+  EXPECT_EQ(read_file(file()), "{\"n\":2}\n");
+  EXPECT_EQ(read_file(numbered(1)), "of logrotate\n");
+  EXPECT_EQ(read_file(numbered(2)), "{\"n\":1}\n");
+  EXPECT_THAT(sink.host.logged, IsEmpty());
+}
+
 TEST_F(JsonlTest, AnEmptyFileThatACrashLeftIsNotInTheWayOfARotation) {
   write_file(file().string() + ".new", "");
   SinkDriver sink(nfbus_plugin_entry, options(8, 0, 2));
@@ -290,7 +237,7 @@ TEST_F(JsonlTest, AFileIsKnownByAnyOfItsNames) {
   fs::create_symlink("out.json", folder_ / "soft");
   for (const fs::path& path : {folder_ / "hard", folder_ / "here" / "out.json", folder_ / "soft",
                                folder_ / "here" / "." / ".." / folder_.filename() / "out.json"}) {
-    nfbus::test::Values values = options();
+    Values values = options();
     values["/file"] = path.string();
     SinkDriver second(nfbus_plugin_entry, values);
     ASSERT_TRUE(second.open());
@@ -301,7 +248,7 @@ TEST_F(JsonlTest, AFileIsKnownByAnyOfItsNames) {
 }
 
 TEST_F(JsonlTest, ARotationHarmsNoOtherSinksFile) {
-  nfbus::test::Values values = options();
+  Values values = options();
   values["/file"] = numbered(1).string();
   SinkDriver other(nfbus_plugin_entry, values);
   ASSERT_TRUE(other.open());
@@ -315,7 +262,7 @@ TEST_F(JsonlTest, ARotationHarmsNoOtherSinksFile) {
 }
 
 TEST_F(JsonlTest, AsksAgainWithinASecondAfterWhatIsMissing) {
-  nfbus::test::Values values = options();
+  Values values = options();
   values["/file"] = (folder_ / "sub/out.json").string();
   SinkDriver sink(nfbus_plugin_entry, values);
   ASSERT_TRUE(sink.open());
@@ -357,127 +304,6 @@ TEST_F(JsonlTest, RejectsOnceAlsoWhenTheBatchComesAgain) {
   EXPECT_THAT(sink.write(batch, 2).rejected, ElementsAre(Pair(1U, testing::_)));
 }
 
-// ---- FIFOs ----
-
-class FifoTest : public JsonlTest {
- protected:
-  FifoTest() { EXPECT_EQ(mkfifo(file().c_str(), 0600), 0); }
-};
-
-TEST_F(FifoTest, WaitsForAReaderWithoutBlocking) {
-  SinkDriver sink(nfbus_plugin_entry, options());
-  ASSERT_TRUE(sink.open());
-  EXPECT_EQ(sink.write({R"({"n":1})"}).status, NFBUS_RETRY);
-  EXPECT_THAT(sink.error(), HasSubstr("nobody reads this FIFO"));
-  const int reader = open_reader();
-  EXPECT_EQ(sink.write({R"({"n":1})"}).status, NFBUS_OK);
-  EXPECT_EQ(drain(reader), "{\"n\":1}\n");
-  close(reader);
-}
-
-TEST_F(FifoTest, AReaderThatLeavesIsNoSigpipeAndTheNextBeginsWithAWholeLine) {
-  SinkDriver sink(nfbus_plugin_entry, options());
-  int reader = open_reader();
-  ASSERT_TRUE(sink.open());
-  EXPECT_EQ(sink.write({R"({"n":1})", R"({"n":2})"}).status, NFBUS_OK);
-  char half[4];
-  ASSERT_EQ(read(reader, half, sizeof half), 4);
-  close(reader);
-  const Written written = sink.write({R"({"n":3})"});
-  EXPECT_EQ(written.status, NFBUS_RETRY);
-  EXPECT_EQ(written.done, 0U);
-  reader = open_reader();
-  EXPECT_EQ(sink.write({R"({"n":3})"}).status, NFBUS_OK);
-  EXPECT_EQ(drain(reader), "{\"n\":3}\n");
-  close(reader);
-}
-
-TEST_F(FifoTest, ThrowsAwayWhatADepartedReaderLeftAlsoWhenNothingArrives) {
-  SinkDriver sink(nfbus_plugin_entry, options());
-  int reader = open_reader();
-  ASSERT_TRUE(sink.open());
-  sink.write({R"({"n":1})"});
-  close(reader);
-  EXPECT_EQ(sink.tick(), NFBUS_OK);
-  reader = open_reader();
-  EXPECT_EQ(sink.write({R"({"n":2})"}).status, NFBUS_OK);
-  EXPECT_EQ(drain(reader), "{\"n\":2}\n");
-  close(reader);
-}
-
-// Writes the batch to a reader who reads only when the sink is stuck, and gives all that was read.
-std::string write_to_slow_reader(SinkDriver& sink, const Batch& batch, int reader) {
-  std::string read_so_far;
-  for (std::size_t done = 0;;) {
-    const Written written = sink.write(batch, done);
-    if (written.status == NFBUS_OK) break;
-    EXPECT_EQ(written.status, NFBUS_RETRY);
-    EXPECT_THAT(written.error, HasSubstr("too slow"));
-    done += written.done;
-    const std::string more = drain(reader);
-    EXPECT_FALSE(more.empty());
-    if (more.empty()) break;
-    read_so_far += more;
-  }
-  return read_so_far + drain(reader);
-}
-
-TEST_F(FifoTest, ASlowReaderGetsEveryLineWholeAndOnce) {
-  SinkDriver sink(nfbus_plugin_entry, options());
-  const int reader = open_reader();
-  ASSERT_TRUE(sink.open());
-  std::vector<std::string> lines;
-  std::string expected;
-  for (int i = 0; i < 500; ++i) {
-    lines.push_back("{\"n\":" + std::to_string(i) + ",\"x\":\"" + std::string(static_cast<std::size_t>(i), 'x') +
-                    "\"}");
-    expected += lines.back() + '\n';
-  }
-  EXPECT_EQ(write_to_slow_reader(sink, Batch(lines), reader), expected);
-  EXPECT_THAT(sink.host.logged, IsEmpty()) << "a slow reader is no news";
-  close(reader);
-}
-
-TEST_F(FifoTest, ASlowReaderGetsLinesLongerThanPipeBufWhole) {
-  SinkDriver sink(nfbus_plugin_entry, options());
-  const int reader = open_reader();
-  ASSERT_TRUE(sink.open());
-  std::vector<std::string> lines;
-  std::string expected;
-  for (int i = 0; i < 40; ++i) {
-    lines.push_back("{\"n\":" + std::to_string(i) + ",\"x\":\"" + std::string(9000, 'x') + "\"}");
-    expected += lines.back() + '\n';
-  }
-  EXPECT_EQ(write_to_slow_reader(sink, Batch(lines), reader), expected);
-  close(reader);
-}
-
-TEST_F(FifoTest, ALineThatWasCutIsEndedAlsoWhenItsEventDoesNotComeAgain) {
-  SinkDriver sink(nfbus_plugin_entry, options());
-  const int reader = open_reader();
-  ASSERT_TRUE(sink.open());
-  const std::string longer(100'000, 'x');  // more than a FIFO holds
-  ASSERT_EQ(sink.write({longer}).status, NFBUS_RETRY);
-  std::string all = drain(reader);
-  EXPECT_LT(all.size(), longer.size());
-  EXPECT_EQ(sink.write({R"({"n":1})"}).status, NFBUS_OK);
-  all += drain(reader);
-  EXPECT_EQ(all, longer + "\n{\"n\":1}\n");
-  close(reader);
-}
-
-TEST_F(FifoTest, DoesNotMakeAFileOfAFifoThatIsGone) {
-  SinkDriver sink(nfbus_plugin_entry, options());
-  const int reader = open_reader();
-  ASSERT_TRUE(sink.open());
-  fs::remove(file());
-  EXPECT_EQ(sink.tick(), NFBUS_OK);
-  EXPECT_EQ(sink.write({"{}"}).status, NFBUS_RETRY);
-  EXPECT_THAT(sink.error(), HasSubstr("make it again"));
-  EXPECT_FALSE(fs::exists(file()));
-  close(reader);
-}
-
 // ---- Standard output ----
 
 // Puts another descriptor in the place of standard output.
@@ -501,7 +327,7 @@ class StandardOutput {
 TEST_F(JsonlTest, StandardOutputWithoutItsReaderIsTheEndOfTheSink) {
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
-  nfbus::test::Values values = options();
+  Values values = options();
   values["/file"] = "-";
   SinkDriver sink(nfbus_plugin_entry, values);
   ASSERT_TRUE(sink.open());
@@ -524,7 +350,7 @@ TEST_F(JsonlTest, StandardOutputWithoutItsReaderIsTheEndOfTheSink) {
 }
 
 TEST_F(JsonlTest, ADeviceThatIsFullIsTriedAgain) {
-  nfbus::test::Values values = options();
+  Values values = options();
   values["/file"] = "/dev/full";
   SinkDriver sink(nfbus_plugin_entry, values);
   ASSERT_TRUE(sink.open());

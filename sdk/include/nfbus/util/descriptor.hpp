@@ -7,13 +7,14 @@
 
 namespace nfbus::util {
 
-// Thread safety: none.
+// An open file descriptor, closed by its destructor. Thread safety: none.
 class Descriptor {
  public:
   Descriptor() noexcept = default;
-  // Takes what open() and its like return: a negative number is no descriptor.
+  // Takes what open() and its like return: a negative number is no descriptor, and errno stays theirs.
   explicit Descriptor(int number) noexcept : number_(number) {}
   Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  // What was held here goes to `other`.
   Descriptor& operator=(Descriptor&& other) noexcept {
     std::swap(number_, other.number_);
     return *this;
@@ -24,6 +25,8 @@ class Descriptor {
 
   [[nodiscard]] int get() const noexcept { return number_; }
   [[nodiscard]] bool valid() const noexcept { return number_ >= 0; }
+  // Leaves it open, as the caller's.
+  [[nodiscard]] int release() noexcept { return std::exchange(number_, -1); }
   void close() noexcept {
     if (valid()) ::close(std::exchange(number_, -1));
   }
