@@ -1,12 +1,5 @@
 #include "bus/server/hub.hpp"
 
-#include "support/log.hpp"
-
-#include <nfbus/util/json_levels.hpp>
-
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 #include <chrono>
 #include <optional>
@@ -17,25 +10,9 @@ namespace {
 
 // Of batches that wait to be made into lines.
 constexpr std::size_t kInboxBytes = 16UL << 20U;
-constexpr std::string_view kOwnTopics = "nfbus:";
-constexpr std::string_view kStatusTopic = "nfbus:status";
-constexpr std::string_view kAnswerTopic = "nfbus:answer";
-constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0";  // RFC 9113, section 3.4
 
 // What waits for one client when gathering more gains nothing: a good part of what its socket takes at once.
 constexpr std::size_t kMuchBytes = 64UL << 10U;
-
-// A match is compiled on the server's thread, and a tcpdump expression may be long in the making.
-constexpr std::size_t kMostMatchBytes = 4096;
-constexpr std::size_t kMostQuotedBytes = 64;
-
-// Subscriptions of one client. What they take in memory is bounded for all clients together; a client's first one is
-// let in all the same, if it is small.
-constexpr std::size_t kMostSubscriptions = 256;
-constexpr std::size_t kMostPrefixBytes = 1024;
-constexpr std::size_t kSubscriptionBytes = 256;  // besides the prefix, twice, and the match
-constexpr std::size_t kMostSubscriptionBytes = 16UL << 20U;
-constexpr std::size_t kFirstSubscriptionBytes = 8192;
 
 // The part of the thread's time that testing matches may take, shared among the clients that have one; what a client
 // did not use it keeps for later, up to a bound. Whoever asks for more misses events, which are counted.
@@ -52,26 +29,11 @@ constexpr std::size_t kMostShownClients = 320;
 // Events between two looks at the clock.
 constexpr std::size_t kEventsPerLook = 16;
 
-// About what work costs: a line, and each client that it is for.
-constexpr std::uint64_t kLineNs = 300;
+// About what work costs: each client that a line is for.
 constexpr std::uint64_t kReceiverNs = 20;
 
 // What became of the test of a match.
 enum class Verdict : std::uint8_t { holds = 1, fails, unpaid };
-
-std::int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
-// A request line (RFC 9112, section 3), or what HTTP/2 begins with.
-bool is_http(std::string_view line) {
-  return line == kHttp2Preface || line.ends_with(" HTTP/1.1") || line.ends_with(" HTTP/1.0");
-}
-
-std::string name_of(const Client& client) {
-  return fmt::format("client {} (pid {}, uid {})", client.id, client.peer.pid, client.peer.uid);
-}
 
 void add(ReceivedCounters& sum, const ReceivedCounters& more) {
   sum.received += more.received;
@@ -126,6 +88,13 @@ bool Hub::pay_for_match(Client& client, std::uint64_t cost_ns) const {
   return true;
 }
 
+void Hub::share_time_with(Client& client) {
+  if (std::exchange(client.has_match, true)) return;
+  ++matching_clients_;
+  client.match_credit_ns = kLeastMatchCredit_ns;
+  client.match_credit_at = Clock::now();
+}
+
 void Hub::leave(Client& client) {
   add(gone_, client);
   const std::uint64_t queued = client.queue.counters().queued;
@@ -142,209 +111,6 @@ void Hub::leave(Client& client) {
   if (client.has_match) --matching_clients_;
   subscription_bytes_ -= client.subscription_bytes;
   for (const std::string& unused : routes_.remove(client)) inbox_->remove_prefix(unused);
-}
-
-bool Hub::receive(Client& client, std::string_view line) {
-  ++client.received.received;
-  work_ns_ += kLineNs + line.size();
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  const WireLine read = scanner_.scan(line);
-  if (read.kind == WireLine::Kind::broken && client.received.received == 1 && is_http(line)) {
-    ++client.received.invalid;
-    say_foreign(client, line);
-    return false;
-  }
-  const std::string mistake = take(client, line, read);
-  if (read.wants_answer && !client.waits_for_match) answer(client, mistake);
-  return true;
-}
-
-std::string Hub::take(Client& client, std::string_view line, const WireLine& read) {
-  const bool asks_for_status = read.kind == WireLine::Kind::subscribe && read.topic == kStatusTopic;
-  if (client.provisional && (!asks_for_status || read.asks_for_more())) {
-    return refuse(client, "too many clients are connected");
-  }
-  switch (read.kind) {
-    case WireLine::Kind::publish: return publish(client, line, read);
-    case WireLine::Kind::subscribe: return subscribe(client, read);
-    case WireLine::Kind::ambiguous:
-      return refuse(client, fmt::format("a line with more than one \"{}\"", read.repeated));
-    case WireLine::Kind::wrong_value: ++client.received.not_text; return skip(client, "its value is no string");
-    case WireLine::Kind::wrong_topic: ++client.received.invalid; return skip(client, "its topic is no string");
-    case WireLine::Kind::broken: break;
-  }
-  ++client.received.invalid;
-  return skip(client, "it is no JSON object");
-}
-
-void Hub::answer(Client& client, const std::string& mistake) {
-  nlohmann::ordered_json answer = {{"ok", mistake.empty()}};
-  if (!mistake.empty()) answer["error"] = mistake;
-  push(client, maker_.message(kAnswerTopic, answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
-  keep_within_total();
-}
-
-std::string Hub::skip(const Client& client, std::string_view why) {
-  log::repeated(log::Level::warning, "bus", why, fmt::format("{}: a line is skipped: {}", name_of(client), why));
-  return fmt::format("the line is skipped: {}", why);
-}
-
-std::string Hub::refuse(Client& client, std::string why) {
-  ++client.received.refused;
-  log::repeated(log::Level::warning, "bus", fmt::format("{}: refused: {}", name_of(client), why));
-  return why;
-}
-
-void Hub::say_foreign(const Client& client, std::string_view line) {
-  const std::string_view what =
-      line == kHttp2Preface ? "gRPC, as programs for the sprbus of before its JSON lines do" : "HTTP";
-  log::repeated(
-      log::Level::warning, "bus", what,
-      fmt::format("{} is cut off: it speaks {}, and this socket takes a JSON object a line", name_of(client), what));
-}
-
-std::string Hub::reserved(std::string_view topic) const {
-  const std::string& root = settings_.topic_root;
-  const std::string_view quoted = topic.substr(0, kMostQuotedBytes);
-  if (topic.starts_with(kOwnTopics)) {
-    return fmt::format(R"(only the host publishes under "{}": "{}")", kOwnTopics, quoted);
-  }
-  if (!topic.starts_with(root)) return {};
-  return fmt::format(
-      "only the host publishes under \"{}\", the topic_root of its packets ([host] topic_root in its "
-      "configuration): \"{}\"",
-      root, quoted);
-}
-
-std::string Hub::publish(Client& client, std::string_view line, const WireLine& read) {
-  if (std::string mistake = reserved(read.topic); !mistake.empty()) return refuse(client, std::move(mistake));
-  ++client.received.relayed;
-  relay(line, read.topic);
-  if (!bus_.wants_message(read.topic, inbox_.get())) return {};
-  text_.clear();
-  decode_string(read.value, text_);
-  bus_.publish(make_message(read.topic, text_, now_ns(), client.peer.uid), inbox_.get());
-  return {};
-}
-
-void Hub::relay(std::string_view line, std::string_view topic) {
-  const auto receivers = routes_.find(topic);
-  if (receivers.empty()) return;
-  nfbus_event event{};  // what a match can ask of it
-  event.struct_size = sizeof event;
-  event.kind = NFBUS_EVENT_MESSAGE;
-  event.topic = text(topic);
-  LineRef relayed;
-  give_to_takers(event, receivers, [&](Client& client, FormId) {
-    if (!relayed) relayed = store_.make(line);
-    push(client, relayed);
-  });
-}
-
-std::string Hub::subscribe(Client& client, const WireLine& read) {
-  ClientSubscription subscription{.prefix = std::string(read.topic), .form = settings_.default_form, .match = nullptr};
-  // Read on the side, if there is one; the views of `read` are gone by then.
-  const auto read_rest = [this, format = std::string(read.format), match = std::string(read.match),
-                          marker = std::string(read.marker)](ClientSubscription& made) {
-    if (!marker.empty() && marker != "true" && marker != "false") return std::string("\"marker\" is not true or false");
-    std::string mistake = read_format(format, made);
-    return mistake.empty() ? read_match(match, made) : mistake;
-  };
-  const bool marker = read.marker == "true";
-  if (side_ == nullptr || !read.asks_for_more()) {
-    const std::string mistake = read_rest(subscription);
-    return finish_subscription(client, std::move(subscription), marker, mistake);
-  }
-  client.waits_for_match = true;
-  waiting_.emplace(client.id, &client);
-  side_->run([this, id = client.id, read_rest, marker, wants_answer = read.wants_answer,
-              begun = std::move(subscription)]() -> SideThread::Then {
-    ClientSubscription made = begun;
-    std::string mistake = read_rest(made);
-    return [this, id, made = std::move(made), marker, wants_answer, mistake = std::move(mistake)] {
-      const auto found = waiting_.find(id);
-      if (found == waiting_.end()) return;  // it has left
-      Client& asker = *found->second;
-      waiting_.erase(found);
-      asker.waits_for_match = false;
-      resumed_.push_back(&asker);
-      const std::string outcome = finish_subscription(asker, made, marker, mistake);
-      if (wants_answer) answer(asker, outcome);
-    };
-  });
-  return {};
-}
-
-std::string Hub::finish_subscription(Client& client, ClientSubscription subscription, bool marker,
-                                     const std::string& mistake) {
-  if (!mistake.empty()) return refuse(client, mistake);
-  const bool to_status = subscription.prefix == kStatusTopic;
-  const std::string shown_prefix = subscription.prefix.substr(0, kMostQuotedBytes);
-  if (!to_status) {
-    if (std::string why = add_subscription(client, std::move(subscription)); !why.empty()) {
-      return refuse(client, std::move(why));
-    }
-  }
-  ++client.received.subscribed;
-  client.wants_marker = client.wants_marker || marker;
-  // Status is asked for again and again by those who watch a host.
-  log::repeated(to_status ? log::Level::debug : log::Level::info, "bus", shown_prefix,
-                fmt::format("{} subscribes to \"{}\"", name_of(client), shown_prefix));
-  if (!to_status || std::exchange(client.wants_status, true)) return {};
-  status_clients_.push_back(&client);
-  new_status_clients_.push_back(&client);
-  serve_new_status();
-  return {};
-}
-
-// Returns what is wrong with it; empty: nothing.
-std::string Hub::add_subscription(Client& client, ClientSubscription subscription) {
-  if (client.subscriptions.size() == kMostSubscriptions) return "too many subscriptions";
-  const std::size_t prefix_bytes = subscription.prefix.size();
-  if (prefix_bytes > kMostPrefixBytes) return fmt::format("a prefix of more than {} bytes", kMostPrefixBytes);
-  const std::size_t bytes =
-      kSubscriptionBytes + 2 * prefix_bytes + (subscription.match ? subscription.match->size_bytes() : 0);
-  const bool is_small_first = client.subscriptions.empty() && bytes <= kFirstSubscriptionBytes;
-  if (!is_small_first && subscription_bytes_ + bytes > kMostSubscriptionBytes) {
-    return "the subscriptions of all clients take too much memory";
-  }
-  subscription_bytes_ += bytes;
-  client.subscription_bytes += bytes;
-  if (subscription.match && !std::exchange(client.has_match, true)) {
-    ++matching_clients_;
-    client.match_credit_ns = kLeastMatchCredit_ns;
-    client.match_credit_at = Clock::now();
-  }
-  subscription.number = static_cast<std::uint32_t>(client.subscriptions.size());
-  const ClientSubscription& added = client.subscriptions.emplace_back(std::move(subscription));
-  if (routes_.add(client, added)) inbox_->add_prefix(added.prefix);
-  return {};
-}
-
-std::string Hub::read_format(std::string_view given, ClientSubscription& subscription) const {
-  if (given.empty()) return {};
-  std::string name;
-  if (given.starts_with('"')) decode_string(given.substr(1, given.size() - 2), name);
-  if (name == "nflog") {
-    subscription.form = kNflogForm;
-  } else if (name == "record") {
-    subscription.form = kRecordForm;
-  } else {
-    subscription.form = name == "packet" ? settings_.packet_form : name == "ulogd" ? formats_.find(name) : 0;
-  }
-  return subscription.form != 0 ? "" : fmt::format("there is no format {}", given.substr(0, kMostQuotedBytes));
-}
-
-std::string Hub::read_match(std::string_view given, ClientSubscription& subscription) const {
-  if (given.empty()) return {};
-  if (util::is_nested_deeper(given)) return "a match that is nested too deep";
-  const auto tables = nlohmann::json::parse(given.begin(), given.end(), nullptr, false);
-  if (tables.is_discarded()) return "a match that is not UTF-8, or holds a number that is too large";
-  if (tables.dump().size() > kMostMatchBytes) return "a match that is too long";
-  CompiledMatch compiled = compile_match(tables, settings_.fields, kClientMatch);
-  if (!compiled.faults.empty()) return "a match: " + to_string(compiled.faults.front());
-  subscription.match = std::make_shared<const MatchSet>(std::move(compiled.matches));
-  return {};
 }
 
 void Hub::push(Client& client, LineRef line) {
@@ -387,6 +153,20 @@ void Hub::give_to_takers(const nfbus_event& event, std::span<const Routes::Recei
     }
   }
   keep_within_total();
+}
+
+void Hub::relay(std::string_view line, std::string_view topic) {
+  const auto receivers = routes_.find(topic);
+  if (receivers.empty()) return;
+  nfbus_event event{};  // what a match can ask of it
+  event.struct_size = sizeof event;
+  event.kind = NFBUS_EVENT_MESSAGE;
+  event.topic = text(topic);
+  LineRef relayed;
+  give_to_takers(event, receivers, [&](Client& client, FormId) {
+    if (!relayed) relayed = store_.make(line);
+    push(client, relayed);
+  });
 }
 
 bool Hub::serve_bus(std::size_t most_events, Clock::time_point late) {

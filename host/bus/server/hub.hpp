@@ -106,6 +106,8 @@ class Hub {
   [[nodiscard]] const HubSettings& settings() const noexcept { return settings_; }
 
  private:
+  static constexpr std::string_view kStatusTopic = "nfbus:status";
+
   // Those that return a text: what is wrong, for whoever wants an answer; empty: nothing.
   std::string take(Client& client, std::string_view line, const WireLine& read);
   std::string publish(Client& client, std::string_view line, const WireLine& read);
@@ -122,6 +124,8 @@ class Hub {
   std::string finish_subscription(Client& client, ClientSubscription subscription, bool marker,
                                   const std::string& mistake);
   [[nodiscard]] std::string add_subscription(Client& client, ClientSubscription subscription);
+  // The client has a match from now on.
+  void share_time_with(Client& client);
   // Whether the client may still ask for so much of the thread's time; takes it off.
   [[nodiscard]] bool pay_for_match(Client& client, std::uint64_t cost_ns) const;
   [[nodiscard]] std::string make_status();
