@@ -3,20 +3,18 @@
 #include "config/read_file.hpp"
 
 #include <nfbus/util/dac_override.hpp>
+#include <nfbus/util/path_walk.hpp>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
-#include <linux/magic.h>
 #include <pwd.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -24,8 +22,6 @@
 namespace nfbus::host {
 
 namespace {
-
-constexpr int kMostLinks = 40;  // as the kernel: path_resolution(7)
 
 bool is_folder(const WayStep& step) noexcept { return S_ISDIR(step.mode); }
 bool is_link(const WayStep& step) noexcept { return S_ISLNK(step.mode); }
@@ -78,7 +74,7 @@ class Walk {
     }
     if (const int error = begin(); error != 0) return read_error(error);
     for (;;) {
-      const std::string part = next_part();
+      const std::string part = util::take_name(rest_);
       if (part.empty()) return at_folder();
       if (part == ".") continue;
       const bool is_last = rest_.find_first_not_of('/') == std::string::npos;
@@ -96,15 +92,6 @@ class Walk {
     here_step_ = way_.steps_.size();
     add("/", found, here_);
     return 0;
-  }
-
-  std::string next_part() {
-    const std::size_t begin = rest_.find_first_not_of('/');
-    if (begin == std::string::npos) return {};
-    const std::size_t end = std::min(rest_.find('/', begin), rest_.size());
-    std::string part = rest_.substr(begin, end - begin);
-    rest_.erase(0, end);
-    return part;
   }
 
   [[nodiscard]] std::string path_of(const std::string& part) const {
@@ -157,10 +144,8 @@ class Walk {
     bool by_proc = false;
     if (S_ISLNK(found.st_mode)) {
       add(path_of(part), found, step);
-      struct statfs system {};
-      by_proc = ::fstatfs(step.get(), &system) == 0 && system.f_type == PROC_SUPER_MAGIC;
+      by_proc = util::is_link_of_proc(step);
       if (!by_proc) return follow(step);
-      // One of those that are no text: /proc/self/fd/0.
       step = open(part, O_PATH);
       if (!step.valid() || ::fstat(step.get(), &found) != 0) return read_error(errno);
     }
@@ -179,11 +164,9 @@ class Walk {
   }
 
   Result<void> follow(const Descriptor& link) {
-    if (++links_ > kMostLinks) return read_error(ELOOP);
-    std::string target(PATH_MAX, '\0');
-    const ssize_t size = ::readlinkat(link.get(), "", target.data(), target.size());
-    if (size < 0) return read_error(errno);
-    target.resize(static_cast<std::size_t>(size));
+    if (++links_ > util::kMostLinks) return read_error(ELOOP);
+    std::string target;
+    if (const int error = util::read_link(link, target); error != 0) return read_error(error);
     rest_.insert(0, target);
     if (!target.starts_with('/')) return {};
     const int error = begin();

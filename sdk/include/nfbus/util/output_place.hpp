@@ -14,16 +14,13 @@
 #include <nfbus/util/dac_override.hpp>
 #include <nfbus/util/descriptor.hpp>
 #include <nfbus/util/output_folder.hpp>
+#include <nfbus/util/path_walk.hpp>
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -85,7 +82,7 @@ class OutputWalk {
     if (Opening begun = begin(path); begun.error != 0) return begun;
     rest_ = path;
     for (;;) {
-      const std::string part = next_part();
+      const std::string part = take_name(rest_);
       const bool is_last = rest_.find_first_not_of('/') == std::string::npos;
       if (part.empty()) return failed(EISDIR);
       if (is_last && (part == ".." || part == "." || !rest_.empty())) return failed(EISDIR);
@@ -98,7 +95,7 @@ class OutputWalk {
   Opening enter(const std::string& path, OutputFolder& folder) {
     if (Opening begun = begin(path); begun.error != 0) return begun;
     rest_ = path;
-    for (std::string part = next_part(); !part.empty(); part = next_part()) {
+    for (std::string part = take_name(rest_); !part.empty(); part = take_name(rest_)) {
       if (Opening step = into(part); step.error != 0) return step;
     }
     folder = here_;
@@ -106,8 +103,6 @@ class OutputWalk {
   }
 
  private:
-  static constexpr int kMostLinks = 40;  // as the kernel: path_resolution(7)
-
   Opening begin(const std::string& path) {
     const bool from_root = path.starts_with('/');
     here_.fd_ =
@@ -118,15 +113,6 @@ class OutputWalk {
     here_.roots_above_ = from_root;
     here_.others_above_ = false;
     return {};
-  }
-
-  std::string next_part() {
-    const std::size_t begin = rest_.find_first_not_of('/');
-    if (begin == std::string::npos) return {};
-    const std::size_t end = std::min(rest_.find('/', begin), rest_.size());
-    std::string part = rest_.substr(begin, end - begin);
-    rest_.erase(0, end);
-    return part;
   }
 
   // O_PATH: a folder need not be readable.
@@ -155,7 +141,7 @@ class OutputWalk {
     if (step.error == EACCES) return cannot_pass();
     if (step.error != 0) return step;
     if (S_ISLNK(found.st_mode)) {
-      if (!is_of_proc(step.fd)) return follow(step.fd, part, found);
+      if (!is_link_of_proc(step.fd)) return follow(step.fd, part, found);
       if (!is_ours(found.st_uid)) return refuse_link(part, found);
       step.fd = Descriptor(openat(here_.at(), part.c_str(), O_PATH | O_CLOEXEC));
       if (!step.fd.valid() || fstat(step.fd.get(), &found) != 0) return failed(errno);
@@ -174,7 +160,7 @@ class OutputWalk {
     place.by_proc = false;
     if (is_there && S_ISLNK(found.st_mode)) {
       place.by_link = true;
-      if (!is_of_proc(step.fd)) return follow(step.fd, part, found);
+      if (!is_link_of_proc(step.fd)) return follow(step.fd, part, found);
       if (!is_ours(found.st_uid)) return refuse_link(part, found);
       place.by_proc = true;
     }
@@ -185,12 +171,6 @@ class OutputWalk {
     return {};
   }
 
-  // One of those that are no text: /proc/self/fd/1.
-  static bool is_of_proc(const Descriptor& link) noexcept {
-    struct statfs found {};
-    return fstatfs(link.get(), &found) == 0 && found.f_type == PROC_SUPER_MAGIC;
-  }
-
   [[nodiscard]] Opening refuse_link(const std::string& part, const struct stat& found,
                                     const std::string& target = {}) const {
     return refused(here_.path_of(part) + " is a link" + (target.empty() ? "" : " to " + target) + " that belongs to " +
@@ -199,10 +179,8 @@ class OutputWalk {
   }
 
   Opening follow(const Descriptor& link, const std::string& part, const struct stat& found) {
-    std::string target(PATH_MAX, '\0');
-    const ssize_t size = readlinkat(link.get(), "", target.data(), target.size());
-    if (size < 0) return failed(errno);
-    target.resize(static_cast<std::size_t>(size));
+    std::string target;
+    if (const int error = read_link(link, target); error != 0) return failed(error);
     if (!is_ours(found.st_uid)) return refuse_link(part, found, target);
     if (++links_ > kMostLinks) return failed(ELOOP);
     const bool is_roots = here_.roots_above_ && is_safe_in_here(found) && found.st_uid == 0;
