@@ -133,6 +133,30 @@ TEST_F(OutputTest, AHardLinkCountsWhereOthersMayMakeOne) {
   EXPECT_EQ(append_to(folder_ / "second"), "written") << "root alone made that name";
 }
 
+TEST_F(OutputTest, WhatAStrangerMadeFirstInAFolderOfAllIsNotWrittenTo) {
+  const fs::path all = folder_ / "all";
+  fs::create_directory(all);
+  fs::permissions(all, fs::perms(01777));
+  std::ofstream(all / "file").close();
+  ASSERT_EQ(mkfifo((all / "fifo").c_str(), 0666), 0);
+  const int reader = ::open((all / "fifo").c_str(), O_RDONLY | O_NONBLOCK);
+  for (const char* name : {"file", "fifo"}) {
+    fs::permissions(all / name, fs::perms(0666));
+    ASSERT_EQ(chown((all / name).c_str(), kStranger, kStranger), 0);
+    EXPECT_THAT(append_to(all / name), AllOf(HasSubstr("belongs to uid 4711"), HasSubstr("remove it"))) << name;
+    EXPECT_THAT(as_user(kNobody, false, [&] { return append_to(all / name); }), HasSubstr("belongs to uid 4711"));
+  }
+  EXPECT_EQ(read_file(all / "file"), "");
+  std::ofstream(all / "ours").close();
+  ASSERT_EQ(chown((all / "ours").c_str(), kNobody, kNobody), 0);
+  EXPECT_EQ(as_user(kNobody, false, [&] { return append_to(all / "ours"); }), "written");
+  const fs::path strange = folder_of(kStranger);
+  std::ofstream(strange / "file").close();
+  ASSERT_EQ(chown((strange / "file").c_str(), kStranger, kStranger), 0);
+  EXPECT_EQ(append_to(strange / "file"), "written") << "its folder is his as well";
+  close(reader);
+}
+
 TEST_F(OutputTest, AFolderThatIsExchangedAfterwardsDoesNotMatter) {
   const fs::path strange = folder_of(kStranger);
   nfbus::Result<OutputPlace> place = find_output((strange / "secret").string());

@@ -77,10 +77,19 @@ class OutputFolder {
   // Why what stands there must not be opened; empty: it may be.
   [[nodiscard]] std::string refusal_of(const std::string& name, const struct stat& found) const {
     if (S_ISLNK(found.st_mode)) return path_of(name) + " is a link: remove it";
-    if (S_ISDIR(found.st_mode) || found.st_nlink <= 1 || !others_may_change()) return {};
-    return path_of(name) + " is a hard link, one of " + std::to_string(found.st_nlink) +
-           " names of a file, and others than root and uid " + std::to_string(geteuid()) + " may change its folder " +
-           path_ + ": remove it, or name a file in a folder that nobody else may write to";
+    if (S_ISDIR(found.st_mode) || !others_may_change()) return {};
+    const std::string others = "and others than root and uid " + std::to_string(geteuid()) + " may change its folder " +
+                               path_ + ": remove it, or name a file in a folder that nobody else may write to";
+    if (found.st_nlink > 1) {
+      return path_of(name) + " is a hard link, one of " + std::to_string(found.st_nlink) + " names of a file, " +
+             others;
+    }
+    // As the kernel's protected_regular and protected_fifos, also where the folder is not sticky: whoever made it first
+    // would read all that is written.
+    if (!detail::is_ours(found.st_uid) && found.st_uid != status_.st_uid) {
+      return path_of(name) + " belongs to " + detail::owner_of(found) + ", " + others;
+    }
+    return {};
   }
 
   // Opens what is there, other than a link. flags: O_WRONLY, O_APPEND, ...; it never blocks, creates or truncates.
