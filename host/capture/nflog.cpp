@@ -279,11 +279,16 @@ class NflogSource final : public Source {
   // Each socket is emptied first, so that there is room; then its group is unbound, which makes the kernel send what it
   // holds, then its answer: up to there, all that was logged before is read, and its sequence numbers have told of all
   // that was dropped before. Where nothing came behind what was dropped, how much that was stays unknown.
+  // An error of one socket does not keep the others from being read; the first one is the answer.
   Result<void> drain() {
+    Result<void> first;
+    const auto note = [&first](Result<void> read) {
+      if (!read && first) first = std::move(read);
+    };
     const auto deadline = Clock::now() + kDrainLimit;
     auto release_by = Clock::time_point::max();
     for (GroupSocket& socket : sockets_) {
-      if (auto read = read_what_waits(socket, deadline); !read) return read;
+      note(read_what_waits(socket, deadline));
       if (release_by == Clock::time_point::max()) release_by = Clock::now() + kReleaseLimit;
       look(socket);
       release(socket, release_by);
@@ -291,7 +296,7 @@ class NflogSource final : public Source {
     std::size_t bound = 0;
     std::uint64_t unread_bytes = 0;
     for (GroupSocket& socket : sockets_) {
-      if (auto read = read_to_the_answer(socket, std::min(deadline, release_by + kReleaseLimit)); !read) return read;
+      note(read_to_the_answer(socket, std::min(deadline, release_by + kReleaseLimit)));
       const Look last = look(socket);
       bound += !socket.answered;
       unread_bytes += last.waiting_bytes;
@@ -303,7 +308,7 @@ class NflogSource final : public Source {
                       "counted",
                       bound));
     }
-    if (unread_bytes == 0) return {};
+    if (!first || unread_bytes == 0) return first;
     return Error{
         .code = Code::io,
         .text = fmt::format("{} bytes of packets that waited in the kernel were not read in time, and are lost",

@@ -116,7 +116,7 @@ class Host {
     std::vector<FilterConfig> filters;
     std::unique_ptr<SinkWorker> worker;
     bool ended = false;
-    std::uint64_t rejected_before_the_end = 0;
+    QueueCounters before_the_end{};
   };
 
   using Stages = std::map<std::string, std::shared_ptr<FilterStage>>;  // by name

@@ -6,7 +6,7 @@
 namespace nfbus::host {
 
 void Host::stop_source() {
-  for (RunningSink& sink : sinks_) sink.rejected_before_the_end = sink.worker->snapshot().events.rejected;
+  for (RunningSink& sink : sinks_) sink.before_the_end = sink.worker->snapshot().events;
   source_->stop();
   bus_.end_waiting();
 }
@@ -47,9 +47,10 @@ bool Host::all_settled() const {
 
 std::uint64_t Host::lost_at_the_end(const RunningSink& sink) const {
   const SinkSnapshot s = sink.worker->snapshot();
-  std::uint64_t lost = s.events.queued;
-  if (replays_) lost += s.events.overflowed;
-  if (s.state == SinkState::failed) lost += s.events.rejected - (replays_ ? 0 : sink.rejected_before_the_end);
+  // A replay may lose nothing at all; what a live host had lost before has been told by its counters.
+  const QueueCounters before = replays_ ? QueueCounters() : sink.before_the_end;
+  std::uint64_t lost = s.events.queued + s.events.overflowed - before.overflowed;
+  if (s.state == SinkState::failed) lost += s.events.rejected - before.rejected;
   return lost;
 }
 
@@ -57,7 +58,9 @@ std::uint64_t Host::lost_at_the_end() const {
   std::uint64_t lost = 0;
   for (const RunningSink& sink : sinks_) lost += lost_at_the_end(sink);
   for (const CaptureSnapshot& c : source_->snapshots()) {
-    lost += c.received - c.published - c.not_forwarded - c.filtered;
+    // A source that did not end in time goes on counting while these are read.
+    const std::uint64_t settled = c.published + c.not_forwarded + c.filtered;
+    lost += c.received > settled ? c.received - settled : 0;
   }
   return lost;
 }

@@ -16,8 +16,8 @@ namespace nfbus::host {
 
 namespace {
 
-// Those of `wanted` that are there, effective.
-void keep(std::initializer_list<unsigned> wanted) noexcept {
+// Those of `wanted` that are there, effective, and no others. False: errno says why not.
+bool keep(std::initializer_list<unsigned> wanted) noexcept {
   capng_get_caps_process();
   unsigned had = 0;  // all of them have numbers below 32
   for (const unsigned capability : wanted) {
@@ -29,7 +29,7 @@ void keep(std::initializer_list<unsigned> wanted) noexcept {
     if ((had & 1U << capability) == 0) continue;
     capng_update(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED), capability);
   }
-  capng_apply(may_bound ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS);
+  return capng_apply(may_bound ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS) == 0;
 }
 
 Error refused(const char* what) {
@@ -46,7 +46,8 @@ void end_with(pid_t host) noexcept {
 
 void keep_binding_rights() noexcept {
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  keep({CAP_NET_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SETUID, CAP_SETGID});
+  // What fails here fails again once the helper is to serve, and is told then.
+  static_cast<void>(keep({CAP_NET_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SETUID, CAP_SETGID}));
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
@@ -55,11 +56,11 @@ Result<void> keep_serving_rights(uid_t uid, gid_t gid, pid_t host) {
     if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return refused("keep its capability");
     if (::setgroups(0, nullptr) != 0) return refused("leave its groups");
     if (::setresgid(gid, gid, gid) != 0 || ::setresuid(uid, uid, uid) != 0) return refused("become the user");
-    ::prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
+    if (::prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) != 0) return refused("lose what it does not need");
     end_with(host);
   }
-  keep({CAP_NET_ADMIN});
-  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  if (!keep({CAP_NET_ADMIN})) return refused("give up its other capabilities");
+  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return refused("hide its memory");
   return {};
 }
 

@@ -12,8 +12,10 @@
 
 #include <seccomp.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <initializer_list>
+#include <iterator>
 #include <memory>
 #include <span>
 #include <string>
@@ -83,9 +85,10 @@ class Filter {
   }
 
   Result<void> load() {
-    if (error_ == 0) error_ = ::seccomp_load(context_.get());
+    const bool is_made = error_ == 0;
+    if (is_made) error_ = ::seccomp_load(context_.get());
     if (error_ == 0) return {};
-    const bool unknown = error_ == -EINVAL || error_ == -ENOSYS || error_ == -EOPNOTSUPP;
+    const bool unknown = is_made && (error_ == -EINVAL || error_ == -ENOSYS || error_ == -EOPNOTSUPP);
     return Error{.code = unknown ? Code::unsupported : Code::io,
                  .text = fmt::format("cannot load a seccomp filter: {}", std::generic_category().message(-error_))};
   }
@@ -127,6 +130,9 @@ constexpr const char* kNoPluginNeeds[] = {
     "sethostname", "setdomainname", "settimeofday", "stime", "clock_settime", "clock_settime64", "adjtimex",
     "clock_adjtime", "clock_adjtime64"};
 
+// Of sockets. Asking for one of another family makes the kernel load the module that has it.
+constexpr int kFamilies[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_VSOCK};
+
 constexpr scmp_datum_t kNewNamespaces[] = {CLONE_NEWNS,   CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC,
                                            CLONE_NEWUSER, CLONE_NEWPID,    CLONE_NEWNET};
 
@@ -152,6 +158,14 @@ constexpr const char* kSanitizersOwn[] = {
     "mmap",   "mmap2",     "mprotect",  "sched_yield",   "sigaltstack", "getpid",         "gettid",
     "write",  "pipe",      "pipe2",     "read",          "readlink",    "rt_sigprocmask", "rt_sigaction",
     "tgkill", "getrlimit", "prlimit64", "clock_gettime", "nanosleep",   "clock_nanosleep"};
+
+void refuse_other_families(Filter& filter, const char* call) {
+  for (int family = 0; family < AF_MAX; ++family) {
+    if (std::ranges::find(kFamilies, family) != std::end(kFamilies)) continue;
+    filter.add(kRefuse, call, {masked(0, kInt, static_cast<scmp_datum_t>(family))});
+  }
+  filter.add(kRefuse, call, {{.arg = 0, .op = SCMP_CMP_GE, .datum_a = AF_MAX, .datum_b = 0}});
+}
 
 void allow_opening_to_read(Filter& filter) {
   constexpr scmp_datum_t kWrites = O_ACCMODE | O_CREAT | O_TRUNC;
@@ -194,6 +208,8 @@ Result<void> confine_host() {
   for (const scmp_datum_t request : {scmp_datum_t{TIOCSTI}, scmp_datum_t{TIOCLINUX}}) {
     filter.add(kRefuse, "ioctl", {masked(1, kInt, request)});
   }
+  refuse_other_families(filter, "socket");
+  refuse_other_families(filter, "socketpair");
   // getaddrinfo() and the table of interfaces ask rtnetlink. What lies above the low half of the protocol is refused
   // with it.
   filter.add(kRefuse, "socket", {masked(0, kInt, AF_NETLINK), differs(2, NETLINK_ROUTE)});

@@ -287,6 +287,8 @@ void LogThread::finish(Clock::time_point deadline) noexcept {
   queue_->write_waiting(deadline);
 }
 
+bool LogThread::is_this_thread() const noexcept { return thread_.get_id() == std::this_thread::get_id(); }
+
 void LogThread::flush(Clock::time_point deadline) noexcept { queue_->wait_written(deadline); }
 
 }  // namespace nfbus::host

@@ -17,7 +17,7 @@ namespace nfbus::host {
 
 // While it lives, log::write() puts lines into a queue of bounded size, from which a thread writes them, whole and in
 // order. A line that does not fit is dropped and counted; how many were is said when the reader has caught up. Errors
-// may use room that others may not, and warnings more than the rest. Thread safety: [control], but for flush().
+// may use room that others may not, and warnings more than the rest. Thread safety: [control], but for the last two.
 class LogThread {
  public:
   using Clock = std::chrono::steady_clock;
@@ -38,6 +38,8 @@ class LogThread {
   void finish(Clock::time_point deadline) noexcept;
   // [any] Waits until all lines are written, at most until `deadline`. Allocates nothing.
   void flush(Clock::time_point deadline) noexcept;
+  // [any] Whether the caller is the thread that writes the lines.
+  [[nodiscard]] bool is_this_thread() const noexcept;
 
  private:
   class Queue;

@@ -89,6 +89,19 @@ class End(nfbustest.IntegrationTest):
         self.assertNotIn("unknown", host.stderr)
         self.assertEqual(len(read_json_lines(host.path("out"))), row["received"])
 
+    def test_what_a_queue_has_no_room_for_at_the_end_is_lost_and_gives_status_1(self):
+        self.namespace.nft(RULES)
+        host = self.start(config(latency_ms=4).replace("recv_buffer = 65536", "recv_buffer = 8388608").replace(
+            "queue = 1000000\n", "queue = 16\n"))
+        host.signal(signal.SIGSTOP)
+        self.flood(10_000)
+        self.assertEqual(self.end_while_stopped(host), 1)
+        counters = host.logged_counters()
+        lost = counters["sinks"]["out"]["overflowed"]
+        self.assertGreater(lost, 0, "nothing was lost: the test proves nothing")
+        self.assertEqual(counters["sinks"]["out"]["delivered"] + lost, counters["capture"][0]["published"])
+        self.assertIn(f"error: {lost} events are lost", host.stderr)
+
     def test_how_much_is_unknown_is_said_where_nothing_came_behind_what_was_dropped(self):
         self.namespace.nft(RULES)
         host = self.start(config(latency_ms=4))

@@ -6,7 +6,7 @@ import signal
 
 import nfbustest
 import test_delivery
-from nfbustest import UDP, ipv4, send, udp
+from nfbustest import UDP, ipv4, read_json_lines, send, udp, wait_until
 from wire_client import WireClient
 
 
@@ -57,12 +57,28 @@ class Memory(nfbustest.IntegrationTest):
         self.assertGreater(sinks["stuck"]["queued"], 10)
 
     def test_a_sink_that_gets_no_memory_ends_the_host_with_a_line_and_the_counters(self):
-        host = self.start(test_delivery.CAPTURE + '[sink.greedy]\nplugin = "complains"\nallocates = 1099511627776\n')
+        host = self.start(test_delivery.CAPTURE + '[sink.greedy]\nplugin = "complains"\nhoards = 1\n')
         self.limit(host, 64 << 20)
         self.namespace.nft(test_delivery.RULES)
         send(self.namespace, [ipv4("127.0.0.1", "127.0.0.1", UDP, udp(1, 7001))])
         sinks = self.check_end(host, "sink:greedy")
         self.assertEqual((sinks["greedy"]["published"], sinks["greedy"]["queued"]), (1, 1))
+
+
+    def test_a_sink_that_asks_for_an_absurd_amount_at_once_harms_itself_alone(self):
+        host = self.start(test_delivery.CAPTURE + '''
+            [sink.absurd]
+            plugin = "complains"
+            allocates = 1099511627776
+            ''')
+        self.limit(host, 64 << 20)
+        self.namespace.nft(test_delivery.RULES)
+        for _ in range(2):
+            send(self.namespace, [ipv4("127.0.0.1", "127.0.0.1", UDP, udp(1, 7001))])
+        wait_until(lambda: len(read_json_lines(host.path("out"))) == 2, 10, "both events")
+        self.assertNotIn("out of memory", host.stderr)
+        host.stop()
+        self.assertEqual(host.logged_counters()["sinks"]["good"]["delivered"], 2)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,8 @@ inline char* nowhere() { return reinterpret_cast<char*>(1); }
 
 inline long netlink(int protocol) { return ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol); }
 
+inline long socket_of(int family) { return ::socket(family, SOCK_SEQPACKET | SOCK_CLOEXEC, 0); }
+
 inline long clone_into(unsigned long flags) {
   const long child = ::syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
   if (child == 0) ::_exit(0);
@@ -95,6 +97,16 @@ inline constexpr Call kRefused[] = {
     {"NETLINK_XFRM", [] { return netlink(NETLINK_XFRM); }},
     {"NETLINK_SOCK_DIAG", [] { return netlink(NETLINK_SOCK_DIAG); }},
     {"NETLINK_GENERIC", [] { return netlink(NETLINK_GENERIC); }},
+    {"AF_ALG", [] { return socket_of(AF_ALG); }},
+    {"AF_TIPC", [] { return socket_of(AF_TIPC); }},
+    {"AF_RDS", [] { return socket_of(AF_RDS); }},
+    {"AF_BLUETOOTH", [] { return socket_of(AF_BLUETOOTH); }},
+    {"a family that nobody has", [] { return socket_of(AF_MAX + 100); }},
+    {"a pair of AF_TIPC",
+     [] {
+       std::array<int, 2> pair{};
+       return static_cast<long>(::socketpair(AF_TIPC, SOCK_SEQPACKET, 0, pair.data()));
+     }},
     {"a protocol beyond 32 bits",
      [] { return ::syscall(SYS_socket, AF_NETLINK, SOCK_RAW, (1UL << 32U) | NETLINK_NETFILTER); }},
     {"a family beyond 32 bits",

@@ -1,5 +1,7 @@
 #include "fixture.hpp"
 
+#include <deque>
+
 namespace {
 class Complains : public fixture::Sink {
  public:
@@ -9,7 +11,8 @@ class Complains : public fixture::Sink {
         bad_ticks_(fixture::integer(options, "/bad_ticks")),
         flaps_(fixture::integer(options, "/flaps") != 0),
         line_(fixture::string(options, "/line")),
-        allocates_(static_cast<std::size_t>(fixture::integer(options, "/allocates"))) {}
+        allocates_(static_cast<std::size_t>(fixture::integer(options, "/allocates"))),
+        hoards_(fixture::integer(options, "/hoards") != 0) {}
 
   std::uint32_t open(nfbus_shape& shape, nfbus_error* error) const {
     shape.tick_ms = tick_ms_;
@@ -28,6 +31,7 @@ class Complains : public fixture::Sink {
       return fixture::fail(error, "not now", NFBUS_RETRY);
     }
     if (allocates_ != 0) memory_.reserve(allocates_);
+    while (hoards_) hoard_.emplace_back().reserve(65536);
     for (std::uint32_t i = 0; i < events.count && !line_.empty(); ++i) {
       const std::string line = line_ + " " + std::to_string(++said_);
       host().log(host().context, NFBUS_LOG_WARNING, fixture::text(line));
@@ -43,12 +47,15 @@ class Complains : public fixture::Sink {
   bool is_bad_ = false;
   const std::string line_;
   const std::size_t allocates_;
+  const bool hoards_;
   std::string memory_;
+  std::deque<std::string> hoard_;
   std::uint64_t said_ = 0;
 };
 }  // namespace
 
 FIXTURE_SINK(Complains, "complains",
-             "asks for a retry in every second call, fails ticks, logs a line for each event, takes memory",
+             "asks for a retry in every second call, fails ticks, logs a line for each event, takes memory, at once or "
+             "without an end",
              R"(,"tick_ms":{"type":"integer"},"bad_ticks":{"type":"integer"},"flaps":{"type":"integer"},)"
-             R"("line":{"type":"string"},"allocates":{"type":"integer"})");
+             R"("line":{"type":"string"},"allocates":{"type":"integer"},"hoards":{"type":"integer"})");
