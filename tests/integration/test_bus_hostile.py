@@ -11,7 +11,7 @@ import threading
 
 import nfbustest
 from nfbustest import NFBUS_BIN, UDP, ipv4, run_nfbus, send, udp, wait_until
-from wire_client import WireClient, ask_status, publish_once
+from wire_client import WireClient, ask_status
 
 CONFIG = """
 [bus]
@@ -94,19 +94,19 @@ class Hostile(nfbustest.IntegrationTest):
             self.addCleanup(child.stderr.close)
             taps.append((arguments, child, pathlib.Path(out.name)))
         wait_until(lambda: len([row for row in ask_status(self.path)["clients"] if row["topics"]]) >= len(TAPS), 15, "taps")
-        refused = ask_status(self.path)["bus"]["refused"]
+        refused = ask_status(self.path)["clients_total"]["sent"]["refused"]
         with WireClient(self.path) as forger:
             for line in (*(line.replace(b"REST", rest) for line in FORGED), *ODD):
                 forger.send(line + b"\n")
             forger.settle()
-        self.assertEqual(ask_status(self.path)["bus"]["refused"], refused + len(FORGED))
+        self.assertEqual(ask_status(self.path)["clients_total"]["sent"]["refused"], refused + len(FORGED))
         self.packet(7001)
-        publish_once(self.path, "web:end", "the end")
+        run_nfbus("publish", "web:end", '{"last":"words"}', "-s", self.path)
         for arguments, child, out in taps:
             if "--pcap" in arguments:
                 wait_until(lambda: packets_of(out.read_bytes()), 10, f"a packet of {arguments}")
             elif arguments != ["nfbus:"]:
-                last = b"7001" if not arguments or arguments[0] in ("nft:", "--json") else b"web:end"
+                last = b"7001" if not arguments or arguments[0] in ("nft:", "--json") else b"words"
                 wait_until(lambda: last in out.read_bytes(), 10, f"{last} of {arguments}")
         for arguments, child, out in taps:
             with self.subTest(tap=arguments):
@@ -145,7 +145,7 @@ class Hostile(nfbustest.IntegrationTest):
 
             server = threading.Thread(target=serve, daemon=True)
             server.start()
-            for command in (["status"], ["tap", "nft:"], ["publish", "web:a", "x"]):
+            for command in (["status"], ["tap", "nft:"], ["publish", "web:a", '"x"']):
                 with self.subTest(said=said[:60], command=command):
                     done = run_nfbus(command[0], *command[1:], "-s", path, timeout=20)
                     self.assertIn(done.returncode, (0, 1), done.stderr)
