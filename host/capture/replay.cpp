@@ -106,20 +106,24 @@ class ReplaySource final : public Source {
 
 }  // namespace
 
-Result<std::unique_ptr<Source>> open_replay(const std::string& file, std::vector<CaptureSpec> captures,
-                                            SourceContext context) {
-  // Opened by us rather than by libpcap, for the errno behind the failure.
-  std::FILE* const stream = std::fopen(file.c_str(), "rbe");
-  if (stream == nullptr) {
-    return Error{.code = errno == ENOENT ? Code::not_found : Code::io,
-                 .text = fmt::format("{}: {}", file, std::generic_category().message(errno))};
-  }
+// Opened by us rather than by libpcap, for the errno behind the failure.
+Result<ReplayFile> ReplayFile::open(const std::string& name) {
+  ReplayFile file{.name = name, .stream = Stream(std::fopen(name.c_str(), "rbe"))};
+  if (file.stream) return file;
+  const int error = errno;
+  return Error{.code = error == ENOENT   ? Code::not_found
+                       : error == EACCES ? Code::refused
+                                         : Code::io,
+               .text = fmt::format("{}: {}", name, std::generic_category().message(error))};
+}
+
+Result<std::unique_ptr<Source>> open_replay(ReplayFile file, std::vector<CaptureSpec> captures, SourceContext context) {
   std::array<char, PCAP_ERRBUF_SIZE> why{};
-  PcapFile pcap(pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO, why.data()));
+  PcapFile pcap(pcap_fopen_offline_with_tstamp_precision(file.stream.get(), PCAP_TSTAMP_PRECISION_NANO, why.data()));
   if (!pcap) {
-    static_cast<void>(std::fclose(stream));  // only read from
-    return Error{.code = Code::invalid, .text = fmt::format("{}: not a pcap file: {}", file, why.data())};
+    return Error{.code = Code::invalid, .text = fmt::format("{}: not a pcap file: {}", file.name, why.data())};
   }
+  static_cast<void>(file.stream.release());  // pcap_close() closes it
   const int dlt = pcap_datalink(pcap.get());
   const auto layer = link_layer(dlt);
   if (!layer) {
@@ -127,12 +131,12 @@ Result<std::unique_ptr<Source>> open_replay(const std::string& file, std::vector
     return Error{.code = Code::invalid,
                  .text = fmt::format("{}: cannot read link type {} ({}); known are RAW, IPV4, IPV6, EN10MB, LINUX_SLL, "
                                      "LINUX_SLL2 and NFLOG",
-                                     file, dlt, name != nullptr ? name : "unknown")};
+                                     file.name, dlt, name != nullptr ? name : "unknown")};
   }
   if (captures.empty()) captures.emplace_back();  // group 0, allowed
   const std::uint16_t group = captures.front().config.group;
-  return std::unique_ptr<Source>(
-      std::make_unique<ReplaySource>(file, std::move(pcap), *layer, group, std::move(captures), std::move(context)));
+  return std::unique_ptr<Source>(std::make_unique<ReplaySource>(std::move(file.name), std::move(pcap), *layer, group,
+                                                                std::move(captures), std::move(context)));
 }
 
 }  // namespace nfbus::host

@@ -228,7 +228,7 @@ Result<Host::RunningSink> Host::open_sink(CreatedSink created, std::shared_ptr<S
       .config = std::move(created.config), .filters = std::move(created.filter_configs), .worker = std::move(worker)};
 }
 
-Result<void> Host::open_source(PrivilegedHelper* helper, const std::optional<std::string>& replay_file) {
+Result<void> Host::open_source(PrivilegedHelper* helper, std::optional<ReplayFile> replay_file) {
   Messages messages;  // each once, though groups share their stages
   for (const auto& [group, chain] : capture_chains_) messages.merge(messages_of(chain->chain()));
   listen(messages);
@@ -239,7 +239,7 @@ Result<void> Host::open_source(PrivilegedHelper* helper, const std::optional<std
   } else {
     context.publish = [this](const BatchRef& batch) { bus_.publish(batch); };
   }
-  auto source = replay_file ? open_replay(*replay_file, std::move(created_captures_), std::move(context))
+  auto source = replay_file ? open_replay(std::move(*replay_file), std::move(created_captures_), std::move(context))
                             : open_nflog(std::move(created_captures_), *helper, std::move(context));
   if (!source) return std::move(source).error();
   source_ = std::move(source).value();

@@ -4,6 +4,7 @@
 #include "bus/bus.hpp"
 #include "bus/server/server.hpp"
 #include "capture/nflog.hpp"
+#include "capture/replay.hpp"
 #include "cli/own_events.hpp"
 #include "config/config.hpp"
 #include "delivery/capture_filters.hpp"
@@ -52,8 +53,8 @@ class Host {
   void open_server(std::optional<Listener> listener);
   // Listens, if metrics are configured.
   Result<void> open_metrics();
-  // Binds every group, or opens the file. helper: null with replay_file; outlives the host.
-  Result<void> open_source(PrivilegedHelper* helper, const std::optional<std::string>& replay_file);
+  // Binds every group, or reads the file. helper: null with replay_file; outlives the host.
+  Result<void> open_source(PrivilegedHelper* helper, std::optional<ReplayFile> replay_file);
   // Starts the threads: sinks first, so that nothing waits for them. source_ended is called once, on the source's
   // thread, when it has ended by itself or after a stop.
   Result<void> start(std::function<void()> source_ended);

@@ -11,8 +11,6 @@
 #include "support/out_of_memory.hpp"
 #include "support/signals.hpp"
 
-#include <nfbus/util/dac_override.hpp>
-
 #include <fmt/format.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -180,13 +178,15 @@ int run_host(const RunOptions& options, LogThread& log_thread) {
   if (auto opened = host.open_sinks(); !opened) return fail(opened.error());
   host.open_server(std::move(*socket).value());
   if (auto opened = host.open_metrics(); !opened) return fail(opened.error());
-  // The file that root named to replay, unless somebody else chose where that leads.
-  std::optional<util::DacOverride> as_root;
-  if (replay && is_named_by_root(*options.replay_file)) as_root.emplace();
-  if (auto bound = host.open_source(helper ? &*helper : nullptr, options.replay_file); !bound) {
+  std::optional<ReplayFile> replay_file;
+  if (replay) {
+    auto opened = open_file_to_replay(*options.replay_file, started_as_root);
+    if (!opened) return fail(opened.error());
+    replay_file = std::move(opened).value();
+  }
+  if (auto bound = host.open_source(helper ? &*helper : nullptr, std::move(replay_file)); !bound) {
     return fail(bound.error());
   }
-  as_root.reset();
   if (auto dropped = drop_privileges(); !dropped) return fail(dropped.error());
   if (auto confined = confine_host(); !confined) return fail(confined.error());
 

@@ -6,6 +6,12 @@
 
 #include <nfbus/util/dac_override.hpp>
 
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <utility>
+
 namespace nfbus::host {
 
 bool may_use_roots_rights(const ConfigFile& file, const EarlyConfig& early) {
@@ -25,10 +31,24 @@ PluginRegistry scan_plugins(const EarlyConfig& early) {
   return PluginRegistry::scan(early.plugin_folders);
 }
 
-bool is_named_by_root(const std::string& path) {
-  const util::DacOverride as_root;
-  const Result<Way> way = Way::to_file(path);
-  return way && !way->planted(0);
+Result<ReplayFile> open_file_to_replay(const std::string& path, bool started_as_root) {
+  if (started_as_root) {
+    if (auto way = Way::to_file(path)) {
+      Descriptor file = way->take();
+      ReplayFile opened{.name = path, .stream = Stream(::fdopen(file.get(), "rb"))};
+      if (opened.stream) {
+        static_cast<void>(file.release());  // fclose() closes it
+        return opened;
+      }
+    }
+  }
+  auto opened = ReplayFile::open(path);
+  if (opened || opened.error().code != Code::refused || !started_as_root) return opened;
+  Error error = std::move(opened).error();
+  error.text +=
+      fmt::format(" (uid {}): let that user read it, or move it to where root alone may write, with root as its owner",
+                  ::geteuid());
+  return error;
 }
 
 }  // namespace nfbus::host

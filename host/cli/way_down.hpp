@@ -1,6 +1,7 @@
 // How `run` and `check` use root's rights, and give them up.
 #pragma once
 
+#include "capture/replay.hpp"
 #include "config/config_file.hpp"
 #include "config/load.hpp"
 #include "plugins/registry.hpp"
@@ -22,8 +23,9 @@ Result<void> step_down(const EarlyConfig& early, bool may_use_roots_rights);
 // [control] The plugins that the configuration names; their folders may be open to root alone.
 [[nodiscard]] PluginRegistry scan_plugins(const EarlyConfig& early);
 
-// [control] Whether a file named on the command line is the one that root meant: no link and no second name that
-// somebody else may have made leads to it.
-[[nodiscard]] bool is_named_by_root(const std::string& path);
+// [control] The file to replay. Where root starts the host, with its rights if root alone can change the file and where
+// the path leads, step by step as of Way; what is opened is what was judged. All else, FIFOs and devices among it, with
+// the rights of the effective user. Errors as of ReplayFile::open().
+Result<ReplayFile> open_file_to_replay(const std::string& path, bool started_as_root);
 
 }  // namespace nfbus::host

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace nfbus::host {
@@ -38,6 +39,8 @@ class Way {
   // Of a file: open for reading, a regular one. Of a folder: O_PATH.
   [[nodiscard]] int descriptor() const noexcept { return end_.get(); }
   void close() noexcept { end_ = Descriptor(); }
+  // The same descriptor, for the caller to keep.
+  [[nodiscard]] Descriptor take() noexcept { return std::move(end_); }
   [[nodiscard]] const WayStep& end() const noexcept { return steps_.back(); }
 
   // Whether nobody but root can change what is there, or where the path leads.

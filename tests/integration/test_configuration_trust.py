@@ -1,5 +1,6 @@
 '''Root starts nothing from a configuration that others than root and the user of nfbus could have written.'''
 
+import ctypes
 import grp
 import os
 import pathlib
@@ -242,21 +243,52 @@ class Trust(nfbustest.IntegrationTest):
         host.signal(signal.SIGHUP)
         host.wait_for("reloaded")
 
-    def test_a_file_to_replay_that_root_alone_may_read_is_read_but_not_through_a_link_of_the_user(self):
-        capture = self.folder / "one.pcap"
-        packet = nfbustest.ipv4("127.0.0.1", "127.0.0.1", nfbustest.UDP, nfbustest.udp(1, 7000))
-        capture.write_bytes(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101) +
-                            struct.pack("<IIII", 1, 2, len(packet), len(packet)) + packet)
-        capture.chmod(0o600)
-        done = run_nfbus("run", "-c", self.file, "--replay", capture)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(len(nfbustest.read_json_lines(self.data / "out")), 1)
+    def write_capture(self, path, port, mode=0o600):
+        packet = nfbustest.ipv4("127.0.0.1", "127.0.0.1", nfbustest.UDP, nfbustest.udp(1, port))
+        path.write_bytes(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101) +
+                         struct.pack("<IIII", 1, 2, len(packet), len(packet)) + packet)
+        path.chmod(mode)
+        return path
+
+    def ports_of_replay(self, path):
+        '''Of the packets that came out, whatever became of the replay.'''
+        (self.data / "out").unlink(missing_ok=True)
+        done = run_nfbus("run", "-c", self.file, "--replay", path)
+        return [line["dest_port"] for line in nfbustest.read_json_lines(self.data / "out")], done
+
+    def test_a_file_to_replay_that_root_alone_may_read_is_read_where_the_user_cannot_have_put_it(self):
+        capture = self.write_capture(self.folder / "one.pcap", 7000)
+        self.assertEqual(self.ports_of_replay(capture)[0], [7000])
         link = self.data / "link.pcap"
         link.symlink_to(capture)
+        moved = self.write_capture(self.data / "moved.pcap", 7000)  # root's own, but the folder is nobody's
+        for path, owner in ((link, NOBODY.pw_uid), (link, 0), (moved, 0)):
+            self.own(path, owner)
+            ports, done = self.ports_of_replay(path)
+            self.assertEqual((ports, done.returncode), ([], 1), done.stderr)
+            self.assertIn(f"{path}: Permission denied (uid {NOBODY.pw_uid}): let that user read it", done.stderr)
+
+    def test_a_file_to_replay_that_the_user_exchanges_meanwhile_is_never_one_of_roots(self):
+        secret = self.write_capture(self.folder / "secret.pcap", 6666)
+        path, link = self.data / "x.pcap", self.data / "link"
+        self.own(self.write_capture(path, 7000), NOBODY.pw_uid)
+        link.symlink_to(secret)
         self.own(link, NOBODY.pw_uid)
-        done = run_nfbus("run", "-c", self.file, "--replay", link)
-        self.assertEqual(done.returncode, 1, done.stderr)
-        self.assertIn(f"{link}: Permission denied", done.stderr)
+        libc = ctypes.CDLL(None)
+        names = [os.fsencode(name) for name in (path, link)]
+        at_fdcwd, rename_exchange = -100, 2
+
+        def exchange():
+            for _ in range(100):
+                self.assertEqual(libc.renameat2(at_fdcwd, names[0], at_fdcwd, names[1], rename_exchange), 0)
+
+        seen = set()
+        with nfbustest.Repeatedly(exchange) as exchanges:
+            for _ in range(100):
+                seen.update(self.ports_of_replay(path)[0])
+        self.assertGreater(exchanges.rounds, 10)
+        self.assertNotIn(6666, seen, "root's file came out")
+        self.assertIn(7000, seen, "the replay never met the user's own file")
 
     def test_a_socket_is_not_made_with_roots_rights_where_the_user_chose_the_place(self):
         secret = self.folder / "secret"

@@ -55,8 +55,10 @@ class ReplayTest : public ::testing::Test {
   }
 
   Result<std::unique_ptr<Source>> open(std::vector<CaptureSpec> captures = {}) {
+    auto file = ReplayFile::open(file_);
+    if (!file) return file.error();
     return open_replay(
-        file_, std::move(captures),
+        std::move(file).value(), std::move(captures),
         {topics_, slabs_, batches_, [this](const BatchRef& batch) {
            for (const Event& event : batch->events()) {
              published_.push_back(
