@@ -67,7 +67,10 @@ inline nfbus::Error cannot_change(const std::string& what, const nfbus::util::Ou
                                         " write to its folder: " + nfbus::util::mend_folder(folder)};
     case EPERM:
       return {nfbus::Code::refused,
-              text + "; let uid " + std::to_string(geteuid()) + " write to its folder " + folder.path()};
+              text + "; let uid " + std::to_string(geteuid()) +
+                  ((folder.status().st_mode & S_ISVTX) != 0 ? " own it, for its folder is sticky: "
+                                                            : " write to its folder ") +
+                  folder.path()};
     case ENOSPC:
     case EDQUOT: return {nfbus::Code::io, text + "; free some space, or inodes"};
     default: return {nfbus::Code::io, text};

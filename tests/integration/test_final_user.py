@@ -119,6 +119,26 @@ class FinalUser(nfbustest.IntegrationTest):
         self.assertEqual(len(warnings), 5, text)
         self.mend(warnings)
 
+    def test_no_command_gives_away_what_a_link_of_the_user_leads_to_or_is_more_than_it_seems(self):
+        users, secret, odd = self.folder / "users", self.folder / "secret", self.folder / "x;reboot"
+        for folder in (users, secret, odd):
+            folder.mkdir()
+        (secret / "lines").touch()
+        (secret / "lines").chmod(0o600)
+        os.chown(users, NOBODY.pw_uid, -1)
+        for name, target in (("lines", secret / "lines"), ("sub", secret)):
+            (users / name).symlink_to(target)
+            os.chown(users / name, NOBODY.pw_uid, -1, follow_symlinks=False)
+        text = self.file.read_text()
+        for old, new in ((f"{self.folder}/run/bus.sock", f"{users}/sub/bus.sock"),
+                         (f"{self.folder}/log/lines", f"{users}/lines"), (f"{self.folder}/log/packets", f"{odd}/packets")):
+            text = text.replace(old, new)
+        self.file.write_text(text)
+        commands = [line.rsplit("; ", 1)[1] for line in self.check()]
+        self.assertEqual(sorted(commands), sorted([
+            f"chgrp nogroup {self.file} && chmod 0640 {self.file}",
+            f"chgrp nogroup {self.folder}/etc/token && chmod 0640 {self.folder}/etc/token", f"remove the link {users}/lines", f"chown nobody '{odd}'", f"remove the link {users}/sub"]))
+
     def test_the_start_says_the_same_and_goes_on(self):
         host = self.start_here()
         said = [line for line in host.stderr.splitlines() if "nfbus: warning: " in line]

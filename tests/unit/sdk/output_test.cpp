@@ -23,7 +23,9 @@ using namespace nfbus::util;
 using nfbus::test::as_user;
 using nfbus::test::kNobody;
 using testing::AllOf;
+using testing::EndsWith;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr uid_t kStranger = 4711;
 
@@ -260,6 +262,79 @@ TEST_F(OutputTest, SaysWhatWillNotWorkLaterWithTheCommandThatMendsIt) {
       << "nobody should be told to give /var/log away";
   EXPECT_EQ(access(own.c_str(), F_OK), 0);
   EXPECT_FALSE(fs::exists(users / "out")) << "it only looks";
+}
+
+TEST_F(OutputTest, NeverTellsToGiveAwayWhatALinkOfTheUserLeadsTo) {
+  const fs::path own = folder_of(0);
+  const fs::path users = folder_of(kNobody);
+  const fs::path closed = folder_ / "closed";
+  fs::create_directory(closed);
+  fs::permissions(closed, fs::perms(0700));
+  link_as(kNobody, secret(), users / "file");
+  link_as(kNobody, own / "none", users / "dangling");
+  link_as(kNobody, own, users / "folder");
+  link_as(kNobody, "folder", users / "chain");
+  link_as(kNobody, closed, users / "closed");
+  for (const fs::path& path : {users / "file", users / "dangling", users / "folder" / "out",
+                               users / "folder" / "none" / "out", users / "chain" / "out", users / "closed" / "out"}) {
+    const fs::path link = users / *path.lexically_relative(users).begin();
+    EXPECT_THAT(later(path),
+                AllOf(HasSubstr("remove the link " + link.string()), Not(HasSubstr("chown")), Not(HasSubstr("chmod")),
+                      Not(HasSubstr("install")), Not(HasSubstr("make that file"))))
+        << path;
+  }
+  fs::create_hard_link(secret(), users / "hard");
+  EXPECT_THAT(later(users / "hard"), AllOf(HasSubstr("a hard link"), Not(HasSubstr("chown"))));
+  link_as(0, own, folder_ / "logs");
+  EXPECT_THAT(later(folder_ / "logs" / "out"), HasSubstr("; chown nobody " + own.string())) << "root chose it";
+}
+
+TEST_F(OutputTest, APathIsOneWordOfACommand) {
+  const fs::path odd = folder_ / "x;reboot";
+  const fs::path quoted = folder_ / "it's";
+  fs::create_directory(odd);
+  fs::create_directory(quoted);
+  EXPECT_THAT(later(odd / "out"), EndsWith("; chown nobody '" + odd.string() + "'"));
+  EXPECT_THAT(later(quoted / "out"), EndsWith("; chown nobody '" + folder_.string() + "/it'\\''s'"));
+  EXPECT_THAT(later(folder_ / "no $(reboot)" / "out"), EndsWith(" '" + folder_.string() + "/no $(reboot)'"));
+  std::ofstream(odd / "out").put('\n');
+  EXPECT_THAT(later(odd / "out"), EndsWith("; chown nobody '" + odd.string() + "/out'"));
+  fs::permissions(odd, fs::perms(0700));
+  EXPECT_THAT(later(odd / "sub" / "out"), EndsWith("; chmod a+x '" + odd.string() + "'"));
+}
+
+TEST_F(OutputTest, AFolderOfManyProgramsIsNotGivenAwayHoweverItIsSpelt) {
+  for (const char* path :
+       {"/var/log/../log/x", "/var/log/./x", "/usr/local/x", "/var/cache/x", "/usr/bin/x", "/etc/x"}) {
+    EXPECT_THAT(later(path), AllOf(HasSubstr("install -d -o nobody"), Not(HasSubstr("chown")))) << path;
+  }
+  const auto later_in = [](const fs::path& folder, const fs::path& path) {
+    const fs::path before = fs::current_path();
+    fs::current_path(folder);
+    std::string said = later(path);
+    fs::current_path(before);
+    return said;
+  };
+  EXPECT_THAT(later_in("/var/log", "x"), HasSubstr("install -d -o nobody -g nogroup /var/log/nfbus,"));
+  const fs::path own = folder_of(0);
+  EXPECT_THAT(later_in(own, "x"), EndsWith("; chown nobody " + own.string()));
+  EXPECT_THAT(later_in(own, "sub/x"), EndsWith(" " + (own / "sub").string()));
+}
+
+TEST_F(OutputTest, AStickyFolderKeepsWhatIsNotTheUsers) {
+  const fs::path shared = folder_ / "shared";
+  fs::create_directory(shared);
+  std::ofstream(shared / "out").put('\n');
+  ASSERT_EQ(chown(shared.c_str(), 0, kNobody) + chown((shared / "out").c_str(), 0, kNobody), 0);
+  fs::permissions(shared / "out", fs::perms(0660));
+  fs::permissions(shared, fs::perms(0775));
+  EXPECT_EQ(later(shared / "out"), "fine");
+  fs::permissions(shared, fs::perms(01775));
+  EXPECT_THAT(later(shared / "out"),
+              AllOf(HasSubstr("is sticky"), EndsWith("; chown nobody " + (shared / "out").string())));
+  EXPECT_EQ(later(shared / "new"), "fine");
+  ASSERT_EQ(chown((shared / "out").c_str(), kNobody, 0), 0);
+  EXPECT_EQ(later(shared / "out"), "fine");
 }
 
 TEST_F(OutputTest, JudgesByTheUsersOwnRightsThoughMoreIsPermitted) {

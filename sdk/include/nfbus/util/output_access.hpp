@@ -2,70 +2,48 @@
 #pragma once
 
 #include <nfbus/result.hpp>
+#include <nfbus/util/commands.hpp>
 #include <nfbus/util/output_folder.hpp>
 #include <nfbus/util/output_place.hpp>
 
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
+#include <filesystem>
 #include <optional>
 #include <string>
-#include <string_view>
+#include <system_error>
 #include <utility>
-#include <vector>
 
 namespace nfbus::util {
 
+// [any] What lets the effective user change the folder: a command, or the link to remove.
+inline std::string mend_folder(const OutputFolder& of) {
+  const std::string path = of.real_path();
+  const struct stat folder = of.status();
+  if (folder.st_uid == geteuid()) return "chmod u+rwx " + shell_word(path);
+  if (!of.users_link().empty()) return remove_link(of.users_link());
+  if (!is_for_all(folder)) return give_command(path);
+  const std::string own = path == "/" ? "/nfbus" : path + "/nfbus";
+  return make_folder_command(own) + ", and name a file in " + own;
+}
+
 namespace detail {
 
-inline std::string user_name() {
-  std::vector<char> buffer(16384);
-  passwd entry{};
-  passwd* found = nullptr;
-  if (getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
-    return entry.pw_name;
-  return std::to_string(geteuid());
-}
-
-inline std::string group_name() {
-  std::vector<char> buffer(16384);
-  group entry{};
-  group* found = nullptr;
-  if (getgrgid_r(getegid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
-    return entry.gr_name;
-  return std::to_string(getegid());
-}
-
-// Folders that are many programs', which must not be given to one of them.
-inline bool is_for_all(std::string_view folder) noexcept {
-  constexpr std::array<std::string_view, 18> kFolders = {
-      "/",    "/boot", "/dev", "/etc", "/home", "/media",   "/mnt",     "/opt",     "/root",
-      "/run", "/srv",  "/tmp", "/usr", "/var",  "/var/lib", "/var/log", "/var/run", "/var/spool"};
-  return std::find(kFolders.begin(), kFolders.end(), folder) != kFolders.end();
-}
-
-inline std::string make_folder(const std::string& path) {
-  return "install -d -o " + user_name() + " -g " + group_name() + ' ' + path;
+// What lets the effective user write to the file, which is there, and rename it.
+inline std::string mend_file(const OutputPlace& place, const struct stat& found) {
+  const std::string folder = place.folder.real_path();
+  const std::string path = folder == "/" ? folder + place.name : folder + '/' + place.name;
+  if (found.st_uid == geteuid()) return "chmod u+rw " + shell_word(path);
+  if (!place.folder.users_link().empty()) return remove_link(place.folder.users_link());
+  // Another of its names may be that of a file which must not be given away.
+  if (found.st_nlink > 1) return "remove " + shell_word(path) + ", a hard link";
+  return give_command(path);
 }
 
 }  // namespace detail
-
-// [any] The command that lets the effective user change the folder.
-inline std::string mend_folder(const OutputFolder& of) {
-  const std::string& path = of.path();
-  const struct stat folder = of.status();
-  const std::string user = detail::user_name();
-  if (folder.st_uid == geteuid()) return "chmod u+rwx " + path;
-  if (!detail::is_for_all(path)) return "chown " + user + ' ' + path;
-  const std::string own = path == "/" ? "/nfbus" : path + "/nfbus";
-  return detail::make_folder(own) + ", and name a file in " + own;
-}
 
 // [any] Judges with the rights of the calling thread's effective user alone, whatever capability is permitted, what a
 // file sink does at `path` in the course of time: make the file there, rename and remove it, make it again. Nothing:
@@ -75,33 +53,45 @@ inline std::string mend_folder(const OutputFolder& of) {
 // The host asks it for each option whose schema says x-output, for `check` and at the start, as the user that it is to
 // become.
 inline std::optional<Error> output_trouble(const std::string& path) {
-  Result<OutputPlace> place = find_output(path, Rights::own);
-  const auto wont = [&](const std::string& why, const std::string& command) {
-    return Error{Code::refused, why + "; " + command};
-  };
-  if (!place.ok() && place.error().code == Code::not_found) {
+  OutputPlace place;
+  detail::OutputWalk walk(Rights::own);
+  const Opening failed = walk.find(path, place);
+  if (failed.error == ENOENT || failed.error == ENOTDIR) {
     const std::string folder = folder_of(path);
-    return Error{Code::not_found, "there is no folder " + folder + "; " + detail::make_folder(folder)};
+    std::error_code ignored;
+    const std::string absolute = std::filesystem::absolute(folder, ignored).string();
+    return Error{Code::not_found,
+                 "there is no folder " + folder + "; " +
+                     (walk.users_link().empty() ? make_folder_command(absolute) : remove_link(walk.users_link()))};
   }
-  if (!place.ok()) return place.error();
-  const std::string user = "user " + detail::user_name();
+  if (failed.error != 0) return cannot_open(path, failed);
+  const auto wont = [](const std::string& what, const std::string& mend) {
+    return Error{Code::refused, "user " + user_name() + " cannot " + what + "; " + mend};
+  };
   struct stat found {};
-  const bool is_there = place->look(found) == 0;
-  if (is_there && place->by_proc) return std::nullopt;
-  if (!is_there && place->by_link) return cannot_open(path, detail::refused(place->dangling()));
+  const bool is_there = place.look(found) == 0;
+  if (is_there && place.by_proc) return std::nullopt;
+  if (!is_there && place.by_link) return cannot_open(path, detail::refused(place.dangling()));
   if (is_there) {
-    if (std::string why = place->folder.refusal_of(place->name, found); !why.empty()) {
+    if (std::string why = place.folder.refusal_of(place.name, found); !why.empty()) {
       return cannot_open(path, detail::refused(std::move(why)));
     }
-    if (faccessat(AT_FDCWD, place->path().c_str(), W_OK, AT_EACCESS) != 0 && errno == EACCES) {
-      return wont(user + " cannot write to " + place->path(), "chown " + detail::user_name() + ' ' + place->path());
+    if (faccessat(AT_FDCWD, place.path().c_str(), W_OK, AT_EACCESS) != 0 && errno == EACCES) {
+      return wont("write to " + place.path(), detail::mend_file(place, found));
     }
     if (!S_ISREG(found.st_mode)) return std::nullopt;  // a FIFO or a device stays as it is
   }
-  if (place->folder.cannot_change() != EACCES) return std::nullopt;
-  return wont(user + " cannot make files in " + place->folder.path() +
-                  ": the file there is not rotated, and is not made again when it was moved or removed",
-              mend_folder(place->folder));
+  const int cannot_change = place.folder.cannot_change();
+  if (cannot_change == EACCES) {
+    return wont("make files in " + place.folder.path() +
+                    ": the file there is not rotated, and is not made again when it was moved or removed",
+                mend_folder(place.folder));
+  }
+  if (cannot_change == 0 && is_there && place.folder.keeps(found)) {
+    return wont("rename " + place.path() + ", whose folder is sticky: the file is not rotated",
+                detail::mend_file(place, found));
+  }
+  return std::nullopt;
 }
 
 }  // namespace nfbus::util

@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -65,6 +67,16 @@ class OutputFolder {
   [[nodiscard]] std::string path_of(const std::string& name) const {
     return path_ == "/" ? path_ + name : path_ + '/' + name;
   }
+
+  // Where it is now, from the root on and without links, for a command that the user is to give.
+  [[nodiscard]] std::string real_path() const {
+    const std::string link = "/proc/self/fd/" + std::to_string(at());
+    std::string target(PATH_MAX, '\0');
+    const ssize_t size = readlink(link.c_str(), target.data(), target.size());
+    return size > 0 ? target.substr(0, static_cast<std::size_t>(size)) : path_;
+  }
+  // The first link on the way here that is not root's; empty: there was none.
+  [[nodiscard]] const std::string& users_link() const noexcept { return users_link_; }
 
   // What stands there; of a link itself. errno; 0: found.
   [[nodiscard]] int look(const std::string& name, struct stat& found) const noexcept {
@@ -178,6 +190,11 @@ class OutputFolder {
     if (faccessat(at(), ".", W_OK | X_OK, AT_EACCESS) == 0) return 0;
     return errno;
   }
+  // Whether it is sticky, so that the effective user cannot rename or remove that file in it though he may change it.
+  [[nodiscard]] bool keeps(const struct stat& found) const noexcept {
+    const struct stat folder = status();
+    return (folder.st_mode & S_ISVTX) != 0 && geteuid() != 0 && found.st_uid != geteuid() && folder.st_uid != geteuid();
+  }
   // Of the folder, now.
   [[nodiscard]] struct stat status() const noexcept {
     struct stat found {};
@@ -231,6 +248,7 @@ class OutputFolder {
   std::shared_ptr<const Descriptor> fd_;
   struct stat status_ {};
   std::string path_;
+  std::string users_link_;
   Rights rights_ = Rights::own;
   bool roots_above_ = false;   // each folder and link on the way here is safe from all but root
   bool others_above_ = false;  // somebody else can exchange a folder on the way here

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <nfbus/result.hpp>
+#include <nfbus/util/commands.hpp>
 #include <nfbus/util/dac_override.hpp>
 #include <nfbus/util/descriptor.hpp>
 #include <nfbus/util/output_folder.hpp>
@@ -54,7 +55,9 @@ struct OutputPlace {
     return detail::refused(dangling());
   }
   [[nodiscard]] std::string dangling() const {
-    return "it is a link to " + path() + ", which is not there: make that file, or remove the link";
+    const std::string text = "it is a link to " + path() + ", which is not there: ";
+    if (const std::string& link = folder.users_link(); !link.empty()) return text + remove_link(link);
+    return text + "make that file, or remove the link";
   }
   // Makes an empty file where there is nothing.
   [[nodiscard]] Opening open_or_make(int flags) const {
@@ -102,6 +105,9 @@ class OutputWalk {
     return {};
   }
 
+  // The first link that was met and is not root's, were it not followed; empty: none.
+  [[nodiscard]] const std::string& users_link() const noexcept { return here_.users_link_; }
+
  private:
   Opening begin(const std::string& path) {
     const bool from_root = path.starts_with('/');
@@ -129,10 +135,15 @@ class OutputWalk {
   }
 
   [[nodiscard]] Opening cannot_pass() const {
-    return {
-        .fd = {},
-        .error = EACCES,
-        .refusal = "uid " + std::to_string(geteuid()) + " may not pass " + here_.path_ + "; chmod a+x " + here_.path_};
+    std::string why = "uid " + std::to_string(geteuid()) + " may not pass " + here_.path_ + "; ";
+    if (!here_.users_link_.empty()) {
+      why += remove_link(here_.users_link_);
+    } else if (is_for_all(here_.status_)) {
+      why += "name a file elsewhere";
+    } else {
+      why += "chmod a+x " + shell_word(here_.real_path());
+    }
+    return {.fd = {}, .error = EACCES, .refusal = std::move(why)};
   }
 
   Opening into(const std::string& part) {
@@ -165,7 +176,7 @@ class OutputWalk {
       place.by_proc = true;
     }
     if (is_there && S_ISDIR(found.st_mode)) return failed(EISDIR);
-    place.folder = std::move(here_);
+    place.folder = here_;
     place.name = part;
     place_found_ = true;
     return {};
@@ -181,6 +192,7 @@ class OutputWalk {
   Opening follow(const Descriptor& link, const std::string& part, const struct stat& found) {
     std::string target;
     if (const int error = read_link(link, target); error != 0) return failed(error);
+    if (found.st_uid != 0 && here_.users_link_.empty()) here_.users_link_ = real_path_of(part);
     if (!is_ours(found.st_uid)) return refuse_link(part, found, target);
     if (++links_ > kMostLinks) return failed(ELOOP);
     const bool is_roots = here_.roots_above_ && is_safe_in_here(found) && found.st_uid == 0;
@@ -192,6 +204,11 @@ class OutputWalk {
     here_.roots_above_ = here_.roots_above_ && is_roots;
     here_.others_above_ = here_.others_above_ || by_others;
     return {};
+  }
+
+  [[nodiscard]] std::string real_path_of(const std::string& part) const {
+    const std::string folder = here_.real_path();
+    return folder == "/" ? folder + part : folder + '/' + part;
   }
 
   // Nobody but root and the effective user can exchange it. In a sticky folder one's own stay where they are.
@@ -249,6 +266,15 @@ inline Result<OutputPlace> find_output(const std::string& path, Rights rights = 
   const Opening failed = detail::OutputWalk(rights).find(path, place);
   if (failed.error != 0) return cannot_open(path, failed);
   return place;
+}
+
+// [any] The first link on the way to what the path leads to that is not root's, as a path from the root on; empty:
+// none.
+inline std::string find_users_link(const std::string& path) {
+  detail::OutputWalk walk(Rights::own);
+  OutputPlace place;
+  (void)walk.find(path, place);
+  return walk.users_link();
 }
 
 // [any] The folder itself, by the same rules.
