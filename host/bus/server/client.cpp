@@ -1,6 +1,10 @@
 #include "bus/server/client.hpp"
 
+#include <fmt/format.h>
+
 namespace nfbus::host {
+
+std::string Client::name() const { return fmt::format("client {} (pid {}, uid {})", id, peer.pid, peer.uid); }
 
 ClientSnapshot Client::snapshot() const {
   const LineCounters lines = queue.counters();

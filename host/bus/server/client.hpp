@@ -70,6 +70,8 @@ struct Client {
   // There is, or will be, something for it to read.
   [[nodiscard]] bool may_listen() const noexcept { return is_subscriber() || !queue.empty(); }
   [[nodiscard]] ClientSnapshot snapshot() const;
+  // For people: "client N (pid P, uid U)".
+  [[nodiscard]] std::string name() const;
 
   const Descriptor socket;
   const std::uint64_t id;
@@ -79,6 +81,7 @@ struct Client {
   std::list<ClientSubscription> subscriptions;  // each stays where it is
   std::size_t subscription_bytes = 0;           // what they take in memory
   bool wants_status = false;
+  bool awaits_status = false;  // it has got none yet
   bool wants_marker = false;
   LineQueue queue;
   std::uint64_t filtered = 0;
@@ -87,7 +90,7 @@ struct Client {
   std::chrono::steady_clock::time_point match_credit_at{};
   bool has_match = false;
   std::size_t going_bytes = 0;  // not 0: it is to leave, since nothing of so much can be dropped
-  std::uint8_t size_class = 0;  // of its queue, in the hub's Largest
+  std::uint8_t size_class = 0;  // of its queue, in the hub's SizeClasses
   std::size_t place = 0;        // there
   ReceivedCounters received;
 

@@ -137,14 +137,16 @@ void Hub::give_to_takers(const nfbus_event& event, std::span<const Routes::Recei
     return (*subscription.match)(*facts) ? Verdict::holds : Verdict::fails;
   };
   for (std::size_t i = 0; i < receivers.size();) {
-    // The first of its subscriptions that holds decides the form; it gets the event once.
+    // The first of its subscriptions that holds decides the form; it gets the event once. When there is no time left
+    // for a match, those that have none may still want the event.
     Client& client = *receivers[i].client;
     const ClientSubscription* taker = nullptr;
     Verdict verdict = Verdict::fails;
     for (; i < receivers.size() && receivers[i].client == &client; ++i) {
-      if (verdict != Verdict::fails) continue;
-      verdict = test(client, *receivers[i].subscription);
-      taker = receivers[i].subscription;
+      const ClientSubscription& subscription = *receivers[i].subscription;
+      if (verdict == Verdict::holds || (verdict == Verdict::unpaid && subscription.match)) continue;
+      verdict = test(client, subscription);
+      taker = &subscription;
     }
     switch (verdict) {
       case Verdict::holds: give(client, taker->form); break;
@@ -261,7 +263,7 @@ std::string Hub::make_status() {
 }
 
 void Hub::send_status() {
-  new_status_clients_.clear();
+  for (Client* client : std::exchange(new_status_clients_, {})) client->awaits_status = false;
   const LineRef line = maker_.message(kStatusTopic, make_status());
   for (Client* client : status_clients_) push(*client, line);
 }
@@ -269,7 +271,10 @@ void Hub::send_status() {
 void Hub::serve_new_status() {
   if (new_status_clients_.empty() || Clock::now() < status_due_) return;
   const LineRef line = maker_.message(kStatusTopic, make_status());
-  for (Client* client : std::exchange(new_status_clients_, {})) push(*client, line);
+  for (Client* client : std::exchange(new_status_clients_, {})) {
+    client->awaits_status = false;
+    push(*client, line);
+  }
 }
 
 std::vector<Client*> Hub::take_ready() {

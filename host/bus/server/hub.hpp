@@ -64,8 +64,8 @@ class Hub {
   void leave(Client& client);
   // A line that a client sent, without its newline. False: it speaks something else, and is to be dropped.
   bool receive(Client& client, std::string_view line);
-  // From now on subscriptions that ask for more than a prefix are read on this thread, since compiling a match may take
-  // milliseconds: until then their client waits_for_match. side outlives the hub's last receive().
+  // From now on matches of subscriptions are read on this thread, since compiling one may take milliseconds: until then
+  // their client waits_for_match. side outlives the hub's last receive().
   void read_aside(SideThread& side) noexcept { side_ = &side; }
   // Whose matches have been read since it was last asked.
   [[nodiscard]] std::vector<Client*> take_resumed() { return std::exchange(resumed_, {}); }
@@ -108,6 +108,14 @@ class Hub {
  private:
   static constexpr std::string_view kStatusTopic = "nfbus:status";
 
+  // What a line asks for. Its match is JSON, and not in the subscription yet; empty: none.
+  struct SubscriptionRequest {
+    ClientSubscription subscription;
+    std::string match;
+    bool marker = false;
+    bool wants_answer = false;
+  };
+
   // Those that return a text: what is wrong, for whoever wants an answer; empty: nothing.
   std::string take(Client& client, std::string_view line, const WireLine& read);
   std::string publish(Client& client, std::string_view line, const WireLine& read);
@@ -121,8 +129,11 @@ class Hub {
   static void say_foreign(const Client& client, std::string_view line);
   void answer(Client& client, const std::string& mistake);
   void relay(std::string_view line, std::string_view topic);
-  std::string finish_subscription(Client& client, ClientSubscription subscription, bool marker,
-                                  const std::string& mistake);
+  [[nodiscard]] std::string read_request(const WireLine& read, SubscriptionRequest& request) const;
+  void read_match_aside(Client& client, SubscriptionRequest request);
+  void resume(std::uint64_t id, const SubscriptionRequest& request, const std::string& mistake);
+  std::string finish_subscription(Client& client, SubscriptionRequest request, const std::string& mistake);
+  [[nodiscard]] bool has_memory_for(const Client& client, std::size_t bytes) const noexcept;
   [[nodiscard]] std::string add_subscription(Client& client, ClientSubscription subscription);
   // The client has a match from now on.
   void share_time_with(Client& client);

@@ -22,6 +22,9 @@ constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0";  // RFC 9113, secti
 
 // A tcpdump expression may be long in the making.
 constexpr std::size_t kMostMatchBytes = 4096;
+// As its client wrote it: an escape of six bytes may stand for one.
+constexpr std::size_t kMostWrittenMatchBytes = 6 * kMostMatchBytes;
+constexpr std::string_view kTooLongMatch = "a match that is too long";
 
 constexpr std::size_t kMostQuotedBytes = 64;
 
@@ -32,9 +35,11 @@ constexpr std::size_t kMostPrefixBytes = 1024;
 constexpr std::size_t kSubscriptionBytes = 256;  // besides the prefix, twice, and the match
 constexpr std::size_t kMostSubscriptionBytes = 16UL << 20U;
 constexpr std::size_t kFirstSubscriptionBytes = 8192;
+constexpr std::string_view kNoMemory = "the subscriptions of all clients take too much memory";
 
-// About what work costs: a line.
+// About what work costs: a line, a known topic that a subscription fits.
 constexpr std::uint64_t kLineNs = 300;
+constexpr std::uint64_t kTopicNs = 100;
 
 std::int64_t now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
@@ -46,9 +51,9 @@ bool is_http(std::string_view line) {
   return line == kHttp2Preface || line.ends_with(" HTTP/1.1") || line.ends_with(" HTTP/1.0");
 }
 
-std::string name_of(const Client& client) {
-  return fmt::format("client {} (pid {}, uid {})", client.id, client.peer.pid, client.peer.uid);
-}
+// One line for one trouble: a refusal begins with words of our own, and what its client wrote stands in quotes or
+// behind a colon. Were that part of the kind, a client could fill the log's kinds, and silence what is said of others.
+std::string_view kind_of(std::string_view refusal) { return refusal.substr(0, refusal.find_first_of("\":")); }
 
 }  // namespace
 
@@ -93,13 +98,13 @@ void Hub::answer(Client& client, const std::string& mistake) {
 }
 
 std::string Hub::skip(const Client& client, std::string_view why) {
-  log::repeated(log::Level::warning, "bus", why, fmt::format("{}: a line is skipped: {}", name_of(client), why));
+  log::repeated(log::Level::warning, "bus", why, fmt::format("{}: a line is skipped: {}", client.name(), why));
   return fmt::format("the line is skipped: {}", why);
 }
 
 std::string Hub::refuse(Client& client, std::string why) {
   ++client.received.refused;
-  log::repeated(log::Level::warning, "bus", fmt::format("{}: refused: {}", name_of(client), why));
+  log::repeated(log::Level::warning, "bus", kind_of(why), fmt::format("{}: refused: {}", client.name(), why));
   return why;
 }
 
@@ -108,7 +113,7 @@ void Hub::say_foreign(const Client& client, std::string_view line) {
       line == kHttp2Preface ? "gRPC, as programs for the sprbus of before its JSON lines do" : "HTTP";
   log::repeated(
       log::Level::warning, "bus", what,
-      fmt::format("{} is cut off: it speaks {}, and this socket takes a JSON object a line", name_of(client), what));
+      fmt::format("{} is cut off: it speaks {}, and this socket takes a JSON object a line", client.name(), what));
 }
 
 std::string Hub::reserved(std::string_view topic) const {
@@ -136,83 +141,101 @@ std::string Hub::publish(Client& client, std::string_view line, const WireLine& 
 }
 
 std::string Hub::subscribe(Client& client, const WireLine& read) {
-  ClientSubscription subscription{.prefix = std::string(read.topic), .form = settings_.default_form, .match = nullptr};
-  // Read on the side, if there is one; the views of `read` are gone by then.
-  const auto read_rest = [this, format = std::string(read.format), match = std::string(read.match),
-                          marker = std::string(read.marker)](ClientSubscription& made) {
-    if (!marker.empty() && marker != "true" && marker != "false") return std::string("\"marker\" is not true or false");
-    std::string mistake = read_format(format, made);
-    return mistake.empty() ? read_match(match, made) : mistake;
-  };
-  const bool marker = read.marker == "true";
-  if (side_ == nullptr || !read.asks_for_more()) {
-    const std::string mistake = read_rest(subscription);
-    return finish_subscription(client, std::move(subscription), marker, mistake);
+  SubscriptionRequest request;
+  std::string mistake = read_request(read, request);
+  const bool goes_aside = side_ != nullptr && !request.match.empty();
+  if (mistake.empty() && goes_aside && !has_memory_for(client, request.match.size())) mistake = kNoMemory;
+  if (mistake.empty() && goes_aside) {
+    read_match_aside(client, std::move(request));
+    return {};
   }
-  client.waits_for_match = true;
-  waiting_.emplace(client.id, &client);
-  side_->run([this, id = client.id, read_rest, marker, wants_answer = read.wants_answer,
-              begun = std::move(subscription)]() -> SideThread::Then {
-    ClientSubscription made = begun;
-    std::string mistake = read_rest(made);
-    return [this, id, made = std::move(made), marker, wants_answer, mistake = std::move(mistake)] {
-      const auto found = waiting_.find(id);
-      if (found == waiting_.end()) return;  // it has left
-      Client& asker = *found->second;
-      waiting_.erase(found);
-      asker.waits_for_match = false;
-      resumed_.push_back(&asker);
-      const std::string outcome = finish_subscription(asker, made, marker, mistake);
-      if (wants_answer) answer(asker, outcome);
-    };
-  });
-  return {};
+  if (mistake.empty()) mistake = read_match(request.match, request.subscription);
+  return finish_subscription(client, std::move(request), mistake);
 }
 
-std::string Hub::finish_subscription(Client& client, ClientSubscription subscription, bool marker,
-                                     const std::string& mistake) {
+// Bounds all of it before anything is copied. Returns what is wrong with it; empty: nothing.
+std::string Hub::read_request(const WireLine& read, SubscriptionRequest& request) const {
+  if (read.topic.size() > kMostPrefixBytes) return fmt::format("a prefix of more than {} bytes", kMostPrefixBytes);
+  if (read.match.size() > kMostWrittenMatchBytes) return std::string(kTooLongMatch);
+  if (!read.marker.empty() && read.marker != "true" && read.marker != "false") return "\"marker\" is not true or false";
+  request.marker = read.marker == "true";
+  request.wants_answer = read.wants_answer;
+  request.match = read.match;
+  request.subscription.prefix = read.topic;
+  request.subscription.form = settings_.default_form;
+  return read_format(read.format, request.subscription);
+}
+
+// The request counts as a subscription's memory while it waits.
+void Hub::read_match_aside(Client& client, SubscriptionRequest request) {
+  client.waits_for_match = true;
+  waiting_.emplace(client.id, &client);
+  subscription_bytes_ += request.match.size();
+  side_->run([this, id = client.id, kept = std::make_shared<SubscriptionRequest>(std::move(request))] {
+    std::string mistake = read_match(kept->match, kept->subscription);
+    return [this, id, kept, mistake = std::move(mistake)] { resume(id, *kept, mistake); };
+  });
+}
+
+void Hub::resume(std::uint64_t id, const SubscriptionRequest& request, const std::string& mistake) {
+  subscription_bytes_ -= request.match.size();
+  const auto found = waiting_.find(id);
+  if (found == waiting_.end()) return;  // it has left
+  Client& client = *found->second;
+  waiting_.erase(found);
+  client.waits_for_match = false;
+  resumed_.push_back(&client);
+  const std::string outcome = finish_subscription(client, request, mistake);
+  if (request.wants_answer) answer(client, outcome);
+}
+
+std::string Hub::finish_subscription(Client& client, SubscriptionRequest request, const std::string& mistake) {
   if (!mistake.empty()) return refuse(client, mistake);
-  const bool to_status = subscription.prefix == kStatusTopic;
-  const std::string shown_prefix = subscription.prefix.substr(0, kMostQuotedBytes);
+  const bool to_status = request.subscription.prefix == kStatusTopic;
+  const std::string shown_prefix = request.subscription.prefix.substr(0, kMostQuotedBytes);
   if (!to_status) {
-    if (std::string why = add_subscription(client, std::move(subscription)); !why.empty()) {
+    if (std::string why = add_subscription(client, std::move(request.subscription)); !why.empty()) {
       return refuse(client, std::move(why));
     }
   }
   ++client.received.subscribed;
-  client.wants_marker = client.wants_marker || marker;
+  client.wants_marker = client.wants_marker || request.marker;
   // Status is asked for again and again by those who watch a host.
-  log::repeated(to_status ? log::Level::debug : log::Level::info, "bus", shown_prefix,
-                fmt::format("{} subscribes to \"{}\"", name_of(client), shown_prefix));
+  log::repeated(to_status ? log::Level::debug : log::Level::info, "bus", "subscribes",
+                fmt::format("{} subscribes to \"{}\"", client.name(), shown_prefix));
   if (!to_status || std::exchange(client.wants_status, true)) return {};
+  client.awaits_status = true;
   status_clients_.push_back(&client);
   new_status_clients_.push_back(&client);
   serve_new_status();
   return {};
 }
 
+bool Hub::has_memory_for(const Client& client, std::size_t bytes) const noexcept {
+  const bool is_small_first = client.subscriptions.empty() && bytes <= kFirstSubscriptionBytes;
+  return is_small_first || subscription_bytes_ + bytes <= kMostSubscriptionBytes;
+}
+
 // Returns what is wrong with it; empty: nothing.
 std::string Hub::add_subscription(Client& client, ClientSubscription subscription) {
   if (client.subscriptions.size() == kMostSubscriptions) return "too many subscriptions";
-  const std::size_t prefix_bytes = subscription.prefix.size();
-  if (prefix_bytes > kMostPrefixBytes) return fmt::format("a prefix of more than {} bytes", kMostPrefixBytes);
   const std::size_t bytes =
-      kSubscriptionBytes + 2 * prefix_bytes + (subscription.match ? subscription.match->size_bytes() : 0);
-  const bool is_small_first = client.subscriptions.empty() && bytes <= kFirstSubscriptionBytes;
-  if (!is_small_first && subscription_bytes_ + bytes > kMostSubscriptionBytes) {
-    return "the subscriptions of all clients take too much memory";
-  }
+      kSubscriptionBytes + 2 * subscription.prefix.size() + (subscription.match ? subscription.match->size_bytes() : 0);
+  if (!has_memory_for(client, bytes)) return std::string(kNoMemory);
   subscription_bytes_ += bytes;
   client.subscription_bytes += bytes;
   if (subscription.match) share_time_with(client);
   subscription.number = static_cast<std::uint32_t>(client.subscriptions.size());
   const ClientSubscription& added = client.subscriptions.emplace_back(std::move(subscription));
-  if (routes_.add(client, added)) inbox_->add_prefix(added.prefix);
+  const Routes::Added route = routes_.add(client, added);
+  work_ns_ += kTopicNs * route.topics;
+  if (route.is_first) inbox_->add_prefix(added.prefix);
   return {};
 }
 
 std::string Hub::read_format(std::string_view given, ClientSubscription& subscription) const {
   if (given.empty()) return {};
+  if (given.size() > kMostQuotedBytes) return "there is no format of so long a name";
   std::string name;
   if (given.starts_with('"')) decode_string(given.substr(1, given.size() - 2), name);
   if (name == "nflog") {
@@ -222,7 +245,7 @@ std::string Hub::read_format(std::string_view given, ClientSubscription& subscri
   } else {
     subscription.form = name == "packet" ? settings_.packet_form : name == "ulogd" ? formats_.find(name) : 0;
   }
-  return subscription.form != 0 ? "" : fmt::format("there is no format {}", given.substr(0, kMostQuotedBytes));
+  return subscription.form != 0 ? "" : fmt::format("there is no such format: {}", given);
 }
 
 std::string Hub::read_match(std::string_view given, ClientSubscription& subscription) const {
@@ -230,7 +253,7 @@ std::string Hub::read_match(std::string_view given, ClientSubscription& subscrip
   if (util::is_nested_deeper(given)) return "a match that is nested too deep";
   const auto tables = nlohmann::json::parse(given.begin(), given.end(), nullptr, false);
   if (tables.is_discarded()) return "a match that is not UTF-8, or holds a number that is too large";
-  if (tables.dump().size() > kMostMatchBytes) return "a match that is too long";
+  if (tables.dump().size() > kMostMatchBytes) return std::string(kTooLongMatch);
   CompiledMatch compiled = compile_match(tables, settings_.fields, kClientMatch);
   if (!compiled.faults.empty()) return "a match: " + to_string(compiled.faults.front());
   subscription.match = std::make_shared<const MatchSet>(std::move(compiled.matches));

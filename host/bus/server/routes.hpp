@@ -24,9 +24,14 @@ class Routes {
     const ClientSubscription* subscription;
   };
 
-  // The subscription is the last of the client's, numbered in their order, and stays where it is. Returns whether
-  // nobody had subscribed to its prefix.
-  bool add(Client& client, const ClientSubscription& subscription);
+  // What became of a subscription.
+  struct Added {
+    bool is_first;       // nobody had subscribed to its prefix
+    std::size_t topics;  // that are known, and fit: so much work it was
+  };
+
+  // The subscription is the last of the client's, numbered in their order, and stays where it is.
+  Added add(Client& client, const ClientSubscription& subscription);
   // All subscriptions of the client; returns the prefixes that nobody else has subscribed to.
   std::vector<std::string> remove(Client& client);
   // All whose prefix fits: clients in the order in which they came, of each its subscriptions in that order. Valid
@@ -39,12 +44,14 @@ class Routes {
     using is_transparent = void;
   };
   [[nodiscard]] Receivers receivers_of(std::string_view topic) const;
+  void forget_known() noexcept;
 
   std::map<std::string, Receivers, std::less<>> by_prefix_;
   // What find() found.
   std::unordered_map<std::string, Receivers, Hash, std::equal_to<>> known_;
   std::map<std::string_view, Receivers*> known_in_order_;  // the same
-  std::size_t known_receivers_ = 0;                        // about as many
+  std::size_t known_receivers_ = 0;                        // of all of them
+  std::size_t removal_work_ = 0;                           // since all of them were learnt
   Receivers not_remembered_;                               // what find() found last of what is not kept
 };
 

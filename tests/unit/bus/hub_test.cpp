@@ -1,7 +1,7 @@
 #include "bus/server/hub.hpp"
 
-#include "../make_events.hpp"
 #include "../take_lines.hpp"
+#include "hub_fixture.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -19,67 +19,12 @@ namespace nfbus::host {
 namespace {
 
 using test::Events;
+using test::HubTest;
 using test::take_lines;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-constexpr std::size_t kPlenty = 1UL << 30U;
-
-class HubTest : public testing::Test {
- protected:
-  explicit HubTest(std::size_t total_bytes = kPlenty)
-      : hub(bus, formats,
-            {.topic_root = "nft:",
-             .default_form = formats.find("packet"),
-             .packet_form = formats.find("packet"),
-             .fields = {},
-             .client_bytes = kPlenty,
-             .total_bytes = total_bytes},
-            [] { return std::string("{}"); }) {}
-  ~HubTest() override {
-    for (const auto& client : clients) hub.leave(*client);
-  }
-
-  Client& join() {
-    clients.push_back(std::make_unique<Client>(Descriptor(), clients.size() + 1, Peer(), kPlenty, hub.store()));
-    hub.join(*clients.back());
-    return *clients.back();
-  }
-  Client& subscriber(const std::string& prefix, const std::string& more = {}) {
-    Client& client = join();
-    subscribe(client, prefix, more);
-    return client;
-  }
-  void subscribe(Client& client, const std::string& prefix, const std::string& more = {}) {
-    hub.receive(client, R"({"topic":"subscribe:)" + prefix + '"' + more + '}');
-  }
-  void publish(Client& client, const std::string& topic, const std::string& value = "x") {
-    hub.receive(client, line(topic, value));
-  }
-  static std::string line(const std::string& topic, const std::string& value = "x") {
-    return R"({"topic":")" + topic + R"(","value":")" + value + R"("})";
-  }
-  void serve_all() {
-    while (hub.serve_bus(1000)) {
-    }
-  }
-  // Nothing is lost without a count: of each client, and of all that ever were.
-  void expect_sums() const {
-    for (const ClientSnapshot& c : hub.snapshots()) {
-      EXPECT_EQ(c.published, c.delivered + c.filtered + c.overflowed + c.queued) << c.id;
-    }
-    const HubCounters t = hub.counters();
-    EXPECT_EQ(t.published, t.delivered + t.filtered + t.overflowed + t.queued + t.left);
-  }
-
-  Events events;
-  Bus bus;
-  const FormatSet formats{"test"};
-  Hub hub;
-  std::vector<std::unique_ptr<Client>> clients;
-};
 
 TEST_F(HubTest, GivesALineOfAPublisherToItselfOnceIfItSubscribed) {
   Client& client = subscriber("web:");
@@ -213,61 +158,6 @@ TEST_F(HubTest, RefusesAMatchThatIsNestedTooDeepBeforeItReadsIt) {
   EXPECT_THAT(take_lines(client), ElementsAre(HasSubstr("a match that is nested too deep")));
 }
 
-class AnswersTest : public HubTest {
- protected:
-  // What a client gets for a line, if it gets one line: the value of nfbus:answer.
-  nlohmann::json answer_to(Client& client, const std::string& line) {
-    hub.receive(client, line);
-    const std::vector<std::string> lines = take_lines(client);
-    if (lines.size() != 1) return nullptr;
-    const auto event = nlohmann::json::parse(lines.front());
-    return event.at("topic") == "nfbus:answer" ? nlohmann::json::parse(event.at("value").get<std::string>()) : event;
-  }
-  std::string error_of(const std::string& line) {
-    const nlohmann::json answer = answer_to(join(), line);
-    if (!answer.is_object() || answer.value("ok", true)) return "ACCEPTED " + answer.dump();
-    return answer.at("error").get<std::string>();
-  }
-};
-
-TEST_F(AnswersTest, SaysThatALineWasTaken) {
-  const nlohmann::json ok = {{"ok", true}};
-  EXPECT_EQ(answer_to(join(), R"({"topic":"web:a","value":"x","answer":true})"), ok);
-  EXPECT_EQ(answer_to(join(), R"({"topic":"subscribe:web:","answer":true})"), ok);
-}
-
-TEST_F(AnswersTest, SaysWhyALineWasNotTaken) {
-  EXPECT_THAT(error_of(R"({"topic":"nft:x","answer":true})"), AllOf(HasSubstr("\"nft:\""), HasSubstr("topic_root")));
-  EXPECT_THAT(error_of(R"({"topic":"nfbus:status","answer":true})"), HasSubstr("\"nfbus:\""));
-  EXPECT_THAT(error_of(R"({"topic":"subscribe:","match":{"dport":"x"},"answer":true})"), HasSubstr("dport"));
-  EXPECT_THAT(error_of(R"({"topic":"subscribe:","format":"xml","answer":true})"), HasSubstr("\"xml\""));
-  EXPECT_THAT(error_of(R"({"topic":"subscribe:","format":1,"answer":true})"), HasSubstr("no format 1"));
-  EXPECT_THAT(error_of(R"({"topic":"subscribe:","marker":1,"answer":true})"), HasSubstr("marker"));
-  EXPECT_THAT(error_of(R"({"topic":"a","value":1,"answer":true})"), HasSubstr("value is no string"));
-  EXPECT_THAT(error_of(R"({"topic":1,"value":"x","answer":true})"), HasSubstr("topic is no string"));
-  EXPECT_THAT(error_of(R"({"topic":"a","Topic":"b","answer":true})"), HasSubstr("more than one \"topic\""));
-}
-
-TEST_F(AnswersTest, SaysWhenThereAreTooManySubscriptions) {
-  Client& client = join();
-  for (int i = 0; i < 256; ++i) subscribe(client, std::to_string(i));
-  const nlohmann::json answer = answer_to(client, R"({"topic":"subscribe:more","answer":true})");
-  EXPECT_EQ(answer.value("error", ""), "too many subscriptions");
-}
-
-TEST_F(AnswersTest, GivesNoneToThoseWhoDoNotAsk) {
-  Client& client = join();
-  Client& everything = subscriber("");
-  for (const char* text : {R"({"topic":"web:a"})", R"({"topic":"nft:a"})", R"({"topic":"subscribe:","match":1})", "{",
-                           R"({"topic":"a","value":1})", R"({"topic":"a","answer":false})"}) {
-    hub.receive(client, text);
-  }
-  EXPECT_THAT(take_lines(client), IsEmpty());
-  take_lines(everything);
-  EXPECT_EQ(answer_to(client, R"({"topic":"web:a","answer":true})").value("ok", false), true);
-  EXPECT_THAT(take_lines(everything), ElementsAre("{\"topic\":\"web:a\",\"answer\":true}\n"));
-}
-
 TEST_F(HubTest, DropsWhoSpeaksHttpAndNobodyElse) {
   EXPECT_FALSE(hub.receive(join(), "PRI * HTTP/2.0\r"));
   EXPECT_FALSE(hub.receive(join(), "GET /metrics HTTP/1.1\r"));
@@ -371,6 +261,25 @@ TEST_F(HubTest, LetsAClientMissWhatItsMatchesWouldTakeTooMuchTimeFor) {
   publish(publisher, "web:b");
   EXPECT_EQ(take_lines(modest).back(), line("web:b") + '\n');
   expect_sums();
+}
+
+TEST_F(HubTest, GivesAnEventForWhoseMatchThereIsNoTimeToAPlainSubscriptionOfTheSameClient) {
+  Client& publisher = join();
+  const std::string long_topic = "web:" + std::string(100'000, 'a');
+  Client& greedy = subscriber("web:", R"(,"match":{"topic":"*)" + std::string(2000, 'a') + R"(*b"})");
+  subscribe(greedy, "web:a");
+  for (int i = 0; i < 20; ++i) publish(publisher, long_topic);
+  EXPECT_EQ(greedy.queue.counters().overflowed, 0U);
+  EXPECT_EQ(take_lines(greedy).size(), 20U);
+  expect_sums();
+}
+
+TEST_F(HubTest, CountsTheTopicsThatASubscriptionIsAboutAsWork) {
+  Client& publisher = join();
+  for (int i = 0; i < 4000; ++i) publish(publisher, "web:" + std::to_string(i));
+  const std::uint64_t before = hub.work_ns();
+  subscriber("web:");
+  EXPECT_GT(hub.work_ns() - before, 4000U * 20U);
 }
 
 TEST_F(HubTest, BoundsThePrefixesAndTheMemoryOfSubscriptions) {

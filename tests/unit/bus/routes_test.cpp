@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <malloc.h>
+
 #include <cstdint>
+#include <ctime>
+#include <memory>
 #include <random>
 #include <string>
 #include <utility>
@@ -16,7 +20,7 @@ class RoutesTest : public testing::Test {
   void subscribe(Client& client, std::string prefix) {
     const auto number = static_cast<std::uint32_t>(client.subscriptions.size());
     client.subscriptions.push_back({.number = number, .prefix = std::move(prefix), .form = 1, .match = nullptr});
-    if (routes.add(client, client.subscriptions.back())) fresh.push_back(client.subscriptions.back().prefix);
+    if (routes.add(client, client.subscriptions.back()).is_first) fresh.push_back(client.subscriptions.back().prefix);
   }
   // "1:nft: 1:nft:drop: 2:": of each subscription found its client and its prefix.
   std::string found(std::string_view topic) {
@@ -78,6 +82,55 @@ TEST_F(RoutesTest, StaysRightWithMoreTopicsThanItRemembers) {
       ASSERT_EQ(found(topic), i % 2 == 0 ? "1:even: 2:" : "2:") << topic;
     }
   }
+}
+
+TEST_F(RoutesTest, SaysHowManyTopicsASubscriptionIsAbout) {
+  for (int i = 0; i < 100; ++i) (void)routes.find((i % 4 == 0 ? "a:" : "b:") + std::to_string(i));
+  const auto topics_of = [&](std::string prefix) {
+    one.subscriptions.push_back({.number = 0, .prefix = std::move(prefix), .form = 1, .match = nullptr});
+    return routes.add(one, one.subscriptions.back()).topics;
+  };
+  EXPECT_EQ(topics_of("a:"), 25U);
+  EXPECT_EQ(topics_of("b:1"), 9U);  // 1, and of 10 to 19 those that 4 does not divide
+  EXPECT_EQ(topics_of(""), 100U);
+  EXPECT_EQ(topics_of("c:"), 0U);
+}
+
+// Each of so many clients wants each of so many topics, often.
+class CrowdedRoutesTest : public testing::Test {
+ protected:
+  static constexpr int kClients = 16;
+  static constexpr int kSubscriptions = 128;
+  static constexpr int kTopics = 4000;
+
+  CrowdedRoutesTest() {
+    for (int i = 0; i < kTopics; ++i) (void)routes.find("t:" + std::to_string(i));
+    for (std::uint64_t id = 1; id <= kClients; ++id) {
+      Client& client = *clients.emplace_back(std::make_unique<Client>(Descriptor(), id, Peer(), 1, store));
+      for (std::uint32_t number = 0; number < kSubscriptions; ++number) {
+        client.subscriptions.push_back({.number = number, .prefix = "t:", .form = 1, .match = nullptr});
+        routes.add(client, client.subscriptions.back());
+      }
+    }
+  }
+
+  const std::size_t memory_before = ::mallinfo2().uordblks;
+  LineStore store;
+  std::vector<std::unique_ptr<Client>> clients;
+  Routes routes;
+};
+
+TEST_F(CrowdedRoutesTest, TakeNoMoreMemoryThanIsBoundedWhoeverSubscribesAfterTheTopicsAreKnown) {
+  EXPECT_LT(::mallinfo2().uordblks - memory_before, 48UL << 20U);  // 130 MB, were each kept
+  EXPECT_EQ(routes.find("t:1").size(), static_cast<std::size_t>(kClients * kSubscriptions));
+}
+
+TEST_F(CrowdedRoutesTest, AreLeftByManyAtOnceInLittleTime) {
+  for (int i = 0; i < kTopics; ++i) (void)routes.find("t:" + std::to_string(i));
+  const std::clock_t begun = std::clock();
+  for (const auto& client : clients) routes.remove(*client);
+  EXPECT_LT(std::clock() - begun, CLOCKS_PER_SEC / 10);
+  EXPECT_TRUE(routes.find("t:1").empty());
 }
 
 TEST_F(RoutesTest, SaysWhenAPrefixIsTheFirstOfItsKindAndWhenTheLastOneIsGone) {

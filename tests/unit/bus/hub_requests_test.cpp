@@ -1,0 +1,190 @@
+// What clients ask of the hub, what it answers, and what the log says of it.
+#include "../take_lines.hpp"
+#include "hub_fixture.hpp"
+#include "support/log.hpp"
+#include "support/repeats.hpp"
+#include "support/side_thread.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdint>
+#include <future>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace nfbus::host {
+namespace {
+
+using test::HubTest;
+using test::take_lines;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class AnswersTest : public HubTest {
+ protected:
+  // What a client gets for a line, if it gets one line: the value of nfbus:answer.
+  nlohmann::json answer_to(Client& client, const std::string& line) {
+    hub.receive(client, line);
+    const std::vector<std::string> lines = take_lines(client);
+    if (lines.size() != 1) return nullptr;
+    const auto event = nlohmann::json::parse(lines.front());
+    return event.at("topic") == "nfbus:answer" ? nlohmann::json::parse(event.at("value").get<std::string>()) : event;
+  }
+  std::string error_of(const std::string& line) {
+    const nlohmann::json answer = answer_to(join(), line);
+    if (!answer.is_object() || answer.value("ok", true)) return "ACCEPTED " + answer.dump();
+    return answer.at("error").get<std::string>();
+  }
+};
+
+TEST_F(AnswersTest, SaysThatALineWasTaken) {
+  const nlohmann::json ok = {{"ok", true}};
+  EXPECT_EQ(answer_to(join(), R"({"topic":"web:a","value":"x","answer":true})"), ok);
+  EXPECT_EQ(answer_to(join(), R"({"topic":"subscribe:web:","answer":true})"), ok);
+}
+
+TEST_F(AnswersTest, SaysWhyALineWasNotTaken) {
+  EXPECT_THAT(error_of(R"({"topic":"nft:x","answer":true})"), AllOf(HasSubstr("\"nft:\""), HasSubstr("topic_root")));
+  EXPECT_THAT(error_of(R"({"topic":"nfbus:status","answer":true})"), HasSubstr("\"nfbus:\""));
+  EXPECT_THAT(error_of(R"({"topic":"subscribe:","match":{"dport":"x"},"answer":true})"), HasSubstr("dport"));
+  EXPECT_THAT(error_of(R"({"topic":"subscribe:","format":"xml","answer":true})"), HasSubstr("\"xml\""));
+  EXPECT_THAT(error_of(R"({"topic":"subscribe:","format":1,"answer":true})"), HasSubstr("no such format: 1"));
+  EXPECT_THAT(error_of(R"({"topic":"subscribe:","marker":1,"answer":true})"), HasSubstr("marker"));
+  EXPECT_THAT(error_of(R"({"topic":"a","value":1,"answer":true})"), HasSubstr("value is no string"));
+  EXPECT_THAT(error_of(R"({"topic":1,"value":"x","answer":true})"), HasSubstr("topic is no string"));
+  EXPECT_THAT(error_of(R"({"topic":"a","Topic":"b","answer":true})"), HasSubstr("more than one \"topic\""));
+}
+
+TEST_F(AnswersTest, SaysThatARequestIsTooLong) {
+  EXPECT_THAT(
+      error_of(R"({"topic":"subscribe:","match":{"prefix":")" + std::string(5000, 'x') + R"("},"answer":true})"),
+      HasSubstr("match that is too long"));
+  EXPECT_THAT(error_of(R"({"topic":"subscribe:","format":")" + std::string(5000, 'x') + R"(","answer":true})"),
+              HasSubstr("no format"));
+}
+
+TEST_F(AnswersTest, SaysWhenThereAreTooManySubscriptions) {
+  Client& client = join();
+  for (int i = 0; i < 256; ++i) subscribe(client, std::to_string(i));
+  const nlohmann::json answer = answer_to(client, R"({"topic":"subscribe:more","answer":true})");
+  EXPECT_EQ(answer.value("error", ""), "too many subscriptions");
+}
+
+TEST_F(AnswersTest, GivesNoneToThoseWhoDoNotAsk) {
+  Client& client = join();
+  Client& everything = subscriber("");
+  for (const char* text : {R"({"topic":"web:a"})", R"({"topic":"nft:a"})", R"({"topic":"subscribe:","match":1})", "{",
+                           R"({"topic":"a","value":1})", R"({"topic":"a","answer":false})"}) {
+    hub.receive(client, text);
+  }
+  EXPECT_THAT(take_lines(client), IsEmpty());
+  take_lines(everything);
+  EXPECT_EQ(answer_to(client, R"({"topic":"web:a","answer":true})").value("ok", false), true);
+  EXPECT_THAT(take_lines(everything), ElementsAre("{\"topic\":\"web:a\",\"answer\":true}\n"));
+}
+
+// Serves a hub whose matches are read on a thread of their own, which is busy.
+class AsideTest : public HubTest {
+ protected:
+  AsideTest() {
+    hub.read_aside(side);
+    side.run([this] {
+      go_on.get_future().wait();
+      return [] {};
+    });
+  }
+  ~AsideTest() override { finish(); }
+  void finish() {
+    if (!std::exchange(finished, true)) go_on.set_value();
+  }
+
+  std::promise<void> go_on;
+  bool finished = false;
+  std::atomic<int> done{0};
+  SideThread side{[this] { ++done; }};
+};
+
+TEST_F(AsideTest, ServesSubscriptionsAtOnceThatHaveNoMatch) {
+  Client& client = subscriber("web:", R"(,"format":"packet","marker":true,"answer":true)");
+  EXPECT_FALSE(client.waits_for_match);
+  EXPECT_EQ(client.received.subscribed, 1U);
+  EXPECT_THAT(take_lines(client), ElementsAre(HasSubstr("true")));
+}
+
+TEST_F(AsideTest, RefusesAtOnceThatIsTooLongToBeKept) {
+  for (const std::string& more : {R"(,"match":{"prefix":")" + std::string(200'000, 'x') + "\"}",
+                                  R"(,"match":{},"format":")" + std::string(200'000, 'x') + '"',
+                                  R"(,"match":{},"marker":")" + std::string(200'000, 'x') + '"'}) {
+    Client& client = subscriber("web:", more);
+    EXPECT_FALSE(client.waits_for_match);
+    EXPECT_EQ(client.received.refused, 1U);
+  }
+  Client& client = subscriber(std::string(200'000, 'x'), R"(,"match":{})");
+  EXPECT_EQ(client.received.refused, 1U);
+}
+
+TEST_F(AsideTest, KeepsNoMoreOfThoseThatWaitThanOfSubscriptions) {
+  const std::string match = R"(,"match":{"prefix":")" + std::string(20'000, 'x') + "\"}";
+  std::uint64_t waiting = 0;
+  for (int i = 0; i < 2000; ++i) waiting += subscriber("web:", match).waits_for_match ? 1U : 0U;
+  EXPECT_GT(waiting, 100U);
+  EXPECT_LT(waiting * 20'000U, 17UL << 20U);
+  EXPECT_EQ(hub.counters().received.refused, 2000U - waiting);
+  EXPECT_TRUE(subscriber("web:", R"(,"match":{"prefix":"x"})").waits_for_match) << "a small one is always let in";
+
+  finish();
+  while (done.load() < static_cast<int>(waiting) + 2) std::this_thread::yield();
+  for (const SideThread::Then& then : side.take_done()) then();
+  EXPECT_TRUE(subscriber("web:", match).waits_for_match) << "what had waited does no more";
+  EXPECT_EQ(clients.at(0)->received.refused, 1U) << "too long, now that it was read";
+}
+
+// Takes the log as the host does.
+class SaidLines final : public log::Receiver {
+ public:
+  SaidLines() { log::set_receiver(this); }
+  ~SaidLines() { log::set_receiver(nullptr); }
+  void take(log::Level, std::string_view line) noexcept override { said.emplace_back(line); }
+  void take_repeated(log::Level level, std::string_view source, std::string_view kind,
+                     std::string_view line) noexcept override {
+    if (repeats_.admit(level, source, kind, line, {})) said.emplace_back(line);
+  }
+  [[nodiscard]] std::uint64_t dropped() const noexcept override { return 0; }
+
+  std::vector<std::string> said;
+
+ private:
+  log::Repeats repeats_;
+};
+
+TEST_F(HubTest, LetsNoClientKeepTheLogFromTheTroublesOfOthers) {
+  Client& noisy = join();
+  SaidLines log;
+  for (int i = 0; i < 100; ++i) {
+    const std::string words(static_cast<std::size_t>(i), 'x');
+    subscribe(noisy, "a" + words + ":");
+    subscribe(noisy, "b",
+              R"(,"format":[true,)" + std::to_string(i) + ",[null" +
+                  (i % 2 != 0 ? "]" : ",\"" + words.substr(0, 30) + "\"]") + ']');
+    subscribe(noisy, "c", R"(,"match":{"k)" + words + R"(":1})");
+    hub.receive(noisy, R"({"topic":"nft:)" + words + R"(\" said )" + words + R"( \""})");
+    hub.receive(noisy, R"({"topic":"nfbus:)" + words + R"(\" said )" + words + R"("})");
+  }
+  EXPECT_LT(log.said.size(), 12U) << "one line for one trouble";
+  log.said.clear();
+  hub.receive(join(), R"({"topic":"a","topic":"b"})");
+  hub.receive(join(), "GET / HTTP/1.1");
+  EXPECT_THAT(log.said, ElementsAre(HasSubstr("more than one"), HasSubstr("HTTP")));
+}
+
+}  // namespace
+}  // namespace nfbus::host
