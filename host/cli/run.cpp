@@ -49,13 +49,19 @@ void log_all(const std::vector<Error>& mistakes) {
   for (const Error& mistake : mistakes) log::error(to_string(mistake));
 }
 
+// What was so before the host stepped down.
+struct Starter {
+  bool is_root;
+  uid_t trusted;  // beside root, to write the configuration
+};
+
 // SIGHUP. A configuration that is wrong changes nothing; a replay only reopens its files.
-void reload(Host& host, const RunOptions& options, bool started_as_root) {
+void reload(Host& host, const RunOptions& options, const Starter& starter) {
   host.reopen_sinks();
   host.renew_socket();
   if (options.replay_file) return;
-  const ConfigFile file = read_config_file(options.config_file, started_as_root);
-  std::vector<Error> mistakes = distrust(file, ::geteuid());
+  const ConfigFile file = read_config_file(options.config_file, starter.is_root);
+  std::vector<Error> mistakes = distrust(file, starter.trusted, ::geteuid());
   PluginRegistry plugins;
   LoadedConfig loaded;
   if (mistakes.empty()) {
@@ -84,7 +90,7 @@ void reload(Host& host, const RunOptions& options, bool started_as_root) {
 // Serves signals until one of them, or the end of the source or of memory, ends the run. True: a signal asked for the
 // end.
 bool serve(Host& host, Signals& signals, const std::atomic<bool>& source_ended, const OutOfMemory& memory,
-           const RunOptions& options, bool started_as_root) {
+           const RunOptions& options, const Starter& starter) {
   for (;;) {
     const auto signal = memory.happened() ? std::nullopt : signals.wait(kLossLook);
     if (memory.happened()) return false;
@@ -94,7 +100,7 @@ bool serve(Host& host, Signals& signals, const std::atomic<bool>& source_ended, 
       continue;
     }
     switch (*signal) {
-      case SIGHUP: reload(host, options, started_as_root); break;
+      case SIGHUP: reload(host, options, starter); break;
       case SIGUSR1: host.log_counters(); break;
       default: return true;
     }
@@ -137,11 +143,11 @@ int run_host(const RunOptions& options, LogThread& log_thread) {
   auto signals = Signals::block();
   if (!signals) return fail(signals.error());
 
-  const bool started_as_root = ::geteuid() == 0;
+  const Starter starter{.is_root = ::geteuid() == 0, .trusted = uid_to_become(defaults::kUser)};
   const bool replay = options.replay_file.has_value();
-  const ConfigFile file = read_config_file(options.config_file, started_as_root);
+  const ConfigFile file = read_config_file(options.config_file, starter.is_root);
   const EarlyConfig early = read_early_config(file);
-  if (const auto mistakes = distrust(file, uid_to_become(early.user)); !mistakes.empty()) {
+  if (const auto mistakes = distrust(file, starter.trusted, uid_to_become(early.user)); !mistakes.empty()) {
     log_all(mistakes);
     return exit_status::kConfig;
   }
@@ -180,7 +186,7 @@ int run_host(const RunOptions& options, LogThread& log_thread) {
   if (auto opened = host.open_metrics(); !opened) return fail(opened.error());
   std::optional<ReplayFile> replay_file;
   if (replay) {
-    auto opened = open_file_to_replay(*options.replay_file, started_as_root);
+    auto opened = open_file_to_replay(*options.replay_file, starter.is_root);
     if (!opened) return fail(opened.error());
     replay_file = std::move(opened).value();
   }
@@ -199,7 +205,7 @@ int run_host(const RunOptions& options, LogThread& log_thread) {
   log::info(fmt::format("ready: {} ({})", host.summary(), options.config_file));
   ::sd_notify(0, "READY=1");
 
-  const bool asked_to_stop = serve(host, *signals, source_ended, memory, options, started_as_root);
+  const bool asked_to_stop = serve(host, *signals, source_ended, memory, options, starter);
   if (memory.happened()) end_without_memory(host, log_thread);
   ::sd_notify(0, "STOPPING=1");
   host.stop_source();  // it may have ended by itself

@@ -57,6 +57,11 @@ bool is_open_to_others(const WayStep& step, uid_t user) {
   return !is_private(step.group, user) && !is_private(step.group, step.owner);
 }
 
+std::string whose_it_is_not(uid_t user) {
+  if (user == 0) return "not to root";
+  return fmt::format("neither to root nor to the user that runs nfbus (uid {})", user);
+}
+
 }  // namespace
 
 class Walk {
@@ -218,10 +223,7 @@ std::vector<std::string> Way::faults(uid_t user) const {
     if (auto planted = planted_at(step, user)) {
       add(*std::move(planted));
     } else if (step.owner != 0 && step.owner != user) {
-      add(
-          fmt::format("{0} belongs to uid {1}, neither to root nor to the user that runs nfbus (uid {2}): chown root "
-                      "{0}",
-                      step.path, step.owner, user));
+      add(fmt::format("{0} belongs to uid {1}, {2}: chown root {0}", step.path, step.owner, whose_it_is_not(user)));
     } else if (is_open_to_others(step, user) && !keeps_apart(step)) {
       add(fmt::format("{0} is writable by others than its owner (mode {1:04o}): chmod go-w {0}", step.path,
                       step.mode & 07777U));
@@ -240,10 +242,8 @@ std::optional<std::string> Way::planted(uid_t user) const {
 std::optional<std::string> Way::planted_at(const WayStep& step, uid_t user) const {
   if (is_link(step)) {
     if (step.owner == 0 || step.owner == user) return std::nullopt;
-    return fmt::format(
-        "{0} is a link that belongs to uid {1}, neither to root nor to the user that runs nfbus (uid {2}): remove it, "
-        "or name the file that is meant",
-        step.path, step.owner, user);
+    return fmt::format("{0} is a link that belongs to uid {1}, {2}: remove it, or name the file that is meant",
+                       step.path, step.owner, whose_it_is_not(user));
   }
   if (is_folder(step) || step.names < 2 || !is_in_open_folder(step, user)) return std::nullopt;
   return fmt::format("{} is one of {} names of a file, in a folder that others may write to: name a copy elsewhere",

@@ -13,14 +13,16 @@ import subprocess
 import tempfile
 
 import nfbustest
+from accounts import WithAccount
 from nfbustest import NFBUS_BIN, run_nfbus
 
 NOBODY = pwd.getpwnam("nobody")
 STRANGER = 4711
 
-CONFIG = """
+USER = 'user = "nobody"'
+CONFIG = f"""
 [host]
-user = "nobody"
+{USER}
 [bus]
 socket = "@DIR@/bus.sock"
 [[capture]]
@@ -49,12 +51,13 @@ class Trust(nfbustest.IntegrationTest):
         self.etc = self.folder / "etc"
         self.etc.mkdir()
         self.file = self.write(self.etc / "nfbus.toml")
+        self.with_nfbus = WithAccount(self.namespace, self.folder, uid=NOBODY.pw_uid)
 
     def own(self, path, uid):
         os.chown(path, uid, uid, follow_symlinks=False)
 
-    def write(self, path, more=""):
-        path.write_text((CONFIG + more).replace("@DIR@", str(self.data)))
+    def write(self, path, more="", user=USER):
+        path.write_text((CONFIG + more).replace(USER, user).replace("@DIR@", str(self.data)))
         path.chmod(0o644)
         return path
 
@@ -72,7 +75,8 @@ class Trust(nfbustest.IntegrationTest):
         shown.append(done.stderr)
         for text in shown:
             for reason in reasons:
-                self.assertIn(f"{path}: nothing is started from it as root: {reason}", text)
+                self.assertIn(f"{path}: nothing is started from it as root, for it names host.user and is not root's "
+                              f"alone: {reason}", text)
             self.assertEqual(text.count("nothing is started from it"), len(reasons), text)
         self.assertEqual(list(self.data.iterdir()), [], "something was started")
         for line in shown[0].splitlines():
@@ -90,8 +94,7 @@ class Trust(nfbustest.IntegrationTest):
             "a group": (lambda: (os.chown(self.file, 0, STRANGER), self.file.chmod(0o664)),
                         f"{self.file} is writable by others than its owner (mode 0664): chmod go-w {self.file}"),
             "a stranger's file": (lambda: self.own(self.file, STRANGER),
-                                  f"{self.file} belongs to uid {STRANGER}, neither to root nor to the user that runs "
-                                  f"nfbus (uid {NOBODY.pw_uid}): chown root {self.file}"),
+                                  f"{self.file} belongs to uid {STRANGER}, not to root: chown root {self.file}"),
             "a folder": (lambda: self.etc.chmod(0o777), f"{self.etc} is writable by others"),
             "a stranger's folder": (lambda: self.own(self.etc, STRANGER), f"{self.etc} belongs to uid {STRANGER}"),
             "a folder above": (lambda: self.folder.chmod(0o775), f"{self.folder} is writable by others")
@@ -104,6 +107,21 @@ class Trust(nfbustest.IntegrationTest):
                 spoil()
                 self.assert_refused(self.file, reason)
                 self.assert_accepted()
+
+    def test_whoever_wrote_it_is_not_trusted_for_having_named_himself(self):
+        daemon = pwd.getpwnam("daemon")
+        self.write(self.file, user='user = "daemon"')
+        self.own(self.file, daemon.pw_uid)
+        self.assert_refused(self.file, f"{self.file} belongs to uid {daemon.pw_uid}, not to root")
+        self.assert_accepted()  # root's by now
+        # Nor is nfbus, where it names another.
+        for user, status in (("root", 78), ("daemon", 78), ("nfbus", 0)):
+            with self.subTest(user):
+                self.write(self.file, user=f'user = "{user}"')
+                self.own(self.file, NOBODY.pw_uid)
+                done = self.check(namespace=self.with_nfbus)
+                self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+                self.assertEqual(f"names host.user and is not root's alone: {self.file} belongs" in done.stdout, status != 0)
 
     def test_all_that_is_wrong_is_said_at_once(self):
         self.file.chmod(0o666)
@@ -159,9 +177,18 @@ class Trust(nfbustest.IntegrationTest):
             self.file.chmod(0o644)
         (self.folder / "usr").symlink_to("etc")  # as /lib is one to usr/lib
         self.assert_accepted(self.folder / "usr/nfbus.toml")
+        self.write(self.file, user="")
         self.own(self.file, NOBODY.pw_uid)  # the user's own, in a folder of its own
         self.own(self.etc, NOBODY.pw_uid)
-        self.assert_accepted()
+        self.assert_accepted(namespace=self.with_nfbus)
+        self.own(self.file, STRANGER)
+        done = self.check(namespace=self.with_nfbus)
+        self.assertIn(f"{self.file}: nothing is started from it as root: {self.file} belongs to uid {STRANGER}, neither "
+                      f"to root nor to the user that runs nfbus (uid {NOBODY.pw_uid}): chown root {self.file}",
+                      done.stdout)
+        self.own(self.file, 0)
+        self.own(self.etc, 0)
+        self.write(self.file)
         with tempfile.NamedTemporaryFile("w", suffix=".toml") as direct:  # in the sticky /tmp itself
             direct.write(self.file.read_text())
             direct.flush()
@@ -183,11 +210,11 @@ class Trust(nfbustest.IntegrationTest):
         token = self.folder / "token"
         token.write_text("secret\n")
         token.chmod(0o600)
-        self.write(self.file, METRICS.replace("@TOKEN@", str(token)))
-        self.assert_accepted()  # root's own names it
+        self.write(self.file, METRICS.replace("@TOKEN@", str(token)), user="")
+        self.assert_accepted(namespace=self.with_nfbus)  # root's own names it
         self.own(self.file, NOBODY.pw_uid)
         for command, stream in (("check", "stdout"), ("run", "stderr")):
-            done = run_nfbus(command, "-c", self.file, namespace=self.namespace)
+            done = run_nfbus(command, "-c", self.file, namespace=self.with_nfbus)
             self.assertEqual(done.returncode, 78, done.stdout + done.stderr)
             self.assertIn(f"the secret's file \"{token}\": may not be read by this user (uid {NOBODY.pw_uid})",
                           getattr(done, stream))
@@ -214,10 +241,11 @@ class Trust(nfbustest.IntegrationTest):
         self.assertEqual(done.returncode, 78, done.stdout + done.stderr)
 
     def test_one_of_the_users_own_runs_with_its_rights_alone(self):
+        self.write(self.file, user="")
         self.own(self.file, NOBODY.pw_uid)
         self.namespace.nft("table inet t { chain c { type filter hook output priority 0; "
                            "udp dport 7000 log prefix \"lan:out \" group 0;\n}\n}")
-        host = self.namespace.popen(NFBUS_BIN, "run", "-c", self.file, stderr=subprocess.PIPE, text=True)
+        host = self.with_nfbus.popen(NFBUS_BIN, "run", "-c", self.file, stderr=subprocess.PIPE, text=True)
         self.addCleanup(host.stderr.close)
         said = []
         while not said or "ready:" not in said[-1]:
@@ -295,10 +323,10 @@ class Trust(nfbustest.IntegrationTest):
         secret.mkdir()
         secret.chmod(0o700)
         # By writing the configuration,
-        own = self.write(self.data / "nfbus.toml")
+        own = self.write(self.data / "nfbus.toml", user="")
         own.write_text(own.read_text().replace(f"{self.data}/bus.sock", f"{secret}/made/bus.sock"))
         self.own(own, NOBODY.pw_uid)
-        done = run_nfbus("run", "-c", own, namespace=self.namespace)
+        done = run_nfbus("run", "-c", own, namespace=self.with_nfbus)
         self.assertEqual(done.returncode, 1, done.stderr)
         # or by a link in the way.
         (self.data / "link").symlink_to(secret)

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 
 import nfbustest
+from accounts import WithAccount
 from nfbustest import NFBUS_BIN, UDP, ipv4, read_json_lines, run_nfbus, send, udp, wait_until
 
 NOBODY = pwd.getpwnam("nobody")
@@ -49,23 +50,6 @@ class Elsewhere:
 
     def command(self, *argv):
         return self._namespace.command(argv[0], "run", "-c", self._file)
-
-
-class WithAccount:
-    '''Stands for a namespace: one with an account and a group nfbus, in a mount namespace of its own.'''
-
-    UID = 4712
-
-    def __init__(self, namespace, folder, members=""):
-        self._namespace, self._folder = namespace, folder
-        for name, line in (("passwd", f"nfbus:x:{self.UID}:{self.UID}::/:/usr/sbin/nologin\n"),
-                           ("group", f"nfbus:x:{self.UID}:{members}\n")):
-            old = pathlib.Path("/etc", name).read_text().splitlines(keepends=True)
-            (folder / name).write_text("".join(row for row in old if not row.startswith("nfbus:")) + line)
-
-    def command(self, *argv):
-        script = f'mount --bind {self._folder}/passwd /etc/passwd && mount --bind {self._folder}/group /etc/group && exec "$@"'
-        return self._namespace.command("unshare", "--mount", "sh", "-c", script, "sh", *argv)
 
 
 class FinalUser(nfbustest.IntegrationTest):
