@@ -114,7 +114,8 @@ Result<Descriptor> Rotation::rotate(const std::string& path, const Descriptor& c
   // Whoever made a file there in between keeps it.
   if (const int error = place.folder.rename_to_new(next, place.name); error != 0) {
     (void)place.folder.remove(next);
-    if (error != EEXIST) (void)place.folder.rename_to_new(numbered(place.name, 1), place.name);
+    // If somebody moved the file away, the first old one is his.
+    if (error != EEXIST && !was_moved_away) (void)place.folder.rename_to_new(numbered(place.name, 1), place.name);
     return cannot_rotate(place, error);
   }
   failed_ns_ = 0;

@@ -37,8 +37,9 @@ class Rotation {
   [[nodiscard]] bool too_old(std::uint64_t file_size_bytes, std::int64_t now_ns) const noexcept;
 
   // Puts an empty file in the place of `current`, to which the path leads unless somebody moved it away, and which is
-  // locked, and gives it, locked, too. It is made before anything is renamed. On failure no file is lost, and `current` is what stands there; the
-  // text names the cause and the fix, and neither limit holds for 10 s, so that lines go on into the same file.
+  // locked, and gives it, locked, too. It is made before anything is renamed. On failure no file is lost, and `current`
+  // is what stands there; the text names the cause and the fix, and neither limit holds for 10 s, so that lines go on
+  // into the same file.
   nfbus::Result<nfbus::util::Descriptor> rotate(const std::string& path, const nfbus::util::Descriptor& current,
                                                 std::int64_t now_ns);
 

@@ -10,7 +10,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <string>
 #include <system_error>
+#include <unordered_set>
 #include <utility>
 
 namespace pcapsink {
@@ -42,7 +44,6 @@ nfbus::Result<Archive::OwnFiles> Archive::survey() {
   if (!found.ok()) return found;
   for (const OwnFile& file : *found) {
     next_number_ = std::max(next_number_, file.number + 1);
-    if (file.is_part()) current_ = file;  // the last one goes on
   }
   return found;
 }
@@ -54,17 +55,7 @@ nfbus::Result<File::Opened> Archive::open(File& file, const Encoding& encoding) 
     if (!surveyed.ok()) return std::move(surveyed).error();
     found = std::move(surveyed).value();
   }
-  const std::string path = names_.path(part_of(current_));
-  nfbus::Result<File::Opened> opened =
-      current_.number == 0 ? begin_next(file, encoding, current_)
-                           : file.open(place_of(part_of(current_)), path, encoding, File::Foreign::left);
-  if (opened.ok() && opened->foreign) {
-    // Of another configuration: it is complete as it is.
-    if (const int error = give_name(current_, completed(current_)); error != 0) {
-      return output::cannot_change("rename " + path, folder_, error);
-    }
-    return open(file, encoding);
-  }
+  nfbus::Result<File::Opened> opened = go_on(file, encoding, found);
   if (opened.ok() && !is_ours_) take_over(std::move(found), encoding);
   is_ours_ = opened.ok();  // if not, whoever writes to it may have finished it when we come again
   if (!is_ours_) folder_ = {};
@@ -73,6 +64,24 @@ nfbus::Result<File::Opened> Archive::open(File& file, const Encoding& encoding) 
                                                " writes to files of that name; each sink needs names of its own"};
   }
   return opened;
+}
+
+nfbus::Result<File::Opened> Archive::go_on(File& file, const Encoding& encoding, OwnFiles& found) {
+  for (auto last = found.rbegin(); last != found.rend(); ++last) {
+    if (!last->is_part()) continue;
+    const std::string path = names_.path(part_of(*last));
+    nfbus::Result<File::Opened> opened = file.open(place_of(part_of(*last)), path, encoding, File::Foreign::left);
+    if (!opened.ok()) return opened;
+    if (!opened->foreign) {
+      current_ = *last;
+      return opened;
+    }
+    // Of another configuration: it is complete as it is.
+    if (const int error = give_name(*last, completed(*last)); error != 0) {
+      return output::cannot_change("rename " + path, folder_, error);
+    }
+  }
+  return begin_next(file, encoding, current_);
 }
 
 OutputPlace Archive::place_of(std::string name) const {
@@ -97,11 +106,10 @@ nfbus::Result<File::Opened> Archive::begin_next(File& file, const Encoding& enco
 }
 
 void Archive::take_over(OwnFiles files, const Encoding& encoding) {
-  const auto has_raw_form = [&](const OwnFile& file) {
-    return std::any_of(files.begin(), files.end(), [&](const OwnFile& other) {
-      return other.name == file.name && other.ending.empty() && !other.unfinished;
-    });
-  };
+  std::unordered_set<std::string> raw_forms;
+  for (const OwnFile& file : files) {
+    if (file.ending.empty() && !file.unfinished) raw_forms.insert(file.name);
+  }
   for (OwnFile& file : files) {
     if (file.is_part()) {
       if (file.name == current_.name) continue;
@@ -109,7 +117,7 @@ void Archive::take_over(OwnFiles files, const Encoding& encoding) {
     } else if (file.unfinished) {
       (void)folder_.remove(part_of(file));
       continue;
-    } else if (!file.ending.empty() && file.ending == ending_of(compression_) && has_raw_form(file)) {
+    } else if (!file.ending.empty() && file.ending == ending_of(compression_) && raw_forms.contains(file.name)) {
       continue;  // nobody knows whether it is whole: it is made again
     }
     add(file);

@@ -62,6 +62,9 @@ class Archive {
   nfbus::Result<void> finish_and_begin(File& file, const Encoding& encoding);
   // What is there; changes nothing.
   nfbus::Result<OwnFiles> survey();
+  // Opens the last part that is there, if it can be continued; those after it are complete then. Failing that, begins
+  // the next file.
+  nfbus::Result<File::Opened> go_on(File& file, const Encoding& encoding, OwnFiles& found);
   nfbus::Result<File::Opened> begin_next(File& file, const Encoding& encoding, OwnFile& own);
   // The current file is complete.
   void complete(std::uint64_t size_bytes);

@@ -212,7 +212,7 @@ nfbus::Result<void> Fifo::replace(int fd) {
     return {};  // somebody has replaced it already
   }
   // Who made the FIFO chose who may read it.
-  if (error = folder.give_away(next, found); error == 0) error = folder.rename(next, place_.name);
+  if (error = folder.give_fifo_away(next, found); error == 0) error = folder.rename(next, place_.name);
   if (error == 0) return {};
   (void)folder.remove(next);
   return refused(error);

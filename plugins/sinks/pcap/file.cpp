@@ -86,12 +86,12 @@ nfbus::Result<Descriptor> open_locked(const OutputPlace& place, const std::strin
 }  // namespace
 
 nfbus::Result<File::Opened> File::open(const std::string& path, const Encoding& encoding, Foreign foreign) {
-  const nfbus::Result<OutputPlace> place = nfbus::util::find_output(path);
+  nfbus::Result<OutputPlace> place = nfbus::util::find_output(path);
   if (!place.ok()) return place.error();
-  return open(*place, path, encoding, foreign);
+  return open(*std::move(place), path, encoding, foreign);
 }
 
-nfbus::Result<File::Opened> File::open(const OutputPlace& place, const std::string& path, const Encoding& encoding,
+nfbus::Result<File::Opened> File::open(OutputPlace place, const std::string& path, const Encoding& encoding,
                                        Foreign foreign) {
   Opened opened;
   for (;;) {
@@ -114,6 +114,7 @@ nfbus::Result<File::Opened> File::open(const OutputPlace& place, const std::stri
       nfbus::Result<std::string> aside = set_aside(place);
       if (!aside.ok()) return aside.error();
       opened.set_aside = *aside;
+      place.by_link = false;  // the link leads to nothing because we took it away: it may be made
       continue;
     }
     const auto size_bytes = static_cast<std::uint64_t>(found.st_size);

@@ -40,7 +40,7 @@ class File {
   // is continued after its last whole record: what a crash left of one record behind that is cut off. On failure it
   // stays closed, and what was there is there, maybe under another name. path: for the user, and to see that it leads
   // here.
-  nfbus::Result<Opened> open(const nfbus::util::OutputPlace& place, const std::string& path, const Encoding& encoding,
+  nfbus::Result<Opened> open(nfbus::util::OutputPlace place, const std::string& path, const Encoding& encoding,
                              Foreign foreign);
   // The path is looked for first.
   nfbus::Result<Opened> open(const std::string& path, const Encoding& encoding, Foreign foreign);

@@ -1,6 +1,7 @@
 // Where outputs are opened, and where not: links, hard links and folders of others, as root and as the user that the
 // host is about to become.
 #include <nfbus/util/output_access.hpp>
+#include <nfbus/util/output_lock.hpp>
 #include <nfbus/util/output_place.hpp>
 
 #include "as_user.hpp"
@@ -8,9 +9,11 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -181,6 +184,42 @@ TEST_F(OutputTest, OpensAFifoAndADeviceByTheSameRules) {
   EXPECT_EQ(append_to("/dev/null"), "written");
   EXPECT_THAT(append_to(folder_), HasSubstr("it is a folder"));
   EXPECT_THAT(append_to(folder_ / "sub" / "x"), HasSubstr("create " + (folder_ / "sub").string()));
+}
+
+TEST_F(OutputTest, OnlyAFifoIsGivenAwayAndNeverWithMoreThanPermissions) {
+  const nfbus::Result<OutputFolder> folder = find_output_folder(folder_.string());
+  ASSERT_TRUE(folder.ok());
+  struct stat like {};
+  ASSERT_EQ(mkfifo((folder_ / "strange").c_str(), 0600) + chown((folder_ / "strange").c_str(), kStranger, kStranger) +
+                chmod((folder_ / "strange").c_str(), 06777) + stat((folder_ / "strange").c_str(), &like),
+            0);
+  struct stat found {};
+  EXPECT_EQ(folder->give_fifo_away("secret", like), EEXIST) << "renamed onto it in between";
+  ASSERT_EQ(stat(secret().c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 07777U, 0600U);
+  EXPECT_EQ(found.st_uid, 0U);
+  ASSERT_EQ(folder->make_fifo("next", 0600), 0);
+  EXPECT_EQ(folder->give_fifo_away("next", like), 0);
+  ASSERT_EQ(stat((folder_ / "next").c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 07777U, 0777U);
+  EXPECT_EQ(found.st_uid, kStranger);
+}
+
+// ---- One writer ----
+
+// A file of another file system with the same inode number is another file.
+TEST_F(OutputTest, WhoHoldsAFileIsToldByItsFileSystemToo) {
+  const int held = open(secret().c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_EQ(flock(held, LOCK_EX), 0);
+  EXPECT_EQ(holder_of(held, "nobody knows"), "another sink of this host");
+  struct stat file {};
+  ASSERT_EQ(fstat(held, &file), 0);
+  std::ifstream locks("/proc/locks");
+  const std::string text{std::istreambuf_iterator<char>(locks), {}};
+  EXPECT_THAT(text, HasSubstr(' ' + detail::place_in_locks(file) + ' '));
+  ++file.st_dev;
+  EXPECT_THAT(text, Not(HasSubstr(' ' + detail::place_in_locks(file) + ' ')));
+  close(held);
 }
 
 // ---- While the host starts ----

@@ -135,18 +135,19 @@ class OutputFolder {
   [[nodiscard]] int remove(const std::string& name) const noexcept {
     return unlinkat(at(), name.c_str(), 0) == 0 ? 0 : errno;
   }
-  // Gives what we made there the mode of `like`, and its owner and group as far as we may.
-  [[nodiscard]] int give_away(const std::string& name, const struct stat& like) const {
+  // Gives the FIFO that we made there the permissions of `like`, and its owner and group as far as we may. EEXIST: by
+  // now something else is there, which is left as it is.
+  [[nodiscard]] int give_fifo_away(const std::string& name, const struct stat& like) const {
     const Descriptor fd(openat(at(), name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
     struct stat made {};
     if (!fd.valid() || fstat(fd.get(), &made) != 0) return errno;
-    if (S_ISLNK(made.st_mode) || made.st_uid != geteuid() || made.st_nlink != 1) return EEXIST;
+    if (!S_ISFIFO(made.st_mode) || made.st_uid != geteuid() || made.st_nlink != 1) return EEXIST;
     // Another owner than us can be kept by root alone.
     if (fchownat(fd.get(), "", like.st_uid, like.st_gid, AT_EMPTY_PATH) != 0) {
       (void)fchownat(fd.get(), "", static_cast<uid_t>(-1), like.st_gid, AT_EMPTY_PATH);
     }
     const std::string same = "/proc/self/fd/" + std::to_string(fd.get());
-    return chmod(same.c_str(), like.st_mode & 07777U) == 0 ? 0 : errno;
+    return chmod(same.c_str(), like.st_mode & 0777U) == 0 ? 0 : errno;
   }
   // Replaces what is there.
   [[nodiscard]] int rename(const std::string& from, const std::string& to) const noexcept {

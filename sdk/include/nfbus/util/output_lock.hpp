@@ -9,8 +9,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
-#include <cstdint>
+#include <cstdio>
 #include <fstream>
 #include <optional>
 #include <sstream>
@@ -19,12 +20,25 @@
 
 namespace nfbus::util {
 
+namespace detail {
+
+// How /proc/locks names the file: 08:01:131072.
+inline std::string place_in_locks(const struct stat& file) {
+  std::array<char, 64> text{};
+  (void)std::snprintf(text.data(), text.size(), "%02x:%02x:%llu", major(file.st_dev), minor(file.st_dev),
+                      static_cast<unsigned long long>(file.st_ino));
+  return text.data();
+}
+
+}  // namespace detail
+
 // [any] Who holds the lock of the file, as /proc tells: "process 4711 (nfbus)" or "another sink of this host".
 inline std::string holder_of(int fd, std::string unknown = "another sink or program") {
   struct stat file {};
   std::ifstream locks("/proc/locks");
   std::string line;
   if (fstat(fd, &file) != 0) return unknown;
+  const std::string of_file = detail::place_in_locks(file);
   while (std::getline(locks, line)) {
     // 1: FLOCK  ADVISORY  WRITE 4711 08:01:131072 0 EOF
     std::istringstream words(line);
@@ -34,8 +48,7 @@ inline std::string holder_of(int fd, std::string unknown = "another sink or prog
     std::string place;
     pid_t pid = 0;
     if (!(words >> number >> kind >> word >> word >> pid >> place) || kind != "FLOCK" || pid <= 0) continue;
-    const std::size_t inode = place.rfind(':');
-    if (inode == std::string::npos || place.substr(inode + 1) != std::to_string(file.st_ino)) continue;
+    if (place != of_file) continue;
     if (pid == getpid()) return "another sink of this host";
     std::string name = "?";
     std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/comm") >> std::ws, name);
