@@ -31,16 +31,26 @@ std::string mistake_in(const PublishOptions& options, const std::string& line) {
   return {};
 }
 
-// Waits for what the host says of the line. A host that is too old to say anything closes the connection, or has read
-// it all and stays silent: then it is taken for done.
-Result<void> outcome(WireConnection& connection) {
+// A connection that ended without a word of the line: a host that is too old to say anything has taken it.
+Result<void> outcome_of_silence(const std::string& socket) {
+  if (answers_lines(socket) == false) return {};
+  return Error{.code = Code::io,
+               .text =
+                   "the host closed the connection and did not say what became of the message; it has ended, or too "
+                   "many clients are connected"};
+}
+
+// Waits for what the host says of the line. A host that has read it all and stays silent is too old to say anything:
+// then it is taken for done.
+Result<void> outcome(WireConnection& connection, const std::string& socket) {
   constexpr std::chrono::seconds kRound{1};
   constexpr int kMostRounds = 5;
   ReceivedEvent received{{}};
   bool was_read = false;
   for (int round = 0; round < kMostRounds;) {
     const auto line = connection.line(kRound);
-    if (line && !*line) return {};
+    const bool was_reset = !line && line.error().code != Code::busy;  // there was something it had not read
+    if (was_reset || (line && !*line)) return outcome_of_silence(socket);
     if (line) {
       if (received.read(**line) != ReceivedEvent::Kind::answer) return {};
       if (received.refusal().empty()) return {};
@@ -58,14 +68,14 @@ Result<void> publish(const std::string& socket, const std::string& line) {
   if (!connection) return connection.error();
   if (auto sent = connection->send(line); !sent) return sent.error();
   connection->end_sending();
-  return outcome(*connection);
+  return outcome(*connection, socket);
 }
 
 }  // namespace
 
 int publish_command(const PublishOptions& options) {
   std::string line = wire_line(options.topic, options.json);
-  line.insert(line.size() - 2, R"(,"answer":true)");
+  ask_for_answer(line);
   if (const std::string mistake = mistake_in(options, line); !mistake.empty()) {
     log::error(mistake);
     return exit_status::kUsage;

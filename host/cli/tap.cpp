@@ -74,6 +74,7 @@ struct Seen {
   std::uint64_t shown = 0;
   std::uint64_t missed = 0;
   std::uint64_t odd = 0;
+  bool answered = false;
   std::string refusal;  // of the host; empty: none
 };
 
@@ -87,7 +88,10 @@ bool show_received(WireConnection& connection, ReceivedEvent& received, TapOutpu
         if (output.show(received)) ++seen.shown;
         break;
       case ReceivedEvent::Kind::missed: seen.missed += received.missed(); break;
-      case ReceivedEvent::Kind::answer: seen.refusal = received.refusal(); break;
+      case ReceivedEvent::Kind::answer:
+        seen.answered = true;
+        seen.refusal = received.refusal();
+        break;
       case ReceivedEvent::Kind::odd: ++seen.odd; break;
     }
     if (seen.shown == wanted || !seen.refusal.empty()) break;
@@ -95,8 +99,19 @@ bool show_received(WireConnection& connection, ReceivedEvent& received, TapOutpu
   return output.flush() && seen.shown != wanted && seen.refusal.empty();
 }
 
+// The host has closed the connection: to one whose subscription it never answered, though it answers, not by its end.
+Result<void> end_of(const std::string& socket, const Seen& seen) {
+  if (!seen.answered && answers_lines(socket) == true) {
+    return Error{.code = Code::io,
+                 .text = "the host closed the connection without an answer; too many clients may be connected"};
+  }
+  if (seen.refusal.empty()) log::info("the host has ended");
+  return {};
+}
+
 Result<void> watch(WireConnection& connection, ReceivedEvent& received, TapOutput& output, const Signals& signals,
-                   std::uint64_t wanted, Seen& seen) {
+                   const TapOptions& options, Seen& seen) {
+  const std::uint64_t wanted = options.count.value_or(std::numeric_limits<std::uint64_t>::max());
   for (;;) {
     if (!show_received(connection, received, output, wanted, seen)) return {};
     std::array<pollfd, 2> waiting{pollfd{.fd = connection.descriptor(), .events = POLLIN, .revents = 0},
@@ -110,8 +125,7 @@ Result<void> watch(WireConnection& connection, ReceivedEvent& received, TapOutpu
     if (!open) return open.error();
     if (*open) continue;
     show_received(connection, received, output, wanted, seen);
-    log::info("the host has ended");
-    return {};
+    return end_of(options.socket, seen);
   }
 }
 
@@ -134,8 +148,7 @@ int tap_command(const TapOptions& options) {
 
   Seen seen;
   ReceivedEvent received(*topic_root);
-  const auto watched = watch(*connection, received, *output, *signals,
-                             options.count.value_or(std::numeric_limits<std::uint64_t>::max()), seen);
+  const auto watched = watch(*connection, received, *output, *signals, options, seen);
   const std::string odd = seen.odd == 0 ? "" : fmt::format(", {} lines skipped that are no events", seen.odd);
   log::info(fmt::format("{} events shown, {} missed{}", seen.shown, seen.missed, odd));
   if (!watched) return fail(watched.error());

@@ -1,5 +1,7 @@
 #include "cli/wire_connection.hpp"
 
+#include "bus/server/wire_line.hpp"
+
 #include <nfbus/util/json_levels.hpp>
 
 #include <nlohmann/json.hpp>
@@ -94,7 +96,7 @@ Result<std::optional<std::string_view>> WireConnection::line(std::chrono::millis
     pollfd waiting{.fd = socket_.get(), .events = POLLIN, .revents = 0};
     const int ready = left.count() <= 0 ? 0 : ::poll(&waiting, 1, static_cast<int>(left.count()));
     if (ready < 0 && errno == EINTR) continue;
-    if (ready == 0) return Error{.code = Code::io, .text = "the host does not answer"};
+    if (ready == 0) return Error{.code = Code::busy, .text = "the host does not answer"};
     const auto open = receive();
     if (!open) return open.error();
     if (!*open) return std::optional<std::string_view>();
@@ -117,12 +119,27 @@ Result<std::string> ask_status(const std::string& socket) {
   return Error{.code = Code::unsupported, .text = fmt::format("{}: who answers there is no nfbus", socket)};
 }
 
+std::optional<bool> answers_lines(const std::string& socket) {
+  constexpr std::chrono::seconds kPatience{1};
+  auto connection = WireConnection::open(socket);
+  if (!connection) return std::nullopt;
+  std::string question = wire_line("subscribe:nfbus:status", "");
+  ask_for_answer(question);
+  if (!connection->send(question)) return std::nullopt;
+  const auto line = connection->line(kPatience);
+  if (!line && line.error().code == Code::busy) return false;  // it takes subscriptions, and knows of no status either
+  if (!line || !*line) return std::nullopt;
+  return WireScanner().scan(**line).topic == "nfbus:answer";
+}
+
 void WireConnection::end_sending() noexcept { ::shutdown(socket_.get(), SHUT_WR); }
 
 bool WireConnection::all_was_read() const noexcept {
   int unread = 0;
   return ::ioctl(socket_.get(), SIOCOUTQ, &unread) == 0 && unread == 0;
 }
+
+void ask_for_answer(std::string& line) { line.insert(line.size() - 2, R"(,"answer":true)"); }
 
 std::string wire_line(std::string_view topic, std::string_view value) {
   nlohmann::ordered_json line = {{"topic", topic}, {"value", value}};

@@ -22,7 +22,7 @@ class WireConnection {
   // Sends it all; waits for the host to take it.
   Result<void> send(std::string_view text);
   // The next line without its newline, valid until the next call; empty: the host has closed the connection. Errors:
-  // io, also when none has come in time.
+  // io; busy: none has come in time.
   Result<std::optional<std::string_view>> line(std::chrono::milliseconds timeout);
   // A line that has been received already, valid until the next call; else nothing.
   [[nodiscard]] std::optional<std::string_view> received_line();
@@ -45,6 +45,13 @@ class WireConnection {
 
 // [control] The JSON of nfbus:status of the host behind a socket, checked to be an object.
 [[nodiscard]] Result<std::string> ask_status(const std::string& socket);
+
+// [control] Whether the host behind a socket says of a line what became of it when asked to, as hosts of before its
+// JSON answers do not; nothing: there is no telling.
+[[nodiscard]] std::optional<bool> answers_lines(const std::string& socket);
+
+// Makes a line ask for an answer: one that wire_line() made.
+void ask_for_answer(std::string& line);
 
 // {"topic":topic,"value":value} with its newline. Bytes that are not UTF-8 become U+FFFD.
 [[nodiscard]] std::string wire_line(std::string_view topic, std::string_view value);

@@ -3,7 +3,11 @@
 import json
 import os
 import re
+import shutil
 import socket
+import tempfile
+import threading
+import unittest
 
 import nfbustest
 from nfbustest import run_nfbus, wait_until
@@ -118,6 +122,62 @@ class Foreigners(nfbustest.IntegrationTest):
         self.assertEqual(len(lines), 1, lines)
         self.assertRegex(lines[0], rf"pid {os.getpid()}, .*gRPC.*sprbus")
         self.assertEqual(ask_status(path)["clients_total"]["sent"]["invalid"], 1)
+
+
+ANSWER = b'{"topic":"nfbus:answer","value":"{\\"ok\\":true}"}\n'
+STATUS = b'{"topic":"nfbus:status","value":"{\\"topic_root\\":\\"fw:\\"}"}\n'
+
+
+class Silence(unittest.TestCase):
+    """What publish and tap make of a connection that is closed without an answer to their line."""
+
+    def serve(self, of_status, reads=True):
+        """The path of a socket where status is answered with this, and what else is asked for with the connection's end."""
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        path = os.path.join(folder, "bus.sock")
+        listener = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listener.close)
+        listener.bind(path)
+        listener.listen()
+
+        def serve():
+            while True:
+                try:
+                    peer = listener.accept()[0]
+                except OSError:
+                    return
+                with peer:
+                    said = peer.recv(1 << 20, socket.MSG_PEEK)
+                    is_for_status = b"subscribe:nfbus:status" in said
+                    if reads or is_for_status:
+                        peer.recv(1 << 20)
+                    if is_for_status:
+                        peer.sendall(of_status(said))
+
+        threading.Thread(target=serve, daemon=True).start()
+        return path
+
+    def test_publish_takes_it_for_a_failure_where_the_host_answers_else(self):
+        for reads in (True, False):
+            path = self.serve(lambda said: ANSWER if b'"answer":true' in said else STATUS, reads)
+            done = run_nfbus("publish", "web:a", '{"a":1}', "-s", path)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertRegex(done.stderr, "did not say what became of the message")
+
+    def test_publish_takes_it_for_a_success_where_the_host_never_answers(self):
+        path = self.serve(lambda said: STATUS)
+        done = run_nfbus("publish", "web:a", '{"a":1}', "-s", path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_tap_takes_it_for_the_end_of_the_host_only_where_the_host_never_answers(self):
+        path = self.serve(lambda said: ANSWER if b'"answer":true' in said else STATUS)
+        done = run_nfbus("tap", "-s", path)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertRegex(done.stderr, "closed the connection without an answer")
+        done = run_nfbus("tap", "-s", self.serve(lambda said: STATUS))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr, "the host has ended")
 
 
 if __name__ == "__main__":

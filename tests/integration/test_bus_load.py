@@ -5,6 +5,7 @@ import json
 import pathlib
 import resource
 import signal
+import subprocess
 import time
 
 import nfbustest
@@ -172,6 +173,27 @@ class Places(nfbustest.IntegrationTest):
         with WireClient(path) as silent:
             self.assertTrue(silent.is_closed_by_server(), "a place for the status is not kept for long")
         self.assertRegex(host.stderr, "a client is turned away: too many clients")
+
+    def test_publish_and_tap_of_any_user_say_that_all_places_are_taken_and_end_with_1(self):
+        host = self.start(CONFIG, namespace=FewDescriptors(self.namespace))
+        path = host.path("bus.sock")
+        path.parent.chmod(0o755)
+        path.chmod(0o666)
+        clients = [WireClient(path) for _ in range(150)]
+        for client in clients:
+            self.addCleanup(client.close)
+        for user in ("daemon", "root"):
+            for command in (["publish", "web:a", '{"a":1}'], ["publish", "web:a", json.dumps("x" * 100_000)],
+                            ["tap"], ["tap", "web:", "--json"]):
+                with self.subTest(user=user, command=command[:2]):
+                    done = subprocess.run([nfbustest.NFBUS_BIN, *command, "-s", path], user=user, capture_output=True,
+                                          text=True, timeout=30)
+                    self.assertEqual(done.returncode, 1, done.stderr)
+                    self.assertRegex(done.stderr, "error: too many clients are connected")
+        for client in clients:
+            client.close()
+        wait_until(lambda: ask_status(path)["clients_total"]["connected"] < 20, 10, "their end")
+        self.assertEqual(run_nfbus("publish", "web:a", '{"a":1}', "-s", path).returncode, 0)
 
 
 class Socket(nfbustest.IntegrationTest):

@@ -35,7 +35,7 @@ struct ServerSnapshot {
   std::vector<ClientSnapshot> clients;
   std::size_t connected = 0;       // now; `clients` may be fewer
   std::uint64_t connections = 0;   // ever
-  std::uint64_t turned_away = 0;   // of them, since there were too many
+  std::uint64_t turned_away = 0;   // of them, found no place: there were too many. Some may have got the status
   std::uint64_t too_long = 0;      // of them, ended by a line that was too long
   std::size_t waiting_bytes = 0;   // of lines for clients, shared ones once, and of their queues
   std::chrono::nanoseconds cpu{};  // of the server's thread
@@ -82,6 +82,7 @@ class Server {
   void read_in_turn();
   void read_from(Client& client);
   void take_input(Client& client, std::string_view data);
+  void end_refused(Client& client);
   void keep_unread(Client& client, std::string_view data);
   bool keep_unfinished(Client& client, std::string_view data);
   void end_input(Client& client);

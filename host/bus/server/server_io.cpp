@@ -108,7 +108,9 @@ void Server::end_provisional() {
 }
 
 void Server::turn_away(Descriptor connection, const char* why) {
-  if (connection.valid()) say_turned_away(peer_of(connection.get()), why);
+  if (!connection.valid()) return;
+  ++connections_;
+  say_turned_away(peer_of(connection.get()), why);
 }
 
 void Server::say_turned_away(const Peer& peer, const char* why) {
@@ -204,12 +206,19 @@ void Server::take_input(Client& client, std::string_view data) {
     } else {
       if (!hub_.receive(client, head)) return drop(client);
     }
-    if (client.provisional) return client.received.refused != 0 ? drop(client) : void();
+    if (client.provisional) return end_refused(client);
     if (client.waits_for_match) return keep_unread(client, data);
     if (hub_.work_ns() < look_at_work_) continue;
     look_at_work_ = hub_.work_ns() + kWorkPerLook;
     if (Clock::now() >= slice_ends_) return keep_unread(client, data);
   }
+}
+
+// Whoever found no place and asked for more than the status leaves, with its answer if it wants one.
+void Server::end_refused(Client& client) {
+  if (client.received.refused == 0) return;
+  if (client.queue.empty()) return drop(client);
+  client.input_ended = true;
 }
 
 void Server::keep_unread(Client& client, std::string_view data) {
@@ -237,9 +246,7 @@ bool Server::keep_unfinished(Client& client, std::string_view data) {
   }
   ++too_long_;
   const char* why = too_long ? "its line is too long" : "too many clients send long lines";
-  log::repeated(
-      log::Level::warning, "bus", why,
-      fmt::format("client {} (pid {}, uid {}) is cut off: {}", client.id, client.peer.pid, client.peer.uid, why));
+  log::repeated(log::Level::warning, "bus", why, fmt::format("{} is cut off: {}", client.name(), why));
   drop(client);
   return false;
 }
@@ -309,7 +316,7 @@ void Server::send_to(Client& client) {
     return;
   }
   client.queue.sent(static_cast<std::size_t>(sent));
-  if (client.provisional && client.queue.empty()) return drop(client);
+  if (client.provisional && client.queue.empty() && !client.awaits_status) return drop(client);
   last_progress_ = Clock::now();
   std::size_t offered = 0;
   for (const iovec& piece : std::span(pieces).first(message.msg_iovlen)) offered += piece.iov_len;
@@ -326,10 +333,9 @@ void Server::drop(Client& client) {
 // Only now: events of this round may still name them.
 void Server::forget_gone() {
   for (Client* client : hub_.take_too_large()) {
-    log::repeated(log::Level::warning, "bus", "too much for all",
-                  fmt::format("client {} (pid {}, uid {}) is cut off: it takes none of the line that was begun, and "
-                              "there is too much for all",
-                              client->id, client->peer.pid, client->peer.uid));
+    log::repeated(
+        log::Level::warning, "bus", "too much for all",
+        client->name() + " is cut off: it takes none of the line that was begun, and there is too much for all");
     drop(*client);
   }
   for (Client* client : gone_) {
