@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <grp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -125,6 +126,20 @@ std::optional<Error> socket_trouble(const std::string& path, const Location& whe
                  where);
 }
 
+// The socket is made by root, and made again on SIGHUP by the user, who gives files only to groups of his.
+std::optional<Error> group_trouble(const std::string& name, const Location& where) {
+  const group* const found = name.empty() ? nullptr : ::getgrnam(name.c_str());
+  if (found == nullptr || ::geteuid() == 0 || found->gr_gid == ::getegid() || ::group_member(found->gr_gid) != 0) {
+    return std::nullopt;
+  }
+  return trouble(
+      "bus.group",
+      fmt::format("user {0} is not in group {1}, so that a socket that somebody removed is not made again on "
+                  "SIGHUP; usermod -aG {2} {3}",
+                  util::user_name(), name, util::shell_word(name), util::shell_word(util::user_name())),
+      where);
+}
+
 }  // namespace
 
 std::vector<Error> later_trouble(const ConfigFile& file, const EarlyConfig& early,
@@ -147,7 +162,10 @@ std::vector<Error> later_trouble(const ConfigFile& file, const EarlyConfig& earl
       add(reading_trouble(used.key, used.path, kReloadsNothing, used.where));
     }
   }
-  if (early.has_bus || !replay) add(socket_trouble(early.bus_socket, in_file));
+  if (early.has_bus || !replay) {
+    add(socket_trouble(early.bus_socket, in_file));
+    add(group_trouble(early.bus_group, in_file));
+  }
   return out;
 }
 

@@ -123,6 +123,11 @@ class FinalUser(nfbustest.IntegrationTest):
             f"chgrp nogroup {self.file} && chmod 0640 {self.file}",
             f"chgrp nogroup {self.folder}/etc/token && chmod 0640 {self.folder}/etc/token", f"remove the link {users}/lines", f"chown nobody '{odd}'", f"remove the link {users}/sub"]))
 
+    def test_a_group_of_the_socket_that_the_user_is_not_in_is_named(self):
+        self.file.write_text(self.file.read_text().replace("[bus]", '[bus]\ngroup = "daemon"'))
+        self.assertIn(f"{self.file}: warning: bus.group: user nobody is not in group daemon, so that a socket that somebody "
+                      "removed is not made again on SIGHUP; usermod -aG daemon nobody", self.check())
+
     def test_the_start_says_the_same_and_goes_on(self):
         host = self.start_here()
         said = [line for line in host.stderr.splitlines() if "nfbus: warning: " in line]
