@@ -30,7 +30,7 @@ int check_command(const std::string& config_file) {
       log::error(to_string(stepped.error()));
       return exit_status::kFailed;
     }
-    PluginRegistry plugins = scan_plugins(early);
+    PluginRegistry plugins = PluginRegistry::scan(early.plugin_folders);
     loaded = load_config(file, plugins, {});
     mistakes = loaded.errors;
     // What only the plugins themselves know.

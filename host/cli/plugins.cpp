@@ -1,8 +1,10 @@
 #include "cli/commands.hpp"
+#include "cli/way_down.hpp"
 #include "config/load.hpp"
 #include "plugins/handshake.hpp"
 #include "plugins/registry.hpp"
 #include "plugins/schema.hpp"
+#include "privileged/helper.hpp"
 #include "support/log.hpp"
 #include "support/printable.hpp"
 #include "support/suggest.hpp"
@@ -10,6 +12,7 @@
 #include <nfbus/text.hpp>
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -90,12 +93,22 @@ void warn_of_refused(const PluginRegistry& registry) {
 }  // namespace
 
 int plugins_command(const PluginsOptions& options) {
-  const ConfigFile file = read_config_file(options.config_file, false);
+  log::set_level(log::Level::warning);
+  const ConfigFile file = read_config_file(options.config_file, ::geteuid() == 0);
   if (options.config_given && !file.text) {
     log::error(to_string(file.text.error()));
     return exit_status::kConfig;
   }
-  const PluginRegistry registry = PluginRegistry::scan(read_early_config(file).plugin_folders);
+  const EarlyConfig early = read_early_config(file);
+  const std::vector<Error> mistakes = distrust(file, uid_to_become(defaults::kUser), uid_to_become(early.user));
+  for (const Error& mistake : mistakes) log::error(to_string(mistake));
+  if (!mistakes.empty()) return exit_status::kConfig;
+  // To look at a plugin is to run its code.
+  if (auto stepped = step_down(early, may_use_roots_rights(file, early)); !stepped) {
+    log::error(to_string(stepped.error()));
+    return exit_status::kFailed;
+  }
+  const PluginRegistry registry = PluginRegistry::scan(early.plugin_folders);
 
   if (options.name) {
     if (const Plugin* plugin = registry.find(*options.name); plugin != nullptr) {

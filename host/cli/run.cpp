@@ -169,7 +169,7 @@ int run_host(const RunOptions& options, LogThread& log_thread) {
   const OutOfMemory memory(log_thread, [&] { signals->wake(); });
   if (!socket_by_root) socket.emplace(open_bus_socket(early, replay));
 
-  PluginRegistry plugins = scan_plugins(early);
+  PluginRegistry plugins = PluginRegistry::scan(early.plugin_folders);
   LoadedConfig loaded = load_config(file, plugins, {.replay = replay});
   log_all(loaded.errors);
   if (!loaded.errors.empty()) return exit_status::kConfig;

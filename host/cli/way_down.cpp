@@ -4,8 +4,6 @@
 #include "plugins/trust.hpp"
 #include "privileged/helper.hpp"
 
-#include <nfbus/util/dac_override.hpp>
-
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -15,7 +13,9 @@
 namespace nfbus::host {
 
 bool may_use_roots_rights(const ConfigFile& file, const EarlyConfig& early) {
-  return file.way && file.way->is_roots() && all_owned_by_root(early.plugin_folders);
+  // A file that is not there names nothing.
+  const bool chosen_by_root = file.way ? file.way->is_roots() : !file.text.ok();
+  return chosen_by_root && all_owned_by_root(early.plugin_folders);
 }
 
 Result<void> step_down(const EarlyConfig& early, bool may_use_roots_rights) {
@@ -24,11 +24,6 @@ Result<void> step_down(const EarlyConfig& early, bool may_use_roots_rights) {
   if (!lowered && lowered.error().code == Code::not_found) lowered = lower_privileges(defaults::kUser, false);
   if (!lowered || may_use_roots_rights) return lowered;
   return drop_privileges();
-}
-
-PluginRegistry scan_plugins(const EarlyConfig& early) {
-  const util::DacOverride as_root;
-  return PluginRegistry::scan(early.plugin_folders);
 }
 
 Result<ReplayFile> open_file_to_replay(const std::string& path, bool started_as_root) {

@@ -1,10 +1,9 @@
-// How `run` and `check` use root's rights, and give them up.
+// How `run`, `check` and `plugins` use root's rights, and give them up.
 #pragma once
 
 #include "capture/replay.hpp"
 #include "config/config_file.hpp"
 #include "config/load.hpp"
-#include "plugins/registry.hpp"
 
 #include <nfbus/result.hpp>
 
@@ -19,9 +18,6 @@ namespace nfbus::host {
 // [control] The host's first move down, and at once the second one where root's rights may not be used. To be called
 // before any plugin is loaded and any thread exists.
 Result<void> step_down(const EarlyConfig& early, bool may_use_roots_rights);
-
-// [control] The plugins that the configuration names; their folders may be open to root alone.
-[[nodiscard]] PluginRegistry scan_plugins(const EarlyConfig& early);
 
 // [control] The file to replay. Where root starts the host, with its rights if root alone can change the file and where
 // the path leads, step by step as of Way; what is opened is what was judged. All else, FIFOs and devices among it, with

@@ -5,6 +5,8 @@
 #include "plugins/library.hpp"
 #include "plugins/trust.hpp"
 
+#include <nfbus/util/dac_override.hpp>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,6 +24,7 @@ namespace fs = std::filesystem;
 Result<std::vector<std::string>> list_libraries(const Trusted& folder) {
   std::vector<std::string> names;
   std::error_code error;
+  const util::DacOverride as_root;
   // Through the descriptor: the folder that was checked, whatever its path leads to by now.
   fs::directory_iterator entries(fmt::format("/proc/self/fd/{}", folder.descriptor.get()), error);
   for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {

@@ -1,5 +1,7 @@
 #include "plugins/trust.hpp"
 
+#include <nfbus/util/dac_override.hpp>
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -35,8 +37,14 @@ Error refuse_link(int folder, const std::string& name, const std::string& path) 
 }
 
 // The owner and mode rule. sticky_will_do: a folder above the plugin folder.
-Result<void> check_owner_and_mode(const struct stat& status, const std::string& path, bool sticky_will_do) {
+Result<void> check_owner_and_mode(const struct stat& status, const std::string& path, bool sticky_will_do,
+                                  const util::DacOverride& as_root) {
   const uid_t user = ::geteuid();
+  // The user may have made it since all_owned_by_root() looked.
+  if (as_root.raised() && status.st_uid != 0) {
+    return refuse(
+        fmt::format("{} belongs to uid {}, not to root, whose rights nfbus still has: chown it", path, status.st_uid));
+  }
   if (status.st_uid != 0 && status.st_uid != user) {
     return refuse(
         fmt::format("{} belongs to uid {}, neither to root nor to the user that runs nfbus (uid {}): chown it", path,
@@ -56,14 +64,30 @@ Trusted trusted(Descriptor descriptor, const struct stat& status) {
 }
 
 // Opens one step of the way. O_PATH: a folder above need not be readable, only passable.
-Result<Trusted> step_into(int above, const std::string& name, const std::string& path, bool last) {
+Result<Trusted> step_into(int above, const std::string& name, const std::string& path, bool last,
+                          const util::DacOverride& as_root) {
   Descriptor here(::openat(above, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat status {};
   if (!here.valid() || ::fstat(here.get(), &status) != 0) return failed("open", path, errno);
   if (S_ISLNK(status.st_mode)) return refuse_link(above, name, path);
   if (!S_ISDIR(status.st_mode)) return refuse(path + " is not a folder");
-  if (auto checked = check_owner_and_mode(status, path, !last); !checked) return checked.error();
+  if (auto checked = check_owner_and_mode(status, path, !last, as_root); !checked) return checked.error();
   return trusted(std::move(here), status);
+}
+
+Result<Trusted> open_file(const Trusted& folder, const std::string& name) {
+  const util::DacOverride as_root;
+  // O_NONBLOCK: a FIFO must not hold up the start; it has no effect on a regular file.
+  Descriptor file(::openat(folder.descriptor.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!file.valid()) {
+    if (errno == ELOOP) return refuse_link(folder.descriptor.get(), name, kFile);
+    return failed("open", kFile, errno);
+  }
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return failed("open", kFile, errno);
+  if (!S_ISREG(status.st_mode)) return refuse("it is not a regular file");
+  if (auto checked = check_owner_and_mode(status, kFile, false, as_root); !checked) return checked.error();
+  return trusted(std::move(file), status);
 }
 
 }  // namespace
@@ -93,28 +117,26 @@ Result<Trusted> open_trusted_folder(const fs::path& folder) {
   if (error) return failed("find", folder.string(), error.value());
   if (!path.has_filename()) path = path.parent_path();  // a trailing slash
 
+  const util::DacOverride as_root;
   fs::path walked = path.root_path();
   const fs::path below = path.relative_path();
-  Result<Trusted> here = step_into(AT_FDCWD, walked.string(), walked.string(), below.empty());
+  Result<Trusted> here = step_into(AT_FDCWD, walked.string(), walked.string(), below.empty(), as_root);
   for (auto part = below.begin(); here && part != below.end(); ++part) {
     walked /= *part;
-    here = step_into(here->descriptor.get(), part->string(), walked.string(), std::next(part) == below.end());
+    here = step_into(here->descriptor.get(), part->string(), walked.string(), std::next(part) == below.end(), as_root);
   }
   return here;
 }
 
 Result<Trusted> open_trusted_file(const Trusted& folder, const std::string& name) {
-  // O_NONBLOCK: a FIFO must not hold up the start; it has no effect on a regular file.
-  Descriptor file(::openat(folder.descriptor.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (!file.valid()) {
-    if (errno == ELOOP) return refuse_link(folder.descriptor.get(), name, kFile);
-    return failed("open", kFile, errno);
-  }
-  struct stat status {};
-  if (::fstat(file.get(), &status) != 0) return failed("open", kFile, errno);
-  if (!S_ISREG(status.st_mode)) return refuse("it is not a regular file");
-  if (auto checked = check_owner_and_mode(status, kFile, false); !checked) return checked.error();
-  return trusted(std::move(file), status);
+  auto opened = open_file(folder, name);
+  if (!opened) return opened;
+  // The loader opens it once more, and without root's rights: code runs in there.
+  const std::string same = fmt::format("/proc/self/fd/{}", opened->descriptor.get());
+  const Descriptor again(::open(same.c_str(), O_RDONLY | O_CLOEXEC));
+  if (again.valid() || errno != EACCES) return opened;
+  return refuse(
+      fmt::format("{} may not be read by the user that runs nfbus (uid {}): chmod a+r it", kFile, ::geteuid()));
 }
 
 }  // namespace nfbus::host

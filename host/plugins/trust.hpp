@@ -28,10 +28,12 @@ struct Trusted {
 // [control] Opens a plugin folder. It and each folder above belong to root or to the effective user and are writable
 // by nobody else; above it, a root-owned sticky folder (/tmp) will do. A symbolic link anywhere in the path is refused
 // and named with its target. The path is walked from the root by descriptors, so that what was checked is what is
-// opened. Relative paths start at the working directory. Code::not_found, Code::refused or Code::io.
+// opened. Relative paths start at the working directory. While the host starts and CAP_DAC_OVERRIDE is permitted, it is
+// in effect in here, and no owner but root will do. Code::not_found, Code::refused or Code::io.
 [[nodiscard]] Result<Trusted> open_trusted_folder(const std::filesystem::path& folder);
 
-// [control] Opens the regular file `name` of a folder that open_trusted_folder() gave, under the same rule.
+// [control] Opens the regular file `name` of a folder that open_trusted_folder() gave, under the same rule. The
+// effective user must be able to read it without that capability.
 [[nodiscard]] Result<Trusted> open_trusted_file(const Trusted& folder, const std::string& name);
 
 }  // namespace nfbus::host

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import pwd
 import shutil
 import subprocess
 import tempfile
@@ -67,13 +68,40 @@ class Plugins(unittest.TestCase):
     def test_refuses_files_of_strangers_and_folders_that_others_may_write(self):
         os.chown(self.add(GOOD / "noop.so"), 4711, 4711)
         done = self.plugins()
-        self.assertIn("noop.so: it belongs to uid 4711, neither to root nor to the user that runs nfbus (uid 0)",
-                      done.stderr)
+        self.assertIn("noop.so: it belongs to uid 4711, neither to root nor to the user that runs nfbus", done.stderr)
         os.chown(self.folder / "noop.so", 0, 0)
         self.folder.chmod(0o777)
         done = self.plugins()
         self.assertIn("is writable by others than its owner (mode 0777): chmod go-w it", done.stderr)
         self.assertNotIn("noop", done.stdout)
+
+    def name_nobody(self):
+        self.config.write_text(self.config.read_text() + 'user = "nobody"\n')
+        return pwd.getpwnam("nobody").pw_uid
+
+    def test_root_does_not_run_code_of_plugins_with_rights_of_its_own(self):
+        nobody = self.name_nobody()
+        self.add(GOOD / "tells_rights.so")
+        for mode in (0o755, 0o700):  # the second is open to root alone
+            self.folder.chmod(mode)
+            done = self.plugins()
+            self.assertIn(f"uid {nobody} with capabilities 0\n", done.stdout, done.stderr)
+
+    def test_a_plugin_that_the_user_cannot_read_is_refused_with_what_mends_it(self):
+        nobody = self.name_nobody()
+        self.add(GOOD / "noop.so", 0o600)
+        done = self.plugins()
+        self.assertIn(f"noop.so: it may not be read by the user that runs nfbus (uid {nobody}): chmod a+r it",
+                      done.stderr)
+        self.assertNotIn("noop", done.stdout)
+
+    def test_root_runs_no_code_that_others_than_root_may_have_named(self):
+        self.add(GOOD / "tells_rights.so")
+        self.config.chmod(0o666)
+        done = self.plugins()
+        self.assertEqual((done.returncode, done.stdout), (78, ""))
+        self.assertIn(f"{self.config}: nothing is started from it as root: {self.config} is writable by others",
+                      done.stderr)
 
     def test_accepts_plugins_of_the_user_that_it_runs_as(self):
         os.chown(self.add(GOOD / "noop.so"), 4711, 4711)

@@ -1,5 +1,6 @@
 #include "plugins/trust.hpp"
 
+#include "../sdk/as_user.hpp"
 #include "folder.hpp"
 
 #include <gmock/gmock.h>
@@ -38,14 +39,45 @@ TEST(PluginTrust, RefusesAFileOfAnotherUser) {
             "it belongs to uid 4711, neither to root nor to the user that runs nfbus (uid 0): chown it");
 }
 
+// The effective user opens a plugin, while the host starts and has a right of root's, or later.
+std::string opened_by_stranger(const Folder& folder, bool starting) {
+  return nfbus::test::as_user(kStranger, starting, [&]() -> std::string {
+    const auto opened = open_trusted_folder(folder.path());
+    if (!opened) return opened.error().text;
+    const auto file = open_trusted_file(*opened, "noop.so");
+    return file ? "opened" : file.error().text;
+  });
+}
+
 TEST(PluginTrust, AcceptsAFileOfTheUserThatRunsTheHost) {
   const Folder folder;
   give_to_stranger(folder.add(kGood / "noop.so"));
-  ASSERT_EQ(::seteuid(kStranger), 0);
-  const auto opened = open_trusted_folder(folder.path());
-  const bool accepted = opened.ok() && open_trusted_file(*opened, "noop.so").ok();
-  ASSERT_EQ(::seteuid(0), 0);
-  EXPECT_TRUE(accepted);
+  EXPECT_EQ(opened_by_stranger(folder, false), "opened");
+}
+
+TEST(PluginTrust, RefusesAllThatIsNotRootsWhileThereAreRightsOfRoots) {
+  const Folder folder;
+  give_to_stranger(folder.add(kGood / "noop.so"));
+  EXPECT_EQ(opened_by_stranger(folder, true),
+            "it belongs to uid 4711, not to root, whose rights nfbus still has: chown it");
+  give_to_stranger(folder.path());
+  EXPECT_THAT(opened_by_stranger(folder, true),
+              HasSubstr(folder.path().string() + " belongs to uid 4711, not to root"));
+}
+
+TEST(PluginTrust, OpensFoldersOfRootsAloneOnlyWhileThereAreRightsOfRoots) {
+  const Folder folder;
+  folder.add(kGood / "noop.so");
+  Folder::chmod(folder.path(), 0700);
+  EXPECT_EQ(opened_by_stranger(folder, true), "opened");
+  EXPECT_THAT(opened_by_stranger(folder, false), HasSubstr("Permission denied"));
+}
+
+TEST(PluginTrust, RefusesAFileThatTheLoaderCouldOpenWithRightsOfRootsAlone) {
+  const Folder folder;
+  Folder::chmod(folder.add(kGood / "noop.so"), 0600);
+  EXPECT_EQ(opened_by_stranger(folder, true),
+            "it may not be read by the user that runs nfbus (uid 4711): chmod a+r it");
 }
 
 TEST(PluginTrust, RefusesASymbolicLinkAndNamesItsTarget) {
