@@ -286,9 +286,11 @@ class Loader {
       outputs_.push_back({.place = path, .where = document_.locate(path, false), .identity = identify_output(file)});
     } else if (value.is_array() && schema.contains("items")) {
       for (std::size_t i = 0; i < value.size(); ++i) remember_outputs(schema["items"], value[i], path / i);
-    } else if (value.is_object() && schema.contains("properties")) {
-      for (const auto& [name, property] : schema["properties"].items()) {
-        if (value.contains(name)) remember_outputs(property, value[name], path / name.c_str());
+    } else if (value.is_object()) {
+      for (const auto& [name, member] : value.items()) {
+        if (const json* inner = schema_words::of_key(schema, name)) {
+          remember_outputs(*inner, member, path / name.c_str());
+        }
       }
     }
   }

@@ -71,13 +71,15 @@ class Resolver {
     if (value.is_array() && schema.contains("items")) {
       for (std::size_t i = 0; i < value.size(); ++i) descend(schema["items"], i, value[i]);
     }
-    if (!value.is_object() || !schema.contains("properties")) return;
-    for (const auto& [name, property] : schema["properties"].items()) {
-      if (schema_words::is_secret(property)) {
-        take(schema["properties"], name, value);
-      } else if (value.contains(name)) {
-        descend(property, name, value[name]);
+    if (!value.is_object()) return;
+    if (schema.contains("properties")) {
+      for (const auto& [name, property] : schema["properties"].items()) {
+        if (schema_words::is_secret(property)) take(schema["properties"], name, value);
       }
+    }
+    for (auto& [name, member] : value.items()) {
+      const json* const inner = schema_words::of_key(schema, name);
+      if (inner != nullptr && !schema_words::is_secret(*inner)) descend(*inner, name, member);
     }
   }
 

@@ -87,6 +87,15 @@ std::string range(const json& schema) {
   return unit == schema.end() ? text : text + ' ' + unit->get<std::string>();
 }
 
+const json* of_key(const json& schema, const std::string& name) {
+  const auto properties = schema.find("properties");
+  if (properties != schema.end()) {
+    if (const auto property = properties->find(name); property != properties->end()) return &*property;
+  }
+  const auto others = schema.find("additionalProperties");
+  return others != schema.end() && others->is_object() ? &*others : nullptr;
+}
+
 bool is_secret(const json& schema) { return schema.value("x-secret", false); }
 bool is_match(const json& schema) { return schema.value("x-match", false); }
 bool is_output(const json& schema) { return schema.value("x-output", false); }

@@ -20,6 +20,8 @@ using host::shown;
 [[nodiscard]] std::string choices(const nlohmann::json& values);
 // [any] "0 to 65535", "at least 1 ms", "at most 10"; empty without limits.
 [[nodiscard]] std::string range(const nlohmann::json& schema);
+// [any] The schema of the key `name` of a table: its property, else the one that all others have. Null: none.
+[[nodiscard]] const nlohmann::json* of_key(const nlohmann::json& schema, const std::string& name);
 [[nodiscard]] bool is_secret(const nlohmann::json& schema);
 [[nodiscard]] bool is_match(const nlohmann::json& schema);
 [[nodiscard]] bool is_output(const nlohmann::json& schema);

@@ -30,7 +30,11 @@ inline constexpr char kFileSinkSchema[] = R"({
                                        "weight": {"type": "integer", "default": 3}}}},
     "tags": {"type": "object", "additionalProperties": {"type": "string"}},
     "token": {"type": "string", "x-secret": true, "pattern": "^[a-z]+$"},
-    "when": {"type": ["object", "array"], "x-match": true, "items": {"type": "object", "x-match": true}}
+    "when": {"type": ["object", "array"], "x-match": true, "items": {"type": "object", "x-match": true}},
+    "by_site": {"type": "object", "additionalProperties": {"type": "array", "items": {
+      "type": "object", "additionalProperties": {"type": "string", "x-output": true}}}},
+    "peers": {"type": "object",
+              "additionalProperties": {"type": "object", "properties": {"key": {"type": "string", "x-secret": true}}}}
   }
 })";
 

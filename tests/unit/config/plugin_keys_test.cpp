@@ -34,6 +34,23 @@ TEST(PluginKeys, AreCheckedAgainstTheSchema) {
                   "9:16: sink.a.tags.site: expected a string, found an integer"));
 }
 
+TEST(PluginKeys, ThatHaveAnyNameAreOutputsAndHoldSecretsAsOthersDo) {
+  const Given given(
+      sink_with("[sink.a.by_site]\nnorth = [{raw = '/n'}]\nsouth = [{raw = '/s'}, {raw = '/x'}]\n"
+                "[sink.a.peers.one]\nkey_file = 'secret'\n"));
+  given.write("secret", "hidden\n");
+  EXPECT_THAT(given.errors(), ElementsAre("6:31: sink.a.by_site.south[1].raw: sink.a.file writes to this file, at " +
+                                          given.path("c.toml") + ":3:8; give each sink a file of its own"));
+  EXPECT_EQ(options_of(given)["peers"]["one"]["key"], "hidden");
+  std::vector<std::string> used;
+  for (const host::UsedPath& path : given.load().used_paths) used.push_back(path.key + ' ' + path.path);
+  EXPECT_THAT(used, testing::UnorderedElementsAre("sink.a.peers.one.key_file " + given.path("secret"), "sink.a.file /x",
+                                                  "sink.a.by_site.north[0].raw /n", "sink.a.by_site.south[0].raw /s",
+                                                  "sink.a.by_site.south[1].raw /x"));
+  EXPECT_THAT(sink_errors("[sink.a.peers.one]\nkey = 'hidden'\n"),
+              ElementsAre(HasSubstr("sink.a.peers.one.key: a secret does not stand in the configuration itself")));
+}
+
 TEST(PluginKeys, OfTwoSinksNameNoFileTwiceHoweverItIsSpelled) {
   const Given given("");
   const std::string real = given.path("out");

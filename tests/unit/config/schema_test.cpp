@@ -91,7 +91,7 @@ TEST(Schema, ThatIsNestedTooDeepInAnyPartIsRefusedBeforeItIsRead) {
 
 TEST(Schema, IsDescribedInItsOwnOrder) {
   const auto options = describe_schema(kFileSinkSchema);
-  ASSERT_EQ(options.size(), 12U);
+  ASSERT_EQ(options.size(), 14U);
   EXPECT_EQ(options[0].name, "file");
   EXPECT_TRUE(options[0].required);
   EXPECT_EQ(options[0].type, "string");
