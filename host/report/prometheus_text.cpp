@@ -110,7 +110,7 @@ constexpr std::array<Column<ServerSnapshot>, 19> kClients{{
      [](const auto& s) { return static_cast<double>(s.connected); }},
     {kCounter, "nfbus_clients_connections_total", "Clients that ever connected.",
      [](const auto& s) { return count(s.connections); }},
-    {kCounter, "nfbus_clients_turned_away_total", "Connections closed since there were too many.",
+    {kCounter, "nfbus_clients_turned_away_total", "Connections for which there was no place.",
      [](const auto& s) { return count(s.turned_away); }},
     {kCounter, "nfbus_clients_too_long_total", "Connections closed since a line was too long.",
      [](const auto& s) { return count(s.too_long); }},

@@ -14,27 +14,35 @@ constexpr std::size_t kMostKeptBytes = 512;
 
 }  // namespace
 
+bool Repeats::has_many(const Kinds& kinds, Level level) {
+  if (kinds.size() < kMostKinds) return false;
+  const auto weighs = [level](const auto& entry) { return entry.second.level <= level && !entry.first.empty(); };
+  return std::count_if(kinds.begin(), kinds.end(), weighs) >= static_cast<std::ptrdiff_t>(kMostKinds);
+}
+
 bool Repeats::admit(Level level, std::string_view source, std::string_view kind, std::string_view line,
                     Clock::time_point now) {
   auto found = sources_.find(source);
   if (found == sources_.end()) found = sources_.emplace(std::string(source), Kinds()).first;
   Kinds& kinds = found->second;
   auto known = kinds.find(kind);
-  bool is_one_of_many = false;
-  if (known == kinds.end() && kinds.size() >= kMostKinds) {
-    is_one_of_many = true;
-    known = kinds.find(std::string_view());
-  }
+  const bool is_one_of_many = known == kinds.end() && has_many(kinds, level);
+  if (is_one_of_many) known = kinds.find(std::string_view());
   if (known == kinds.end()) {
-    Kind first{.level = level, .line = {}, .since = now, .due = now + kFirstInterval};
-    if (!is_one_of_many) first.line = line.substr(0, kMostKeptBytes);
-    kinds.emplace(is_one_of_many ? std::string() : std::string(kind), std::move(first));
+    Kind first{
+        .level = level, .line = std::string(line.substr(0, kMostKeptBytes)), .since = now, .due = now + kFirstInterval};
+    known = kinds.emplace(is_one_of_many ? std::string() : std::string(kind), std::move(first)).first;
     next_due_ = std::min(next_due_, now + kFirstInterval);
     if (!is_one_of_many) return true;
-    known = kinds.find(std::string_view());
   }
-  known->second.level = std::min(known->second.level, level);  // the weightiest of them
-  ++known->second.held_back;
+  Kind& same = known->second;
+  // Of many kinds, one of the weightiest is shown.
+  if (is_one_of_many && (same.held_back == 0 || level < same.level)) {
+    same.line = line.substr(0, kMostKeptBytes);
+    same.level = level;
+  }
+  same.level = std::min(same.level, level);
+  ++same.held_back;
   return false;
 }
 
@@ -53,8 +61,9 @@ void Repeats::say_due(Clock::time_point now, const Say& say) {
         const std::uint64_t count = std::exchange(kind.held_back, 0);
         const auto seconds = std::chrono::round<std::chrono::seconds>(now - std::exchange(kind.since, now)).count();
         say(kind.level, source->first,
-            kind.line.empty() ? fmt::format("{} other lines in {} s were held back", count, seconds)
-                              : fmt::format("{} ({} more like it in {} s)", kind.line, count, seconds));
+            at->first.empty()
+                ? fmt::format("{} other lines in {} s were held back, such as: {}", count, seconds, kind.line)
+                : fmt::format("{} ({} more like it in {} s)", kind.line, count, seconds));
         kind.interval = std::min(2 * kind.interval, kLongestInterval);
         kind.due = now + kind.interval;
       }

@@ -68,7 +68,25 @@ TEST_F(RepeatedLines, OfTooManyKindsCountTogether) {
   EXPECT_EQ(said, static_cast<int>(Repeats::kMostKinds));
   EXPECT_TRUE(admit("fire", "sink.b"));
   EXPECT_THAT(said_after(seconds(10)), ElementsAre("sink.a: " + std::to_string(1000 - Repeats::kMostKinds) +
-                                                   " other lines in 10 s were held back"));
+                                                   " other lines in 10 s were held back, such as: kind 32 happened"));
+}
+
+TEST_F(RepeatedLines, OfLessWeightKeepNoWarningBack) {
+  for (int i = 0; i < 100; ++i) repeats_.admit(Level::info, "bus", "said " + std::to_string(i), "said", now_);
+  EXPECT_TRUE(repeats_.admit(Level::warning, "bus", "fire", "fire", now_));
+  EXPECT_FALSE(repeats_.admit(Level::warning, "bus", "fire", "fire", now_));
+  EXPECT_TRUE(repeats_.admit(Level::error, "bus", "flood", "flood", now_));
+  EXPECT_FALSE(repeats_.admit(Level::info, "bus", "one more", "one more", now_));
+}
+
+TEST_F(RepeatedLines, OfTooManyKindsAreShownByOneOfTheWeightiest) {
+  for (int i = 0; i < 40; ++i) admit("kind " + std::to_string(i));
+  said_after(seconds(10));
+  for (int i = 0; i < 32; ++i) admit("kind " + std::to_string(i));
+  repeats_.admit(Level::info, "sink.a", "new", "new happened", now_);
+  admit("fire");
+  EXPECT_THAT(said_after(seconds(20)),
+              testing::Contains(testing::HasSubstr("2 other lines in 20 s were held back, such as: fire")));
 }
 
 TEST_F(RepeatedLines, AreAllCountedAtTheEnd) {
