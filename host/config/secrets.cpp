@@ -77,7 +77,7 @@ class Resolver {
         if (schema_words::is_secret(property)) take(schema["properties"], name, value);
       }
     }
-    for (auto& [name, member] : value.items()) {
+    for (const auto& [name, member] : value.items()) {
       const json* const inner = schema_words::of_key(schema, name);
       if (inner != nullptr && !schema_words::is_secret(*inner)) descend(*inner, name, member);
     }

@@ -16,9 +16,10 @@ namespace nfbus::host {
 inline constexpr std::uint8_t kMostHops = 8;
 
 // Lives on the stack of a call that hands events to a plugin: what its thread publishes until then answers them. The
-// k-th answer counts one hop more than the k-th of them, the fewest first: one summary of many messages counts little,
-// and no message comes round for ever. Nothing is looked at before something is published.
-// Thread safety: none; what another thread publishes answers nothing.
+// k-th answer counts one hop more than the k-th of them, the fewest first: one summary of many messages counts little.
+// A message that is alone in its call, or among others that came as far, comes round no more than kMostHops times;
+// where fresh ones share its call, an answer counts as theirs, and a loop lasts as long as they keep coming. Nothing is
+// looked at before something is published. Thread safety: none; what another thread publishes answers nothing.
 class Hearing {
  public:
   // events: all of one kind, alive as long as this.
