@@ -4,6 +4,7 @@ Root starts nfbus, which becomes nobody; each attack was prepared with the right
 kernels let anybody do (hard links). Root's file and folder must be as they were when nfbus has ended.
 '''
 
+import gzip
 import os
 import pathlib
 import pwd
@@ -36,8 +37,15 @@ SINKS = {
     "jsonl_rotated": 'plugin = "jsonl"\nfile = "@FILE@"\nrotate_bytes = 1000\nrotate_keep = 2\n',
     "pcap": 'plugin = "pcap"\nfile = "@FILE@"\n',
     "pcap_rotated": 'plugin = "pcap"\nfile = "@FILE@"\nrotate_packets = 2\n',
+    "pcap_compressed": 'plugin = "pcap"\nfile = "@FILE@"\nrotate_packets = 2\ncompress = "gzip"\n',
     "pcap_fifo": 'plugin = "pcap"\nfile = "@FILE@"\nfifo = true\n',
 }
+
+# The name that a sink opens first, if it is not the file's.
+FIRST = {"pcap_rotated": "out-000001.part", "pcap_compressed": "out-000001.part"}
+ONE_FILE = [sink for sink in SINKS if sink not in FIRST]
+# The names that it makes, renames to or removes later on.
+LATER = ("out.1", "out.2", "out.new", "out.next", "out-000001", "out-000001.gz", "out-000001.gz.part", "out-000002.part")
 
 RULES = """table inet t { chain c { type filter hook output priority 0;
     udp dport 7000 log prefix "lan:out " group 0;
@@ -84,99 +92,117 @@ class Attacks(nfbustest.IntegrationTest):
                             path.stat().st_mode, path.stat().st_uid, path.stat().st_gid)
                 for path in (self.victim, self.secret)}
 
-    def run_host(self, sink, file):
+    def run_host(self, sink, file, meanwhile=lambda: None):
         '''Starts, gets packets, opens its files anew, and gets more.'''
         self.witness.unlink(missing_ok=True)
         self.witness.touch()
         self.own(self.witness)
         text = (CONFIG + SINKS[sink]).replace("@FILE@", str(file)).replace("@WITNESS@", str(self.witness))
         host = self.start(text, wait=False)
-        host.wait_for("ready:|error:")
-        if host.process.poll() is None and "ready:" in host.stderr:
+        host.wait_for("ready:")
+        for count in (1, 2):
             send(self.namespace, PACKETS)
-            wait_until(lambda: self.witness.read_bytes().count(b"\n") == len(PACKETS), 10, "all packets elsewhere")
+            wait_until(lambda: self.witness.read_bytes().count(b"\n") == count * len(PACKETS), 10, "all packets elsewhere")
+            meanwhile()
             host.signal(signal.SIGHUP)
-            send(self.namespace, PACKETS)
-            wait_until(lambda: self.witness.read_bytes().count(b"\n") == 2 * len(PACKETS), 10, "all packets elsewhere")
         host.process.kill()  # at the end nothing is left of root's rights, and a drain would take seconds
         host.wait()
         host.close()
         return host.stderr
 
-    def assert_no_gain(self, attack, sinks=SINKS):
-        for sink in sinks:
+    def assert_no_gain(self, attack, refusal, refused_by=SINKS):
+        '''attack(name) prepares it, for the name that the sink opens first, and gives the path of the configuration.'''
+        for sink in SINKS:
             with self.subTest(sink):
                 self.prepare()
-                file = attack()
+                file = attack(FIRST.get(sink, "out"))
                 before = self.state()
                 said = self.run_host(sink, file)
                 self.assertEqual(self.state(), before, said)
+                expected = refusal if sink in refused_by else None
+                if expected:
+                    self.assertRegex(said, rf"warning: sink\.out: cannot [a-z]+ \S+: .*{expected}")
+                else:
+                    self.assertNotIn("warning: sink.out", said)
 
     def test_a_link_to_a_file_of_roots(self):
-        def attack():
-            self.link(self.log / "out", self.victim)
+        def attack(name):
+            self.link(self.log / name, self.victim)
             return self.log / "out"
 
-        self.assert_no_gain(attack)
+        self.assert_no_gain(attack, "Permission denied", ONE_FILE)  # the others take the next name
 
     def test_a_link_by_root_to_a_file_of_roots(self):
-        def attack():
-            self.link(self.log / "out", self.victim, uid=0)
+        def attack(name):
+            self.link(self.log / name, self.victim, uid=0)
             return self.log / "out"
 
-        self.assert_no_gain(attack)
+        self.assert_no_gain(attack, "Permission denied", ONE_FILE)  # the others take the next name
 
     def test_a_dangling_link_into_a_folder_of_roots(self):
-        def attack():
-            self.link(self.log / "out", self.secret / "made")
+        def attack(name):
+            self.link(self.log / name, self.secret / "made")
             return self.log / "out"
 
-        self.assert_no_gain(attack)
+        self.assert_no_gain(attack, "Permission denied", ONE_FILE)  # the others take the next name
 
     def test_a_chain_of_links_and_a_relative_one(self):
-        def attack():
-            self.link(self.log / "out", "next")
+        def attack(name):
+            self.link(self.log / name, "next")
             self.link(self.log / "next", "../secret/victim")
             return self.log / "out"
 
-        self.assert_no_gain(attack)
+        self.assert_no_gain(attack, "Permission denied", ONE_FILE)  # the others take the next name
 
     def test_a_hard_link_to_a_file_of_roots(self):
-        def attack():
-            os.link(self.victim, self.log / "out")
+        def attack(name):
+            os.link(self.victim, self.log / name)
             return self.log / "out"
 
-        self.assert_no_gain(attack)
+        self.assert_no_gain(attack, "Permission denied")
 
     def test_names_of_half_written_and_rotated_files(self):
-        def attack():
-            for name in ("out.part", "out.1", "out.2", "out.next", "out.part.1"):
+        def attack(_):
+            for name in LATER:
                 self.link(self.log / name, self.victim)
             return self.log / "out"
 
-        self.assert_no_gain(attack)
+        self.assert_no_gain(attack, "is in the way", ["jsonl_rotated"])
 
     def test_hard_links_at_the_names_of_half_written_and_rotated_files(self):
-        def attack():
-            for name in ("out.part", "out.1", "out.2"):
+        def attack(_):
+            for name in LATER:
                 os.link(self.victim, self.log / name)
             return self.log / "out"
 
-        self.assert_no_gain(attack)
+        self.assert_no_gain(attack, "is in the way|Permission denied", ["jsonl_rotated", "pcap_rotated", "pcap_compressed"])
+
+    def test_links_at_the_names_of_compressed_files_are_replaced_and_not_followed(self):
+        self.prepare()
+        for number in (1, 2, 3):
+            for ending in (".gz", ".gz.part"):
+                self.link(self.log / f"out-00000{number}{ending}", self.victim)
+        before = self.state()
+        compressed = [self.log / f"out-00000{number}.gz" for number in (1, 2, 3)]
+        self.run_host("pcap_compressed", self.log / "out", lambda: wait_until(
+            lambda: all(file.is_file() and not file.is_symlink() for file in compressed), 10, "compressed files"))
+        self.assertEqual(self.state(), before)
+        for file in compressed:
+            self.assertEqual(len(gzip.decompress(file.read_bytes())), 24 + 2 * (16 + len(PACKETS[0])))
 
     def test_a_folder_that_is_a_link(self):
-        def attack():
+        def attack(_):
             self.link(self.log / "sub", self.secret)
             return self.log / "sub/victim"
 
-        self.assert_no_gain(attack)
+        self.assert_no_gain(attack, "Permission denied")
 
     def test_a_new_file_below_a_folder_that_is_a_link(self):
-        def attack():
+        def attack(_):
             self.link(self.log / "sub", self.secret)
             return self.log / "sub/made"
 
-        self.assert_no_gain(attack)
+        self.assert_no_gain(attack, "Permission denied")
 
     def test_a_folder_that_is_exchanged_again_and_again_while_nfbus_starts(self):
         for sink in ("jsonl", "pcap"):
@@ -201,15 +227,15 @@ class Attacks(nfbustest.IntegrationTest):
                 self.assertGreater(exchanges.rounds, 100)
 
     def test_a_link_of_a_stranger_in_a_folder_of_all(self):
-        def attack():
+        def attack(name):
             self.log.chmod(0o1777)
             self.own(self.log, 0)
             self.own(self.victim)  # the user could open it, the stranger could not
-            self.link(self.log / "out", self.victim, STRANGER)
+            self.link(self.log / name, self.victim, STRANGER)
             self.secret.chmod(0o711)
             return self.log / "out"
 
-        self.assert_no_gain(attack)
+        self.assert_no_gain(attack, "belongs to uid 4711", ONE_FILE)  # the others take the next name
 
     def test_what_the_user_may_open_itself_works_through_links_too(self):
         for sink in ("jsonl", "pcap"):

@@ -322,6 +322,10 @@ TEST_F(OutputTest, NeverTellsToGiveAwayWhatALinkOfTheUserLeadsTo) {
                       Not(HasSubstr("install")), Not(HasSubstr("make that file"))))
         << path;
   }
+  link_as(kNobody, closed / "seen", users / "unseen");
+  EXPECT_THAT(later(users / "unseen"),
+              AllOf(HasSubstr("remove the link " + (users / "unseen").string()), Not(HasSubstr("is not there"))))
+      << "nobody can say what is in a closed folder";
   fs::create_hard_link(secret(), users / "hard");
   EXPECT_THAT(later(users / "hard"), AllOf(HasSubstr("a hard link"), Not(HasSubstr("chown"))));
   link_as(0, own, folder_ / "logs");

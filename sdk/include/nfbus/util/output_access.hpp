@@ -69,9 +69,10 @@ inline std::optional<Error> output_trouble(const std::string& path) {
     return Error{Code::refused, "user " + user_name() + " cannot " + what + "; " + mend};
   };
   struct stat found {};
-  const bool is_there = place.look(found) == 0;
+  const int looked = place.look(found);
+  const bool is_there = looked == 0;
   if (is_there && place.by_proc) return std::nullopt;
-  if (!is_there && place.by_link) return cannot_open(path, detail::refused(place.dangling()));
+  if (looked == ENOENT && place.by_link) return cannot_open(path, detail::refused(place.dangling()));
   if (is_there) {
     if (std::string why = place.folder.refusal_of(place.name, found); !why.empty()) {
       return cannot_open(path, detail::refused(std::move(why)));
