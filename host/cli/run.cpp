@@ -138,6 +138,59 @@ bool tell_of_the_end(const Host& host, const RunOptions& options) {
   return lost == 0 && !replay_failed && !host.any_sink_unflushed();
 }
 
+// All that the host reads and writes, and then nothing is left of root's rights. Not kDone: the exit status.
+int open_host(Host& host, PrivilegedHelper* helper, std::optional<Listener> listener, const RunOptions& options,
+              const Starter& starter) {
+  const std::vector<Error> mistakes = host.create();
+  log_all(mistakes);
+  if (!mistakes.empty()) return exit_status::kConfig;
+  if (auto opened = host.open_sinks(); !opened) return fail(opened.error());
+  host.open_server(std::move(listener));
+  if (auto opened = host.open_metrics(); !opened) return fail(opened.error());
+  std::optional<ReplayFile> replay_file;
+  if (options.replay_file) {
+    auto opened = open_file_to_replay(*options.replay_file, starter.is_root);
+    if (!opened) return fail(opened.error());
+    replay_file = std::move(opened).value();
+  }
+  if (auto bound = host.open_source(helper, std::move(replay_file)); !bound) {
+    return fail(bound.error());
+  }
+  if (auto dropped = drop_privileges(); !dropped) return fail(dropped.error());
+  if (auto confined = confine_host(); !confined) return fail(confined.error());
+  return exit_status::kDone;
+}
+
+// Stops what still runs, delivers what waits, and gives the exit status; a process that has a thread which cannot be
+// ended, or no memory, ends in here.
+int end_host(Host& host, Signals& signals, const OutOfMemory& memory, LogThread& log_thread, const RunOptions& options,
+             bool asked_to_stop) {
+  if (memory.happened()) end_without_memory(host, log_thread);
+  ::sd_notify(0, "STOPPING=1");
+  host.stop_source();  // it may have ended by itself
+  const bool source_stopped = host.source_ended_by(Clock::now() + kSourceDeadline);
+  const Result<void> source_result = source_stopped ? host.join_source() : stuck_source();
+  if (!source_result) log::error(to_string(source_result.error()));
+  if (options.replay_file && !asked_to_stop) await_delivery(host, signals, memory);
+  if (memory.happened()) end_without_memory(host, log_thread);
+  const auto deadline = Clock::now() + kDrainDeadline;
+  host.stop_sinks(deadline);
+  const bool stopped = host.sinks_stopped_by(deadline);
+  const bool server_stopped = host.stop_server(Clock::now() + kClientsDeadline);
+  if (!server_stopped) log::error("bus: the thread that serves clients does not end; the host ends without it");
+  host.log_counters();
+  const bool all_done = tell_of_the_end(host, options) && source_result.ok() && !memory.happened();
+  if (stopped && source_stopped && server_stopped) return all_done ? exit_status::kDone : exit_status::kFailed;
+
+  // A thread inside a plugin cannot be ended: the process ends without it.
+  for (const std::string& name : host.running_sinks()) {
+    log::error(fmt::format("sink.{}: its plugin did not return in {} s; the host ends without it", name,
+                           kDrainDeadline.count()));
+  }
+  log_thread.finish(Clock::now() + LogThread::kLastWait);
+  ::_exit(exit_status::kFailed);
+}
+
 int run_host(const RunOptions& options, LogThread& log_thread) {
   if (options.verbose) log::set_level(log::Level::debug);
   auto signals = Signals::block();
@@ -178,23 +231,10 @@ int run_host(const RunOptions& options, LogThread& log_thread) {
   if (!*socket) return fail(socket->error());
 
   Host host(std::move(loaded.config), std::move(plugins));
-  const std::vector<Error> mistakes = host.create();
-  log_all(mistakes);
-  if (!mistakes.empty()) return exit_status::kConfig;
-  if (auto opened = host.open_sinks(); !opened) return fail(opened.error());
-  host.open_server(std::move(*socket).value());
-  if (auto opened = host.open_metrics(); !opened) return fail(opened.error());
-  std::optional<ReplayFile> replay_file;
-  if (replay) {
-    auto opened = open_file_to_replay(*options.replay_file, starter.is_root);
-    if (!opened) return fail(opened.error());
-    replay_file = std::move(opened).value();
+  if (const int status = open_host(host, helper ? &*helper : nullptr, std::move(*socket).value(), options, starter);
+      status != exit_status::kDone) {
+    return status;
   }
-  if (auto bound = host.open_source(helper ? &*helper : nullptr, std::move(replay_file)); !bound) {
-    return fail(bound.error());
-  }
-  if (auto dropped = drop_privileges(); !dropped) return fail(dropped.error());
-  if (auto confined = confine_host(); !confined) return fail(confined.error());
 
   std::atomic<bool> source_ended = false;
   auto started = host.start([&] {
@@ -206,30 +246,7 @@ int run_host(const RunOptions& options, LogThread& log_thread) {
   ::sd_notify(0, "READY=1");
 
   const bool asked_to_stop = serve(host, *signals, source_ended, memory, options, starter);
-  if (memory.happened()) end_without_memory(host, log_thread);
-  ::sd_notify(0, "STOPPING=1");
-  host.stop_source();  // it may have ended by itself
-  const bool source_stopped = host.source_ended_by(Clock::now() + kSourceDeadline);
-  const Result<void> source_result = source_stopped ? host.join_source() : stuck_source();
-  if (!source_result) log::error(to_string(source_result.error()));
-  if (options.replay_file && !asked_to_stop) await_delivery(host, *signals, memory);
-  if (memory.happened()) end_without_memory(host, log_thread);
-  const auto deadline = Clock::now() + kDrainDeadline;
-  host.stop_sinks(deadline);
-  const bool stopped = host.sinks_stopped_by(deadline);
-  const bool server_stopped = host.stop_server(Clock::now() + kClientsDeadline);
-  if (!server_stopped) log::error("bus: the thread that serves clients does not end; the host ends without it");
-  host.log_counters();
-  const bool all_done = tell_of_the_end(host, options) && source_result.ok() && !memory.happened();
-  if (stopped && source_stopped && server_stopped) return all_done ? exit_status::kDone : exit_status::kFailed;
-
-  // A thread inside a plugin cannot be ended: the process ends without it.
-  for (const std::string& name : host.running_sinks()) {
-    log::error(fmt::format("sink.{}: its plugin did not return in {} s; the host ends without it", name,
-                           kDrainDeadline.count()));
-  }
-  log_thread.finish(Clock::now() + LogThread::kLastWait);
-  ::_exit(exit_status::kFailed);
+  return end_host(host, *signals, memory, log_thread, options, asked_to_stop);
 }
 
 }  // namespace
