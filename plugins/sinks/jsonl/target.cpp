@@ -1,5 +1,7 @@
 #include "target.hpp"
 
+#include "../../lib/clock.hpp"
+#include "../../lib/locked_file.hpp"
 #include "../../lib/output.hpp"
 
 #include <fcntl.h>
@@ -67,7 +69,6 @@ nfbus::Result<void> Target::open() {
 }
 
 nfbus::Result<void> Target::find_and_open() {
-  if (std::optional<nfbus::Error> held = lock_.waits(path_)) return *std::move(held);
   nfbus::Result<nfbus::util::OutputPlace> place = nfbus::util::find_output(path_);
   if (!place.ok()) return std::move(place).error();
   struct stat found {};
@@ -78,31 +79,30 @@ nfbus::Result<void> Target::find_and_open() {
     return nfbus::Error{nfbus::Code::not_found, "cannot open " + path_ + ": it is gone; make it again"};
   }
   // Reading is for the look at a file's last byte; it would make the host a reader of its own FIFO.
-  Opening opened = kind_ == Kind::regular ? place->open_or_make(O_RDWR | O_APPEND) : place->open(O_WRONLY | O_APPEND);
+  if (kind_ == Kind::regular) {
+    nfbus::Result<Descriptor> locked = output::open_locked(*place, path_, O_RDWR | O_APPEND, lock_, found);
+    if (!locked.ok()) return std::move(locked).error();
+    file_ = std::move(locked).value();
+    return {};
+  }
+  Opening opened = place->open(O_WRONLY | O_APPEND);
   if (!opened.fd.valid()) return cannot_open(opened);
   file_ = std::move(opened.fd);
   return {};
 }
 
-// Makes sure that what was opened is what was seen, and ours alone, and looks at its end.
+// Makes sure that what was opened is what was seen, and looks at its end.
 nfbus::Result<void> Target::adopt() {
   struct stat opened {};
   if (fstat(file_.get(), &opened) != 0) return cannot_open(failure());
   if (kind_of(opened.st_mode) != kind_) {
     kind_ = kind_of(opened.st_mode);
-    return nfbus::Error{nfbus::Code::busy, "cannot open " + path_ + ": somebody replaced it at that moment"};
+    return output::replaced_meanwhile(path_);
   }
   size_bytes_ = 0;
   if (kind_ != Kind::fifo) {
     // Only a FIFO has a reader worth not waiting for.
     if (fcntl(file_.get(), F_SETFL, O_APPEND) != 0) return cannot_open(failure());
-  }
-  if (kind_ == Kind::regular) {
-    if (nfbus::Result<void> locked = lock_.take(file_, path_); !locked.ok()) return locked;
-    // What was there before the lock may have been renamed or removed by then.
-    if (output::leads_elsewhere(file_.get(), path_) || fstat(file_.get(), &opened) != 0) {
-      return nfbus::Error{nfbus::Code::busy, "cannot open " + path_ + ": somebody replaced it at that moment"};
-    }
   }
   fd_ = file_.get();
   if (kind_ != Kind::regular) return {};
@@ -195,10 +195,6 @@ bool Target::take_back(std::size_t size_bytes) noexcept {
   return true;
 }
 
-std::int64_t Target::birth_ns() const noexcept {
-  struct statx found {};
-  if (statx(fd_, "", AT_EMPTY_PATH, STATX_BTIME, &found) != 0 || (found.stx_mask & STATX_BTIME) == 0) return 0;
-  return found.stx_btime.tv_sec * 1'000'000'000 + found.stx_btime.tv_nsec;
-}
+std::int64_t Target::birth_ns() const noexcept { return output::birth_ns(fd_); }
 
 }  // namespace jsonl

@@ -1,5 +1,7 @@
 #include "file.hpp"
 
+#include "../../lib/clock.hpp"
+#include "../../lib/locked_file.hpp"
 #include "tail.hpp"
 
 #include <fcntl.h>
@@ -12,7 +14,6 @@
 #include <cerrno>
 #include <climits>
 #include <limits>
-#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -20,7 +21,6 @@ namespace pcapsink {
 namespace {
 
 using nfbus::util::Descriptor;
-using nfbus::util::Opening;
 using nfbus::util::OutputPlace;
 
 class FileSource final : public ByteSource {
@@ -49,10 +49,6 @@ nfbus::Error failed(const std::string& what, const std::string& path, int error)
   return {nfbus::Code::io, "cannot " + what + ' ' + path + ": " + nfbus::util::reason(error)};
 }
 
-nfbus::Error cannot_open(const std::string& path, int error) {
-  return nfbus::util::cannot_open(path, {.fd = {}, .error = error, .refusal = {}});
-}
-
 // Gives the name that it has now.
 nfbus::Result<std::string> set_aside(const OutputPlace& place) {
   for (unsigned number = 1; number != 0; ++number) {
@@ -64,23 +60,14 @@ nfbus::Result<std::string> set_aside(const OutputPlace& place) {
   return failed("set aside", place.path(), EEXIST);
 }
 
-nfbus::Result<Descriptor> open_locked(const OutputPlace& place, const std::string& path, nfbus::util::OutputLock& lock,
-                                      struct stat& found) {
-  if (std::optional<nfbus::Error> held = lock.waits(path)) return *std::move(held);
-  Opening opened = place.open_or_make(O_RDWR);
-  if (!opened.fd.valid()) return nfbus::util::cannot_open(path, opened);
-  Descriptor fd = std::move(opened.fd);
-  if (fstat(fd.get(), &found) != 0) return cannot_open(path, errno);
+nfbus::Result<Descriptor> open_capture(const OutputPlace& place, const std::string& path, nfbus::util::OutputLock& lock,
+                                       struct stat& found) {
+  nfbus::Result<Descriptor> opened = output::open_locked(place, path, O_RDWR, lock, found);
+  if (!opened.ok() || S_ISREG(found.st_mode)) return opened;
   if (S_ISFIFO(found.st_mode)) {
     return nfbus::Error{nfbus::Code::invalid, "cannot open " + path + ": it is a FIFO; set fifo = true"};
   }
-  if (!S_ISREG(found.st_mode)) return nfbus::Error{nfbus::Code::unsupported, "cannot open " + path + ": it is no file"};
-  if (nfbus::Result<void> locked = lock.take(fd, path); !locked.ok()) return std::move(locked).error();
-  // What was there before the lock may have been renamed or removed by then.
-  if (output::leads_elsewhere(fd.get(), path) || fstat(fd.get(), &found) != 0) {
-    return nfbus::Error{nfbus::Code::busy, "cannot open " + path + ": somebody replaced it at that moment"};
-  }
-  return fd;
+  return nfbus::Error{nfbus::Code::unsupported, "cannot open " + path + ": it is no file"};
 }
 
 }  // namespace
@@ -96,7 +83,7 @@ nfbus::Result<File::Opened> File::open(OutputPlace place, const std::string& pat
   Opened opened;
   for (;;) {
     struct stat found {};
-    nfbus::Result<Descriptor> fd = open_locked(place, path, lock_, found);
+    nfbus::Result<Descriptor> fd = open_capture(place, path, lock_, found);
     if (!fd.ok()) return fd.error();
     FileSource source(fd->get());
     Tail tail;
@@ -137,11 +124,7 @@ bool File::was_touched() const noexcept {
   return fstat(fd_.get(), &now) != 0 || now.st_nlink == 0 || static_cast<std::uint64_t>(now.st_size) != size_bytes_;
 }
 
-std::int64_t File::birth_ns() const noexcept {
-  struct statx found {};
-  if (statx(fd_.get(), "", AT_EMPTY_PATH, STATX_BTIME, &found) != 0 || (found.stx_mask & STATX_BTIME) == 0) return 0;
-  return found.stx_btime.tv_sec * 1'000'000'000 + found.stx_btime.tv_nsec;
-}
+std::int64_t File::birth_ns() const noexcept { return output::birth_ns(fd_.get()); }
 
 std::uint64_t File::free_bytes() const noexcept {
   struct statvfs found {};
