@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <future>
 #include <string>
@@ -135,14 +136,14 @@ TEST_F(AsideTest, RefusesAtOnceThatIsTooLongToBeKept) {
 TEST_F(AsideTest, KeepsNoMoreOfThoseThatWaitThanOfSubscriptions) {
   const std::string match = R"(,"match":{"prefix":")" + std::string(20'000, 'x') + "\"}";
   std::uint64_t waiting = 0;
-  for (int i = 0; i < 2000; ++i) waiting += subscriber("web:", match).waits_for_match ? 1U : 0U;
+  for (int i = 0; i < 1000; ++i) waiting += subscriber("web:", match).waits_for_match ? 1U : 0U;
   EXPECT_GT(waiting, 100U);
   EXPECT_LT(waiting * 20'000U, 17UL << 20U);
-  EXPECT_EQ(hub.counters().received.refused, 2000U - waiting);
+  EXPECT_EQ(hub.counters().received.refused, 1000U - waiting);
   EXPECT_TRUE(subscriber("web:", R"(,"match":{"prefix":"x"})").waits_for_match) << "a small one is always let in";
 
   finish();
-  while (done.load() < static_cast<int>(waiting) + 2) std::this_thread::yield();
+  while (done.load() < static_cast<int>(waiting) + 2) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   for (const SideThread::Then& then : side.take_done()) then();
   EXPECT_TRUE(subscriber("web:", match).waits_for_match) << "what had waited does no more";
   EXPECT_EQ(clients.at(0)->received.refused, 1U) << "too long, now that it was read";
