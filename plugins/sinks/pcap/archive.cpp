@@ -67,17 +67,18 @@ nfbus::Result<File::Opened> Archive::open(File& file, const Encoding& encoding) 
 }
 
 nfbus::Result<File::Opened> Archive::go_on(File& file, const Encoding& encoding, OwnFiles& found) {
-  for (auto last = found.rbegin(); last != found.rend(); ++last) {
-    if (!last->is_part()) continue;
-    const std::string path = names_.path(part_of(*last));
-    nfbus::Result<File::Opened> opened = file.open(place_of(part_of(*last)), path, encoding, File::Foreign::left);
+  for (std::size_t at = found.size(); at-- > 0;) {
+    OwnFile& last = found[at];
+    if (!last.is_part()) continue;
+    const std::string path = names_.path(part_of(last));
+    nfbus::Result<File::Opened> opened = file.open(place_of(part_of(last)), path, encoding, File::Foreign::left);
     if (!opened.ok()) return opened;
     if (!opened->foreign) {
-      current_ = *last;
+      current_ = last;
       return opened;
     }
     // Of another configuration: it is complete as it is.
-    if (const int error = give_name(*last, completed(*last)); error != 0) {
+    if (const int error = give_name(last, completed(last)); error != 0) {
       return output::cannot_change("rename " + path, folder_, error);
     }
   }
