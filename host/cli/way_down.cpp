@@ -28,7 +28,7 @@ Result<void> step_down(const EarlyConfig& early, bool may_use_roots_rights) {
 
 Result<ReplayFile> open_file_to_replay(const std::string& path, bool started_as_root) {
   if (started_as_root) {
-    if (auto way = Way::to_file(path)) {
+    if (auto way = Way::to_file_of_anyone(path)) {
       Descriptor file = way->take();
       ReplayFile opened{.name = path, .stream = Stream(::fdopen(file.get(), "rb"))};
       if (opened.stream) {
@@ -40,9 +40,8 @@ Result<ReplayFile> open_file_to_replay(const std::string& path, bool started_as_
   auto opened = ReplayFile::open(path);
   if (opened || opened.error().code != Code::refused || !started_as_root) return opened;
   Error error = std::move(opened).error();
-  error.text +=
-      fmt::format(" (uid {}): let that user read it, or move it to where root alone may write, with root as its owner",
-                  ::geteuid());
+  error.text += fmt::format(" (uid {}): let that user read it, or move it to where its owner and root alone may write",
+                            ::geteuid());
   return error;
 }
 

@@ -66,7 +66,8 @@ std::string whose_it_is_not(uid_t user) {
 
 class Walk {
  public:
-  explicit Walk(bool to_folder) noexcept : to_folder_(to_folder) {}
+  explicit Walk(bool to_folder, bool lends_to_owner = false) noexcept
+      : to_folder_(to_folder), lends_to_owner_(lends_to_owner) {}
 
   Result<Way> run(const std::string& path) {
     if (path.empty()) return read_error("no file name was given");
@@ -128,7 +129,11 @@ class Walk {
   [[nodiscard]] Descriptor open(const std::string& part, int flags) const {
     const auto once = [&] { return Descriptor(::openat(here_.get(), part.c_str(), flags | O_CLOEXEC)); };
     Descriptor opened = once();
-    if (opened.valid() || errno != EACCES || !way_.is_roots()) return opened;
+    if (opened.valid() || errno != EACCES) return opened;
+    if (!way_.is_roots() && !(lends_to_owner_ && way_.is_of_one_user())) {
+      errno = EACCES;
+      return opened;
+    }
     const util::DacOverride as_root;
     return once();
   }
@@ -190,6 +195,7 @@ class Walk {
   }
 
   const bool to_folder_;
+  const bool lends_to_owner_;
   Way way_;
   Descriptor here_;
   std::filesystem::path here_path_;
@@ -199,6 +205,7 @@ class Walk {
 };
 
 Result<Way> Way::to_file(const std::string& path) { return Walk(false).run(path); }
+Result<Way> Way::to_file_of_anyone(const std::string& path) { return Walk(false, true).run(path); }
 Result<Way> Way::to_folder(const std::string& path) { return Walk(true).run(path); }
 
 bool Way::is_in_open_folder(const WayStep& step, uid_t user) const {
@@ -212,6 +219,12 @@ bool Way::is_roots_up_to(std::size_t count) const {
     if (is_open_to_others(step, 0) && !keeps_apart(step)) return false;
     return !is_in_open_folder(step, 0);  // a file of root's can be moved into a sticky folder, a folder cannot
   });
+}
+
+bool Way::is_of_one_user() const {
+  const auto first = std::ranges::find_if(steps_, [](const WayStep& step) { return step.owner != 0; });
+  if (first == steps_.end() || !faults(first->owner).empty()) return false;
+  return is_folder(end()) || end().owner == first->owner;
 }
 
 std::vector<std::string> Way::faults(uid_t user) const {

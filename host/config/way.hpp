@@ -34,6 +34,9 @@ class Way {
   // Where the host starts as root, folders and files that root alone can change are passed and opened with its rights,
   // all else with those of the effective user. Never waits. Errors as of read_file().
   static Result<Way> to_file(const std::string& path);
+  // With root's rights, too, where one user and root alone can change what is there, and the file is that user's: it
+  // shows nothing that he could not read.
+  static Result<Way> to_file_of_anyone(const std::string& path);
   static Result<Way> to_folder(const std::string& path);
 
   // Of a file: open for reading, a regular one. Of a folder: O_PATH.
@@ -58,6 +61,8 @@ class Way {
   Way() = default;
 
   [[nodiscard]] bool is_roots_up_to(std::size_t count) const;
+  // As far as the way goes by now: the rule of to_file_of_anyone().
+  [[nodiscard]] bool is_of_one_user() const;
   // Whether others than root and `user` may put files into the folder that it is in, or take their own out of it.
   [[nodiscard]] bool is_in_open_folder(const WayStep& step, uid_t user) const;
   [[nodiscard]] std::optional<std::string> planted_at(const WayStep& step, uid_t user) const;

@@ -296,6 +296,19 @@ class Trust(nfbustest.IntegrationTest):
             self.assertEqual((ports, done.returncode), ([], 1), done.stderr)
             self.assertIn(f"{path}: Permission denied (uid {NOBODY.pw_uid}): let that user read it", done.stderr)
 
+    def test_a_file_to_replay_in_somebodys_closed_home_is_read_if_it_is_his_own(self):
+        secret = self.write_capture(self.folder / "secret.pcap", 6666)
+        home, link, two_names = self.folder / "home", self.folder / "home/link", self.folder / "home/two"
+        home.mkdir(mode=0o700)
+        capture = self.write_capture(home / "one.pcap", 7000)
+        link.symlink_to(secret)
+        os.link(secret, two_names)
+        for path in (home, capture, link):
+            os.lchown(path, 4713, 4713)
+        self.assertEqual(self.ports_of_replay(capture)[0], [7000])
+        for path in (link, two_names):
+            self.assertEqual(self.ports_of_replay(path)[0], [])
+
     def test_a_file_to_replay_that_the_user_exchanges_meanwhile_is_never_one_of_roots(self):
         secret = self.write_capture(self.folder / "secret.pcap", 6666)
         path, link = self.data / "x.pcap", self.data / "link"

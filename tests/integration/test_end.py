@@ -100,10 +100,12 @@ class End(nfbustest.IntegrationTest):
         self.flood(10_000)
         self.assertEqual(self.end_while_stopped(host), 1)
         counters = host.logged_counters()
-        lost = counters["sinks"]["out"]["overflowed"]
-        self.assertGreater(lost, 0, "nothing was lost: the test proves nothing")
-        self.assertEqual(counters["sinks"]["out"]["delivered"] + lost, counters["capture"][0]["published"])
-        self.assertIn(f"error: {lost} events are lost", host.stderr)
+        dropped = counters["sinks"]["out"]["overflowed"]
+        self.assertEqual(counters["sinks"]["out"]["delivered"] + dropped, counters["capture"][0]["published"])
+        said = re.search(r"error: (\d+) events are lost", host.stderr)
+        self.assertTrue(said, host.stderr)
+        # Some may have been dropped in the moment before SIGTERM was seen.
+        self.assertTrue(0 < int(said[1]) <= dropped, (said[0], dropped))
 
     def test_how_much_is_unknown_is_said_where_nothing_came_behind_what_was_dropped(self):
         self.namespace.nft(RULES)
