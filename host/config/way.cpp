@@ -2,6 +2,7 @@
 
 #include "config/read_file.hpp"
 
+#include <nfbus/util/commands.hpp>
 #include <nfbus/util/dac_override.hpp>
 #include <nfbus/util/path_walk.hpp>
 
@@ -236,10 +237,11 @@ std::vector<std::string> Way::faults(uid_t user) const {
     if (auto planted = planted_at(step, user)) {
       add(*std::move(planted));
     } else if (step.owner != 0 && step.owner != user) {
-      add(fmt::format("{0} belongs to uid {1}, {2}: chown root {0}", step.path, step.owner, whose_it_is_not(user)));
+      add(fmt::format("{0} belongs to uid {1}, {2}: chown root {3}", step.path, step.owner, whose_it_is_not(user),
+                      util::shell_word(step.path)));
     } else if (is_open_to_others(step, user) && !keeps_apart(step)) {
-      add(fmt::format("{0} is writable by others than its owner (mode {1:04o}): chmod go-w {0}", step.path,
-                      step.mode & 07777U));
+      add(fmt::format("{0} is writable by others than its owner (mode {1:04o}): chmod go-w {2}", step.path,
+                      step.mode & 07777U, util::shell_word(step.path)));
     }
   }
   return faults;

@@ -5,7 +5,6 @@
 #include <nfbus/util/output_lock.hpp>
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -45,7 +44,7 @@ Result<Descriptor> make_next(const OutputPlace& place, const std::string& name) 
     made = place.folder.make(name, O_RDWR | O_APPEND);
   }
   if (!made.fd.valid()) return cannot_rotate(place, made.error);
-  (void)flock(made.fd.get(), LOCK_EX | LOCK_NB);  // nobody else knows it yet
+  (void)nfbus::util::hold(made.fd.get());  // nobody else knows it yet
   return std::move(made.fd);
 }
 

@@ -210,7 +210,7 @@ TEST_F(OutputTest, OnlyAFifoIsGivenAwayAndNeverWithMoreThanPermissions) {
 // A file of another file system with the same inode number is another file.
 TEST_F(OutputTest, WhoHoldsAFileIsToldByItsFileSystemToo) {
   const int held = open(secret().c_str(), O_RDWR | O_CLOEXEC);
-  ASSERT_EQ(flock(held, LOCK_EX), 0);
+  ASSERT_TRUE(hold(held));
   EXPECT_EQ(holder_of(held, "nobody knows"), "another sink of this host");
   struct stat file {};
   ASSERT_EQ(fstat(held, &file), 0);
@@ -220,6 +220,28 @@ TEST_F(OutputTest, WhoHoldsAFileIsToldByItsFileSystemToo) {
   ++file.st_dev;
   EXPECT_THAT(text, Not(HasSubstr(' ' + detail::place_in_locks(file) + ' ')));
   close(held);
+}
+
+TEST_F(OutputTest, AReaderWhoLocksAFileStopsNoWriterButAWriterDoes) {
+  const Descriptor reader(open(secret().c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_EQ(flock(reader.get(), LOCK_EX), 0);
+  struct flock all {};
+  all.l_type = F_RDLCK;
+  ASSERT_EQ(fcntl(reader.get(), F_OFD_SETLK, &all), 0);
+  Descriptor writer(open(secret().c_str(), O_RDWR | O_CLOEXEC));
+  OutputLock lock;
+  EXPECT_TRUE(lock.take(writer, secret()).ok());
+  all.l_type = F_UNLCK;
+  ASSERT_EQ(fcntl(reader.get(), F_OFD_SETLK, &all), 0);
+  EXPECT_TRUE(lock.take(writer, secret()).ok());
+  Descriptor other(open(secret().c_str(), O_RDWR | O_CLOEXEC));
+  OutputLock second;
+  const nfbus::Result<void> refused = second.take(other, secret());
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, nfbus::Code::busy);
+  EXPECT_TRUE(second.waits(secret()).has_value());
+  writer.close();
+  EXPECT_FALSE(second.waits(secret()).has_value());
 }
 
 // ---- While the host starts ----

@@ -4,6 +4,7 @@
 #include <nfbus/result.hpp>
 #include <nfbus/util/descriptor.hpp>
 
+#include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -13,6 +14,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <fstream>
+#include <limits>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -28,6 +30,17 @@ inline std::string place_in_locks(const struct stat& file) {
   (void)std::snprintf(text.data(), text.size(), "%02x:%02x:%llu", major(file.st_dev), minor(file.st_dev),
                       static_cast<unsigned long long>(file.st_ino));
   return text.data();
+}
+
+// A byte that no file has, and that only a descriptor open for writing can lock against others: fcntl(2), "Open file
+// description locks". A reader takes flock() as easily as a writer.
+inline struct flock mark(short type) noexcept {
+  struct flock lock {};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = std::numeric_limits<off_t>::max() - 1;
+  lock.l_len = 1;
+  return lock;
 }
 
 }  // namespace detail
@@ -46,9 +59,10 @@ inline std::string holder_of(int fd, std::string unknown = "another sink or prog
     std::string kind;
     std::string word;
     std::string place;
+    std::string mode;
     pid_t pid = 0;
-    if (!(words >> number >> kind >> word >> word >> pid >> place) || kind != "FLOCK" || pid <= 0) continue;
-    if (place != of_file) continue;
+    if (!(words >> number >> kind >> word >> mode >> pid >> place) || kind != "FLOCK" || mode != "WRITE") continue;
+    if (place != of_file || pid <= 0) continue;
     if (pid == getpid()) return "another sink of this host";
     std::string name = "?";
     std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/comm") >> std::ws, name);
@@ -59,9 +73,17 @@ inline std::string holder_of(int fd, std::string unknown = "another sink or prog
 
 // Whether another writer holds the file.
 inline bool is_held(int fd) noexcept {
-  if (flock(fd, LOCK_SH | LOCK_NB) != 0) return errno == EWOULDBLOCK;
-  (void)flock(fd, LOCK_UN);
-  return false;
+  struct flock lock = detail::mark(F_RDLCK);
+  return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+// Holds the file, open for writing, as its one writer until it is closed. False: another writer holds it. Where the
+// file system has no locks, or a reader locked all of the file, it is written to all the same.
+inline bool hold(int fd) noexcept {
+  const struct flock lock = detail::mark(F_WRLCK);
+  if (fcntl(fd, F_OFD_SETLK, &lock) != 0 && (errno == EAGAIN || errno == EACCES) && is_held(fd)) return false;
+  (void)flock(fd, LOCK_EX | LOCK_NB);  // tells holder_of() who it is
+  return true;
 }
 
 // One writer's claim to a path. Whoever has the file keeps it when it is renamed, if it locks the new one before it
@@ -79,10 +101,7 @@ class OutputLock {
 
   // Locks the file, which was opened at the path, until it is closed. An error: `fd` is gone.
   Result<void> take(Descriptor& fd, const std::string& path) {
-    if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0) return {};
-    const int error = errno;
-    // A file system without locks.
-    if (error == ENOTSUP || error == ENOSYS || error == EINVAL || error == ENOLCK) return {};
+    if (hold(fd.get())) return {};
     std::swap(awaited_, fd);
     fd.close();
     holder_ = holder_of(awaited_.get(), holder_);
