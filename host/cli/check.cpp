@@ -21,7 +21,7 @@ int check_command(const std::string& config_file) {
   log::set_level(log::Level::warning);
   const ConfigFile file = read_config_file(config_file, ::geteuid() == 0);
   const EarlyConfig early = read_early_config(file);
-  std::vector<Error> mistakes = distrust(file, uid_to_become(defaults::kUser), uid_to_become(early.user));
+  std::vector<Error> mistakes = distrust(file, uid_to_become(early.user));
   LoadedConfig loaded;
   std::vector<Error> warnings;
   if (mistakes.empty()) {

@@ -126,6 +126,16 @@ std::optional<Error> socket_trouble(const std::string& path, const Location& whe
                  where);
 }
 
+// Whoever may write the file is trusted for being the one whom it names.
+std::optional<Error> self_named(const ConfigFile& file, const EarlyConfig& early, const Location& where) {
+  if (!file.way || file.way->is_roots() || ::geteuid() == 0 || early.user == defaults::kUser) return std::nullopt;
+  return trouble("host.user",
+                 fmt::format("user {} may write this file, and it names that user, who gets all that is captured; "
+                             "chown root {}",
+                             util::user_name(), util::shell_word(real_path(file.name))),
+                 where);
+}
+
 // The socket is made by root, and made again on SIGHUP by the user, who gives files only to groups of his.
 std::optional<Error> group_trouble(const std::string& name, const Location& where) {
   const group* const found = name.empty() ? nullptr : ::getgrnam(name.c_str());
@@ -150,6 +160,7 @@ std::vector<Error> later_trouble(const ConfigFile& file, const EarlyConfig& earl
   const auto add = [&](std::optional<Error> found) {
     if (found) out.push_back(*std::move(found));
   };
+  add(self_named(file, early, in_file));
   if (!replay) {
     add(reading_trouble({}, file.name, kReloadsNothing, in_file));
     for (const fs::path& folder : early.plugin_folders) {

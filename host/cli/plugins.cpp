@@ -100,7 +100,7 @@ int plugins_command(const PluginsOptions& options) {
     return exit_status::kConfig;
   }
   const EarlyConfig early = read_early_config(file);
-  const std::vector<Error> mistakes = distrust(file, uid_to_become(defaults::kUser), uid_to_become(early.user));
+  const std::vector<Error> mistakes = distrust(file, uid_to_become(early.user));
   for (const Error& mistake : mistakes) log::error(to_string(mistake));
   if (!mistakes.empty()) return exit_status::kConfig;
   // To look at a plugin is to run its code.

@@ -49,19 +49,13 @@ void log_all(const std::vector<Error>& mistakes) {
   for (const Error& mistake : mistakes) log::error(to_string(mistake));
 }
 
-// What was so before the host stepped down.
-struct Starter {
-  bool is_root;
-  uid_t trusted;  // beside root, to write the configuration
-};
-
 // SIGHUP. A configuration that is wrong changes nothing; a replay only reopens its files.
-void reload(Host& host, const RunOptions& options, const Starter& starter) {
+void reload(Host& host, const RunOptions& options, bool started_as_root) {
   host.reopen_sinks();
   host.renew_socket();
   if (options.replay_file) return;
-  const ConfigFile file = read_config_file(options.config_file, starter.is_root);
-  std::vector<Error> mistakes = distrust(file, starter.trusted, ::geteuid());
+  const ConfigFile file = read_config_file(options.config_file, started_as_root);
+  std::vector<Error> mistakes = distrust(file, ::geteuid());
   PluginRegistry plugins;
   LoadedConfig loaded;
   if (mistakes.empty()) {
@@ -90,7 +84,7 @@ void reload(Host& host, const RunOptions& options, const Starter& starter) {
 // Serves signals until one of them, or the end of the source or of memory, ends the run. True: a signal asked for the
 // end.
 bool serve(Host& host, Signals& signals, const std::atomic<bool>& source_ended, const OutOfMemory& memory,
-           const RunOptions& options, const Starter& starter) {
+           const RunOptions& options, bool started_as_root) {
   for (;;) {
     const auto signal = memory.happened() ? std::nullopt : signals.wait(kLossLook);
     if (memory.happened()) return false;
@@ -100,7 +94,7 @@ bool serve(Host& host, Signals& signals, const std::atomic<bool>& source_ended, 
       continue;
     }
     switch (*signal) {
-      case SIGHUP: reload(host, options, starter); break;
+      case SIGHUP: reload(host, options, started_as_root); break;
       case SIGUSR1: host.log_counters(); break;
       default: return true;
     }
@@ -140,7 +134,7 @@ bool tell_of_the_end(const Host& host, const RunOptions& options) {
 
 // All that the host reads and writes, and then nothing is left of root's rights. Not kDone: the exit status.
 int open_host(Host& host, PrivilegedHelper* helper, std::optional<Listener> listener, const RunOptions& options,
-              const Starter& starter) {
+              bool started_as_root) {
   const std::vector<Error> mistakes = host.create();
   log_all(mistakes);
   if (!mistakes.empty()) return exit_status::kConfig;
@@ -149,7 +143,7 @@ int open_host(Host& host, PrivilegedHelper* helper, std::optional<Listener> list
   if (auto opened = host.open_metrics(); !opened) return fail(opened.error());
   std::optional<ReplayFile> replay_file;
   if (options.replay_file) {
-    auto opened = open_file_to_replay(*options.replay_file, starter.is_root);
+    auto opened = open_file_to_replay(*options.replay_file, started_as_root);
     if (!opened) return fail(opened.error());
     replay_file = std::move(opened).value();
   }
@@ -196,11 +190,11 @@ int run_host(const RunOptions& options, LogThread& log_thread) {
   auto signals = Signals::block();
   if (!signals) return fail(signals.error());
 
-  const Starter starter{.is_root = ::geteuid() == 0, .trusted = uid_to_become(defaults::kUser)};
+  const bool started_as_root = ::geteuid() == 0;
   const bool replay = options.replay_file.has_value();
-  const ConfigFile file = read_config_file(options.config_file, starter.is_root);
+  const ConfigFile file = read_config_file(options.config_file, started_as_root);
   const EarlyConfig early = read_early_config(file);
-  if (const auto mistakes = distrust(file, starter.trusted, uid_to_become(early.user)); !mistakes.empty()) {
+  if (const auto mistakes = distrust(file, uid_to_become(early.user)); !mistakes.empty()) {
     log_all(mistakes);
     return exit_status::kConfig;
   }
@@ -231,7 +225,8 @@ int run_host(const RunOptions& options, LogThread& log_thread) {
   if (!*socket) return fail(socket->error());
 
   Host host(std::move(loaded.config), std::move(plugins));
-  if (const int status = open_host(host, helper ? &*helper : nullptr, std::move(*socket).value(), options, starter);
+  if (const int status =
+          open_host(host, helper ? &*helper : nullptr, std::move(*socket).value(), options, started_as_root);
       status != exit_status::kDone) {
     return status;
   }
@@ -245,7 +240,7 @@ int run_host(const RunOptions& options, LogThread& log_thread) {
   log::info(fmt::format("ready: {} ({})", host.summary(), options.config_file));
   ::sd_notify(0, "READY=1");
 
-  const bool asked_to_stop = serve(host, *signals, source_ended, memory, options, starter);
+  const bool asked_to_stop = serve(host, *signals, source_ended, memory, options, started_as_root);
   return end_host(host, *signals, memory, log_thread, options, asked_to_stop);
 }
 

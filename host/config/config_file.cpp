@@ -37,15 +37,12 @@ ConfigFile read_config_file(const std::string& file, bool started_as_root) {
   return read;
 }
 
-std::vector<Error> distrust(const ConfigFile& file, uid_t trusted, uid_t named) {
+std::vector<Error> distrust(const ConfigFile& file, uid_t user) {
   std::vector<Error> mistakes;
   if (!file.way) return mistakes;
-  const bool by_default = named == trusted;
-  const std::string refusal = by_default ? "nothing is started from it as root: "
-                                         : "nothing is started from it as root, for it names host.user and is not "
-                                           "root's alone: ";
-  for (const std::string& fault : file.way->faults(by_default ? trusted : 0)) {
-    mistakes.push_back({.code = Code::refused, .text = refusal + fault, .where = Location{file.name}});
+  for (const std::string& fault : file.way->faults(user)) {
+    mistakes.push_back(
+        {.code = Code::refused, .text = "nothing is started from it as root: " + fault, .where = Location{file.name}});
   }
   return mistakes;
 }

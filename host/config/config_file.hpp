@@ -22,9 +22,8 @@ struct ConfigFile {
 // [control] started_as_root: nobody but root and the user that the host becomes may then choose what it does.
 ConfigFile read_config_file(const std::string& file, bool started_as_root);
 
-// [control] Why root must not start what stands in it: who else could have written it. Beside root only `trusted` may,
-// the account that nfbus has where nobody chose one, and then only to become that: what a file names that others can
-// write is no reason to trust them, so one that names another user (`named`) is root's alone. Empty for anybody else.
-std::vector<Error> distrust(const ConfigFile& file, uid_t trusted, uid_t named);
+// [control] Why root must not start what stands in it: who else than root and `user`, whom the host becomes, could have
+// written it. Empty for anybody else.
+std::vector<Error> distrust(const ConfigFile& file, uid_t user);
 
 }  // namespace nfbus::host
