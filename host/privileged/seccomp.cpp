@@ -79,16 +79,16 @@ class Filter {
     if (error_ != 0 || number == __NR_SCMP_ERROR) return;
     error_ = ::seccomp_rule_add_array(context_.get(), action, number, static_cast<unsigned>(conditions.size()),
                                       conditions.begin());
+    rule_failed_ = error_ != 0;
   }
   void add(std::uint32_t action, std::span<const char* const> calls) {
     for (const char* call : calls) add(action, call);
   }
 
   Result<void> load() {
-    const bool is_made = error_ == 0;
-    if (is_made) error_ = ::seccomp_load(context_.get());
+    if (error_ == 0) error_ = ::seccomp_load(context_.get());
     if (error_ == 0) return {};
-    const bool unknown = is_made && (error_ == -EINVAL || error_ == -ENOSYS || error_ == -EOPNOTSUPP);
+    const bool unknown = !rule_failed_ && (error_ == -EINVAL || error_ == -ENOSYS || error_ == -EOPNOTSUPP);
     return Error{.code = unknown ? Code::unsupported : Code::io,
                  .text = fmt::format("cannot load a seccomp filter: {}", std::generic_category().message(-error_))};
   }
@@ -103,6 +103,7 @@ class Filter {
   };
   std::unique_ptr<std::remove_pointer_t<scmp_filter_ctx>, Release> context_;
   int error_ = 0;
+  bool rule_failed_ = false;  // which says nothing of the kernel
 };
 
 // Most of these need a capability as well; that is one bug of a kernel away, this is a second lock.
