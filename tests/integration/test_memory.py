@@ -7,7 +7,12 @@ import signal
 import nfbustest
 import test_delivery
 from nfbustest import UDP, ipv4, read_json_lines, send, udp, wait_until
-from wire_client import WireClient
+from wire_client import WireClient, ask_status
+
+
+def resident_mib(host):
+    status = pathlib.Path(f"/proc/{host.process.pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
 class Memory(nfbustest.IntegrationTest):
@@ -21,6 +26,36 @@ class Memory(nfbustest.IntegrationTest):
         print(f"peak {peak_kib / 1024:.1f} MiB")
         self.assertLess(peak_kib, 64 * 1024)
         host.signal(signal.SIGKILL)
+
+    def client(self, path):
+        client = WireClient(path)
+        self.addCleanup(client.close)
+        return client
+
+    def test_clients_that_never_read_pin_no_more_than_there_is_for_all_and_it_comes_back(self):
+        host = self.start(test_delivery.CAPTURE + '[bus]\nsocket = "@DIR@/bus.sock"\n')
+        path = host.path("bus.sock")
+        before = resident_mib(host)
+        clients = [self.client(path) for _ in range(500)]
+        for client in clients:
+            client.subscribe("x:")
+        clients[-1].settle()
+        publisher = self.client(path)
+        lines = b"".join(b'{"topic":"x:a","value":"%d"}\n' % i for i in range(1000))
+        for _ in range(150):  # 456 MiB, were places in queues not counted
+            publisher.send(lines)
+        publisher.settle()
+        status = ask_status(path)
+        pinned = resident_mib(host) - before
+        print(f"pinned: {pinned:.1f} MiB", flush=True)
+        self.assertLess(pinned, 64 * 1.25 + 16)
+        self.assertLessEqual(status["memory"]["clients_bytes"], 64 << 20)
+        total = status["clients_total"]
+        self.assertEqual(total["published"], total["delivered"] + total["overflowed"] + total["queued"])
+        for client in clients:
+            client.close()
+        wait_until(lambda: ask_status(path)["clients_total"]["connected"] <= 3, 10, "their end")
+        wait_until(lambda: resident_mib(host) - before < 24, 10, "the memory")
 
     def limit(self, host, more_bytes):
         """Lets the host's address space grow by so much and no further."""

@@ -40,7 +40,7 @@ class Loops(nfbustest.IntegrationTest):
 
     def test_a_sink_that_hears_itself_is_stopped_and_named(self):
         host = self.run_loop(sink("mirror", ["say:", "echo:"]), "say:a", 100, published=900)
-        self.assertRegex(host.stderr, r'warning: sink\.mirror: a message loop: its message "(echo:){9}say:a" .* by itself')
+        self.assertRegex(host.stderr, r'warning: sink\.mirror: a message loop: its message "(echo:)+say:a" .* by itself')
         said = [line for line in host.stderr.splitlines() if "message loop" in line]
         self.assertEqual(len(said), 2, said)
         self.assertRegex(said[1], r"\b99 more")
