@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -80,6 +81,7 @@ class NflogSource final : public Source {
         sockets_(std::move(sockets)),
         read_bytes_(sockets_.size()),
         handled_bytes_(sockets_.size()),
+        reading_(sockets_.size()),
         drops_(sockets_.size()) {
     for (std::size_t i = 0; i < sockets_.size(); ++i) sockets_[i].number = i;
   }
@@ -135,14 +137,17 @@ class NflogSource final : public Source {
     const std::lock_guard lock(looks_mutex_);
     const std::uint64_t handled_bytes = handled_bytes_[i].get();  // before what is read: busy rather than not
     const std::uint64_t gaps = intake_.gaps(socket.group);
+    const bool was_reading = reading_[i].load();
     // Where it is refused, all is 0.
     static_cast<void>(::getsockopt(socket.socket.get(), SOL_SOCKET, SO_MEMINFO, memory.data(), &length));
-    const std::uint64_t read_bytes = read_bytes_[i].get();
+    const bool reading = was_reading || reading_[i].load();
+    const std::uint64_t read_bytes = read_bytes_[i].get();  // last: rather too much than too little
     return {.unseen_drops = drops_[i].look({.drops = memory[SK_MEMINFO_DROPS],
                                             .waiting_bytes = memory[SK_MEMINFO_RMEM_ALLOC],
                                             .read_bytes = read_bytes,
                                             .gaps = gaps,
-                                            .busy = handled_bytes != read_bytes}),
+                                            .busy = handled_bytes != read_bytes,
+                                            .reading = reading}),
             .waiting_bytes = memory[SK_MEMINFO_RMEM_ALLOC]};
   }
 
@@ -211,9 +216,14 @@ class NflogSource final : public Source {
       messages[i].msg_hdr.msg_iov = &places[i];
       messages[i].msg_hdr.msg_iovlen = 1;
     }
+    reading_[socket.number].store(true);
     const int count =
         ::recvmmsg(socket.socket.get(), messages.data(), static_cast<unsigned>(offered), MSG_DONTWAIT, nullptr);
-    if (count < 0) return nothing_read(socket, errno);
+    if (count < 0) {
+      const int error = errno;
+      reading_[socket.number].store(false);
+      return nothing_read(socket, error);
+    }
     const std::int64_t now_ns = realtime_ns();
     const std::span<const mmsghdr> filled(messages.data(), static_cast<std::size_t>(count));
     const Taken taken = publish(socket, slab, room, filled, now_ns);
@@ -251,6 +261,7 @@ class NflogSource final : public Source {
     }
     intake_.writer().commit(used_bytes);
     read_bytes_[socket.number].add(packet_bytes);  // before a filter may keep us
+    reading_[socket.number].store(false);
     const Taken taken = intake_.take(slab, std::span(datagrams).first(filled.size()), now_ns);
     handled_bytes_[socket.number].add(packet_bytes);
     return taken;
@@ -361,6 +372,7 @@ class NflogSource final : public Source {
   // By number of the socket: bytes of datagrams with packets that were read, and that were published, too.
   std::vector<Counter> read_bytes_;
   std::vector<Counter> handled_bytes_;
+  std::vector<std::atomic<bool>> reading_;  // from before a datagram leaves the buffer until read_bytes_ has it
   mutable std::mutex looks_mutex_;
   mutable std::vector<UnseenDrops> drops_;  // guarded by looks_mutex_; by number of the socket
   std::size_t events_bytes_ = 0;            // of the last read: the next one's events shall have room in its slab, too

@@ -16,6 +16,7 @@ struct SocketLook {
   std::uint64_t read_bytes;     // of datagrams with packets, read from it so far
   std::uint64_t gaps;           // found in what was read
   bool busy;                    // some of what was read has not been looked at for gaps
+  bool reading;                 // some may have left the buffer and not be in read_bytes yet
 };
 
 // Follows one socket from look to look. A datagram takes more room in the buffer than it has bytes: once more was read
@@ -31,14 +32,16 @@ class UnseenDrops {
       told_gaps_ = marks_.front().gaps;
       marks_.erase(marks_.begin());
     }
-    if (!told_gaps_ && !now.busy) told_gaps_ = now.gaps;
+    const bool settled = !now.busy && !now.reading;
+    if (!told_gaps_ && settled) told_gaps_ = now.gaps;
     const std::uint32_t since = now.drops - told_drops_;
     const std::uint64_t told = told_gaps_ && now.gaps > *told_gaps_ ? now.gaps - *told_gaps_ : 0;
     const auto unseen = static_cast<std::uint32_t>(since - std::min<std::uint64_t>(since, told));
 
+    if (now.reading) return unseen;  // how far must be read is not known
     Mark mark{.read_up_to = now.read_bytes + now.waiting_bytes, .drops = now.drops, .gaps = {}};
     // The next gap may be of what was dropped before.
-    if (now.waiting_bytes == 0 && !now.busy) mark.gaps = now.gaps + (unseen != 0 ? 1 : 0);
+    if (now.waiting_bytes == 0 && settled) mark.gaps = now.gaps + (unseen != 0 ? 1 : 0);
     // Later, and sooner passed: this one tells more than those.
     while (!marks_.empty() && marks_.back().read_up_to >= mark.read_up_to) marks_.pop_back();
     if (marks_.size() == kMostMarks) marks_.pop_back();

@@ -6,8 +6,13 @@ namespace nfbus::host {
 namespace {
 
 SocketLook at(std::uint32_t drops, std::uint64_t waiting_bytes, std::uint64_t read_bytes, std::uint64_t gaps = 0,
-              bool busy = false) {
-  return {.drops = drops, .waiting_bytes = waiting_bytes, .read_bytes = read_bytes, .gaps = gaps, .busy = busy};
+              bool busy = false, bool reading = false) {
+  return {.drops = drops,
+          .waiting_bytes = waiting_bytes,
+          .read_bytes = read_bytes,
+          .gaps = gaps,
+          .busy = busy,
+          .reading = reading};
 }
 
 TEST(UnseenDrops, AreNoneWhereNothingWasDropped) {
@@ -71,6 +76,14 @@ TEST(UnseenDrops, GapsInWhatIsStillBeingReadTellOfNothingLater) {
   drops.look(at(0, 0, 1000));
   drops.look(at(2, 0, 9000, 0, true));  // two gaps will be found in it
   EXPECT_EQ(drops.look(at(5, 0, 9500, 2)), 3U);
+}
+
+// The thread that reads was interrupted with datagrams in hand that it has not counted.
+TEST(UnseenDrops, StayUnseenWhereALookMetAReadInTheMiddle) {
+  UnseenDrops drops;
+  drops.look(at(0, 0, 500));
+  EXPECT_EQ(drops.look(at(7, 1000, 500, 0, false, true)), 7U);
+  EXPECT_EQ(drops.look(at(7, 0, 6500)), 7U);
 }
 
 TEST(UnseenDrops, TheSocketsCountMayWrap) {
