@@ -118,6 +118,8 @@ class Foreigners(nfbustest.IntegrationTest):
             client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000"))
             self.assertTrue(client.is_closed_by_server())
         wait_until(lambda: len(ask_status(path)["clients"]) == 1, 5, "the end of the connection")
+        host.wait_for("warning: bus:")  # the log has a thread of its own
+        host.counters()  # and what is said behind it
         lines = [line for line in host.stderr.splitlines() if re.search("warning: bus:", line)]
         self.assertEqual(len(lines), 1, lines)
         self.assertRegex(lines[0], rf"pid {os.getpid()}, .*gRPC.*sprbus")

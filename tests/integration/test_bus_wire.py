@@ -181,7 +181,7 @@ class WireTest(nfbustest.IntegrationTest):
             self.assertEqual(self.row_of(publisher)["sent"]["refused"], 5)
         for topic in ("nfb", "nft"):
             self.assertEqual(json.loads(listener.next()), {"topic": topic, "value": "allowed"})
-        self.assertRegex(self.host.stderr, rf"pid {os.getpid()}, uid 0\).*refused")
+        self.host.wait_for(rf"pid {os.getpid()}, uid 0\).*refused")
 
     # ---- connections
 
