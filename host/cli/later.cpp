@@ -145,8 +145,8 @@ std::optional<Error> group_trouble(const std::string& name, const Location& wher
   return trouble(
       "bus.group",
       fmt::format("user {0} is not in group {1}, so that a socket that somebody removed is not made again on "
-                  "SIGHUP; usermod -aG {2} {3}",
-                  util::user_name(), name, util::shell_word(name), util::shell_word(util::user_name())),
+                  "SIGHUP; usermod -aG {2} {0}",
+                  util::user_name(), name, util::shell_word(name)),
       where);
 }
 
