@@ -2,7 +2,7 @@
 #pragma once
 
 #include "event/event.hpp"
-#include "event/formats/text_buffer.hpp"
+#include "formats/text_buffer.hpp"
 
 #include <string_view>
 

@@ -1,4 +1,4 @@
-#include "event/formats/packet_dhcp.hpp"
+#include "formats/packet_dhcp.hpp"
 
 #include "../carried_messages.hpp"
 #include "spr_samples.hpp"

@@ -1,7 +1,7 @@
 // Texts of events for one instance: from the batch's cache where the format is shared, else from its own scratch.
 #pragma once
 
-#include "event/formats/format.hpp"
+#include "formats/format.hpp"
 
 #include <cstddef>
 #include <memory>

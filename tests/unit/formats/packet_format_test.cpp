@@ -1,4 +1,4 @@
-#include "event/formats/packet.hpp"
+#include "formats/packet.hpp"
 
 #include "../../data/packets/packets.hpp"
 #include "format_support.hpp"

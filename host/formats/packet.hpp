@@ -1,8 +1,8 @@
 // The `packet` format: the layered JSON that SPR's clients read.
 #pragma once
 
-#include "event/formats/format.hpp"
-#include "event/formats/packet_layers.hpp"
+#include "formats/format.hpp"
+#include "formats/packet_layers.hpp"
 
 #include <cstddef>
 #include <string_view>

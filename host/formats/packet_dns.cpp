@@ -1,9 +1,9 @@
-#include "event/formats/packet_dns.hpp"
+#include "formats/packet_dns.hpp"
 
 #include "decode/dns.hpp"
 #include "decode/headers.hpp"
 #include "event/event.hpp"
-#include "event/formats/json_writer.hpp"
+#include "formats/json_writer.hpp"
 
 #include <algorithm>
 #include <array>

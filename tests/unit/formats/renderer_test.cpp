@@ -1,4 +1,4 @@
-#include "event/formats/renderer.hpp"
+#include "formats/renderer.hpp"
 
 #include "../make_events.hpp"
 

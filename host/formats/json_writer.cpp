@@ -1,4 +1,4 @@
-#include "event/formats/json_writer.hpp"
+#include "formats/json_writer.hpp"
 
 #include "support/utf8.hpp"
 

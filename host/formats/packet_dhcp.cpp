@@ -1,7 +1,7 @@
-#include "event/formats/packet_dhcp.hpp"
+#include "formats/packet_dhcp.hpp"
 
 #include "decode/dhcp.hpp"
-#include "event/formats/json_writer.hpp"
+#include "formats/json_writer.hpp"
 
 namespace nfbus::host {
 

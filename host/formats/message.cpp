@@ -1,7 +1,7 @@
-#include "event/formats/message.hpp"
+#include "formats/message.hpp"
 
-#include "event/formats/json_writer.hpp"
-#include "event/formats/time_text.hpp"
+#include "formats/json_writer.hpp"
+#include "formats/time_text.hpp"
 
 #include <nfbus/util/json_levels.hpp>
 

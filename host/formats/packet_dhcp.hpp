@@ -2,7 +2,7 @@
 // hardware address above 16 is an error, where SPR shows bytes of the fields behind it.
 #pragma once
 
-#include "event/formats/text_buffer.hpp"
+#include "formats/text_buffer.hpp"
 
 #include <nfbus/abi.h>
 

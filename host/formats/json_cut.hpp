@@ -1,7 +1,7 @@
 // Shortens JSON text that is too long for a line.
 #pragma once
 
-#include "event/formats/text_buffer.hpp"
+#include "formats/text_buffer.hpp"
 
 #include <cstddef>
 

@@ -1,4 +1,4 @@
-#include "event/formats/packet_dns.hpp"
+#include "formats/packet_dns.hpp"
 
 #include "../carried_messages.hpp"
 #include "spr_samples.hpp"

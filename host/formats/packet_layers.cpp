@@ -1,6 +1,6 @@
-#include "event/formats/packet_layers.hpp"
+#include "formats/packet_layers.hpp"
 
-#include "event/formats/json_writer.hpp"
+#include "formats/json_writer.hpp"
 
 #include <net/if_arp.h>
 

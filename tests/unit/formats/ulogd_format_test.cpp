@@ -1,4 +1,4 @@
-#include "event/formats/ulogd.hpp"
+#include "formats/ulogd.hpp"
 
 #include "format_support.hpp"
 

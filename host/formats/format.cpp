@@ -1,8 +1,8 @@
-#include "event/formats/format.hpp"
+#include "formats/format.hpp"
 
-#include "event/formats/json_cut.hpp"
-#include "event/formats/packet.hpp"
-#include "event/formats/ulogd.hpp"
+#include "formats/json_cut.hpp"
+#include "formats/packet.hpp"
+#include "formats/ulogd.hpp"
 
 namespace nfbus::host {
 

@@ -3,7 +3,7 @@
 
 #include "decode/decode.hpp"
 #include "event/event.hpp"
-#include "event/formats/format.hpp"
+#include "formats/format.hpp"
 
 #include <linux/netfilter/nfnetlink_log.h>
 #include <linux/netlink.h>

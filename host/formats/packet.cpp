@@ -1,11 +1,11 @@
-#include "event/formats/packet.hpp"
+#include "formats/packet.hpp"
 
-#include "event/formats/json_cut.hpp"
-#include "event/formats/json_writer.hpp"
-#include "event/formats/message.hpp"
-#include "event/formats/packet_dhcp.hpp"
-#include "event/formats/packet_dns.hpp"
-#include "event/formats/time_text.hpp"
+#include "formats/json_cut.hpp"
+#include "formats/json_writer.hpp"
+#include "formats/message.hpp"
+#include "formats/packet_dhcp.hpp"
+#include "formats/packet_dns.hpp"
+#include "formats/time_text.hpp"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
-#include "event/formats/time_text.hpp"
+#include "formats/time_text.hpp"
 
-#include "event/formats/json_writer.hpp"
+#include "formats/json_writer.hpp"
 
 #include <cstring>
 #include <ctime>

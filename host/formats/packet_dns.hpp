@@ -3,7 +3,7 @@
 // nothing but a pointer to the root is null, as the root is (there it is "").
 #pragma once
 
-#include "event/formats/text_buffer.hpp"
+#include "formats/text_buffer.hpp"
 
 #include <nfbus/abi.h>
 

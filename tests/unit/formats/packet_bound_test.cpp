@@ -1,7 +1,7 @@
 // Lines of a bounded length, for the bus: its clients cannot read longer ones.
 #include "format_support.hpp"
 
-#include "event/formats/json_cut.hpp"
+#include "formats/json_cut.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "event/formats/json_cut.hpp"
+#include "formats/json_cut.hpp"
 
 #include <array>
 #include <string_view>

@@ -1,4 +1,4 @@
-#include "event/formats/ulogd.hpp"
+#include "formats/ulogd.hpp"
 
 #include "decode/arp.hpp"
 #include "decode/ethernet.hpp"
@@ -11,9 +11,9 @@
 #include "decode/sctp.hpp"
 #include "decode/tcp.hpp"
 #include "decode/udp.hpp"
-#include "event/formats/json_writer.hpp"
-#include "event/formats/message.hpp"
-#include "event/formats/time_text.hpp"
+#include "formats/json_writer.hpp"
+#include "formats/message.hpp"
+#include "formats/time_text.hpp"
 
 #include <linux/if_arp.h>
 #include <netinet/in.h>

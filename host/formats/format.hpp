@@ -2,8 +2,8 @@
 #pragma once
 
 #include "event/event.hpp"
-#include "event/formats/text_buffer.hpp"
-#include "event/text_cache.hpp"
+#include "formats/format_id.hpp"
+#include "formats/text_buffer.hpp"
 
 #include <array>
 #include <atomic>

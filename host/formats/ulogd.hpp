@@ -1,7 +1,7 @@
 // The `ulogd` format: the flat keys of ulogd2's JSON output, in its order.
 #pragma once
 
-#include "event/formats/format.hpp"
+#include "formats/format.hpp"
 
 #include <string>
 #include <string_view>
