@@ -1,7 +1,7 @@
 #include "match/match.hpp"
-#include "plugins/schema.hpp"
-#include "plugins/schema_pattern.hpp"
-#include "plugins/schema_words.hpp"
+#include "schema/pattern.hpp"
+#include "schema/schema.hpp"
+#include "schema/words.hpp"
 #include "support/json_text.hpp"
 #include "support/suggest.hpp"
 

@@ -1,4 +1,4 @@
-#include "plugins/schema_words.hpp"
+#include "schema/words.hpp"
 
 #include <array>
 

@@ -1,5 +1,5 @@
-#include "plugins/schema.hpp"
-#include "plugins/schema_words.hpp"
+#include "schema/schema.hpp"
+#include "schema/words.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -1,4 +1,4 @@
-#include "plugins/schema_pattern.hpp"
+#include "schema/pattern.hpp"
 
 // g++ 12 sees uninitialized std::functions inside of <regex> when it instruments (GCC bug 105562).
 #if defined(__GNUC__) && !defined(__clang__)

@@ -1,7 +1,7 @@
-#include "plugins/host_keys.hpp"
-#include "plugins/schema.hpp"
-#include "plugins/schema_pattern.hpp"
-#include "plugins/schema_words.hpp"
+#include "schema/host_keys.hpp"
+#include "schema/pattern.hpp"
+#include "schema/schema.hpp"
+#include "schema/words.hpp"
 #include "support/suggest.hpp"
 
 #include <nfbus/util/json_levels.hpp>

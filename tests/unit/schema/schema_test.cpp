@@ -1,9 +1,14 @@
-#include "plugins/schema.hpp"
+#include "schema/schema.hpp"
 
-#include "given.hpp"
-#include "support/suggest.hpp"
+#include "file_sink_schema.hpp"
+
+#include <nfbus/abi.h>
 
 #include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
 
 namespace nfbus::test {
 namespace {
@@ -106,15 +111,6 @@ TEST(Schema, IsDescribedInItsOwnOrder) {
   EXPECT_TRUE(options[10].secret);
   EXPECT_EQ(options[11].type, "match or array of match");
   EXPECT_THAT(describe_schema("nonsense"), IsEmpty());
-}
-
-TEST(Suggestion, IsTheNearestNameIfOneIsNear) {
-  const std::vector<std::string> names = {"file", "filters", "queue", "queue_bytes"};
-  EXPECT_EQ(host::nearest("fil", names), "file");
-  EXPECT_EQ(host::nearest("FLIE", names), "file");
-  EXPECT_EQ(host::nearest("queue-bytes", names), "queue_bytes");
-  EXPECT_EQ(host::nearest("topics", names), "");
-  EXPECT_EQ(host::nearest("", names), "");
 }
 
 }  // namespace
