@@ -4,6 +4,7 @@
 #include "cli/demo/network.hpp"
 #include "cli/demo/plan.hpp"
 #include "cli/packet_line.hpp"
+#include "config/config.hpp"
 #include "formats/format.hpp"
 #include "support/log.hpp"
 #include "support/signals.hpp"
