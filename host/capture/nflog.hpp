@@ -2,8 +2,8 @@
 #pragma once
 
 #include "capture/filters.hpp"
+#include "capture/settings.hpp"
 #include "capture/source.hpp"
-#include "config/config.hpp"
 #include "event/batch.hpp"
 #include "event/topic.hpp"
 #include "privileged/helper.hpp"

@@ -4,7 +4,8 @@
 #include "cli/demo/network.hpp"
 #include "cli/demo/plan.hpp"
 #include "cli/packet_line.hpp"
-#include "event/formats/format.hpp"
+#include "config/config.hpp"
+#include "formats/format.hpp"
 #include "support/log.hpp"
 #include "support/signals.hpp"
 

@@ -1,6 +1,6 @@
 #include "cli/own_events.hpp"
 
-#include "event/formats/json_writer.hpp"
+#include "formats/json_writer.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "decode/dns.hpp"
-#include "event/formats/text_buffer.hpp"
+#include "formats/text_buffer.hpp"
 
 #include <nfbus/abi.h>
 

@@ -2,43 +2,32 @@
 #pragma once
 
 #include "bus/overflow.hpp"
+#include "capture/settings.hpp"
 #include "config/listen_address.hpp"
-
-#include <nfbus/result.hpp>
+#include "support/placed.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace nfbus::host {
 
-// Defaults, in one place, each with its unit and reason. Contract: design section 4.
+// Defaults, each with its unit and reason; those of a capture stand in capture/settings.hpp. Contract: design
+// section 4.
 namespace defaults {
 inline constexpr char kConfigFile[] = "/etc/nfbus/nfbus.toml";
 inline constexpr char kDevice[] = "nfbus";
 inline constexpr char kTopicRoot[] = "nft:";
 inline constexpr char kUser[] = "nfbus";  // used only where that account exists
 inline constexpr char kBusSocket[] = "/run/nfbus/server.sock";
-inline constexpr std::uint32_t kSnaplenBytes = 65535;        // all of any packet
-inline constexpr std::uint32_t kLatencyMs = 4;               // the kernel's next tick: big batches, yet prompt
-inline constexpr std::uint32_t kRecvBufferBytes = 8U << 20;  // a quarter second of small packets at full blast
 inline constexpr std::size_t kQueueEvents = 65536;
 inline constexpr std::size_t kQueueBytes = 16UL << 20;  // keeps host and one hung sink under 64 MiB
 }  // namespace defaults
 
-enum class Action : std::uint8_t { allowed = 1, blocked = 2 };  // values of NFBUS_ACTION_*
 enum class BusFormat : std::uint8_t { packet = 1, ulogd = 2 };
 enum class BusPayload : std::uint8_t { none = 1, full = 2 };
-
-// Where a table stands. Tables that only moved are equal.
-struct Placed : Location {
-  Placed() = default;
-  Placed(Location location) : Location(std::move(location)) {}  // NOLINT(google-explicit-constructor)
-  bool operator==(const Placed& /*other*/) const noexcept { return true; }
-};
 
 struct HostConfig {
   std::string device = defaults::kDevice;  // `dvc` in the ulogd format
@@ -64,19 +53,6 @@ struct MetricsConfig {
   std::string token;                    // empty: anybody who can connect may read them
 
   bool operator==(const MetricsConfig&) const = default;
-};
-
-struct CaptureConfig {
-  std::uint16_t group = 0;
-  Action action = Action::allowed;
-  std::vector<std::string> prefixes;  // lower-cased and trimmed; empty: forward all
-  std::vector<std::string> filters;   // names of FilterConfig, in order
-  std::uint32_t snaplen_bytes = defaults::kSnaplenBytes;
-  std::uint32_t latency_ms = defaults::kLatencyMs;
-  std::uint32_t recv_buffer_bytes = defaults::kRecvBufferBytes;
-  Placed where;
-
-  bool operator==(const CaptureConfig&) const = default;
 };
 
 // A plugin's own keys, as JSON text (an object), checked against its schema and with its defaults filled in.

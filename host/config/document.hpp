@@ -1,7 +1,7 @@
 // A TOML text as JSON, with the place of every value. The only code that includes toml++.
 #pragma once
 
-#include "plugins/schema.hpp"
+#include "schema/schema.hpp"
 
 #include <nfbus/result.hpp>
 

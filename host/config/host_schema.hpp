@@ -1,5 +1,5 @@
-// The host's own keys, as a schema; those of [filter.NAME] and [sink.NAME]: plugins/host_keys.hpp. Limits stand here,
-// defaults in config.hpp.
+// The host's own keys, as a schema; those of [filter.NAME] and [sink.NAME]: schema/host_keys.hpp. Limits stand here,
+// defaults in config.hpp and capture/settings.hpp.
 #pragma once
 
 #include <string_view>

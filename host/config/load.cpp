@@ -7,8 +7,8 @@
 #include "config/secrets.hpp"
 #include "event/topic.hpp"
 #include "plugins/annotations.hpp"
-#include "plugins/host_keys.hpp"
-#include "plugins/schema_words.hpp"
+#include "schema/host_keys.hpp"
+#include "schema/words.hpp"
 #include "support/suggest.hpp"
 
 #include <nlohmann/json.hpp>

@@ -2,7 +2,7 @@
 
 #include "config/read_file.hpp"
 #include "config/way.hpp"
-#include "plugins/schema_words.hpp"
+#include "schema/words.hpp"
 
 #include <nlohmann/json.hpp>
 

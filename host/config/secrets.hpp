@@ -1,7 +1,7 @@
 // Where secrets come from: NAME_file = "PATH", or NAME = "${VARIABLE}".
 #pragma once
 
-#include "plugins/schema.hpp"
+#include "schema/schema.hpp"
 
 #include <nlohmann/json_fwd.hpp>
 

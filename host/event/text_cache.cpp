@@ -10,15 +10,16 @@ namespace {
 constexpr std::size_t kMaxChunkBytes = 64UL * 1024;
 }
 
-std::string_view TextCache::find(FormatId format, std::size_t index) const noexcept {
-  const Slots* slots = slots_[format % kMaxFormats].load(std::memory_order_acquire);
+std::string_view TextCache::find(std::uint32_t form, std::size_t index) const noexcept {
+  const Slots* slots = slots_[form % kMaxForms].load(std::memory_order_acquire);
   if (slots == nullptr) return {};
   const Text* text = slots->texts[index].load(std::memory_order_acquire);
   return text == nullptr ? std::string_view() : text->view();
 }
 
-std::string_view TextCache::insert(FormatId format, std::size_t index, std::size_t event_count, std::string_view text) {
-  auto& place = slots_[format % kMaxFormats];
+std::string_view TextCache::insert(std::uint32_t form, std::size_t index, std::size_t event_count,
+                                   std::string_view text) {
+  auto& place = slots_[form % kMaxForms];
   Slots* slots = place.load(std::memory_order_acquire);
   if (slots == nullptr) {
     auto fresh = std::make_unique<Slots>(event_count);

@@ -12,23 +12,22 @@
 
 namespace nfbus::host {
 
-// Number of a text format; see event/formats/format.hpp. 0: none.
-using FormatId = std::uint32_t;
-inline constexpr std::size_t kMaxFormats = 8;
-
-// Hangs off a batch. Texts live until clear(). Thread safety: find() and insert() from any threads at once, without
-// locks or waiting; clear() by the batch's pool alone.
+// Hangs off a batch. Texts live until clear(). Whoever renders numbers the forms of text (formats/format_id.hpp), below
+// kMaxForms. Thread safety: find() and insert() from any threads at once, without locks or waiting; clear() by the
+// batch's pool alone.
 class TextCache {
  public:
+  static constexpr std::size_t kMaxForms = 8;
+
   TextCache() = default;
   TextCache(const TextCache&) = delete;
   TextCache& operator=(const TextCache&) = delete;
   ~TextCache() { clear(); }
 
-  // The text of event `index` in `format`; data is null when it was not rendered yet.
-  [[nodiscard]] std::string_view find(FormatId format, std::size_t index) const noexcept;
+  // The text of event `index` in `form`; data is null when it was not rendered yet.
+  [[nodiscard]] std::string_view find(std::uint32_t form, std::size_t index) const noexcept;
   // Keeps a copy of `text` and returns it; when another thread was faster, returns that thread's.
-  std::string_view insert(FormatId format, std::size_t index, std::size_t event_count, std::string_view text);
+  std::string_view insert(std::uint32_t form, std::size_t index, std::size_t event_count, std::string_view text);
   void clear() noexcept;
   // Bytes held.
   [[nodiscard]] std::size_t size_bytes() const noexcept { return size_bytes_.load(std::memory_order_relaxed); }
@@ -51,7 +50,7 @@ class TextCache {
 
   char* allocate(std::size_t size, std::size_t texts_to_come);
 
-  std::array<std::atomic<Slots*>, kMaxFormats> slots_{};
+  std::array<std::atomic<Slots*>, kMaxForms> slots_{};
   std::atomic<Chunk*> chunks_{nullptr};
   std::atomic<std::size_t> size_bytes_{0};
 };

@@ -1,7 +1,7 @@
 #include "plugins/handshake.hpp"
 
 #include "plugins/crossing.hpp"
-#include "plugins/schema.hpp"
+#include "schema/schema.hpp"
 
 #include <fmt/format.h>
 

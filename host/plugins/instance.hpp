@@ -2,8 +2,8 @@
 #pragma once
 
 #include "event/batch.hpp"
-#include "event/formats/format.hpp"
-#include "event/formats/renderer.hpp"
+#include "formats/format.hpp"
+#include "formats/renderer.hpp"
 #include "match/known_fields.hpp"
 #include "plugins/registry.hpp"
 #include "support/log.hpp"

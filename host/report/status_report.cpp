@@ -1,7 +1,7 @@
 #include "report/status_report.hpp"
 
 #include "bus/server/wire_line.hpp"
-#include "event/formats/json_writer.hpp"
+#include "formats/json_writer.hpp"
 
 #include <nfbus/version.h>
 

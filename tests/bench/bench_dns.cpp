@@ -2,7 +2,7 @@
 #include "../unit/carried_messages.hpp"
 
 #include "decode/dns.hpp"
-#include "event/formats/packet_dns.hpp"
+#include "formats/packet_dns.hpp"
 
 #include <benchmark/benchmark.h>
 

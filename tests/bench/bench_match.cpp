@@ -1,7 +1,7 @@
 // What 200 matches cost a packet: each on its own, as clients and rules have them, and all in one set.
 #include "decode/decode.hpp"
 #include "event/event.hpp"
-#include "event/formats/format.hpp"
+#include "formats/format.hpp"
 #include "match/match.hpp"
 #include "packets/packets.hpp"
 #include "plugins/instance.hpp"

@@ -1,7 +1,7 @@
 // What it costs to render one packet event as text.
 #include "decode/decode.hpp"
 #include "event/event.hpp"
-#include "event/formats/format.hpp"
+#include "formats/format.hpp"
 
 #include <benchmark/benchmark.h>
 

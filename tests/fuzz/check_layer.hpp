@@ -1,7 +1,7 @@
 // What every layer of the packet format promises, whatever the packet.
 #pragma once
 
-#include "event/formats/text_buffer.hpp"
+#include "formats/text_buffer.hpp"
 #include "must.hpp"
 
 #include <nfbus/abi.h>

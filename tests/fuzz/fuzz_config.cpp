@@ -3,7 +3,7 @@
 #include "must.hpp"
 
 #include "config/document.hpp"
-#include "plugins/schema.hpp"
+#include "schema/schema.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -2,7 +2,7 @@
 #include "../unit/carried_messages.hpp"
 #include "check_layer.hpp"
 
-#include "event/formats/packet_dhcp.hpp"
+#include "formats/packet_dhcp.hpp"
 
 #include <cstddef>
 #include <cstdint>

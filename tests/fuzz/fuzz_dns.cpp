@@ -3,7 +3,7 @@
 #include "check_layer.hpp"
 
 #include "decode/dns.hpp"
-#include "event/formats/packet_dns.hpp"
+#include "formats/packet_dns.hpp"
 
 #include <cstddef>
 #include <cstdint>

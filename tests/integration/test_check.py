@@ -132,7 +132,7 @@ class GoodConfiguration(unittest.TestCase):
 
     def test_the_full_example_has_every_key_of_the_host(self):
         schema = (REPOSITORY / "host/config/host_schema.hpp").read_text()
-        schema += (REPOSITORY / "host/plugins/host_keys.hpp").read_text()
+        schema += (REPOSITORY / "host/schema/host_keys.hpp").read_text()
         secrets = set(re.findall(r'"(\w+)": *\{"type": "string", "x-secret": true', schema))
         keys = set(self.KEY.findall(schema)) - secrets - {"filter", "items", "additionalProperties"}
         text = (CONFIGS / "full.toml").read_text()

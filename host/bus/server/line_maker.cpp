@@ -1,7 +1,7 @@
 #include "bus/server/line_maker.hpp"
 
 #include "bus/server/wire_line.hpp"
-#include "event/formats/json_writer.hpp"
+#include "formats/json_writer.hpp"
 
 #include <algorithm>
 #include <charconv>

@@ -3,9 +3,9 @@
 
 #include "bus/server/line.hpp"
 #include "bus/server/wire_form.hpp"
-#include "event/formats/format.hpp"
-#include "event/formats/renderer.hpp"
-#include "event/formats/text_buffer.hpp"
+#include "formats/format.hpp"
+#include "formats/renderer.hpp"
+#include "formats/text_buffer.hpp"
 
 #include <array>
 #include <cstdint>

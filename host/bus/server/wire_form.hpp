@@ -1,7 +1,7 @@
 // The forms in which a packet travels over the socket.
 #pragma once
 
-#include "event/text_cache.hpp"
+#include "formats/format_id.hpp"
 
 #include <cstdint>
 

@@ -1,6 +1,6 @@
 #include "bus/server/wire_line.hpp"
 
-#include "event/formats/json_writer.hpp"
+#include "formats/json_writer.hpp"
 #include "support/utf8.hpp"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 #include "cli/tap/output.hpp"
 
 #include "cli/packet_line.hpp"
-#include "event/formats/json_writer.hpp"
+#include "formats/json_writer.hpp"
 
 #include <nfbus/util/json_levels.hpp>
 

@@ -38,7 +38,7 @@ std::size_t record_bytes(Random& random) {
 
 // What a sink does with a batch: asks for the texts of some of its events, in some format.
 void render(const QueueEntry& entry, Random& random) {
-  const auto format = static_cast<FormatId>(between(random, 1, 4));
+  const auto format = static_cast<std::uint32_t>(between(random, 1, 4));
   const std::string text(between(random, 1, 3000), 'x');
   for (std::size_t i = entry.begin; i < entry.end; i += between(random, 1, 4)) {
     const Event& event = entry[i];

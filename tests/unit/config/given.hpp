@@ -1,6 +1,7 @@
 // Configurations from text, checked against two plugins that exist only here.
 #pragma once
 
+#include "../schema/file_sink_schema.hpp"
 #include "config/load.hpp"
 
 #include <nfbus/abi.h>
@@ -14,29 +15,6 @@
 #include <vector>
 
 namespace nfbus::test {
-
-inline constexpr char kFileSinkSchema[] = R"({
-  "type": "object",
-  "required": ["file"],
-  "properties": {
-    "file": {"type": "string", "pattern": "^[^ ]+$", "x-output": true},
-    "format": {"enum": ["ulogd", "packet"], "default": "ulogd"},
-    "rotate_bytes": {"type": "integer", "minimum": 0, "maximum": 1000, "x-unit": "bytes"},
-    "ratio": {"type": "number", "minimum": 0.5},
-    "flush": {"type": "boolean", "default": true},
-    "since": {"type": "string"},
-    "rules": {"type": "array", "items": {
-      "type": "object", "properties": {"dst": {"type": ["string", "array"], "items": {"type": "string"}},
-                                       "weight": {"type": "integer", "default": 3}}}},
-    "tags": {"type": "object", "additionalProperties": {"type": "string"}},
-    "token": {"type": "string", "x-secret": true, "pattern": "^[a-z]+$"},
-    "when": {"type": ["object", "array"], "x-match": true, "items": {"type": "object", "x-match": true}},
-    "by_site": {"type": "object", "additionalProperties": {"type": "array", "items": {
-      "type": "object", "additionalProperties": {"type": "string", "x-output": true}}}},
-    "peers": {"type": "object",
-              "additionalProperties": {"type": "object", "properties": {"key": {"type": "string", "x-secret": true}}}}
-  }
-})";
 
 inline nfbus_entry entry_of(std::string_view name, std::uint32_t kind, std::string_view schema) {
   nfbus_entry entry = {};

@@ -1,0 +1,103 @@
+#include "schema/words.hpp"
+
+#include <array>
+
+namespace nfbus::host::schema_words {
+
+using nlohmann::json;
+
+namespace {
+
+struct TypeName {
+  std::string_view type;
+  std::string_view one;
+  std::string_view many;
+};
+
+constexpr std::array<TypeName, 6> kTypeNames = {{{"string", "a string", "strings"},
+                                                 {"integer", "an integer", "integers"},
+                                                 {"number", "a number", "numbers"},
+                                                 {"boolean", "true or false", "booleans"},
+                                                 {"array", "an array", "arrays"},
+                                                 {"object", "a table", "tables"}}};
+
+std::string_view name_of(std::string_view type, bool many) {
+  for (const TypeName& name : kTypeNames) {
+    if (name.type == type) return many ? name.many : name.one;
+  }
+  return type;
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+  std::string text;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (i != 0) text += i + 1 == parts.size() ? " or " : ", ";
+    text += parts[i];
+  }
+  return text;
+}
+
+std::string expected(const json& schema, bool many) {
+  std::vector<std::string> parts;
+  for (const std::string& type : types(schema)) {
+    std::string part(name_of(type, many));
+    if (type == "array" && schema.contains("items")) {
+      const std::string items = expected(schema["items"], true);
+      if (!items.empty()) part += " of " + items;
+    }
+    parts.push_back(std::move(part));
+  }
+  return joined(parts);
+}
+
+}  // namespace
+
+std::vector<std::string> types(const json& schema) {
+  const auto type = schema.find("type");
+  if (type == schema.end()) return {};
+  if (type->is_string()) return {type->get<std::string>()};
+  return type->get<std::vector<std::string>>();
+}
+
+std::string expected(const json& schema) {
+  std::string text = expected(schema, false);
+  return text.empty() ? "anything" : text;
+}
+
+std::string choices(const json& values) {
+  std::vector<std::string> parts;
+  for (const json& value : values) parts.push_back(shown(value));
+  return joined(parts);
+}
+
+std::string range(const json& schema) {
+  const auto minimum = schema.find("minimum");
+  const auto maximum = schema.find("maximum");
+  std::string text;
+  if (minimum != schema.end() && maximum != schema.end()) {
+    text = minimum->dump() + " to " + maximum->dump();
+  } else if (minimum != schema.end()) {
+    text = "at least " + minimum->dump();
+  } else if (maximum != schema.end()) {
+    text = "at most " + maximum->dump();
+  } else {
+    return {};
+  }
+  const auto unit = schema.find("x-unit");
+  return unit == schema.end() ? text : text + ' ' + unit->get<std::string>();
+}
+
+const json* of_key(const json& schema, const std::string& name) {
+  const auto properties = schema.find("properties");
+  if (properties != schema.end()) {
+    if (const auto property = properties->find(name); property != properties->end()) return &*property;
+  }
+  const auto others = schema.find("additionalProperties");
+  return others != schema.end() && others->is_object() ? &*others : nullptr;
+}
+
+bool is_secret(const json& schema) { return schema.value("x-secret", false); }
+bool is_match(const json& schema) { return schema.value("x-match", false); }
+bool is_output(const json& schema) { return schema.value("x-output", false); }
+
+}  // namespace nfbus::host::schema_words

@@ -1,0 +1,29 @@
+// The options of a sink that exists only here, with each word that a schema may have.
+#pragma once
+
+namespace nfbus::test {
+
+inline constexpr char kFileSinkSchema[] = R"({
+  "type": "object",
+  "required": ["file"],
+  "properties": {
+    "file": {"type": "string", "pattern": "^[^ ]+$", "x-output": true},
+    "format": {"enum": ["ulogd", "packet"], "default": "ulogd"},
+    "rotate_bytes": {"type": "integer", "minimum": 0, "maximum": 1000, "x-unit": "bytes"},
+    "ratio": {"type": "number", "minimum": 0.5},
+    "flush": {"type": "boolean", "default": true},
+    "since": {"type": "string"},
+    "rules": {"type": "array", "items": {
+      "type": "object", "properties": {"dst": {"type": ["string", "array"], "items": {"type": "string"}},
+                                       "weight": {"type": "integer", "default": 3}}}},
+    "tags": {"type": "object", "additionalProperties": {"type": "string"}},
+    "token": {"type": "string", "x-secret": true, "pattern": "^[a-z]+$"},
+    "when": {"type": ["object", "array"], "x-match": true, "items": {"type": "object", "x-match": true}},
+    "by_site": {"type": "object", "additionalProperties": {"type": "array", "items": {
+      "type": "object", "additionalProperties": {"type": "string", "x-output": true}}}},
+    "peers": {"type": "object",
+              "additionalProperties": {"type": "object", "properties": {"key": {"type": "string", "x-secret": true}}}}
+  }
+})";
+
+}  // namespace nfbus::test
