@@ -10,14 +10,14 @@ namespace nfbus::host {
 
 class Batch;
 
-// Number of an interned topic (TopicTable); 0 is no topic.
+// Number of an interned topic (TopicTable); 0: the topic was not interned, as those of messages are not.
 using TopicId = std::uint32_t;
 
 // Owned by its batch; never moves once the batch is frozen. Plugins get `const nfbus_event*` to exactly this object.
 struct Event : nfbus_event {
   const Batch* batch;   // the batch that owns this event
   const Event* origin;  // the event in the frozen batch that an overlay stands for; itself for others
-  TopicId topic_id;     // of `topic`; packets only
+  TopicId topic_id;     // of `topic`
   std::uint32_t index;  // in its batch
 };
 
