@@ -12,7 +12,7 @@ bool Subscription::matches(std::string_view topic) const noexcept {
 }
 
 bool Subscription::wants(const Batch::TopicCount& topic) {
-  if (topic.topic_id == 0) return matches(topic.topic);  // messages: not interned
+  if (topic.topic_id == 0) return matches(topic.topic);  // not interned, so there is no number to remember it by
   if (topic.topic_id >= matched_.size()) matched_.resize(topic.topic_id + 1, Match::unknown);
   Match& match = matched_[topic.topic_id];
   if (match == Match::unknown) match = matches(topic.topic) ? Match::yes : Match::no;
@@ -36,7 +36,8 @@ void Subscription::offer(const BatchRef& batch, bool wait_for_room) {
   if (wanted_events != batch->events().size()) {
     wanted.reserve(wanted_events);
     for (const Event& event : batch->events()) {
-      if (matched_[event.topic_id] == Match::yes) wanted.push_back(event.index);
+      const bool wants_it = event.topic_id == 0 ? matches(view(event.topic)) : matched_[event.topic_id] == Match::yes;
+      if (wants_it) wanted.push_back(event.index);
     }
   }
   if (wait_for_room) {

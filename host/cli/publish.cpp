@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <optional>
 
 namespace nfbus::host {
 
@@ -45,7 +46,7 @@ Result<void> outcome_of_silence(const std::string& socket) {
 Result<void> outcome(WireConnection& connection, const std::string& socket) {
   constexpr std::chrono::seconds kRound{1};
   constexpr int kMostRounds = 5;
-  ReceivedEvent received{{}};
+  ReceivedEvent received(std::nullopt);
   bool was_read = false;
   for (int round = 0; round < kMostRounds;) {
     const auto line = connection.line(kRound);

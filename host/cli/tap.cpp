@@ -15,6 +15,7 @@
 #include <array>
 #include <cerrno>
 #include <limits>
+#include <optional>
 #include <utility>
 
 namespace nfbus::host {
@@ -75,7 +76,7 @@ struct Seen {
   std::uint64_t missed = 0;
   std::uint64_t odd = 0;
   bool answered = false;
-  std::string refusal;  // of the host; empty: none
+  std::string refusal;  // why nothing more is shown: the host's, or ours of what it sends; empty: none
 };
 
 // Shows every event that was received; false: there were enough, nobody reads any more, or the host refuses.
@@ -92,6 +93,7 @@ bool show_received(WireConnection& connection, ReceivedEvent& received, TapOutpu
         seen.answered = true;
         seen.refusal = received.refusal();
         break;
+      case ReceivedEvent::Kind::unknown: seen.refusal = received.refusal(); break;
       case ReceivedEvent::Kind::odd: ++seen.odd; break;
     }
     if (seen.shown == wanted || !seen.refusal.empty()) break;
@@ -147,7 +149,7 @@ int tap_command(const TapOptions& options) {
   if (auto sent = connection->send(*lines); !sent) return fail(sent.error());
 
   Seen seen;
-  ReceivedEvent received(*topic_root);
+  ReceivedEvent received(output->format() == "record" ? std::optional(*topic_root) : std::nullopt);
   const auto watched = watch(*connection, received, *output, *signals, options, seen);
   const std::string odd = seen.odd == 0 ? "" : fmt::format(", {} lines skipped that are no events", seen.odd);
   log::info(fmt::format("{} events shown, {} missed{}", seen.shown, seen.missed, odd));

@@ -48,7 +48,7 @@ void Batch::remove_dropped(std::span<const std::uint8_t> verdicts) {
 
 void Batch::find_topic(const Event& event) {
   const auto found =
-      std::find_if(topics_.begin(), topics_.end(), [&](const TopicCount& t) { return t.topic_id == event.topic_id; });
+      std::find_if(topics_.begin(), topics_.end(), [&](const TopicCount& topic) { return has_topic(event, topic); });
   last_topic_ = static_cast<std::size_t>(found - topics_.begin());
   if (found != topics_.end()) return;
   topics_.push_back({.topic_id = event.topic_id, .events = 0, .topic = view(event.topic)});

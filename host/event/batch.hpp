@@ -32,13 +32,13 @@ struct MessageOrigin {
   std::string_view publisher;  // "sink.archive"; empty: no plugin
 };
 
-// Events of one kind, with the slabs that they and their bytes live in.
+// Events of one kind, of any number of topics, with the slabs that they and their bytes live in.
 // Thread safety: one thread until freeze(); after it, const members from any thread.
 class Batch {
  public:
   // How many events of a frozen batch have a topic: lets a subscriber judge the batch without looking at its events.
   struct TopicCount {
-    TopicId topic_id;
+    TopicId topic_id;  // 0: not interned, and told from others by its text
     std::uint32_t events;
     std::string_view topic;
   };
@@ -72,7 +72,7 @@ class Batch {
     ++frozen_;
     content_bytes_ += event_size_bytes(event);
     // Packets of one topic come in runs.
-    if (topics_.empty() || topics_[last_topic_].topic_id != event.topic_id) find_topic(event);
+    if (topics_.empty() || !has_topic(event, topics_[last_topic_])) find_topic(event);
     ++topics_[last_topic_].events;
   }
   // The batch is complete: freezes the events that are not. Nothing changes after.
@@ -99,6 +99,10 @@ class Batch {
   friend class BatchRef;
   friend class BatchPool;
   void clear() noexcept;
+  // Numbers tell interned topics apart, so that no text is compared for each packet.
+  [[nodiscard]] static bool has_topic(const Event& event, const TopicCount& topic) noexcept {
+    return event.topic_id == topic.topic_id && (event.topic_id != 0 || view(event.topic) == topic.topic);
+  }
   void find_topic(const Event& event);  // or begins to count it
 
   BatchPool* pool_ = nullptr;  // null: freed with its last reference

@@ -3,6 +3,7 @@
 
 #include <nfbus/abi.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -10,19 +11,23 @@ namespace nfbus::host {
 
 class Batch;
 
-// Number of an interned topic (TopicTable); 0 is no topic.
+// Number of an interned topic (TopicTable); 0: the topic was not interned, as those of messages are not.
 using TopicId = std::uint32_t;
 
 // Owned by its batch; never moves once the batch is frozen. Plugins get `const nfbus_event*` to exactly this object.
 struct Event : nfbus_event {
   const Batch* batch;   // the batch that owns this event
   const Event* origin;  // the event in the frozen batch that an overlay stands for; itself for others
-  TopicId topic_id;     // of `topic`; packets only
+  TopicId topic_id;     // of `topic`
   std::uint32_t index;  // in its batch
 };
 
 inline std::string_view view(nfbus_text text) noexcept { return {text.data, text.size}; }
 inline nfbus_text text(std::string_view view) noexcept { return {view.data(), view.size()}; }
+// Of the packet on the wire, behind what was captured of it.
+inline std::size_t cut_bytes(const nfbus_event& event) noexcept {
+  return event.packet_size > event.payload.size ? event.packet_size - event.payload.size : 0;
+}
 inline const Event& host_event(const nfbus_event& event) noexcept { return static_cast<const Event&>(event); }
 
 }  // namespace nfbus::host

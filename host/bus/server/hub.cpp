@@ -201,7 +201,9 @@ void Hub::serve_batch(const Batch& batch, std::size_t from, std::size_t to) {
   TopicId topic = 0;  // packets of one topic come in runs
   std::span<const Routes::Receiver> receivers;
   for (const Event& event : events) {
-    if (std::exchange(topic, event.topic_id) != event.topic_id) receivers = routes_.find(view(event.topic));
+    const bool goes_on = event.topic_id != 0 && event.topic_id == topic;
+    topic = event.topic_id;
+    if (!goes_on) receivers = routes_.find(view(event.topic));
     if (!receivers.empty()) serve_packet(event, receivers);
   }
 }

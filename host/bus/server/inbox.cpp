@@ -29,7 +29,7 @@ bool Inbox::wants_message(std::string_view topic) const {
 bool Inbox::wants_any(const Batch& batch) {
   const auto topics = batch.topics();
   return std::any_of(topics.begin(), topics.end(), [this](const Batch::TopicCount& topic) {
-    if (topic.topic_id == 0) return wants(topic.topic);  // messages: not interned
+    if (topic.topic_id == 0) return wants(topic.topic);  // not interned
     if (topic.topic_id < judged_.size() && judged_[topic.topic_id] != Verdict::unknown) {
       return judged_[topic.topic_id] == Verdict::wanted;
     }

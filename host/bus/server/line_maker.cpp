@@ -2,6 +2,7 @@
 
 #include "bus/server/wire_line.hpp"
 #include "formats/json_writer.hpp"
+#include "record/record.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -12,10 +13,6 @@ namespace {
 
 // Of a topic, where a message has to be cut: every byte of it may become six.
 constexpr std::size_t kMostTopicBytes = 4096;
-
-std::size_t missing_bytes(const Event& event) noexcept {
-  return event.packet_size > event.payload.size ? event.packet_size - event.payload.size : 0;
-}
 
 }  // namespace
 
@@ -54,7 +51,8 @@ std::string_view LineMaker::event_text(const Event& event, FormatId format) {
 }
 
 LineRef LineMaker::packet(const Event& event, FormId form) {
-  if (form == kNflogForm || form == kRecordForm) return record_line(event, form == kRecordForm);
+  if (form == kNflogForm) return nflog_line(event);
+  if (form == kRecordForm) return record_line(event);
   LineRef line = text_line(view(event.topic), event_text(event, form));
   renderer_.release();
   // Within the line each quote of the text becomes two bytes: at half the bound it fits, whatever it holds.
@@ -94,7 +92,7 @@ LineRef LineMaker::marker(std::uint64_t missed, std::uint64_t total) {
   return text_line("nfbus:dropped", text_.view());
 }
 
-LineRef LineMaker::record_line(const Event& event, bool with_context) {
+LineRef LineMaker::nflog_line(const Event& event) {
   std::array<char, 32> number{};
   const auto append_number = [&](std::string_view key, std::int64_t value) {
     append(key);
@@ -105,34 +103,28 @@ LineRef LineMaker::record_line(const Event& event, bool with_context) {
   append(R"({"topic":")");
   append_escaped(view(event.topic));
   append_number(R"(","time_ns":)", event.time_ns);
-  append_number(R"(,"length":)", static_cast<std::int64_t>(event.record.size + missing_bytes(event)));
-  if (with_context) {
-    append_number(R"(,"action":)", event.action);
-    append_number(R"(,"lost_before":)", event.lost_before);
-    append_context(event);
-  }
-  append(R"(,"value":")");
-  char* at = line_.room(json::base64_bytes(event.record.size) + json::kSlack);
-  line_.commit(json::put_base64(at, {event.record.data, event.record.size}));
-  append(R"("})");
-  return store_.make(line_.view());
+  append_number(R"(,"length":)", static_cast<std::int64_t>(event.record.size + cut_bytes(event)));
+  append(",");
+  return line_with_bytes({event.record.data, event.record.size});
 }
 
-void LineMaker::append_context(const Event& event) {
-  append(R"(,"in":")");
-  append_escaped(view(event.in_name));
-  append(R"(","out":")");
-  append_escaped(view(event.out_name));
-  append(R"(","fields":{)");
-  for (std::uint32_t i = 0; i < event.field_count; ++i) {
-    const nfbus_field& field = event.fields[i];
-    append(i == 0 ? "\"" : ",\"");
-    append_escaped(view(field.name));
-    append(R"(":")");
-    append_escaped(view(field.value));
-    append("\"");
-  }
-  append("}");
+LineRef LineMaker::record_line(const Event& event) {
+  line_.clear();
+  append(R"({"topic":")");
+  append_escaped(view(event.topic));
+  append(R"(",)");
+  record_.clear();
+  // An event too large for a record is too large for a line, too: its reader finds none in it, and says so.
+  static_cast<void>(record::encode(event, record_));
+  return line_with_bytes(record_);
+}
+
+LineRef LineMaker::line_with_bytes(std::span<const std::uint8_t> value) {
+  append(R"("value":")");
+  char* at = line_.room(json::base64_bytes(value.size()) + json::kSlack);
+  line_.commit(json::put_base64(at, value));
+  append(R"("})");
+  return store_.make(line_.view());
 }
 
 }  // namespace nfbus::host

@@ -9,7 +9,9 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
+#include <vector>
 
 namespace nfbus::host {
 
@@ -31,16 +33,19 @@ class LineMaker {
  private:
   [[nodiscard]] std::string_view event_text(const Event& event, FormatId format);
   [[nodiscard]] LineRef text_line(std::string_view topic, std::string_view value);
-  [[nodiscard]] LineRef record_line(const Event& event, bool with_context);
+  [[nodiscard]] LineRef nflog_line(const Event& event);
+  [[nodiscard]] LineRef record_line(const Event& event);
+  // Ends the line that was begun with the value's key.
+  [[nodiscard]] LineRef line_with_bytes(std::span<const std::uint8_t> value);
   void append(std::string_view text);
   void append_escaped(std::string_view text);
-  void append_context(const Event& event);
 
   const FormatSet& formats_;
   LineStore& store_;
   Renderer renderer_;
   TextBuffer line_;
   TextBuffer text_;
+  std::vector<std::uint8_t> record_;
   std::array<bool, kMaxFormats> used_{};  // formats that this is counted as a user of
 };
 

@@ -11,7 +11,7 @@ namespace nfbus::host {
 using FormId = std::uint32_t;
 // {"topic","time_ns","length","value"}: the DLT_NFLOG record in base64, and how long it were if no snaplen had cut it.
 inline constexpr FormId kNflogForm = kMaxFormats;
-// The same, with what the record does not tell: `nfbus tap` makes events of it again.
+// {"topic","value"}: the event as record/ writes it, in base64: `nfbus tap` makes events of it again.
 inline constexpr FormId kRecordForm = kMaxFormats + 1;
 inline constexpr std::size_t kForms = kMaxFormats + 2;
 

@@ -10,7 +10,6 @@
 #include <pcap/pcap.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <memory>
@@ -81,7 +80,7 @@ class LineOutput final : public TapOutput {
 // A pcap file with DLT_NFLOG records on standard output; its header comes at once, so that readers can begin.
 class PcapOutput final : public TapOutput {
  public:
-  [[nodiscard]] std::string_view format() const noexcept override { return "nflog"; }
+  [[nodiscard]] std::string_view format() const noexcept override { return "record"; }
   bool show(const ReceivedEvent& received) override {
     const nfbus_event& packet = received.event();
     if (dumper_ == nullptr || packet.kind != NFBUS_EVENT_PACKET) return false;
@@ -89,7 +88,7 @@ class PcapOutput final : public TapOutput {
     header.ts.tv_sec = packet.time_ns / 1'000'000'000;
     header.ts.tv_usec = packet.time_ns % 1'000'000'000;  // ns, as the file's precision says
     header.caplen = static_cast<bpf_u_int32>(packet.record.size);
-    header.len = std::max(header.caplen, received.length());
+    header.len = static_cast<bpf_u_int32>(packet.record.size + cut_bytes(packet));
     ::pcap_dump(reinterpret_cast<u_char*>(dumper_.get()), &header, packet.record.data);
     return true;
   }

@@ -1,12 +1,11 @@
 #include "cli/tap/received_event.hpp"
 
-#include "decode/decode.hpp"
+#include "record/record.hpp"
 
 #include <nfbus/util/json_levels.hpp>
 
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <array>
 #include <chrono>
 
@@ -72,11 +71,7 @@ ReceivedEvent::Kind ReceivedEvent::read(std::string_view line) {
   decode_string(wire.value, value_);
   if (topic_ == "nfbus:dropped") return read_missed();
   if (topic_ == "nfbus:answer") return read_answer();
-  if (topic_.starts_with(topic_root_) && !topic_.starts_with("nfbus:")) {
-    const Json object = Json::parse(line.begin(), line.end(), nullptr, false);
-    if (!object.is_object()) return Kind::odd;
-    if (object.contains("time_ns")) return read_packet(object);
-  }
+  if (packet_root_ && topic_.starts_with(*packet_root_) && !topic_.starts_with("nfbus:")) return read_packet();
   event_.kind = NFBUS_EVENT_MESSAGE;
   event_.topic = text(topic_);
   event_.time_ns = now_ns();
@@ -105,39 +100,14 @@ ReceivedEvent::Kind ReceivedEvent::read_answer() {
   return Kind::answer;
 }
 
-ReceivedEvent::Kind ReceivedEvent::read_packet(const Json& line) {
-  if (!line.at("time_ns").is_number_integer()) return Kind::odd;
-  if (!decode_base64(value_, record_) || !read_record(record_, event_)) return Kind::odd;
-  decode_packet(event_);
-  event_.topic = text(topic_);
-  event_.time_ns = number_at(line, "time_ns");
-  length_ = static_cast<std::uint32_t>(
-      std::clamp<std::int64_t>(number_at(line, "length"), static_cast<std::int64_t>(record_.size()), INT32_MAX));
-  read_context(line);
-  return Kind::packet;
-}
-
-void ReceivedEvent::read_context(const Json& line) {
-  event_.action = static_cast<std::uint8_t>(number_at(line, "action"));
-  event_.lost_before = static_cast<std::uint32_t>(number_at(line, "lost_before"));
-  in_name_ = text_at(line, "in");
-  out_name_ = text_at(line, "out");
-  event_.in_name = text(in_name_);
-  event_.out_name = text(out_name_);
-  fields_.clear();
-  views_.clear();
-  const auto fields = line.find("fields");
-  if (fields == line.end() || !fields->is_object()) return;
-  fields_.reserve(fields->size());
-  views_.reserve(fields->size());
-  for (const auto& [name, value] : fields->items()) {
-    fields_.push_back({.name = name, .value = value.is_string() ? value.get<std::string>() : value.dump()});
-    nfbus_field& view_of_it = views_.emplace_back();
-    view_of_it.name = text(fields_.back().name);
-    view_of_it.value = text(fields_.back().value);
+ReceivedEvent::Kind ReceivedEvent::read_packet() {
+  if (!decode_base64(value_, record_)) return Kind::odd;
+  const auto decoded = record::decode(record_, event_, fields_);
+  if (!decoded && decoded.error().code == Code::unsupported) {
+    refusal_ = "the host sends " + decoded.error().text;
+    return Kind::unknown;
   }
-  event_.fields = views_.data();
-  event_.field_count = static_cast<std::uint32_t>(views_.size());
+  return decoded && event_.kind == NFBUS_EVENT_PACKET ? Kind::packet : Kind::odd;
 }
 
 }  // namespace nfbus::host

@@ -4,9 +4,8 @@
 #include "bus/server/wire_line.hpp"
 #include "event/event.hpp"
 
-#include <nlohmann/json_fwd.hpp>
-
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,47 +17,40 @@ namespace nfbus::host {
 class ReceivedEvent {
  public:
   enum class Kind : std::uint8_t {
-    packet = 1,  // in the form "nflog" or "record", made by the host
+    packet = 1,
     message,
-    missed,  // nfbus:dropped
-    answer,  // nfbus:answer
-    odd,     // nothing of it is to be shown
+    missed,   // nfbus:dropped
+    answer,   // nfbus:answer
+    unknown,  // a packet in a form that only another release reads
+    odd,      // nothing of it is to be shown
   };
 
-  // topic_root: what the host alone publishes under: no other line is taken for a packet.
-  explicit ReceivedEvent(std::string topic_root) : topic_root_(std::move(topic_root)) {}
+  // packet_root: the root of the topics that the host alone publishes under, when its packets were asked for in the
+  // form "record": these lines are packets, and no others are. Nothing: every event is a message.
+  explicit ReceivedEvent(std::optional<std::string> packet_root) : packet_root_(std::move(packet_root)) {}
 
   // Reads any line. The topic is found as the host finds it when it judges who may publish there.
   Kind read(std::string_view line);
   // Valid until the next read(), of packets and messages.
   [[nodiscard]] const nfbus_event& event() const noexcept { return event_; }
   [[nodiscard]] const std::string& value() const noexcept { return value_; }
-  // Of a packet: its record's length before it was cut.
-  [[nodiscard]] std::uint32_t length() const noexcept { return length_; }
   // Of missed: how many.
   [[nodiscard]] std::uint64_t missed() const noexcept { return missed_; }
-  // Of an answer: why a line was not taken; empty: it was.
+  // Of an answer: why a line was not taken; empty: it was. Of what is unknown: what it is and who reads it.
   [[nodiscard]] const std::string& refusal() const noexcept { return refusal_; }
 
  private:
-  struct Field {
-    std::string name;
-    std::string value;
-  };
   Kind read_missed();
   Kind read_answer();
-  Kind read_packet(const nlohmann::ordered_json& line);
-  void read_context(const nlohmann::ordered_json& line);
+  Kind read_packet();
 
-  const std::string topic_root_;
+  const std::optional<std::string> packet_root_;
   WireScanner scanner_;
   Event event_{};
-  std::string topic_, value_, in_name_, out_name_, refusal_;
-  std::uint32_t length_ = 0;
+  std::string topic_, value_, refusal_;
   std::uint64_t missed_ = 0;
   std::vector<std::uint8_t> record_;
-  std::vector<Field> fields_;
-  std::vector<nfbus_field> views_;  // of fields_
+  std::vector<nfbus_field> fields_;
 };
 
 }  // namespace nfbus::host

@@ -5,7 +5,11 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <chrono>
+#include <string>
 #include <thread>
+#include <vector>
 
 namespace nfbus::host {
 namespace {
@@ -14,6 +18,18 @@ using test::Events;
 using test::subscribe;
 
 constexpr QueueLimits kLimits{.events = 1000, .bytes = 1UL << 30, .overflow = Overflow::drop_oldest};
+
+// Of what waits in its queue.
+std::vector<std::string> topics_of(Subscription& subscription) {
+  std::vector<QueueEntry> entries;
+  subscription.queue().pull(entries, {.enough = 1, .most = 1000}, std::chrono::milliseconds(0),
+                            SubscriberQueue::Clock::now());
+  std::vector<std::string> topics;
+  for (const QueueEntry& entry : entries) {
+    for (std::size_t i = entry.begin; i < entry.end; ++i) topics.emplace_back(view(entry[i].topic));
+  }
+  return topics;
+}
 
 TEST(Bus, GivesASubscriberTheTopicsThatBeginWithItsPrefixes) {
   Events events;
@@ -46,6 +62,40 @@ TEST(Bus, KeepsMessagesFromThoseWhoDidNotNameTheirTopicOrTakeNone) {
   EXPECT_EQ(packets->queue().counters().published, 0U);
   EXPECT_EQ(unnamed->queue().counters().published, 0U);
   EXPECT_EQ(named->queue().counters().published, 1U);
+}
+
+TEST(Bus, RoutesEachMessageOfABatchByItsOwnTopic) {
+  constexpr std::uint32_t kBoth = NFBUS_EVENT_PACKET | NFBUS_EVENT_MESSAGE;
+  Bus bus;
+  const auto a = subscribe(bus, {.topics = {"a:"}, .kinds = kBoth}, kLimits);
+  const auto b = subscribe(bus, {.topics = {"b:"}, .kinds = kBoth}, kLimits);
+  const auto both = subscribe(bus, {.topics = {"a:", "b:"}, .kinds = kBoth}, kLimits);
+  const auto none = subscribe(bus, {.topics = {"c:"}, .kinds = kBoth}, kLimits);
+  const BatchRef first = make_message("a:1", "x", 0, 0);
+  const BatchRef second = make_message("b:2", "y", 0, 0);
+  const std::array<const Event*, 3> messages = {first->events().data(), second->events().data(),
+                                                second->events().data()};
+  bus.publish(copy_events(messages));
+  EXPECT_EQ(topics_of(*a), (std::vector<std::string>{"a:1"}));
+  EXPECT_EQ(topics_of(*b), (std::vector<std::string>{"b:2", "b:2"}));
+  EXPECT_EQ(topics_of(*both), (std::vector<std::string>{"a:1", "b:2", "b:2"}));
+  EXPECT_EQ(none->queue().counters().published, 0U);
+}
+
+// A source that hands over records of other hosts has topics of theirs.
+TEST(Bus, RoutesPacketsWhoseTopicsWereNotInterned) {
+  Events events;
+  Bus bus;
+  const auto drops = subscribe(bus, {.topics = {"nft:drop:"}}, kLimits);
+  const BatchRef batch = events.packets({"drop:input ", "lan:in ", "drop:mac "});
+  std::vector<Event> copies(batch->events().begin(), batch->events().end());
+  std::vector<const Event*> pointers;
+  for (Event& copy : copies) {
+    copy.topic_id = 0;
+    pointers.push_back(&copy);
+  }
+  bus.publish(copy_events(pointers));
+  EXPECT_EQ(topics_of(*drops), (std::vector<std::string>{"nft:drop:input", "nft:drop:mac"}));
 }
 
 TEST(Bus, ForgetsASubscriberThatLeft) {

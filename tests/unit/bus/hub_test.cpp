@@ -62,6 +62,20 @@ TEST_F(HubTest, RendersAPacketOnceForAllWhoWantTheSameForm) {
   EXPECT_NE(text_of(first), text_of(other));
 }
 
+TEST_F(HubTest, ServesPacketsWhoseTopicsWereNotInternedByTheirTexts) {
+  Client& drops = subscriber("nft:drop:");
+  const BatchRef batch = events.packets({"drop:a ", "lan:b ", "drop:c "});
+  std::vector<Event> copies(batch->events().begin(), batch->events().end());
+  std::vector<const Event*> pointers;
+  for (Event& copy : copies) {
+    copy.topic_id = 0;
+    pointers.push_back(&copy);
+  }
+  bus.publish(copy_events(pointers));
+  serve_all();
+  EXPECT_THAT(take_lines(drops), ElementsAre(HasSubstr("nft:drop:a"), HasSubstr("nft:drop:c")));
+}
+
 TEST_F(HubTest, ServesPacketsInOrderInPiecesOfTheSizeAskedFor) {
   Client& client = subscriber("nft:", R"(,"format":"ulogd")");
   bus.publish(events.packets({"a", "b", "c"}));

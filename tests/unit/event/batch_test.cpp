@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <thread>
 
 namespace nfbus::host {
@@ -85,6 +86,19 @@ TEST(Batch, FreezesWhatIsCompleteAndLeavesTheRest) {
   EXPECT_EQ(batch->events()[1].index, 1U);
   ASSERT_EQ(batch->topics().size(), 2U);
   EXPECT_EQ(batch->topics()[0].topic_id, 7U);
+}
+
+// As they come out of a disk queue or from another machine.
+TEST(Batch, CountsTopicsThatAreNotInternedByTheirTexts) {
+  const BatchRef a = make_message("a:1", "x", 0, 0);
+  const BatchRef b = make_message("b:2", "y", 0, 0);
+  const std::array<const Event*, 3> events = {a->events().data(), b->events().data(), a->events().data()};
+  const BatchRef batch = copy_events(events);
+  ASSERT_EQ(batch->topics().size(), 2U);
+  EXPECT_EQ(batch->topics()[0].topic, "a:1");
+  EXPECT_EQ(batch->topics()[0].events, 2U);
+  EXPECT_EQ(batch->topics()[1].topic, "b:2");
+  EXPECT_EQ(batch->topics()[1].events, 1U);
 }
 
 TEST(CopyEvents, CopiesAllThatAnEventPointsToAndRebasesWhatLiesInItsRecord) {
