@@ -3,6 +3,7 @@
 #include "capture/replay.hpp"
 #include "cli/own_events.hpp"
 #include "plugins/annotations.hpp"
+#include "report/log_lines.hpp"
 #include "report/prometheus_text.hpp"
 #include "support/log.hpp"
 
@@ -70,27 +71,9 @@ std::set<std::shared_ptr<Subscription>> messages_of(const FilterChain& chain) {
   return messages;
 }
 
-void append_counters(std::string& line, const OwnCounters& own) {
-  for (const auto& [name, value] : own) line += fmt::format(" {}={}", name, value);
-}
-
-// of: what the filter belongs to.
-void log_filter(const std::string& of, const FilterSnapshot& f) {
-  std::string line = fmt::format("filter name={} plugin={} of={} failures={} heard={} unheard={}", f.name, f.plugin, of,
-                                 f.failures, f.heard, f.unheard);
-  append_counters(line, f.own);
-  log::info(line);
-}
-
-void log_sink(const SinkSnapshot& s) {
-  std::string line = fmt::format(
-      "sink name={} plugin={} state={} published={} delivered={} filtered={} overflowed={} rejected={} corrupted=0 "
-      "queued={} spilled=0 recovered=0 retries={}",
-      s.name, s.plugin, to_string(s.state), s.events.published, s.events.delivered, s.events.filtered,
-      s.events.overflowed, s.events.rejected, s.events.queued, s.retries);
-  append_counters(line, s.own);
-  log::info(line);
-  for (const FilterSnapshot& filter : s.filters) log_filter("sink." + s.name, filter);
+void log_sink(const SinkSnapshot& sink) {
+  log::info(log_line(sink));
+  for (const FilterSnapshot& filter : sink.filters) log::info(log_line(filter, "sink." + sink.name));
 }
 
 // Of a sink that has ended, or is left behind.
@@ -403,15 +386,9 @@ void Host::look_around() {
 }
 
 void Host::log_counters() const {
-  for (const CaptureSnapshot& c : source_->snapshots()) {
-    log::info(
-        fmt::format("capture group={} received={} lost={} published={} not_forwarded={} filtered={} "
-                    "decode_errors={} enobufs={} unseen_drops={}",
-                    c.group, c.received, c.lost, c.published, c.not_forwarded, c.filtered, c.decode_errors, c.enobufs,
-                    c.unseen_drops));
-  }
-  for (const CaptureFilterSnapshot& f : snapshots_of(capture_chains_)) {
-    log_filter(f.of(), f.filter);
+  for (const CaptureSnapshot& capture : source_->snapshots()) log::info(log_line(capture));
+  for (const CaptureFilterSnapshot& shared : snapshots_of(capture_chains_)) {
+    log::info(log_line(shared.filter, shared.of()));
   }
   for (const RunningSink& sink : sinks_) log_sink(sink.worker->snapshot());
   log::info("counters end");

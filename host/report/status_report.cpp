@@ -2,6 +2,7 @@
 
 #include "bus/server/wire_line.hpp"
 #include "formats/json_writer.hpp"
+#include "report/counters.hpp"
 
 #include <nfbus/version.h>
 
@@ -10,6 +11,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <span>
+#include <variant>
 
 namespace nfbus::host {
 
@@ -24,16 +27,20 @@ double seconds(std::chrono::steady_clock::duration time) {
   return static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(time).count()) / 1000;
 }
 
+template <class Of>
+void add_counter(Json& row, const CounterOf<Of>& counter, const CounterValue& value) {
+  std::visit([&](const auto number) { row[status_name(counter)] = number; }, value);
+}
+
+template <class Of>
+void add_counters(Json& row, std::span<const CounterOf<Of>> counters, const Of& of) {
+  for (const auto& counter : counters) add_counter(row, counter, counter.value(of));
+}
+
 Json capture_row(const CaptureSnapshot& c) {
-  return {{"group", c.group},
-          {"received", c.received},
-          {"lost", c.lost},
-          {"published", c.published},
-          {"not_forwarded", c.not_forwarded},
-          {"filtered", c.filtered},
-          {"decode_errors", c.decode_errors},
-          {"enobufs", c.enobufs},
-          {"unseen_drops", c.unseen_drops}};
+  Json row = {{"group", c.group}};
+  add_counters(row, capture_counters(), c);
+  return row;
 }
 
 Json counters_of(const OwnCounters& own) {
@@ -43,32 +50,18 @@ Json counters_of(const OwnCounters& own) {
 }
 
 Json filter_row(const FilterSnapshot& f) {
-  return {{"name", f.name},   {"plugin", f.plugin},   {"failures", f.failures},
-          {"heard", f.heard}, {"unheard", f.unheard}, {"counters", counters_of(f.own)}};
-}
-
-Json sink_row(const SinkSnapshot& s) {
-  Json row = {{"name", s.name},
-              {"plugin", s.plugin},
-              {"state", to_string(s.state)},
-              {"published", s.events.published},
-              {"delivered", s.events.delivered},
-              {"filtered", s.events.filtered},
-              {"overflowed", s.events.overflowed},
-              {"rejected", s.events.rejected},
-              {"corrupted", 0},
-              {"queued", s.events.queued},
-              {"spilled", 0},
-              {"recovered", 0},
-              {"retries", s.retries}};
-  if (!s.own.empty()) row["counters"] = counters_of(s.own);
-  for (const FilterSnapshot& filter : s.filters) row["filters"].push_back(filter_row(filter));
+  Json row = {{"name", f.name}, {"plugin", f.plugin}};
+  add_counters(row, filter_counters(), f);
+  row["counters"] = counters_of(f.own);
   return row;
 }
 
-void add_received(Json& row, const ReceivedCounters& received) {
-  row["sent"] = {{"received", received.received}, {"relayed", received.relayed},   {"subscribed", received.subscribed},
-                 {"invalid", received.invalid},   {"not_text", received.not_text}, {"refused", received.refused}};
+Json sink_row(const SinkSnapshot& s) {
+  Json row = {{"name", s.name}, {"plugin", s.plugin}, {"state", to_string(s.state)}};
+  add_counters(row, sink_counters(), s);
+  if (!s.own.empty()) row["counters"] = counters_of(s.own);
+  for (const FilterSnapshot& filter : s.filters) row["filters"].push_back(filter_row(filter));
+  return row;
 }
 
 Json client_row(const ClientSnapshot& c) {
@@ -76,32 +69,21 @@ Json client_row(const ClientSnapshot& c) {
               {"pid", c.peer.pid},
               {"uid", c.peer.uid},
               {"connected_s", seconds(std::chrono::steady_clock::now() - c.since)},
-              {"topics", c.topics},
-              {"published", c.published},
-              {"delivered", c.delivered},
-              {"filtered", c.filtered},
-              {"overflowed", c.overflowed},
-              {"queued", c.queued},
-              {"queued_bytes", c.queued_bytes}};
+              {"topics", c.topics}};
+  for (const ClientCounter& counter : client_counters()) {
+    if (counter.of_each != nullptr) add_counter(row, counter, counter.of_each(c));
+  }
   if (c.topics_not_shown != 0) row["topics_not_shown"] = c.topics_not_shown;
-  add_received(row, c.sent_by_it);
+  add_counters(row["sent"], sent_counters(), c.sent_by_it);
   return row;
 }
 
-Json totals_row(const ServerSnapshot& server) {
-  const HubCounters& t = server.totals;
-  Json row = {{"connected", server.connected},
-              {"connections", server.connections},
-              {"turned_away", server.turned_away},
-              {"too_long", server.too_long},
-              {"published", t.published},
-              {"delivered", t.delivered},
-              {"filtered", t.filtered},
-              {"overflowed", t.overflowed},
-              {"left", t.left},
-              {"queued", t.queued},
-              {"cpu_s", std::chrono::duration<double>(server.cpu).count()}};
-  add_received(row, t.received);
+Json sums_row(const ServerSnapshot& server) {
+  Json row = Json::object();
+  for (const ClientCounter& counter : client_counters()) {
+    if (counter.in_status_sums) add_counter(row, counter, counter.value(server));
+  }
+  add_counters(row["sent"], sent_counters(), server.totals.received);
   return row;
 }
 
@@ -135,7 +117,7 @@ std::string to_json(const StatusReport& report) {
   }
   status["sinks"] = Json::array();
   for (const SinkSnapshot& sink : report.sinks) status["sinks"].push_back(sink_row(sink));
-  status["clients_total"] = totals_row(report.server);
+  status["clients_total"] = sums_row(report.server);
   status["clients"] = Json::array();
   std::size_t left_bytes = kMostBytes - std::min(kMostBytes, dump(status).size());
   for (const ClientSnapshot& client : report.server.clients) {

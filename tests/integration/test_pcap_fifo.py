@@ -10,7 +10,8 @@ import subprocess
 import time
 
 from capture_files import CAPTURE, OUTPUT_RULES, Prepared, packets, sink
-from nfbustest import IntegrationTest, Repeatedly, UDP, end_process, ipv4, main, read_json_lines, send, udp, wait_until
+from nfbustest import (IntegrationTest, Repeatedly, UDP, end_process, ipv4, main, read_json_lines, run_nfbus, send, udp,
+                       wait_until)
 
 
 class Records:
@@ -200,7 +201,7 @@ for line in sys.stdin:
         self.assertEqual(self.ports(reader.stdout.readline()), [5000])
 
     def test_a_reader_that_stops_holds_nobody_up_and_what_it_missed_is_counted(self):
-        host = self.start_sink('[sink.lines]\nplugin = "jsonl"\nfile = "@DIR@/lines"\n')
+        host = self.start_sink('[bus]\nsocket = "@DIR@/sock"\n[sink.lines]\nplugin = "jsonl"\nfile = "@DIR@/lines"\n')
         fd = os.open(host.path("fifo"), os.O_RDONLY)
         count = 20000
         send(self.namespace, [ipv4("127.0.0.1", "127.0.0.1", UDP, udp(999, 1000, b"x" * 200))], repeat=count)
@@ -210,6 +211,10 @@ for line in sys.stdin:
         self.assertGreater(counted["missed"], 0)
         self.assertEqual(counted["delivered"] + counted["rejected"], count)
         self.assertEqual(counted["rejected"], counted["missed"])
+        shown = run_nfbus("status", "-s", host.path("sock")).stdout
+        self.assertRegex(shown, r"(?m)^ +name +plugin .* retries +counters$")
+        self.assertRegex(shown, rf"(?m)^ +out +pcap .* missed={counted['missed']}$")
+        self.assertRegex(shown, r"(?m)^ +lines +jsonl .* -$")
         records = Records()
         while len(records.parse()[1]) < counted["delivered"]:
             records.data += self.read(fd, 1 << 20)
