@@ -74,7 +74,7 @@ class Event {
   [[nodiscard]] std::span<const nfbus_field> fields() const noexcept { return {raw_->fields, raw_->field_count}; }
   [[nodiscard]] std::optional<std::string_view> field(std::string_view name) const noexcept {
     for (const nfbus_field& field : fields()) {
-      if (to_view(field.name) == name) return to_view(field.value);
+      if (to_view(field.name) == name) return to_view(field.value);  // its text, whatever its type
     }
     return std::nullopt;
   }
@@ -192,13 +192,24 @@ class Events {
   [[nodiscard]] std::uint64_t size_bytes() const noexcept { return events_->size_bytes; }
   [[nodiscard]] std::span<const nfbus_event* const> raw() const noexcept { return {events_->items, events_->count}; }
 
-  // This event can never be delivered: counted, logged with its reason; the others go on. With Delivery::retry only
-  // for events before `done`: the others come again. In hear() it does nothing.
-  void reject(std::uint32_t index, std::string_view reason) const noexcept {
-    if (report_ != nullptr) report_->rejected(report_->context, index, to_text(reason));
+  // What became of single events; of the others write()'s result says it. An event that has an outcome keeps it. In
+  // hear() these do nothing.
+  // This event is delivered.
+  void delivered(std::uint32_t index) const noexcept { say(index, NFBUS_DELIVERED, {}); }
+  // It comes again, before what came after it.
+  void again(std::uint32_t index) const noexcept { say(index, NFBUS_AGAIN, {}); }
+  // It can never be delivered: counted, logged with its reason; the others go on.
+  void reject(std::uint32_t index, std::string_view reason) const noexcept { say(index, NFBUS_REJECTED, reason); }
+  // How long this write() may still take, for its waits; 0: its time is over. A stop of the host shortens it. [any]
+  [[nodiscard]] std::uint32_t time_left_ms() const noexcept {
+    return report_ == nullptr ? 0 : report_->time_left_ms(report_->context);
   }
 
  private:
+  void say(std::uint32_t index, std::uint32_t outcome, std::string_view reason) const noexcept {
+    if (report_ != nullptr) report_->outcome(report_->context, index, 1, outcome, to_text(reason));
+  }
+
   const nfbus_events* events_;
   nfbus_report* report_;
 };

@@ -3,16 +3,20 @@
 //   class Quiet {
 //    public:
 //     Quiet(nfbus::Host host, const nfbus::Options& options);  // [control] or a default constructor
+//     void open(nfbus::Shape& shape);                          // [control] opens inputs; never waits for a peer
 //     void apply(nfbus::Candidates candidates);                // [worker]  required
+//     void reopen();                                           // [worker]  reopens files after an outside rotation
 //     void tick();                                             // [worker]  about each Shape::tick_ms
 //     void hear(nfbus::Events messages);                       // [worker]  of the topics of Host::listen()
 //     void finish();                                           // [worker]  no event will come any more
+//     void diagnose(nfbus::Findings findings);                 // [control] for `nfbus doctor`
 //   };                                                         // [control] destructor
 //   NFBUS_FILTER(Quiet, "quiet", {.summary = "drops the usual", .schema = kSchema})
 //
-// Calls to one instance never overlap. tick (with .shape = {.tick_ms = ...}), hear and finish may be left out, and may
-// return nfbus::Result<void>. An exception of the constructor: the host does not start. Of the others: it is logged and
-// counted; of apply(), every event of that call is kept.
+// Calls to one instance never overlap. All but the constructor and apply() may be left out. open, reopen, tick, hear
+// and finish may return nfbus::Result<void>; tick comes each .shape = {.tick_ms = ...}. An exception of the constructor
+// and of open(): the host does not start. Of the others: it is logged and counted; of apply(), every event of that call
+// is kept.
 #pragma once
 
 #include <nfbus/abi.h>
@@ -22,9 +26,12 @@
 #include <nfbus/plugin.hpp>
 #include <nfbus/text.hpp>
 
+#include <array>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <span>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -36,14 +43,58 @@ class Candidate {
  public:
   Candidate(nfbus_filter_call* call, std::uint32_t index) noexcept : call_(call), index_(index) {}
 
+  // As it is by now: ask anew after a change.
   [[nodiscard]] Event event() const noexcept { return Event(call_->items[index_]); }
   void drop() const noexcept { call_->verdicts[index_] = NFBUS_DROP; }
-  // Adds a field for those downstream; both texts are copied. A name that the event already has is replaced.
-  void annotate(std::string_view name, std::string_view value) const noexcept {
-    call_->annotate(call_->context, index_, to_text(name), to_text(value));
+
+  // Adds a field for those downstream; both texts are copied. A name that the event already has is replaced. False, and
+  // nothing changes: beyond the limits (NFBUS_MAX_...), or no memory.
+  // NOLINTBEGIN(modernize-use-nodiscard): most filters have nothing to do about it
+  bool annotate(std::string_view name, std::string_view value) const noexcept {
+    return annotate(name, value, NFBUS_VALUE_TEXT);
   }
+  bool annotate(std::string_view name, const char* value) const noexcept {
+    return annotate(name, std::string_view(value));
+  }
+  bool annotate(std::string_view name, const AddressText& value) const noexcept {
+    return annotate(name, value.view(), NFBUS_VALUE_ADDRESS);
+  }
+  bool annotate(std::string_view name, bool value) const noexcept {
+    return annotate(name, value ? "true" : "false", NFBUS_VALUE_BOOLEAN);
+  }
+  template <typename Number>
+  requires(std::is_arithmetic_v<Number> && !std::is_same_v<Number, bool>) bool annotate(std::string_view name,
+                                                                                        Number value) const noexcept {
+    std::array<char, 64> digits{};
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+    return annotate(name, std::string_view(digits.data(), end),
+                    std::is_integral_v<Number> ? NFBUS_VALUE_INTEGER : NFBUS_VALUE_NUMBER);
+  }
+  // Any JSON, shown as it is.
+  bool annotate_json(std::string_view name, std::string_view json) const noexcept {
+    return annotate(name, json, NFBUS_VALUE_JSON);
+  }
+  // Another topic; see nfbus_filter_call. False: it is not allowed.
+  bool set_topic(std::string_view topic) const noexcept {
+    return call_->set_topic(call_->context, index_, to_text(topic)) == NFBUS_OK;
+  }
+  // Writes other bytes over a part of the packet (NFBUS_PART_*), from `offset` on; checksums follow. False: not within
+  // that part.
+  bool rewrite(std::uint32_t part, std::uint32_t offset, std::span<const std::uint8_t> bytes) const noexcept {
+    return call_->rewrite(call_->context, index_, part, offset, {bytes.data(), bytes.size()}) == NFBUS_OK;
+  }
+  // Keeps the first bytes of the packet's payload; its length on the wire stays.
+  bool cut(std::uint32_t size_bytes) const noexcept {
+    return call_->cut(call_->context, index_, size_bytes) == NFBUS_OK;
+  }
+  // NOLINTEND(modernize-use-nodiscard)
 
  private:
+  bool annotate(std::string_view name, std::string_view value, std::uint32_t type) const noexcept {
+    const nfbus_field field{to_text(name), to_text(value), type, 0};
+    return call_->annotate(call_->context, index_, &field) == NFBUS_OK;
+  }
+
   nfbus_filter_call* call_;
   std::uint32_t index_;
 };
@@ -141,7 +192,10 @@ constexpr void check_filter() {
     static_assert(is_void_or_result<decltype(std::declval<T&>().finish())>,
                   "nfbus: finish must return void or nfbus::Result<void>");
   }
+  check_open<T>();
+  check_reopen<T>();
   check_tick<T>();
+  check_diagnose<T>();
 }
 
 template <typename T>
@@ -149,32 +203,34 @@ constexpr nfbus_filter filter_table() {
   nfbus_filter out{};
   out.struct_size = sizeof out;
   out.create = &create<T>;
+  if constexpr (Opens<T> || OpensWithShape<T>) out.open = &open<T>;
   out.apply = &apply<T>;
-  out.destroy = &destroy<T>;
+  if constexpr (Reopens<T>) out.reopen = &reopen<T>;
   if constexpr (Ticks<T>) out.tick = &tick<T>;
   if constexpr (Hears<T>) out.hear = &hear<T>;
   if constexpr (Finishes<T>) out.finish = &finish<T>;
+  out.destroy = &destroy<T>;
+  if constexpr (Diagnoses<T>) out.diagnose = &diagnose<T>;
   return out;
 }
 
 template <typename T>
 inline constexpr nfbus_filter kFilter = filter_table<T>();
 
+}  // namespace detail
+
+// A filter for NFBUS_LIBRARY.
 template <typename T>
-constexpr nfbus_entry filter_entry(std::string_view name, const Info& info = {}) {
-  check_filter<T>();
-  if (Ticks<T> && info.shape.tick_ms == 0) throw "nfbus: a filter that has tick() needs .shape = {.tick_ms = ...}";
-  if (!Ticks<T> && info.shape.tick_ms != 0) throw "nfbus: a filter with a tick_ms needs a public `void tick()`";
-  nfbus_entry out = entry(NFBUS_PLUGIN_FILTER, name, info);
-  out.filter = &kFilter<T>;
+constexpr Plugin filter(std::string_view name, const Info& info = {}) {
+  detail::check_filter<T>();
+  if (!detail::Ticks<T> && info.shape.tick_ms != 0) throw "nfbus: a filter with a tick_ms needs a public `void tick()`";
+  Plugin out(NFBUS_PLUGIN_FILTER, name, info);
+  out.set(&detail::kFilter<T>);
   return out;
 }
 
-}  // namespace detail
 }  // namespace nfbus
 
-// NFBUS_FILTER(Class, "name") or NFBUS_FILTER(Class, "name", {.summary = "...", ...}): once in a plugin, outside of any
-// namespace. The fields are nfbus::Info's.
-#define NFBUS_FILTER(Class, ...)                                \
-  extern "C" NFBUS_EXPORT const nfbus_entry nfbus_plugin_entry; \
-  extern "C" constinit const nfbus_entry nfbus_plugin_entry = ::nfbus::detail::filter_entry<Class>(__VA_ARGS__);
+// NFBUS_FILTER(Class, "name") or NFBUS_FILTER(Class, "name", {.summary = "...", ...}): the one plugin of a shared
+// object, outside of any namespace. The fields are nfbus::Info's.
+#define NFBUS_FILTER(Class, ...) NFBUS_LIBRARY(::nfbus::filter<Class>(__VA_ARGS__))

@@ -1,4 +1,4 @@
-// What the host offers to an instance, to a command and to diagnose().
+// What the host offers to an instance and to a command.
 #pragma once
 
 #include <nfbus/abi.h>
@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <new>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -109,6 +110,26 @@ class Host {
   [[nodiscard]] std::optional<Dns> dns(Event event) const noexcept {
     const nfbus_dns* dns = raw_->dns(raw_->context, event.raw());
     return dns == nullptr ? std::nullopt : std::optional<Dns>(dns);
+  }
+
+  // [any] Has the worker call tick() as soon as it can. Several before that tick are one.
+  void wake() const noexcept { raw_->wake(raw_->context); }
+
+  // [worker] The event as bytes, to keep; valid until the next record() of this instance and not beyond the call that
+  // handed the event over. Empty when memory is short.
+  [[nodiscard]] std::span<const std::uint8_t> record(Event event) const noexcept {
+    const nfbus_bytes bytes = raw_->record(raw_->context, event.raw());
+    return {bytes.data, bytes.size};
+  }
+
+  // [worker] The event that record() wrote, of this or an earlier run: to match and render it. Throws
+  // std::invalid_argument, which says what is wrong, when it is no such record.
+  [[nodiscard]] EventCopy event_of(std::span<const std::uint8_t> record) const {
+    nfbus_error error{};
+    error.struct_size = sizeof error;
+    const nfbus_event* event = raw_->event_of(raw_->context, {record.data(), record.size()}, &error);
+    if (event == nullptr) throw std::invalid_argument(std::string(error.text, error.size));
+    return {raw_, event};
   }
 
   // [control] Messages whose topic starts with the prefix come to the filter's hear(). Only in the constructor of a

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -15,9 +16,23 @@
 
 namespace nfbus {
 
+// What is wrong with one option. Thrown by a constructor (and by Options), it has the host show the option's place in
+// the user's file.
+class OptionError : public std::invalid_argument {
+ public:
+  // key: as Options takes it ("drop/0/dst"). text: what is wrong; it need not name the key.
+  OptionError(std::string_view key, const std::string& text)
+      : std::invalid_argument(text), pointer_(std::make_shared<const std::string>('/' + std::string(key))) {}
+  // JSON pointer (RFC 6901).
+  [[nodiscard]] std::string_view pointer() const noexcept { return *pointer_; }
+
+ private:
+  std::shared_ptr<const std::string> pointer_;  // shared: copies of an exception must not throw
+};
+
 // [control] Valid during the constructor that it is given to; what it returns is the caller's own.
-// A key is a JSON pointer (RFC 6901) without its first slash: "file", "drop/0/dst". An accessor throws
-// std::invalid_argument, which names the key, when there is no such value or when it has another type.
+// A key is a JSON pointer (RFC 6901) without its first slash: "file", "drop/0/dst". An accessor throws OptionError when
+// there is no such value or when it has another type.
 class Options {
  public:
   explicit Options(const nfbus_options* raw) : raw_(raw) {}
@@ -77,8 +92,10 @@ class Options {
 
   [[nodiscard]] nfbus_value get(std::string_view key, std::uint32_t type, const char* wanted) const {
     const std::optional<nfbus_value> value = find(key);
-    if (!value) throw std::invalid_argument("option " + pointer(key).substr(1) + " is missing");
-    if (value->type != type) throw std::invalid_argument("option " + pointer(key).substr(1) + " must be " + wanted);
+    if (!value) throw OptionError(pointer(key).substr(1), "option " + pointer(key).substr(1) + " is missing");
+    if (value->type != type) {
+      throw OptionError(pointer(key).substr(1), "option " + pointer(key).substr(1) + " must be " + wanted);
+    }
     return *value;
   }
 

@@ -1,4 +1,4 @@
-// What a plugin says of itself, its commands and its findings: the parts that sinks and filters share.
+// What a plugin says of itself, its commands and its findings: the parts that sinks, filters and sources share.
 #pragma once
 
 #include <nfbus/abi.h>
@@ -8,6 +8,8 @@
 #include <nfbus/options.hpp>
 #include <nfbus/text.hpp>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -21,7 +23,7 @@ struct Shape {
   std::uint32_t batch_events = 0;  // at most so many events a call; 0: the host's default
   std::uint64_t batch_bytes = 0;   // at most so many bytes of records and texts; 0: the host's default
   std::uint32_t batch_age_ms = 0;  // a call may wait so long for half of batch_events; 0: never wait
-  std::uint32_t tick_ms = 0;       // call tick() about so often; 0: never
+  std::uint32_t tick_ms = 0;       // call tick() about so often; 0: only after Host::wake()
 };
 
 namespace detail {
@@ -31,51 +33,119 @@ inline constexpr nfbus_text kNoFields[1] = {};
 // For Info::annotates of a filter that adds none.
 inline constexpr std::span<const nfbus_text> kAnnotatesNothing{detail::kNoFields, 0};
 
-// The second argument of NFBUS_SINK and NFBUS_FILTER. All texts must be literals.
+// The second argument of nfbus::sink, filter and source. All texts must be literals.
 struct Info {
   std::string_view summary = {};  // one line
   std::string_view version = {};  // the plugin's own
   std::string_view schema = {};   // JSON schema of the options (sdk/README.md); empty: no options
+  // NFBUS_EVENT_*, ORed: what a sink or filter takes, or a source gives.
   std::uint32_t event_kinds = NFBUS_EVENT_PACKET;
-  Shape shape = {};                              // sinks; open() may change it. Of a filter only tick_ms
-  std::span<const nfbus_command> commands = {};  // from command<>()
-  // From diagnose<>(): for `nfbus doctor`.
-  void (*diagnose)(const nfbus_host* host, nfbus_finding found, void* context) = nullptr;
+  Shape shape = {};                              // open() may change it. Of a filter only tick_ms
+  std::span<const nfbus_command> commands = {};  // from command<>(); a constant array
   // Filters: every field that it may add, a constant array of NFBUS_TEXT, or kAnnotatesNothing; {}: it may add any.
   std::span<const nfbus_text> annotates = {};
+  bool lossless = false;  // sources: it can wait, and nothing of it may be dropped for a full queue
 };
 
-// Takes what diagnose() finds. fix: what the user can do; may be empty. [control]
+// One plugin of a library, from nfbus::sink, filter and source; for NFBUS_LIBRARY.
+class Plugin {
+ public:
+  static constexpr std::size_t kMostCommands = 16;
+
+  constexpr Plugin(std::uint32_t kind, std::string_view name, const Info& info)
+      : shape_{sizeof(nfbus_shape), info.shape.batch_events, info.shape.batch_bytes, info.shape.batch_age_ms,
+               info.shape.tick_ms} {
+    if (!is_plugin_name(name)) throw "nfbus: the plugin's name must be one or more of a-z 0-9 _ -";
+    if (info.commands.size() > kMostCommands) throw "nfbus: a plugin may have 16 commands";
+    fields_.struct_size = sizeof fields_;
+    fields_.plugin_kind = kind;
+    fields_.event_kinds = info.event_kinds;
+    fields_.flags = info.lossless ? NFBUS_LOSSLESS : 0;
+    fields_.name = to_text(name);
+    fields_.version = to_text(info.version);
+    fields_.summary = to_text(info.summary);
+    fields_.schema = to_text(info.schema);
+    fields_.annotates = info.annotates.data();
+    fields_.annotates_count = static_cast<std::uint32_t>(info.annotates.size());
+    for (const nfbus_command& command : info.commands) commands_[fields_.command_count++] = &command;
+  }
+  constexpr void set(const nfbus_sink* sink) { fields_.sink = sink; }
+  constexpr void set(const nfbus_filter* filter) { fields_.filter = filter; }
+  constexpr void set(const nfbus_source* source) { fields_.source = source; }
+
+  // As the ABI wants it: points into this object.
+  [[nodiscard]] constexpr nfbus_plugin raw() const {
+    nfbus_plugin out = fields_;
+    out.shape = &shape_;
+    if (out.command_count != 0) out.commands = commands_.data();
+    return out;
+  }
+
+ private:
+  static constexpr bool is_plugin_name(std::string_view name) {
+    for (const char c : name) {
+      if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' && c != '-') return false;
+    }
+    return !name.empty();
+  }
+
+  nfbus_plugin fields_{};
+  nfbus_shape shape_;
+  std::array<const nfbus_command*, kMostCommands> commands_{};
+};
+
+// Takes what diagnose() finds; valid during it. fix: what the user can do; may be empty. [control]
 class Findings {
  public:
-  Findings(nfbus_finding found, void* context) noexcept : found_(found), context_(context) {}
+  explicit Findings(const nfbus_findings* raw) noexcept : raw_(raw) {}
   void error(std::string_view text, std::string_view fix) const noexcept { add(NFBUS_LOG_ERROR, text, fix); }
   void warning(std::string_view text, std::string_view fix) const noexcept { add(NFBUS_LOG_WARNING, text, fix); }
   void info(std::string_view text) const noexcept { add(NFBUS_LOG_INFO, text, {}); }
 
  private:
   void add(std::uint32_t level, std::string_view text, std::string_view fix) const noexcept {
-    found_(context_, level, to_text(text), to_text(fix));
+    raw_->found(raw_->context, level, to_text(text), to_text(fix));
   }
 
-  nfbus_finding found_;
-  void* context_;
+  const nfbus_findings* raw_;
+};
+
+// An instance of the library's plugins, as it is configured. Valid during the command.
+class Configured {
+ public:
+  explicit Configured(const nfbus_configured* raw) noexcept : raw_(raw) {}
+  [[nodiscard]] std::uint32_t kind() const noexcept { return raw_->plugin_kind; }  // NFBUS_PLUGIN_*
+  [[nodiscard]] std::string_view plugin() const noexcept { return to_view(raw_->plugin); }
+  [[nodiscard]] std::string_view name() const noexcept { return to_view(raw_->name); }  // of [sink.NAME]
+  [[nodiscard]] Options options() const { return Options(raw_->options); }
+
+ private:
+  const nfbus_configured* raw_;
+};
+
+// What a command is called with; valid during it.
+class CommandCall {
+ public:
+  explicit CommandCall(const nfbus_command_call* raw) noexcept : raw_(raw) {}
+  // The first is the command's name.
+  [[nodiscard]] std::span<const char* const> arguments() const noexcept {
+    return {raw_->arguments, raw_->argument_count};
+  }
+  // How many instances the configuration has of the plugins in this library; 0 without a configuration.
+  [[nodiscard]] std::uint32_t instance_count() const noexcept { return raw_->instance_count; }
+  [[nodiscard]] Configured instance(std::uint32_t index) const noexcept { return Configured(raw_->instances[index]); }
+
+ private:
+  const nfbus_command_call* raw_;
 };
 
 namespace detail {
 
 template <auto Run>
-int run_command(const nfbus_host* host, int argc, const char* const* argv) noexcept {
-  int status = 1;
-  guard_or_log(host, "",
-               [&] { status = Run(Host(host), std::span<const char* const>(argv, static_cast<std::size_t>(argc))); });
+std::int32_t run_command(const nfbus_host* host, const nfbus_command_call* call) noexcept {
+  std::int32_t status = 1;
+  guard_or_log(host, "", [&] { status = Run(Host(host), CommandCall(call)); });
   return status;
-}
-
-template <auto Find>
-void run_diagnose(const nfbus_host* host, nfbus_finding found, void* context) noexcept {
-  contain([&] { Find(Host(host), Findings(found, context)); },
-          [&](std::string_view thrown) { Findings(found, context).error(thrown, {}); });
 }
 
 template <typename T>
@@ -101,7 +171,7 @@ void* make_instance(const nfbus_host* host, const Options& options) {
 template <typename T>
 std::uint32_t create(const nfbus_host* host, const nfbus_options* options, void** instance,
                      nfbus_error* error) noexcept {
-  return guard(error, [&] { *instance = make_instance<T>(host, Options(options)); });
+  return guard_create(error, [&] { *instance = make_instance<T>(host, Options(options)); });
 }
 
 template <typename T>
@@ -136,53 +206,148 @@ void destroy(void* instance) noexcept {
   guard_or_log(owned->host, "failed in its destructor: ", [&] { delete owned; });
 }
 
-constexpr bool is_plugin_name(std::string_view name) {
-  for (const char c : name) {
-    if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' && c != '-') return false;
+template <typename T>
+concept OpensWithShape = requires(T& plugin, Shape& shape) {
+  plugin.open(shape);
+};
+template <typename T>
+concept Opens = requires(T& plugin) {
+  plugin.open();
+};
+template <typename T>
+concept Reopens = requires(T& plugin) {
+  plugin.reopen();
+};
+template <typename T>
+concept Closes = requires(T& plugin) {
+  plugin.close();
+};
+template <typename T>
+concept Diagnoses = requires(T& plugin, Findings findings) {
+  plugin.diagnose(findings);
+};
+
+template <typename T>
+std::uint32_t open(void* instance, nfbus_shape* shape, nfbus_error* error) noexcept {
+  T& plugin = plugin_of<T>(instance);
+  if constexpr (OpensWithShape<T>) {
+    Shape wanted{shape->batch_events, shape->batch_bytes, shape->batch_age_ms, shape->tick_ms};
+    const std::uint32_t status = guard(error, [&] { return plugin.open(wanted); });
+    if (status != NFBUS_OK) return status;
+    shape->batch_events = wanted.batch_events;
+    shape->batch_bytes = wanted.batch_bytes;
+    shape->batch_age_ms = wanted.batch_age_ms;
+    shape->tick_ms = wanted.tick_ms;
+    return NFBUS_OK;
+  } else if constexpr (Opens<T>) {
+    return guard(error, [&] { return plugin.open(); });
+  } else {
+    return NFBUS_OK;
   }
-  return !name.empty();
 }
 
-// The entry without its function table.
-constexpr nfbus_entry entry(std::uint32_t plugin_kind, std::string_view name, const Info& info) {
-  if (!is_plugin_name(name)) throw "nfbus: the plugin's name must be one or more of a-z 0-9 _ -";
-  nfbus_entry out{};
+template <typename T>
+std::uint32_t reopen(void* instance, nfbus_error* error) noexcept {
+  return guard(error, [&] { return plugin_of<T>(instance).reopen(); });
+}
+
+template <typename T>
+void close(void* instance) noexcept {
+  if constexpr (Closes<T>) {
+    auto* owned = static_cast<Instance<T>*>(instance);
+    guard_or_log(owned->host, "failed to close: ", [&] { owned->plugin.close(); });
+  }
+}
+
+template <typename T>
+void diagnose(void* instance, const nfbus_findings* findings) noexcept {
+  contain([&] { plugin_of<T>(instance).diagnose(Findings(findings)); },
+          [&](std::string_view thrown) { Findings(findings).error(thrown, {}); });
+}
+
+template <typename T>
+constexpr void check_open() {
+  static_assert(!has_open<T>() || Opens<T> || OpensWithShape<T>,
+                "nfbus: open must be `void open(nfbus::Shape& shape)` or `void open()`, public; it may return "
+                "nfbus::Result<void>");
+  if constexpr (OpensWithShape<T>) {
+    static_assert(is_void_or_result<decltype(std::declval<T&>().open(std::declval<Shape&>()))>,
+                  "nfbus: open must return void or nfbus::Result<void>");
+  } else if constexpr (Opens<T>) {
+    static_assert(is_void_or_result<decltype(std::declval<T&>().open())>,
+                  "nfbus: open must return void or nfbus::Result<void>");
+  }
+}
+
+template <typename T>
+constexpr void check_reopen() {
+  static_assert(!has_reopen<T>() || Reopens<T>,
+                "nfbus: reopen must be `void reopen()`, public; it may return nfbus::Result<void>");
+  if constexpr (Reopens<T>) {
+    static_assert(is_void_or_result<decltype(std::declval<T&>().reopen())>,
+                  "nfbus: reopen must return void or nfbus::Result<void>");
+  }
+}
+
+template <typename T>
+constexpr void check_close() {
+  static_assert(!has_close<T>() || Closes<T>, "nfbus: close must be `void close()`, public");
+}
+
+template <typename T>
+constexpr void check_diagnose() {
+  static_assert(!has_diagnose<T>() || Diagnoses<T>,
+                "nfbus: diagnose must be `void diagnose(nfbus::Findings findings)`, public");
+}
+
+// The plugins of a library, as the ABI wants them; points into `plugins`.
+template <std::size_t N>
+constexpr std::array<nfbus_plugin, N> raw_plugins(const std::array<Plugin, N>& plugins) {
+  std::array<nfbus_plugin, N> out{};
+  for (std::size_t i = 0; i < N; ++i) out[i] = plugins[i].raw();
+  return out;
+}
+
+template <std::size_t N>
+constexpr std::array<const nfbus_plugin*, N> pointers_to(const std::array<nfbus_plugin, N>& plugins) {
+  std::array<const nfbus_plugin*, N> out{};
+  for (std::size_t i = 0; i < N; ++i) out[i] = &plugins[i];
+  return out;
+}
+
+template <std::size_t N>
+constexpr nfbus_library library(const std::array<const nfbus_plugin*, N>& plugins) {
+  nfbus_library out{};
   out.abi_major = NFBUS_ABI_MAJOR;
-  out.abi_minor = NFBUS_ABI_MINOR;
+  out.abi_minor = NFBUS_ABI_TARGET_MINOR;
   out.struct_size = sizeof out;
-  out.plugin_kind = plugin_kind;
-  out.event_kinds = info.event_kinds;
-  out.name = to_text(name);
-  out.version = to_text(info.version);
-  out.summary = to_text(info.summary);
-  out.schema = to_text(info.schema);
-  out.shape = {info.shape.batch_bytes, info.shape.batch_events, info.shape.batch_age_ms, info.shape.tick_ms, 0};
-  out.commands = info.commands.data();
-  out.command_count = info.commands.size();
-  out.diagnose = info.diagnose;
-  out.annotates = info.annotates.data();
-  out.annotates_count = info.annotates.size();
+  out.plugin_count = static_cast<std::uint32_t>(N);
+  out.plugins = plugins.data();
   return out;
 }
 
 }  // namespace detail
 
 // A command that the plugin brings, `nfbus NAME ...`, for Info::commands. Run is
-// `int (nfbus::Host host, std::span<const char* const> arguments)`; arguments[0] is NAME; it returns the exit status.
+// `int (nfbus::Host host, nfbus::CommandCall call)`; it prints to standard output and returns the exit status.
 // What it throws is logged, and the exit status is 1.
 template <auto Run>
 constexpr nfbus_command command(std::string_view name, std::string_view summary) {
-  static_assert(std::is_invocable_r_v<int, decltype(Run), Host, std::span<const char* const>>,
-                "nfbus: a command must be `int run(nfbus::Host host, std::span<const char* const> arguments)`");
-  return {to_text(name), to_text(summary), &detail::run_command<Run>};
-}
-
-// For Info::diagnose. Find is `void (nfbus::Host host, nfbus::Findings findings)`; what it throws is a finding.
-template <auto Find>
-constexpr auto diagnose() {
-  static_assert(std::is_invocable_v<decltype(Find), Host, Findings>,
-                "nfbus: diagnose must be `void find(nfbus::Host host, nfbus::Findings findings)`");
-  return &detail::run_diagnose<Find>;
+  static_assert(std::is_invocable_r_v<int, decltype(Run), Host, CommandCall>,
+                "nfbus: a command must be `int run(nfbus::Host host, nfbus::CommandCall call)`");
+  return {sizeof(nfbus_command), 0, to_text(name), to_text(summary), &detail::run_command<Run>};
 }
 
 }  // namespace nfbus
+
+// NFBUS_LIBRARY(nfbus::sink<Lines>("lines", {...}), nfbus::filter<Quiet>("quiet")): once in a shared object, outside of
+// any namespace: all plugins that it brings.
+#define NFBUS_LIBRARY(...)                                              \
+  namespace nfbus::detail::made_here {                                  \
+  static constexpr std::array kPlugins{__VA_ARGS__};                    \
+  static constexpr auto kRaw = ::nfbus::detail::raw_plugins(kPlugins);  \
+  static constexpr auto kPointers = ::nfbus::detail::pointers_to(kRaw); \
+  }                                                                     \
+  extern "C" NFBUS_EXPORT const nfbus_library nfbus_library_v1;         \
+  extern "C" constinit const nfbus_library nfbus_library_v1 =           \
+      ::nfbus::detail::library(::nfbus::detail::made_here::kPointers);

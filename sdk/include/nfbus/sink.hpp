@@ -9,13 +9,15 @@
 //     void flush();                                            // [worker]  brings what was written to its destination
 //     void tick();                                             // [worker]  about each Shape::tick_ms
 //     void close();                                            // [worker]  the counterpart of open()
+//     void diagnose(nfbus::Findings findings);                 // [control] for `nfbus doctor`
 //   };                                                         // [control] destructor
 //   NFBUS_SINK(Lines, "lines", {.summary = "writes lines", .schema = kSchema})
 //
 // Calls to one instance never overlap. All but the constructor and write() may be left out. open() may leave out its
-// argument. open, reopen, flush and tick may return nfbus::Result<void>; write may return nfbus::Delivery. An
-// exception is an error: of the constructor and open() the host does not start; of write() this sink is closed (and no
-// other); of reopen, flush, tick and close it is logged.
+// argument. open, reopen, flush and tick may return nfbus::Result<void>; write may return nfbus::Delivery, and says of
+// single events by its argument what became of them. diagnose is called on an instance that is not open. An exception
+// is an error: of the constructor and open() the host does not start; of write(), what has no outcome comes again, and
+// ten in a row without progress close this sink (and no other); of reopen, flush, tick and close it is logged.
 #pragma once
 
 #include <nfbus/abi.h>
@@ -32,21 +34,21 @@
 
 namespace nfbus {
 
-// What became of a batch.
+// What became of those events of a batch that Events::delivered, again and reject did not name.
 struct Delivery {
   std::uint32_t status;    // NFBUS_OK, NFBUS_RETRY or NFBUS_FATAL
   std::uint32_t done = 0;  // with retry
   std::uint32_t retry_after_ms = 0;
   std::string reason = {};
 
-  // Every event that was not rejected is delivered, not merely buffered.
+  // They are delivered, not merely buffered.
   [[nodiscard]] static Delivery ok() { return {.status = NFBUS_OK}; }
-  // The first `done` events are delivered or rejected; the rest comes again after a backoff that the host keeps.
+  // The first `done` events of the batch are delivered; the others come again after a backoff that the host keeps.
   // after_ms: a hint for it; 0: none.
   [[nodiscard]] static Delivery retry(std::uint32_t done, std::string reason, std::uint32_t after_ms = 0) {
     return {.status = NFBUS_RETRY, .done = done, .retry_after_ms = after_ms, .reason = std::move(reason)};
   }
-  // This instance cannot go on; it is closed, and what is queued counts as rejected. So does throwing.
+  // This instance cannot go on; it is closed, and they count as rejected with all that is queued.
   [[nodiscard]] static Delivery fatal(std::string reason) {
     return {.status = NFBUS_FATAL, .reason = std::move(reason)};
   }
@@ -55,83 +57,39 @@ struct Delivery {
 namespace detail {
 
 template <typename T>
-concept OpensWithShape = requires(T& sink, Shape& shape) {
-  sink.open(shape);
-};
-template <typename T>
-concept Opens = requires(T& sink) {
-  sink.open();
-};
-template <typename T>
 concept Writes = requires(T& sink, Events events) {
   sink.write(events);
-};
-template <typename T>
-concept Reopens = requires(T& sink) {
-  sink.reopen();
 };
 template <typename T>
 concept Flushes = requires(T& sink) {
   sink.flush();
 };
-template <typename T>
-concept Closes = requires(T& sink) {
-  sink.close();
-};
-
-template <typename T>
-std::uint32_t open(void* instance, nfbus_shape* shape, nfbus_error* error) noexcept {
-  T& sink = plugin_of<T>(instance);
-  if constexpr (OpensWithShape<T>) {
-    Shape wanted{shape->batch_events, shape->batch_bytes, shape->batch_age_ms, shape->tick_ms};
-    const std::uint32_t status = guard(error, [&] { return sink.open(wanted); });
-    if (status != NFBUS_OK) return status;
-    shape->batch_events = wanted.batch_events;
-    shape->batch_bytes = wanted.batch_bytes;
-    shape->batch_age_ms = wanted.batch_age_ms;
-    shape->tick_ms = wanted.tick_ms;
-    return NFBUS_OK;
-  } else if constexpr (Opens<T>) {
-    return guard(error, [&] { return sink.open(); });
-  } else {
-    return NFBUS_OK;
-  }
-}
 
 template <typename T>
 std::uint32_t write(void* instance, const nfbus_events* events, nfbus_report* report, nfbus_error* error) noexcept {
   T& sink = plugin_of<T>(instance);
   if constexpr (std::is_void_v<decltype(sink.write(Events(events, report)))>) {
-    return guard(error, [&] { sink.write(Events(events, report)); });
+    return guard(
+        error, [&] { sink.write(Events(events, report)); }, NFBUS_FAILED);
   } else {
-    std::uint32_t status = NFBUS_FATAL;
-    const std::uint32_t outcome = guard(error, [&] {
-      const Delivery delivery = sink.write(Events(events, report));
-      report->done = delivery.done;
-      report->retry_after_ms = delivery.retry_after_ms;
-      say(error, delivery.reason);
-      status = delivery.status;
-    });
+    std::uint32_t status = NFBUS_FAILED;
+    const std::uint32_t outcome = guard(
+        error,
+        [&] {
+          const Delivery delivery = sink.write(Events(events, report));
+          if (delivery.done != 0) report->outcome(report->context, 0, delivery.done, NFBUS_DELIVERED, {});
+          report->retry_after_ms = delivery.retry_after_ms;
+          say(error, delivery.reason);
+          status = delivery.status;
+        },
+        NFBUS_FAILED);
     return outcome == NFBUS_OK ? status : outcome;
   }
 }
 
 template <typename T>
-std::uint32_t reopen(void* instance, nfbus_error* error) noexcept {
-  return guard(error, [&] { return plugin_of<T>(instance).reopen(); });
-}
-
-template <typename T>
 std::uint32_t flush(void* instance, nfbus_error* error) noexcept {
   return guard(error, [&] { return plugin_of<T>(instance).flush(); });
-}
-
-template <typename T>
-void close(void* instance) noexcept {
-  if constexpr (Closes<T>) {
-    auto* owned = static_cast<Instance<T>*>(instance);
-    guard_or_log(owned->host, "failed to close: ", [&] { owned->plugin.close(); });
-  }
 }
 
 // Every way in which a sink's class can be wrong, each with the signature that was wanted.
@@ -142,34 +100,21 @@ constexpr void check_sink() {
       "nfbus: a sink needs a public constructor `T(nfbus::Host host, const nfbus::Options& options)` or `T()`");
   static_assert(Writes<T>,
                 "nfbus: a sink needs a public `void write(nfbus::Events events)`; it may return nfbus::Delivery");
-  static_assert(!has_open<T>() || Opens<T> || OpensWithShape<T>,
-                "nfbus: open must be `void open(nfbus::Shape& shape)` or `void open()`, public; it may return "
-                "nfbus::Result<void>");
-  static_assert(!has_reopen<T>() || Reopens<T>,
-                "nfbus: reopen must be `void reopen()`, public; it may return nfbus::Result<void>");
   static_assert(!has_flush<T>() || Flushes<T>,
                 "nfbus: flush must be `void flush()`, public; it may return nfbus::Result<void>");
-  static_assert(!has_close<T>() || Closes<T>, "nfbus: close must be `void close()`, public");
   if constexpr (Writes<T>) {
     using R = decltype(std::declval<T&>().write(std::declval<Events>()));
     static_assert(std::is_void_v<R> || std::is_same_v<R, Delivery>, "nfbus: write must return void or nfbus::Delivery");
-  }
-  if constexpr (OpensWithShape<T>) {
-    static_assert(is_void_or_result<decltype(std::declval<T&>().open(std::declval<Shape&>()))>,
-                  "nfbus: open must return void or nfbus::Result<void>");
-  } else if constexpr (Opens<T>) {
-    static_assert(is_void_or_result<decltype(std::declval<T&>().open())>,
-                  "nfbus: open must return void or nfbus::Result<void>");
-  }
-  if constexpr (Reopens<T>) {
-    static_assert(is_void_or_result<decltype(std::declval<T&>().reopen())>,
-                  "nfbus: reopen must return void or nfbus::Result<void>");
   }
   if constexpr (Flushes<T>) {
     static_assert(is_void_or_result<decltype(std::declval<T&>().flush())>,
                   "nfbus: flush must return void or nfbus::Result<void>");
   }
+  check_open<T>();
+  check_reopen<T>();
   check_tick<T>();
+  check_close<T>();
+  check_diagnose<T>();
 }
 
 template <typename T>
@@ -184,25 +129,26 @@ constexpr nfbus_sink sink_table() {
   if constexpr (Ticks<T>) out.tick = &tick<T>;
   out.close = &close<T>;
   out.destroy = &destroy<T>;
+  if constexpr (Diagnoses<T>) out.diagnose = &diagnose<T>;
   return out;
 }
 
 template <typename T>
 inline constexpr nfbus_sink kSink = sink_table<T>();
 
+}  // namespace detail
+
+// A sink for NFBUS_LIBRARY.
 template <typename T>
-constexpr nfbus_entry sink_entry(std::string_view name, const Info& info = {}) {
-  check_sink<T>();
-  nfbus_entry out = entry(NFBUS_PLUGIN_SINK, name, info);
-  out.sink = &kSink<T>;
+constexpr Plugin sink(std::string_view name, const Info& info = {}) {
+  detail::check_sink<T>();
+  Plugin out(NFBUS_PLUGIN_SINK, name, info);
+  out.set(&detail::kSink<T>);
   return out;
 }
 
-}  // namespace detail
 }  // namespace nfbus
 
-// NFBUS_SINK(Class, "name") or NFBUS_SINK(Class, "name", {.summary = "...", ...}): once in a plugin, outside of any
-// namespace. The fields are nfbus::Info's.
-#define NFBUS_SINK(Class, ...)                                  \
-  extern "C" NFBUS_EXPORT const nfbus_entry nfbus_plugin_entry; \
-  extern "C" constinit const nfbus_entry nfbus_plugin_entry = ::nfbus::detail::sink_entry<Class>(__VA_ARGS__);
+// NFBUS_SINK(Class, "name") or NFBUS_SINK(Class, "name", {.summary = "...", ...}): the one plugin of a shared object,
+// outside of any namespace. The fields are nfbus::Info's.
+#define NFBUS_SINK(Class, ...) NFBUS_LIBRARY(::nfbus::sink<Class>(__VA_ARGS__))

@@ -3,6 +3,7 @@
 
 #include <nfbus/abi.h>
 #include <nfbus/host.hpp>
+#include <nfbus/options.hpp>
 #include <nfbus/result.hpp>
 
 #include <algorithm>
@@ -42,10 +43,10 @@ void contain(Body&& body, OnThrow&& on_throw) noexcept {
 template <typename R>
 inline constexpr bool is_void_or_result = std::is_void_v<R> || std::is_same_v<R, Result<void>>;
 
-// Runs a body that returns void or Result<void>, and gives the ABI's status.
+// Runs a body that returns void or Result<void>, and gives the ABI's status; `failure` is that of an error or throw.
 template <typename Body>
-std::uint32_t guard(nfbus_error* error, Body&& body) noexcept {
-  std::uint32_t status = NFBUS_FATAL;
+std::uint32_t guard(nfbus_error* error, Body&& body, std::uint32_t failure = NFBUS_FATAL) noexcept {
+  std::uint32_t status = failure;
   contain(
       [&] {
         if constexpr (std::is_void_v<std::invoke_result_t<Body>>) {
@@ -59,6 +60,23 @@ std::uint32_t guard(nfbus_error* error, Body&& body) noexcept {
       },
       [&](std::string_view thrown) { say(error, thrown); });
   return status;
+}
+
+// As guard(); an OptionError says which option it is about.
+template <typename Body>
+std::uint32_t guard_create(nfbus_error* error, Body&& body) noexcept {
+  return guard(error, [&] {
+    try {
+      std::forward<Body>(body)();
+    } catch (const OptionError& wrong) {
+      error->option_size = 0;
+      if (wrong.pointer().size() <= sizeof error->option) {
+        std::copy_n(wrong.pointer().data(), wrong.pointer().size(), error->option);
+        error->option_size = static_cast<std::uint32_t>(wrong.pointer().size());
+      }
+      throw;
+    }
+  });
 }
 
 // For functions that cannot report: what was thrown goes to the host's log.
