@@ -45,11 +45,11 @@ void print_table(std::vector<Row> rows) {
 }
 
 Row plugin_row(const Plugin& plugin) {
-  const nfbus_entry& entry = *plugin.entry;
+  const nfbus_plugin& entry = *plugin.entry;
   return {std::string(to_view(entry.name)),
           std::string(kind_name(entry.plugin_kind)),
           std::string(to_view(entry.version)),
-          fmt::format("{}.{}", entry.abi_major, entry.abi_minor),
+          fmt::format("{}.{}", plugin.library->abi_major, plugin.library->abi_minor),
           plugin.file.string(),
           std::string(to_view(entry.summary))};
 }
@@ -82,6 +82,10 @@ void show_options(const Plugin& plugin) {
   for (const nfbus_text& name : annotates(*plugin.entry))
     fields += (fields.empty() ? "" : ", ") + printable(to_view(name));
   if (!fields.empty()) fmt::print("it adds the fields {}\n", fields);
+  for (const nfbus_command* command : commands_of(*plugin.entry)) {
+    fmt::print("it has the command nfbus {}: {}\n", printable(to_view(command->name)),
+               printable(to_view(command->summary)));
+  }
 }
 
 void warn_of_refused(const PluginRegistry& registry) {

@@ -16,6 +16,10 @@ namespace nfbus::host {
 // holds nothing but its kind, the record and decode_error.
 bool read_record(std::span<const std::uint8_t> record, Event& event) noexcept;
 
+// The value of the first attribute of this type (NFULA_*) in a record; empty: there is none that is whole.
+[[nodiscard]] std::span<const std::uint8_t> find_attribute(std::span<const std::uint8_t> record,
+                                                           std::uint16_t type) noexcept;
+
 // Decodes the packet in event.payload (network header first, of event.ether_type) and event.hw_header: sets layers,
 // offsets, ports, ip_protocol, packet_size, vlan_* and, for the first broken layer, decode_error. Good layers below a
 // broken one stay. decode_error always points to a constant text.

@@ -237,4 +237,14 @@ bool read_record(std::span<const std::uint8_t> record, Event& event) noexcept {
   return true;
 }
 
+Bytes find_attribute(Bytes record, std::uint16_t type) noexcept {
+  if (record.size() < RecordHeader::kSize) return {};
+  Bytes bytes = record.subspan(RecordHeader::kSize);
+  Attribute attribute{};
+  while (take_attribute(bytes, attribute)) {
+    if (attribute.type == type && attribute.whole) return attribute.value;
+  }
+  return {};
+}
+
 }  // namespace nfbus::host

@@ -1,14 +1,33 @@
 #include "delivery/capture_filters.hpp"
 
-#include "delivery/overlay.hpp"
+#include "rewrite/edits.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace nfbus::host {
+
+namespace {
+
+// A batch that is not frozen yet: its events themselves are changed, and the changes lie in its slabs.
+class BatchRoom final : public EditRoom {
+ public:
+  BatchRoom(Batch& batch, SlabWriter& writer) : batch_(batch), writer_(writer) {}
+  [[nodiscard]] Event& writable(const nfbus_event& event) override {
+    return batch_.mutable_events()[static_cast<std::size_t>(&host_event(event) - batch_.events().data())];
+  }
+  [[nodiscard]] std::span<std::uint8_t> allocate(std::size_t size_bytes) override {
+    return batch_.allocate(writer_, size_bytes);
+  }
+
+ private:
+  Batch& batch_;
+  SlabWriter& writer_;
+};
+
+}  // namespace
 
 std::size_t CaptureFilterChain::apply(Batch& batch, SlabWriter& writer) noexcept {
   const std::span<Event> events = batch.mutable_events();
@@ -17,22 +36,8 @@ std::size_t CaptureFilterChain::apply(Batch& batch, SlabWriter& writer) noexcept
     event.origin = &event;
     items_.push_back(&event);
   }
-  const auto keep = [&](std::string_view text_view) {
-    const auto room = batch.allocate(writer, text_view.size());
-    std::memcpy(room.data(), text_view.data(), text_view.size());
-    return std::string_view(reinterpret_cast<const char*>(room.data()), text_view.size());
-  };
-  std::vector<nfbus_field> fields;
-  const std::size_t dropped =
-      chain_.apply(items_, [&](const nfbus_event& event, std::string_view name, std::string_view value) {
-        merge_field(event, keep(name), keep(value), fields);
-        const auto room = batch.allocate(writer, fields.size() * sizeof(nfbus_field));
-        std::memcpy(room.data(), fields.data(), room.size());
-        Event& annotated = events[static_cast<std::size_t>(&host_event(event) - events.data())];
-        annotated.fields = reinterpret_cast<const nfbus_field*>(room.data());
-        annotated.field_count = static_cast<std::uint32_t>(fields.size());
-        return &annotated;
-      });
+  BatchRoom room(batch, writer);
+  const std::size_t dropped = chain_.apply(items_, room);
   if (dropped == 0) return 0;
   verdicts_.assign(events.size(), NFBUS_DROP);
   for (const nfbus_event* kept : items_) {

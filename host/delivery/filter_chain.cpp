@@ -4,17 +4,13 @@
 
 namespace nfbus::host {
 
-std::size_t FilterChain::apply(std::vector<const nfbus_event*>& items, const Annotate& annotate) {
+std::size_t FilterChain::apply(std::vector<const nfbus_event*>& items, EditRoom& room) {
   const std::size_t before = items.size();
   for (const auto& stage : stages_) {
     if (items.empty()) break;
     if (!stage->takes(items.front()->kind)) continue;
     verdicts_.resize(items.size());
-    const bool judged =
-        stage->apply(items, verdicts_, [&](std::uint32_t index, std::string_view name, std::string_view value) {
-          items[index] = annotate(*items[index], name, value);
-        });
-    if (!judged) continue;
+    if (!stage->apply(items, verdicts_, room)) continue;
     std::size_t kept = 0;
     for (std::size_t i = 0; i < items.size(); ++i) {
       if (verdicts_[i] != NFBUS_DROP) items[kept++] = items[i];
@@ -22,6 +18,21 @@ std::size_t FilterChain::apply(std::vector<const nfbus_event*>& items, const Ann
     items.resize(kept);
   }
   return before - items.size();
+}
+
+Result<void> FilterChain::open() {
+  for (const auto& stage : stages_) {
+    if (auto opened = stage->open(); !opened) return opened;
+  }
+  return {};
+}
+
+void FilterChain::set_waker(const std::function<void()>& waker) {
+  for (const auto& stage : stages_) stage->set_waker(waker);
+}
+
+void FilterChain::reopen() {
+  for (const auto& stage : stages_) stage->reopen();
 }
 
 FilterChain::Clock::time_point FilterChain::next_tick() const noexcept {

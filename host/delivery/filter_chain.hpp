@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -22,20 +21,23 @@ class FilterChain {
   using Clock = FilterStage::Clock;
   static constexpr auto kNever = FilterStage::kNever;
 
-  // Adds a field to an event; returns the event to go on with (the same one, or what stands for it).
-  using Annotate =
-      std::function<const nfbus_event*(const nfbus_event& event, std::string_view name, std::string_view value)>;
-
   // Stages may stand in other chains, too, if the same thread runs them.
   explicit FilterChain(std::vector<std::shared_ptr<FilterStage>> stages) : stages_(std::move(stages)) {}
 
   [[nodiscard]] bool empty() const noexcept { return stages_.empty(); }
   [[nodiscard]] const std::vector<std::shared_ptr<FilterStage>>& stages() const noexcept { return stages_; }
 
-  // Removes from `items` (all of one kind) what a filter drops; each filter sees only what those before it kept, with
-  // their fields; one that does not take this kind of event is passed by, one that fails keeps everything. Returns how
-  // many were dropped.
-  std::size_t apply(std::vector<const nfbus_event*>& items, const Annotate& annotate);
+  // Removes from `items` (all of one kind) what a filter drops, and puts what one changed, in `room`, in its place;
+  // each filter sees only what those before it kept, as they changed it; one that does not take this kind of event is
+  // passed by, one that fails keeps everything. Returns how many were dropped.
+  std::size_t apply(std::vector<const nfbus_event*>& items, EditRoom& room);
+  // [control] Before the first of the calls below; an error names the filter. One that stands in two chains is opened
+  // by the first.
+  Result<void> open();
+  // [any] As FilterStage::set_waker(), of all of them.
+  void set_waker(const std::function<void()>& waker);
+  // Files are opened anew (SIGHUP).
+  void reopen();
   // When tick() has something to do; kNever: no filter wants ticks.
   [[nodiscard]] Clock::time_point next_tick() const noexcept;
   // Ticks the filters that are due.

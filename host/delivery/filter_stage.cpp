@@ -19,26 +19,45 @@ constexpr std::size_t kCallsInARow = kMessageLimits.events / kMessagesPerCall;
 }  // namespace
 
 FilterStage::FilterStage(std::unique_ptr<FilterInstance> filter) : filter_(std::move(filter)) {
+  set_waker({});
   const auto& topics = filter_->listened();
   if (topics.empty()) return;
   messages_ = std::make_shared<Subscription>(Interest{.topics = topics, .kinds = NFBUS_EVENT_MESSAGE}, kMessageLimits);
 }
 
-bool FilterStage::apply(std::span<const nfbus_event* const> items, std::span<std::uint8_t> verdicts,
-                        const FilterInstance::Annotate& annotate) {
+Result<void> FilterStage::open() {
+  if (std::exchange(opened_, true)) return {};
+  auto opened = filter_->open();
+  if (opened) return {};
+  return Error{.code = opened.error().code, .text = fmt::format("filter.{}: {}", filter_->name(), opened.error().text)};
+}
+
+void FilterStage::set_waker(std::function<void()> waker) {
+  filter_->services().set_waker([this, wake = std::move(waker)] {
+    woken_.store(true, std::memory_order_relaxed);
+    if (wake) wake();
+  });
+}
+
+bool FilterStage::apply(std::span<const nfbus_event*> items, std::span<std::uint8_t> verdicts, EditRoom& room) {
   hear();
-  const auto applied = filter_->apply(items, verdicts, annotate);
+  const auto applied = filter_->apply(items, verdicts, room);
   note(applied, "; its events are kept");
   return applied.ok();
 }
 
+void FilterStage::reopen() { note(filter_->reopen(), ""); }
+
 FilterStage::Clock::time_point FilterStage::next_tick() const noexcept {
+  if (!filter_->ticks()) return kNever;
+  if (woken_.load(std::memory_order_relaxed)) return Clock::time_point::min();
   const std::uint32_t tick_ms = filter_->tick_ms();
   return tick_ms == 0 ? kNever : last_tick_ + std::chrono::milliseconds(tick_ms);
 }
 
 void FilterStage::tick(Clock::time_point now) {
   if (now < next_tick()) return;
+  woken_.store(false, std::memory_order_relaxed);  // before the tick: what comes meanwhile is another
   last_tick_ = now;
   hear();
   note(filter_->tick(), "");

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -40,10 +41,14 @@ class FilterStage {
   [[nodiscard]] bool takes(std::uint8_t event_kind) const noexcept {
     return (filter_->event_kinds() & event_kind) != 0;
   }
+  // [control] Before the first of the calls below; an error names the filter.
+  Result<void> open();
+  // [any] Whoever sleeps until next_tick() is woken by this when the filter asks for a tick; empty: nobody sleeps so.
+  void set_waker(std::function<void()> waker);
   // Hands over the messages that wait, then the events, as FilterInstance::apply(). False: it failed, all are kept.
-  bool apply(std::span<const nfbus_event* const> items, std::span<std::uint8_t> verdicts,
-             const FilterInstance::Annotate& annotate);
-  // kNever: it wants no ticks.
+  bool apply(std::span<const nfbus_event*> items, std::span<std::uint8_t> verdicts, EditRoom& room);
+  void reopen();
+  // Already past: the filter has asked to be woken. kNever: it wants no ticks.
   [[nodiscard]] Clock::time_point next_tick() const noexcept;
   // After the messages that wait. Does nothing before next_tick().
   void tick(Clock::time_point now);
@@ -62,8 +67,10 @@ class FilterStage {
   const std::unique_ptr<FilterInstance> filter_;
   std::shared_ptr<Subscription> messages_;  // constant after construction
   Clock::time_point last_tick_ = Clock::now();
+  bool opened_ = false;
   bool finished_ = false;
-  bool failing_ = false;  // its last call did
+  bool failing_ = false;            // its last call did
+  std::atomic<bool> woken_{false};  // since its last tick
   std::atomic<std::uint64_t> failures_{0};
 };
 

@@ -1,37 +1,46 @@
 #include "delivery/overlay.hpp"
 
+#include "event/batch.hpp"
+#include "event/slab.hpp"
+
 namespace nfbus::host {
 
-void merge_field(const nfbus_event& event, std::string_view name, std::string_view value,
-                 std::vector<nfbus_field>& out) {
-  out.clear();
-  out.reserve(event.field_count + 1UL);
-  bool replaced = false;
-  for (std::size_t i = 0; i < event.field_count; ++i) {
-    out.push_back(event.fields[i]);
-    if (view(event.fields[i].name) != name) continue;
-    out.back().value = text(value);
-    replaced = true;
-  }
-  if (!replaced) out.push_back({.name = text(name), .value = text(value)});
+namespace {
+constexpr std::size_t kChunkBytes = 64UL * 1024;
 }
 
-const nfbus_event* Overlay::annotate(const nfbus_event& event, std::string_view name, std::string_view value) {
-  texts_.emplace_back(name);
-  const std::string_view kept_name = texts_.back();
-  texts_.emplace_back(value);
-  auto& fields = fields_.emplace_back();
-  merge_field(event, kept_name, texts_.back(), fields);
-  Event& stand_in = events_.emplace_back(host_event(event));
-  stand_in.fields = fields.data();
-  stand_in.field_count = static_cast<std::uint32_t>(fields.size());
-  return &stand_in;
+Event& Overlay::writable(const nfbus_event& event) {
+  const Event& given = host_event(event);
+  // Events come from a frozen batch or from here, and those from here are ours to change.
+  if (!is_in_batch(given)) return const_cast<Event&>(given);
+  if (used_events_ == events_.size()) events_.push_back(std::make_unique<Event>());
+  Event& stand_in = *events_[used_events_++];
+  stand_in = given;
+  return stand_in;
+}
+
+std::span<std::uint8_t> Overlay::allocate(std::size_t size_bytes) {
+  const std::size_t aligned = (size_bytes + SlabWriter::kAlign - 1) & ~(SlabWriter::kAlign - 1);
+  if (aligned > kChunkBytes) {
+    large_.push_back(std::make_unique<std::uint8_t[]>(aligned));
+    return {large_.back().get(), size_bytes};
+  }
+  if (chunks_.empty()) chunks_.push_back(std::make_unique<std::uint8_t[]>(kChunkBytes));
+  if (kChunkBytes - used_bytes_ < aligned) {
+    if (chunk_ + 1 == chunks_.size()) chunks_.push_back(std::make_unique<std::uint8_t[]>(kChunkBytes));
+    ++chunk_;
+    used_bytes_ = 0;
+  }
+  const std::span<std::uint8_t> room(chunks_[chunk_].get() + used_bytes_, size_bytes);
+  used_bytes_ += aligned;
+  return room;
 }
 
 void Overlay::clear() noexcept {
-  events_.clear();
-  fields_.clear();
-  texts_.clear();
+  used_events_ = 0;
+  chunk_ = 0;
+  used_bytes_ = 0;
+  large_.clear();
 }
 
 }  // namespace nfbus::host

@@ -1,33 +1,33 @@
-// Fields that a sink's own filters add, private to its worker: the frozen batch stays as it is.
+// What a sink's own filters change, private to its worker: the frozen batch stays as it is.
 #pragma once
 
 #include "event/event.hpp"
+#include "rewrite/edits.hpp"
 
-#include <nfbus/abi.h>
-
+#include <cstddef>
+#include <cstdint>
 #include <deque>
-#include <string>
-#include <string_view>
+#include <memory>
+#include <span>
 #include <vector>
 
 namespace nfbus::host {
 
-// `fields` with one more, or with the value of `name` replaced, written to `out`.
-void merge_field(const nfbus_event& event, std::string_view name, std::string_view value,
-                 std::vector<nfbus_field>& out);
-
-// Stand-ins for events, each with its origin's data and more fields. They live until clear().
+// Stand-ins for events of frozen batches. They and their memory live until clear(), which keeps memory for the next.
 // Thread safety: none; owned by the worker.
-class Overlay {
+class Overlay final : public EditRoom {
  public:
-  // A stand-in for `event` (itself one, perhaps) with the field added. Both texts are copied.
-  const nfbus_event* annotate(const nfbus_event& event, std::string_view name, std::string_view value);
+  [[nodiscard]] Event& writable(const nfbus_event& event) override;
+  [[nodiscard]] std::span<std::uint8_t> allocate(std::size_t size_bytes) override;
   void clear() noexcept;
 
  private:
-  std::deque<Event> events_;
-  std::deque<std::vector<nfbus_field>> fields_;
-  std::deque<std::string> texts_;
+  std::vector<std::unique_ptr<Event>> events_;
+  std::size_t used_events_ = 0;
+  std::vector<std::unique_ptr<std::uint8_t[]>> chunks_;  // kept for the next
+  std::size_t chunk_ = 0;                                // the one that is filled
+  std::size_t used_bytes_ = 0;                           // of it
+  std::vector<std::unique_ptr<std::uint8_t[]>> large_;   // larger than a chunk; freed by clear()
 };
 
 }  // namespace nfbus::host

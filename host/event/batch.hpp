@@ -119,6 +119,11 @@ class Batch {
   mutable TextCache texts_;
 };
 
+// Whether this is the event that a batch holds, frozen by now, and not one that a filter changed for its sink alone.
+[[nodiscard]] inline bool is_in_batch(const Event& event) noexcept {
+  return event.batch != nullptr && &event.batch->events()[event.index] == &event;
+}
+
 // Shared ownership of a batch. Thread safety: copies may live on any thread.
 class BatchRef {
  public:

@@ -17,7 +17,7 @@ using TopicId = std::uint32_t;
 // Owned by its batch; never moves once the batch is frozen. Plugins get `const nfbus_event*` to exactly this object.
 struct Event : nfbus_event {
   const Batch* batch;   // the batch that owns this event
-  const Event* origin;  // the event in the frozen batch that an overlay stands for; itself for others
+  const Event* origin;  // the event in the frozen batch that this one shows, but for its fields; itself for others
   TopicId topic_id;     // of `topic`
   std::uint32_t index;  // in its batch
 };

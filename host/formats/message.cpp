@@ -68,9 +68,17 @@ void append_fields_object(const nfbus_event& event, TextBuffer& out, bool (*show
     char* at = out.room(json::kMaxEscapedByte * (field.name.size + field.value.size) + 32 + json::kSlack);
     at = first ? json::put(at, R"(,"Fields":{")") : json::put(at, R"(,")");
     at = json::put_text(at, view(field.name));
-    at = json::put(at, R"(":")");
-    at = json::put_text(at, view(field.value));
-    out.commit(json::put(at, "\""));
+    at = json::put(at, R"(":)");
+    if (field.type == NFBUS_VALUE_INTEGER || field.type == NFBUS_VALUE_NUMBER || field.type == NFBUS_VALUE_BOOLEAN) {
+      at = json::put(at, view(field.value));
+    } else if (field.type == NFBUS_VALUE_JSON) {
+      at = json::put_shown(at, view(field.value));
+    } else {
+      at = json::put(at, R"(")");
+      at = json::put_text(at, view(field.value));
+      at = json::put(at, R"(")");
+    }
+    out.commit(at);
     first = false;
   }
   if (!first) out.append("}}");

@@ -7,16 +7,18 @@
 namespace nfbus::host {
 
 namespace {
+
 constexpr std::size_t kChunkBytes = 256UL * 1024;
-}
+
+}  // namespace
 
 std::string_view Renderer::render(const Event& event, FormatId id) {
   const Format& format = formats_[id];
   const Event& origin = *event.origin;
   buffer_.clear();
   // Before its batch is frozen (a capture's filter asks), an event has no place in the cache; nor has one whose filters
-  // changed what the format shows outside of "Fields".
-  if (origin.batch == nullptr || !formats_.shared(id) || !format.renders_alike(event, origin)) {
+  // changed what the format shows outside of "Fields", or the packet itself.
+  if (!is_in_batch(origin) || !formats_.shared(id) || !format.renders_alike(event, origin)) {
     format.render(event, buffer_);
   } else {
     // The cached text is the one without fields, so that it also serves those whose filters added some.

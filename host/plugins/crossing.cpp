@@ -1,7 +1,8 @@
 #include "plugins/crossing.hpp"
 
+#include "support/utf8.hpp"
+
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace nfbus::host {
 
@@ -10,10 +11,20 @@ constexpr std::size_t kMaxTextBytes = sizeof(nfbus_error::text);
 }
 
 std::string clean_text(std::string_view text) {
-  using nlohmann::json;
-  const json cut = std::string(text.substr(0, kMaxTextBytes));
-  // Writing replaces what is not UTF-8 by U+FFFD; reading it back undoes the escapes.
-  return json::parse(cut.dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
+  text = text.substr(0, kMaxTextBytes);
+  std::string clean;
+  clean.reserve(text.size());
+  while (!text.empty()) {
+    if (static_cast<unsigned char>(text.front()) < 0x80) {
+      clean += text.front();
+      text.remove_prefix(1);
+      continue;
+    }
+    const Utf8Sequence sequence = utf8_sequence(text);
+    clean += sequence.valid ? text.substr(0, sequence.size) : kReplacementCharacter;
+    text.remove_prefix(sequence.size);
+  }
+  return clean;
 }
 
 void append_error(nfbus_error& error, std::string_view text) noexcept {
@@ -30,7 +41,7 @@ std::string text_of(const nfbus_error& error) {
 std::string failure_text(std::uint32_t status, const nfbus_error& error, std::string_view function) {
   std::string said = text_of(error);
   if (said.empty()) said = "it does not say why";
-  if (status != NFBUS_RETRY && status != NFBUS_FATAL) {
+  if (status != NFBUS_RETRY && status != NFBUS_FATAL && status != NFBUS_FAILED) {
     return fmt::format("{}() returned the unknown status {}: {}", function, status, said);
   }
   return fmt::format("{}() failed: {}", function, said);

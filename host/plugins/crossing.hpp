@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 #include <exception>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,15 @@ inline std::string_view plugin_view(nfbus_text text) noexcept {
   return text.data == nullptr ? std::string_view() : std::string_view(text.data, text.size);
 }
 
+// As a plugin gets them; alive as long as the items.
+inline nfbus_events events_of(std::span<const nfbus_event* const> items, std::uint64_t size_bytes) noexcept {
+  return {.struct_size = sizeof(nfbus_events),
+          .count = static_cast<std::uint32_t>(items.size()),
+          .items = items.data(),
+          .reserved_pointer = nullptr,
+          .size_bytes = size_bytes};
+}
+
 // A plugin's text as valid UTF-8 of bounded length, for logs and status.
 [[nodiscard]] std::string clean_text(std::string_view text);
 
@@ -35,11 +45,12 @@ inline std::string_view plugin_view(nfbus_text text) noexcept {
 void append_error(nfbus_error& error, std::string_view text) noexcept;
 
 // The barrier: runs `call`, which calls one function of a plugin, and lets no exception through. Clears `error`
-// before; an exception becomes NFBUS_FATAL with its text.
+// before; an exception becomes `of_a_throw` with its text.
 template <typename Call>
-std::uint32_t call_plugin(nfbus_error& error, const Call& call) noexcept {
+std::uint32_t call_plugin(nfbus_error& error, const Call& call, std::uint32_t of_a_throw = NFBUS_FATAL) noexcept {
   error.struct_size = sizeof error;
   error.size = 0;
+  error.option_size = 0;
   try {
     return call();
   } catch (const std::exception& thrown) {
@@ -50,7 +61,7 @@ std::uint32_t call_plugin(nfbus_error& error, const Call& call) noexcept {
     error.size = 0;
     append_error(error, "it threw an exception of an unknown type");
   }
-  return NFBUS_FATAL;
+  return of_a_throw;
 }
 
 // What the plugin said; empty: nothing.

@@ -3,6 +3,7 @@
 #include "plugins/hearing.hpp"
 #include "plugins/instance.hpp"
 #include "plugins/options.hpp"
+#include "rewrite/edits.hpp"
 #include "support/log.hpp"
 
 #include <fmt/format.h>
@@ -28,9 +29,11 @@ struct FilterInstance::State {
 
   // Owned by the thread that is in a call; calls never overlap.
   nfbus_error error{};
-  nfbus_filter_call asked{};           // here and not on the stack: a plugin that keeps it past the call does no harm
-  const Annotate* annotate = nullptr;  // null outside of apply()
+  nfbus_filter_call asked{};            // here and not on the stack: a plugin that keeps it past the call does no harm
+  EditRoom* room = nullptr;             // null outside of apply()
+  std::span<const nfbus_event*> items;  // of this apply()
   bool complained = false;
+  std::uint32_t tick_ms = 0;  // set by open()
 
   template <typename Call>
   Result<void> call(std::string_view function, const Call& run) {
@@ -39,19 +42,54 @@ struct FilterInstance::State {
     return outcome(status, error, function, Code::io);
   }
 
-  static void add_field(void* context, uint32_t index, nfbus_text name, nfbus_text value) noexcept {
+  // Runs an edit of one event. What is not allowed is said once, and the plugin told each time.
+  template <typename Edit>
+  static uint32_t edit(void* context, uint32_t index, std::string_view function, const Edit& run) noexcept {
     State& state = *static_cast<State*>(context);
     try {
-      const std::string_view field = plugin_view(name);
-      if (state.annotate != nullptr && index < state.asked.count && !field.empty()) {
-        (*state.annotate)(index, field, plugin_view(value));
-      } else if (!std::exchange(state.complained, true)) {
-        state.services.log(log::Level::warning,
-                           "the plugin annotated an event that it was not given, or without a name: ignored");
+      if (state.room == nullptr || index >= state.asked.count) {
+        state.complain_once(
+            fmt::format("the plugin called {}() for an event that it was not given: ignored", function));
+        return NFBUS_REFUSED;
       }
+      Event& event = state.room->writable(*state.items[index]);
+      state.items[index] = &event;
+      if (run(event, *state.room)) return NFBUS_OK;
+      state.complain_once(
+          fmt::format("{}(): what the plugin asked for is not allowed (nfbus/abi.h): the event stays as "
+                      "it was",
+                      function));
     } catch (const std::exception& thrown) {
-      if (!std::exchange(state.complained, true)) state.services.log(log::Level::error, thrown.what());
+      state.complain_once(thrown.what());
     }
+    return NFBUS_REFUSED;
+  }
+
+  static uint32_t annotate_event(void* context, uint32_t index, const nfbus_field* field) noexcept {
+    return edit(context, index, "annotate", [&](Event& event, EditRoom& to) {
+      if (field == nullptr) return false;
+      nfbus_field clean = *field;
+      clean.name = text(plugin_view(field->name));
+      clean.value = text(plugin_view(field->value));
+      return annotate(event, clean, to);
+    });
+  }
+  static uint32_t set_event_topic(void* context, uint32_t index, nfbus_text topic) noexcept {
+    return edit(context, index, "set_topic",
+                [&](Event& event, EditRoom& to) { return set_topic(event, plugin_view(topic), to); });
+  }
+  static uint32_t rewrite_event(void* context, uint32_t index, uint32_t part, uint32_t offset,
+                                nfbus_bytes bytes) noexcept {
+    return edit(context, index, "rewrite", [&](Event& event, EditRoom& to) {
+      return rewrite(event, part, offset, bytes.data == nullptr ? Bytes() : Bytes(bytes.data, bytes.size), to);
+    });
+  }
+  static uint32_t cut_event(void* context, uint32_t index, uint32_t size_bytes) noexcept {
+    return edit(context, index, "cut", [&](Event& event, EditRoom& to) { return cut(event, size_bytes, to); });
+  }
+
+  void complain_once(std::string_view of) noexcept {
+    if (!std::exchange(complained, true)) services.log(log::Level::warning, of);
   }
 };
 
@@ -62,7 +100,8 @@ Result<std::unique_ptr<FilterInstance>> FilterInstance::create(const Plugin& plu
                                                                const SharedServices& shared) {
   if (plugin.entry->plugin_kind != NFBUS_PLUGIN_FILTER) {
     return Error{.code = Code::invalid,
-                 .text = fmt::format("plugin \"{}\" is a sink, not a filter", view(plugin.entry->name))};
+                 .text = fmt::format("plugin \"{}\" is a {}, not a filter", view(plugin.entry->name),
+                                     kind_name(plugin.entry->plugin_kind))};
   }
   auto state = std::make_unique<State>(plugin, std::move(name), shared);
   state->services.allow_listening(true);
@@ -87,8 +126,8 @@ FilterInstance::~FilterInstance() {
   if (status != NFBUS_OK) s.services.log(log::Level::error, failure_text(status, s.error, "destroy"));
 }
 
-Result<void> FilterInstance::apply(std::span<const nfbus_event* const> items, std::span<std::uint8_t> verdicts,
-                                   const Annotate& annotate) {
+Result<void> FilterInstance::apply(std::span<const nfbus_event*> items, std::span<std::uint8_t> verdicts,
+                                   EditRoom& room) {
   State& s = *state_;
   std::ranges::fill(verdicts, static_cast<std::uint8_t>(NFBUS_KEEP));
   s.asked = {.struct_size = sizeof(nfbus_filter_call),
@@ -96,21 +135,43 @@ Result<void> FilterInstance::apply(std::span<const nfbus_event* const> items, st
              .items = items.data(),
              .verdicts = verdicts.data(),
              .context = &s,
-             .annotate = State::add_field};
-  s.annotate = &annotate;
+             .annotate = State::annotate_event,
+             .set_topic = State::set_event_topic,
+             .rewrite = State::rewrite_event,
+             .cut = State::cut_event};
+  s.room = &room;
+  s.items = items;
   const Hearing hearing(items);
   auto applied = s.call("apply", [&] { return s.calls.apply(s.instance, &s.asked, &s.error); });
-  s.annotate = nullptr;
+  s.room = nullptr;
   if (!applied) std::ranges::fill(verdicts, static_cast<std::uint8_t>(NFBUS_KEEP));
   return applied;
 }
 
+Result<void> FilterInstance::open() {
+  State& s = *state_;
+  nfbus_shape shape = shape_of(*s.plugin.entry);
+  if (s.calls.open != nullptr) {
+    if (auto opened = s.call("open", [&] { return s.calls.open(s.instance, &shape, &s.error); }); !opened)
+      return opened;
+  }
+  if (shape.tick_ms != 0 && s.calls.tick == nullptr) {
+    s.complain_once("the plugin asks for ticks but has no tick(): it gets none");
+    shape.tick_ms = 0;
+  }
+  s.tick_ms = shape.tick_ms;
+  return {};
+}
+
+Result<void> FilterInstance::reopen() {
+  State& s = *state_;
+  if (s.calls.reopen == nullptr) return {};
+  return s.call("reopen", [&] { return s.calls.reopen(s.instance, &s.error); });
+}
+
 Result<void> FilterInstance::hear(std::span<const nfbus_event* const> messages, std::uint64_t size_bytes) {
   State& s = *state_;
-  const nfbus_events events = {.struct_size = sizeof(nfbus_events),
-                               .count = static_cast<std::uint32_t>(messages.size()),
-                               .items = messages.data(),
-                               .size_bytes = size_bytes};
+  const nfbus_events events = events_of(messages, size_bytes);
   const Hearing hearing(messages);
   return s.call("hear", [&] { return s.calls.hear(s.instance, &events, &s.error); });
 }
@@ -128,14 +189,11 @@ Result<void> FilterInstance::finish() {
 
 bool FilterInstance::finishes() const noexcept { return state_->calls.finish != nullptr; }
 
-std::uint32_t FilterInstance::tick_ms() const noexcept {
-  return state_->calls.tick == nullptr ? 0 : state_->plugin.entry->shape.tick_ms;
-}
+std::uint32_t FilterInstance::tick_ms() const noexcept { return state_->tick_ms; }
 
-std::uint32_t FilterInstance::event_kinds() const noexcept {
-  const std::uint32_t kinds = state_->plugin.entry->event_kinds;
-  return kinds == 0 ? NFBUS_EVENT_PACKET : kinds;
-}
+bool FilterInstance::ticks() const noexcept { return state_->calls.tick != nullptr; }
+
+std::uint32_t FilterInstance::event_kinds() const noexcept { return event_kinds_of(*state_->plugin.entry); }
 
 const std::vector<std::string>& FilterInstance::listened() const noexcept { return state_->services.listened(); }
 const Plugin& FilterInstance::plugin() const noexcept { return state_->plugin; }

@@ -19,51 +19,59 @@ namespace {
 
 // What the structs of a minor version cover: up to the end of their last field then.
 struct Sizes {
-  std::size_t entry_bytes;
+  std::size_t library_bytes;
+  std::size_t plugin_bytes;
+  std::size_t shape_bytes;
   std::size_t sink_bytes;
   std::size_t filter_bytes;
+  std::size_t source_bytes;
+  std::size_t command_bytes;
 };
-constexpr Sizes kSizes[] = {
-    {.entry_bytes = offsetof(nfbus_entry, diagnose) + sizeof(nfbus_entry::diagnose),
-     .sink_bytes = offsetof(nfbus_sink, destroy) + sizeof(nfbus_sink::destroy),
-     .filter_bytes = offsetof(nfbus_filter, destroy) + sizeof(nfbus_filter::destroy)},
-    {.entry_bytes = offsetof(nfbus_entry, annotates_count) + sizeof(nfbus_entry::annotates_count),
-     .sink_bytes = offsetof(nfbus_sink, destroy) + sizeof(nfbus_sink::destroy),
-     .filter_bytes = offsetof(nfbus_filter, finish) + sizeof(nfbus_filter::finish)},
-};
+constexpr Sizes kSizes[] = {{.library_bytes = sizeof(nfbus_library),
+                             .plugin_bytes = sizeof(nfbus_plugin),
+                             .shape_bytes = sizeof(nfbus_shape),
+                             .sink_bytes = sizeof(nfbus_sink),
+                             .filter_bytes = sizeof(nfbus_filter),
+                             .source_bytes = sizeof(nfbus_source),
+                             .command_bytes = sizeof(nfbus_command)}};
 static_assert(std::size(kSizes) == NFBUS_ABI_MINOR + 1);
 
 // Of a version that check_version() accepts.
-const Sizes& sizes_of(const nfbus_entry& entry) noexcept { return kSizes[entry.abi_minor]; }
+const Sizes& sizes_of(const nfbus_library& library) noexcept { return kSizes[library.abi_minor]; }
 
 constexpr std::uint32_t kKnownEventKinds = NFBUS_EVENT_PACKET | NFBUS_EVENT_MESSAGE;
 constexpr std::size_t kMaxNameBytes = 64;
 
 Error invalid(std::string text) { return Error{.code = Code::invalid, .text = std::move(text)}; }
 
-Result<void> check_version(const nfbus_entry& entry) {
-  if (entry.abi_major != NFBUS_ABI_MAJOR) {
+Result<void> check_version(const nfbus_library& library) {
+  if (library.abi_major != NFBUS_ABI_MAJOR) {
     return Error{
         .code = Code::unsupported,
-        .text = fmt::format("plugin speaks ABI {}.{}, this host {}.{}: rebuild it against sdk {}.x", entry.abi_major,
-                            entry.abi_minor, NFBUS_ABI_MAJOR, NFBUS_ABI_MINOR, NFBUS_ABI_MAJOR)};
+        .text = fmt::format("plugin speaks ABI {}.{}, this host {}.{}: rebuild it against sdk {}.x", library.abi_major,
+                            library.abi_minor, NFBUS_ABI_MAJOR, NFBUS_ABI_MINOR, NFBUS_ABI_MAJOR)};
   }
-  if (entry.abi_minor > NFBUS_ABI_MINOR) {
+  if (library.abi_minor > NFBUS_ABI_MINOR) {
     return Error{
         .code = Code::unsupported,
         .text = fmt::format(
-            "plugin speaks ABI {}.{}, this host {}.{}: update nfbus, or rebuild the plugin against sdk {}.{}",
-            entry.abi_major, entry.abi_minor, NFBUS_ABI_MAJOR, NFBUS_ABI_MINOR, NFBUS_ABI_MAJOR, NFBUS_ABI_MINOR)};
+            "plugin needs ABI {}.{}, this host has {}.{}: update nfbus, or build the plugin for sdk {}.{} "
+            "(NFBUS_ABI_TARGET_MINOR)",
+            library.abi_major, library.abi_minor, NFBUS_ABI_MAJOR, NFBUS_ABI_MINOR, NFBUS_ABI_MAJOR, NFBUS_ABI_MINOR)};
   }
   return {};
 }
 
 Result<void> check_size(std::string_view type, std::size_t has_bytes, std::size_t needs_bytes,
-                        const nfbus_entry& entry) {
+                        const nfbus_library& library) {
   if (has_bytes >= needs_bytes) return {};
   return invalid(fmt::format(
       "its {0} says struct_size {1}, ABI {2}.{3} of this host needs {4} or more: set it to sizeof({0}) and rebuild",
-      type, has_bytes, entry.abi_major, entry.abi_minor, needs_bytes));
+      type, has_bytes, library.abi_major, library.abi_minor, needs_bytes));
+}
+
+Error null_table(std::string_view kind) {
+  return invalid(fmt::format("it is a {0}, but its `{0}` is null: point it to an nfbus_{0}", kind));
 }
 
 struct Function {
@@ -80,84 +88,120 @@ Result<void> check_functions(std::string_view type, std::initializer_list<Functi
   return {};
 }
 
-Result<void> check_sink(const nfbus_entry& entry) {
-  if (entry.sink == nullptr) return invalid("it is a sink, but its entry's `sink` is null: point it to an nfbus_sink");
-  const nfbus_sink& sink = *entry.sink;
-  if (auto checked = check_size("nfbus_sink", sink.struct_size, sizes_of(entry).sink_bytes, entry); !checked)
+Result<void> check_sink(const nfbus_plugin& plugin, const nfbus_library& library) {
+  if (plugin.sink == nullptr) return null_table("sink");
+  const nfbus_sink& sink = *plugin.sink;
+  if (auto checked = check_size("nfbus_sink", sink.struct_size, sizes_of(library).sink_bytes, library); !checked) {
     return checked;
+  }
   return check_functions("nfbus_sink", {{"create", sink.create != nullptr},
                                         {"open", sink.open != nullptr},
                                         {"write", sink.write != nullptr},
                                         {"close", sink.close != nullptr},
                                         {"destroy", sink.destroy != nullptr},
-                                        {"tick", sink.tick != nullptr || entry.shape.tick_ms == 0}});
+                                        {"tick", sink.tick != nullptr || shape_of(plugin).tick_ms == 0}});
 }
 
-Result<void> check_filter(const nfbus_entry& entry) {
-  if (entry.filter == nullptr) {
-    return invalid("it is a filter, but its entry's `filter` is null: point it to an nfbus_filter");
-  }
-  if (auto checked = check_size("nfbus_filter", entry.filter->struct_size, sizes_of(entry).filter_bytes, entry);
+Result<void> check_filter(const nfbus_plugin& plugin, const nfbus_library& library) {
+  if (plugin.filter == nullptr) return null_table("filter");
+  const nfbus_filter& filter = *plugin.filter;
+  if (auto checked = check_size("nfbus_filter", filter.struct_size, sizes_of(library).filter_bytes, library);
       !checked) {
     return checked;
   }
-  const nfbus_filter filter = host_copy(*entry.filter);
   return check_functions("nfbus_filter", {{"create", filter.create != nullptr},
                                           {"apply", filter.apply != nullptr},
                                           {"destroy", filter.destroy != nullptr},
-                                          {"tick", filter.tick != nullptr || entry.shape.tick_ms == 0}});
+                                          {"tick", filter.tick != nullptr || shape_of(plugin).tick_ms == 0}});
 }
 
-Result<void> check_kind(const nfbus_entry& entry) {
-  if (const std::uint32_t unknown = entry.event_kinds & ~kKnownEventKinds; unknown != 0) {
-    return invalid(fmt::format("it takes event kinds {:#x}, this host knows {:#x}: use NFBUS_EVENT_* of abi.h",
-                               entry.event_kinds, kKnownEventKinds));
+Result<void> check_source(const nfbus_plugin& plugin, const nfbus_library& library) {
+  if (plugin.source == nullptr) return null_table("source");
+  const nfbus_source& source = *plugin.source;
+  if (auto checked = check_size("nfbus_source", source.struct_size, sizes_of(library).source_bytes, library);
+      !checked) {
+    return checked;
   }
-  if (entry.plugin_kind == NFBUS_PLUGIN_SINK) return check_sink(entry);
-  if (entry.plugin_kind == NFBUS_PLUGIN_FILTER) return check_filter(entry);
-  return invalid(fmt::format("its plugin_kind is {}, this host knows 1 (sink) and 2 (filter): use NFBUS_PLUGIN_*",
-                             entry.plugin_kind));
+  return check_functions(
+      "nfbus_source",
+      {{"create", source.create != nullptr}, {"run", source.run != nullptr}, {"destroy", source.destroy != nullptr}});
 }
 
-Result<void> check_texts(const nfbus_entry& entry) {
+Result<void> check_kind(const nfbus_plugin& plugin, const nfbus_library& library) {
+  if (const std::uint32_t unknown = plugin.event_kinds & ~kKnownEventKinds; unknown != 0) {
+    return invalid(fmt::format("it takes event kinds {:#x}, this host knows {:#x}: use NFBUS_EVENT_* of abi.h",
+                               plugin.event_kinds, kKnownEventKinds));
+  }
+  if (plugin.shape != nullptr) {
+    auto checked = check_size("nfbus_shape", plugin.shape->struct_size, sizes_of(library).shape_bytes, library);
+    if (!checked) return checked;
+  }
+  switch (plugin.plugin_kind) {
+    case NFBUS_PLUGIN_SINK: return check_sink(plugin, library);
+    case NFBUS_PLUGIN_FILTER: return check_filter(plugin, library);
+    case NFBUS_PLUGIN_SOURCE: return check_source(plugin, library);
+    default: break;
+  }
+  return invalid(
+      fmt::format("its plugin_kind is {}, this host knows 1 (sink), 2 (filter) and 3 (source): use NFBUS_PLUGIN_*",
+                  plugin.plugin_kind));
+}
+
+Result<void> check_texts(const nfbus_plugin& plugin, const nfbus_library& /*library*/) {
   const std::pair<std::string_view, nfbus_text> texts[] = {
-      {"name", entry.name}, {"version", entry.version}, {"summary", entry.summary}, {"schema", entry.schema}};
+      {"name", plugin.name}, {"version", plugin.version}, {"summary", plugin.summary}, {"schema", plugin.schema}};
   for (const auto& [field, text] : texts) {
     if (text.data == nullptr && text.size != 0) {
       return invalid(fmt::format("its {} has {} bytes at a null pointer: use NFBUS_TEXT", field, text.size));
     }
   }
-  if (!is_plain_name(plugin_view(entry.name))) {
+  if (!is_plain_name(plugin_view(plugin.name))) {
     return invalid(fmt::format("its name \"{}\" does not fit this host's [a-z0-9_-]+ of at most {} bytes: rename it",
-                               clean_text(plugin_view(entry.name)), kMaxNameBytes));
+                               clean_text(plugin_view(plugin.name)), kMaxNameBytes));
   }
-  if (auto checked = check_schema(plugin_view(entry.schema), entry.plugin_kind); !checked) {
+  if (auto checked = check_schema(plugin_view(plugin.schema), plugin.plugin_kind); !checked) {
     return invalid("its option schema is wrong: " + checked.error().text);
   }
   return {};
 }
 
-Result<void> check_commands(const nfbus_entry& entry) {
-  if (entry.command_count != 0 && entry.commands == nullptr) {
+Result<void> check_commands(const nfbus_plugin& plugin, const nfbus_library& library) {
+  if (plugin.command_count != 0 && plugin.commands == nullptr) {
     return invalid(
-        fmt::format("it has {} commands at a null pointer: set commands or command_count", entry.command_count));
+        fmt::format("it has {} commands at a null pointer: set commands or command_count", plugin.command_count));
   }
-  const std::span commands(entry.commands, entry.command_count);
-  const auto bad = std::ranges::find_if(
-      commands, [](const nfbus_command& c) { return c.run == nullptr || !is_plain_name(plugin_view(c.name)); });
-  if (bad == commands.end()) return {};
-  return invalid(fmt::format("its command \"{}\" has no run(), or a name that does not fit [a-z0-9_-]+",
-                             clean_text(plugin_view(bad->name))));
+  for (const nfbus_command* command : commands_of(plugin)) {
+    if (command == nullptr) return invalid("one of its commands is a null pointer: set commands and command_count");
+    auto checked = check_size("nfbus_command", command->struct_size, sizes_of(library).command_bytes, library);
+    if (!checked) return checked;
+    if (command->run == nullptr || !is_plain_name(plugin_view(command->name))) {
+      return invalid(fmt::format("its command \"{}\" has no run(), or a name that does not fit [a-z0-9_-]+",
+                                 clean_text(plugin_view(command->name))));
+    }
+  }
+  return {};
 }
 
-Result<void> check_annotates(const nfbus_entry& entry) {
-  const nfbus_entry known = host_copy(entry);
-  if (known.annotates_count != 0 && known.annotates == nullptr) {
+Result<void> check_annotates(const nfbus_plugin& plugin, const nfbus_library& /*library*/) {
+  if (plugin.annotates_count != 0 && plugin.annotates == nullptr) {
     return invalid(fmt::format("it annotates {} fields at a null pointer: set annotates or annotates_count",
-                               known.annotates_count));
+                               plugin.annotates_count));
   }
-  for (const nfbus_text& name : annotates(entry)) {
+  for (const nfbus_text& name : annotates(plugin)) {
     if (plugin_view(name).empty()) return invalid("it annotates a field without a name: use NFBUS_TEXT");
+  }
+  return {};
+}
+
+// Its name first, so that the others can name it.
+Result<void> check_plugin(const nfbus_plugin* plugin, const nfbus_library& library) {
+  if (plugin == nullptr) return invalid("one of its plugins is a null pointer: set plugins and plugin_count");
+  if (auto checked = check_size("nfbus_plugin", plugin->struct_size, sizes_of(library).plugin_bytes, library);
+      !checked) {
+    return checked;
+  }
+  for (const auto check : {check_kind, check_texts, check_commands, check_annotates}) {
+    if (auto checked = check(*plugin, library); !checked) return checked;
   }
   return {};
 }
@@ -171,24 +215,52 @@ bool is_plain_name(std::string_view name) noexcept {
 }
 
 std::string_view kind_name(std::uint32_t plugin_kind) noexcept {
-  return plugin_kind == NFBUS_PLUGIN_SINK ? "sink" : "filter";
+  switch (plugin_kind) {
+    case NFBUS_PLUGIN_SINK: return "sink";
+    case NFBUS_PLUGIN_FILTER: return "filter";
+    default: return "source";
+  }
 }
 
-std::span<const nfbus_text> annotates(const nfbus_entry& entry) noexcept {
-  const nfbus_entry known = host_copy(entry);
-  return {known.annotates, known.annotates_count};
+std::span<const nfbus_plugin* const> plugins_of(const nfbus_library& library) noexcept {
+  return {library.plugins, library.plugin_count};
 }
 
-Result<const nfbus_entry*> check_entry(const void* symbol) {
-  const auto& entry = *static_cast<const nfbus_entry*>(symbol);
-  if (auto checked = check_version(entry); !checked) return checked.error();
-  if (auto checked = check_size("nfbus_entry", entry.struct_size, sizes_of(entry).entry_bytes, entry); !checked) {
+std::span<const nfbus_text> annotates(const nfbus_plugin& plugin) noexcept {
+  return {plugin.annotates, plugin.annotates_count};
+}
+
+std::span<const nfbus_command* const> commands_of(const nfbus_plugin& plugin) noexcept {
+  return {plugin.commands, plugin.command_count};
+}
+
+nfbus_shape shape_of(const nfbus_plugin& plugin) noexcept {
+  if (plugin.shape == nullptr) return {.struct_size = sizeof(nfbus_shape)};
+  return host_copy(*plugin.shape);
+}
+
+std::uint32_t event_kinds_of(const nfbus_plugin& plugin) noexcept {
+  return plugin.event_kinds == 0 ? NFBUS_EVENT_PACKET : plugin.event_kinds;
+}
+
+Result<const nfbus_library*> check_library(const void* symbol) {
+  const auto& library = *static_cast<const nfbus_library*>(symbol);
+  if (auto checked = check_version(library); !checked) return checked.error();
+  if (auto checked = check_size("nfbus_library", library.struct_size, sizes_of(library).library_bytes, library);
+      !checked) {
     return checked.error();
   }
-  for (const auto check : {check_kind, check_texts, check_commands, check_annotates}) {
-    if (auto checked = check(entry); !checked) return checked.error();
+  if (library.plugin_count == 0 || library.plugins == nullptr) {
+    return invalid("it brings no plugin: set plugins and plugin_count");
   }
-  return &entry;
+  for (const nfbus_plugin* plugin : plugins_of(library)) {
+    auto checked = check_plugin(plugin, library);
+    if (checked) continue;
+    // Among several, the user wants to know which.
+    if (plugin == nullptr || library.plugin_count == 1) return checked.error();
+    return invalid(fmt::format("its plugin \"{}\": {}", clean_text(plugin_view(plugin->name)), checked.error().text));
+  }
+  return &library;
 }
 
 }  // namespace nfbus::host

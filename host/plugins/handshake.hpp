@@ -10,19 +10,31 @@
 
 namespace nfbus::host {
 
-// [control] Checks the entry of a loaded plugin: versions, sizes, names, required functions, schema. Reads no field
-// that a struct's size does not cover. Code::unsupported for versions, Code::invalid for the rest; the text names both
-// sides and the fix.
-[[nodiscard]] Result<const nfbus_entry*> check_entry(const void* symbol);
+// [control] Checks a loaded library and all its plugins: versions, sizes, names, required functions, schemas. Reads no
+// field that a struct's size does not cover. Code::unsupported for versions, Code::invalid for the rest; the text names
+// both sides and the fix. One plugin that is wrong makes the whole library wrong.
+[[nodiscard]] Result<const nfbus_library*> check_library(const void* symbol);
+
+// Those of a library that check_library() accepted; as long as the process.
+[[nodiscard]] std::span<const nfbus_plugin* const> plugins_of(const nfbus_library& library) noexcept;
 
 // Whether `name` may name a plugin or a counter: [a-z0-9_-]+, at most 64 bytes.
 [[nodiscard]] bool is_plain_name(std::string_view name) noexcept;
 
-// The fields that a filter may add; with a null data(): it does not say. Of an entry that check_entry() accepted,
-// whatever its minor version; as long as the plugin.
-[[nodiscard]] std::span<const nfbus_text> annotates(const nfbus_entry& entry) noexcept;
+// The fields that a filter may add; with a null data(): it does not say. As long as the plugin, which check_library()
+// accepted.
+[[nodiscard]] std::span<const nfbus_text> annotates(const nfbus_plugin& plugin) noexcept;
 
-// "sink" or "filter".
+// The commands of a plugin that check_library() accepted.
+[[nodiscard]] std::span<const nfbus_command* const> commands_of(const nfbus_plugin& plugin) noexcept;
+
+// How the plugin wants to be called; all 0 where it does not say.
+[[nodiscard]] nfbus_shape shape_of(const nfbus_plugin& plugin) noexcept;
+
+// NFBUS_EVENT_*, ORed, that the plugin takes or gives.
+[[nodiscard]] std::uint32_t event_kinds_of(const nfbus_plugin& plugin) noexcept;
+
+// "sink", "filter" or "source".
 [[nodiscard]] std::string_view kind_name(std::uint32_t plugin_kind) noexcept;
 
 }  // namespace nfbus::host

@@ -6,6 +6,7 @@
 #include "formats/renderer.hpp"
 #include "match/known_fields.hpp"
 #include "plugins/registry.hpp"
+#include "rewrite/edits.hpp"
 #include "support/log.hpp"
 
 #include <nfbus/abi.h>
@@ -51,6 +52,8 @@ class InstanceServices {
   void log(log::Level level, std::string_view line) const noexcept;
   // [any] Event copies that the plugin holds.
   [[nodiscard]] std::uint64_t copies_held() const noexcept;
+  // [any] What nfbus_host.wake does, from any thread; empty: nothing any more. Waits for a call of the one before.
+  void set_waker(std::function<void()> waker);
   // [control] Whether listen() is answered: for a filter, while it is created.
   void allow_listening(bool allowed) noexcept;
   // [control] The topics that the instance listens to; empty: none.
@@ -118,11 +121,14 @@ class FilterInstance {
   FilterInstance& operator=(const FilterInstance&) = delete;
   ~FilterInstance();
 
-  using Annotate = std::function<void(std::uint32_t index, std::string_view name, std::string_view value)>;
+  // [control] Before the first of the calls below.
+  Result<void> open();
   // verdicts.size() == items.size(); preset to NFBUS_KEEP by this call. On error (an exception is one) all are
-  // NFBUS_KEEP; annotations made before it stay. annotate's texts are the plugin's: raw bytes, valid during the call.
-  Result<void> apply(std::span<const nfbus_event* const> items, std::span<std::uint8_t> verdicts,
-                     const Annotate& annotate);
+  // NFBUS_KEEP. What the plugin changes lies in `room`, and stands in `items` in the place of what it was; changes made
+  // before an error stay.
+  Result<void> apply(std::span<const nfbus_event*> items, std::span<std::uint8_t> verdicts, EditRoom& room);
+  // Nothing happens to a filter without reopen().
+  Result<void> reopen();
   // messages: at least one, all of kind message. Only when listened() is not empty.
   Result<void> hear(std::span<const nfbus_event* const> messages, std::uint64_t size_bytes);
   // Only when tick_ms() is not 0.
@@ -131,7 +137,9 @@ class FilterInstance {
   Result<void> finish();
 
   [[nodiscard]] bool finishes() const noexcept;
-  // How often tick() wants to be called; 0: never.
+  // Whether it has a tick() at all.
+  [[nodiscard]] bool ticks() const noexcept;
+  // How often tick() wants to be called; 0: only when it asks for that. After open().
   [[nodiscard]] std::uint32_t tick_ms() const noexcept;
   // NFBUS_EVENT_*, ORed: what apply() takes.
   [[nodiscard]] std::uint32_t event_kinds() const noexcept;

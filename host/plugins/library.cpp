@@ -23,6 +23,9 @@ namespace {
 
 constexpr std::string_view kDescriptorFolder = "/proc/self/fd/";
 
+// What plugins exported while the ABI was in the making.
+constexpr const char* kSymbolBefore10 = "nfbus_plugin_entry";
+
 // A library that this process already mapped through a descriptor.
 struct Search {
   const Trusted& file;
@@ -57,7 +60,7 @@ std::string loader_text(std::string_view what, const std::string& name) {
 
 }  // namespace
 
-Result<const void*> load_entry(Trusted file) {
+Result<const void*> load_library(Trusted file) {
   // The loader knows libraries by name: a number that is closed and given out again would name the earlier one.
   Search search{.file = file};
   ::dl_iterate_phdr(compare_mapped, &search);
@@ -72,12 +75,14 @@ Result<const void*> load_entry(Trusted file) {
     return Error{.code = Code::unsupported, .text = "the loader refuses it: " + loader_text(error.what(), name)};
   }
   if (number == file.descriptor.get()) std::ignore = file.descriptor.release();
-  if (!library.has(NFBUS_ENTRY_SYMBOL)) {
-    return Error{
-        .code = Code::unsupported,
-        .text = "it exports no symbol " NFBUS_ENTRY_SYMBOL ": not an nfbus plugin, or the entry lacks NFBUS_EXPORT"};
+  if (library.has(NFBUS_LIBRARY_SYMBOL)) return &library.get<const char>(NFBUS_LIBRARY_SYMBOL);
+  if (library.has(kSymbolBefore10)) {
+    return Error{.code = Code::unsupported,
+                 .text = "it was built against a header from before ABI 1.0: rebuild it against this SDK"};
   }
-  return &library.get<const char>(NFBUS_ENTRY_SYMBOL);
+  return Error{
+      .code = Code::unsupported,
+      .text = "it exports no symbol " NFBUS_LIBRARY_SYMBOL ": not an nfbus plugin, or the symbol lacks NFBUS_EXPORT"};
 }
 
 }  // namespace nfbus::host

@@ -44,7 +44,7 @@ std::optional<nfbus_value> describe(const json& value, std::deque<std::string>& 
     out.number = value.get<double>();
   } else if (value.is_structured()) {
     out.type = value.is_array() ? NFBUS_VALUE_ARRAY : NFBUS_VALUE_TABLE;
-    out.count = value.size();
+    out.count = static_cast<std::uint32_t>(value.size());
     const std::string& text = texts.emplace_back(value.dump());
     out.text = {.data = text.data(), .size = text.size()};
   } else {
@@ -54,20 +54,20 @@ std::optional<nfbus_value> describe(const json& value, std::deque<std::string>& 
 }
 
 uint32_t get_option(void* context, nfbus_text pointer, nfbus_value* value) noexcept {
-  if (value == nullptr) return NFBUS_FATAL;
+  if (value == nullptr) return NFBUS_REFUSED;
   try {
     Options& options = *static_cast<Options*>(context);
     const json& root = options.root;
     const json::json_pointer path{std::string(plugin_view(pointer))};
-    if (!root.contains(path)) return NFBUS_FATAL;
+    if (!root.contains(path)) return NFBUS_REFUSED;
     std::optional<nfbus_value> found = describe(root[path], options.texts);
-    if (!found) return NFBUS_FATAL;
+    if (!found) return NFBUS_REFUSED;
     // A plugin of an older minor has a shorter struct.
     found->struct_size = value->struct_size;
     std::memcpy(value, &*found, std::min<std::size_t>(value->struct_size, sizeof *found));
     return NFBUS_OK;
   } catch (const std::exception&) {
-    return NFBUS_FATAL;  // not a JSON pointer
+    return NFBUS_REFUSED;  // not a JSON pointer
   }
 }
 

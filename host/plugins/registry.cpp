@@ -1,5 +1,6 @@
 #include "plugins/registry.hpp"
 
+#include "event/event.hpp"
 #include "plugins/elf.hpp"
 #include "plugins/handshake.hpp"
 #include "plugins/library.hpp"
@@ -41,13 +42,13 @@ RefusedPlugin unused(const fs::path& folder, Error error) {
   return {.file = folder, .error = std::move(error)};
 }
 
-Result<const nfbus_entry*> load(const Trusted& folder, const std::string& name) {
+Result<const nfbus_library*> load(const Trusted& folder, const std::string& name) {
   auto file = open_trusted_file(folder, name);
   if (!file) return file.error();
   if (auto checked = check_elf(file->descriptor.get(), file->size_bytes); !checked) return checked.error();
-  auto symbol = load_entry(std::move(file).value());
+  auto symbol = load_library(std::move(file).value());
   if (!symbol) return symbol.error();
-  return check_entry(*symbol);
+  return check_library(*symbol);
 }
 
 }  // namespace
@@ -75,26 +76,36 @@ PluginRegistry PluginRegistry::scan(const std::vector<fs::path>& folders) {
   return registry;
 }
 
-void PluginRegistry::add(fs::path file, Result<const nfbus_entry*> entry) {
-  if (!entry) {
-    refused_.push_back({std::move(file), std::move(entry).error()});
+void PluginRegistry::add(const fs::path& file, Result<const nfbus_library*> library) {
+  if (!library) {
+    refused_.push_back({file, std::move(library).error()});
     return;
   }
-  const std::string_view name((*entry)->name.data, (*entry)->name.size);
-  if (const Plugin* first = find(name); first != nullptr) {
-    refused_.push_back({std::move(file), Error{.code = Code::busy,
-                                               .text = fmt::format("a plugin named \"{}\" was found before it in {}: "
-                                                                   "remove one of the two files",
-                                                                   name, first->file.string())}});
-    return;
+  // All plugins of a library or none: one of them may count on another.
+  std::vector<Plugin> fresh;
+  for (const nfbus_plugin* plugin : plugins_of(**library)) {
+    const std::string_view name(plugin->name.data, plugin->name.size);
+    const auto is_named_so = [&](const Plugin& other) { return view(other.entry->name) == name; };
+    if (std::ranges::any_of(fresh, is_named_so)) {
+      refused_.push_back({file, Error{.code = Code::invalid,
+                                      .text = fmt::format("it brings two plugins named \"{}\": rename one", name)}});
+      return;
+    }
+    if (const Plugin* first = find(name); first != nullptr) {
+      refused_.push_back({file, Error{.code = Code::busy,
+                                      .text = fmt::format("a plugin named \"{}\" was found before it in {}: "
+                                                          "remove one of the two files",
+                                                          name, first->file.string())}});
+      return;
+    }
+    fresh.push_back({.entry = plugin, .file = file, .library = *library});
   }
-  plugins_.push_back({.entry = *entry, .file = std::move(file)});
+  plugins_.insert(plugins_.end(), fresh.begin(), fresh.end());
 }
 
 const Plugin* PluginRegistry::find(std::string_view name) const noexcept {
-  const auto found = std::ranges::find_if(plugins_, [&](const Plugin& plugin) {
-    return std::string_view(plugin.entry->name.data, plugin.entry->name.size) == name;
-  });
+  const auto found =
+      std::ranges::find_if(plugins_, [&](const Plugin& plugin) { return view(plugin.entry->name) == name; });
   return found == plugins_.end() ? nullptr : &*found;
 }
 

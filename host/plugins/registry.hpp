@@ -15,8 +15,9 @@ namespace nfbus::host {
 
 // A plugin that passed every check. Its code stays mapped, and its descriptor open, until the process ends.
 struct Plugin {
-  const nfbus_entry* entry;
+  const nfbus_plugin* entry;
   std::filesystem::path file;
+  const nfbus_library* library;  // that it came in; null of a test's own
 };
 
 // A file in a plugin folder that was not accepted, and why.
@@ -29,8 +30,8 @@ struct RefusedPlugin {
 class PluginRegistry {
  public:
   // [control] Looks at each *.so of each folder, in order; loads those that can be trusted. A folder that does not
-  // exist or cannot be trusted is an entry of refused(), as is the second plugin of a name. A folder that is named
-  // twice is looked at once. A later scan may run while plugins of an earlier one are in use.
+  // exist or cannot be trusted is an entry of refused(), as is a library with a plugin whose name is taken. A folder
+  // that is named twice is looked at once. A later scan may run while plugins of an earlier one are in use.
   static PluginRegistry scan(const std::vector<std::filesystem::path>& folders);
   // A registry of what the caller already has. Entries live as long as the process.
   static PluginRegistry of(std::vector<Plugin> plugins, std::vector<RefusedPlugin> refused = {},
@@ -43,7 +44,7 @@ class PluginRegistry {
   [[nodiscard]] const std::vector<std::filesystem::path>& folders() const noexcept { return folders_; }
 
  private:
-  void add(std::filesystem::path file, Result<const nfbus_entry*> entry);
+  void add(const std::filesystem::path& file, Result<const nfbus_library*> library);
 
   std::vector<Plugin> plugins_;
   std::vector<RefusedPlugin> refused_;

@@ -6,6 +6,7 @@
 #include "plugins/handshake.hpp"
 #include "plugins/hearing.hpp"
 #include "plugins/instance.hpp"
+#include "record/record.hpp"
 #include "support/log.hpp"
 
 #include <fmt/format.h>
@@ -89,15 +90,25 @@ struct InstanceServices::State {
   // Owned by [worker].
   Renderer renderer;
   DnsDecoder dns_decoder;
-  Facts facts;  // of the event that was tested last in this call: the next match finds them ready
+  std::vector<std::uint8_t> record;  // that record() gave last
+  Facts facts;                       // of the event that was tested last in this call: the next match finds them ready
 
   // Any thread.
   std::array<Counter, kMaxCounters> counters;  // [0, counter_count): names do not change any more
   std::atomic<std::uint32_t> counter_count{0};
   std::mutex counters_mutex;  // of those who register
+  std::mutex waker_mutex;
+  std::function<void()> waker;  // guarded by waker_mutex; empty: nothing to wake
   Lent<nfbus_event, BatchRef> copies;
   Lent<nfbus_match, std::unique_ptr<const nfbus_match>> matches;
 
+  const nfbus_event* lend_copy(const Event& event) {
+    const Event* const one = &event;
+    BatchRef batch = copy_events({&one, 1});
+    const nfbus_event* copy = batch->events().data();
+    copies.lend(copy, std::move(batch));
+    return copy;
+  }
   void say(log::Level level, std::string_view line) const noexcept { log::repeated(level, kind_and_name, line); }
   void say_loop(std::string_view topic, std::string_view heard_from) const {
     const std::string_view heard = heard_from == kind_and_name ? "itself" : heard_from;
@@ -134,16 +145,16 @@ struct ServiceFunctions {
   }
 
   static uint32_t publish(void* context, nfbus_text topic, nfbus_text text) noexcept {
-    return guarded(NFBUS_FATAL, [&] {
+    return guarded(NFBUS_REFUSED, [&] {
       const State& state = of(context);
       const Hearing::Answer answer = Hearing::next_answer();
       if (answer.hops > kMostHops) {
         state.say_loop(plugin_view(topic), answer.heard_from);
-        return NFBUS_FATAL;
+        return NFBUS_REFUSED;
       }
       const MessageOrigin origin = {.hops = static_cast<std::uint8_t>(answer.hops), .publisher = state.kind_and_name};
       const auto& publish = state.shared.publish;
-      return publish && publish(plugin_view(topic), plugin_view(text), origin) ? NFBUS_OK : NFBUS_FATAL;
+      return publish && publish(plugin_view(topic), plugin_view(text), origin) ? NFBUS_OK : NFBUS_REFUSED;
     });
   }
 
@@ -166,13 +177,8 @@ struct ServiceFunctions {
     State& state = of(context);
     if (event == nullptr) return nullptr;
     state.facts = {};  // the copy may take the place of one that was tested
-    return guarded<const nfbus_event*>(nullptr, [&]() -> const nfbus_event* {
-      const Event* const one = &host_event(*event);
-      BatchRef batch = copy_events({&one, 1});
-      const nfbus_event* copy = batch->events().data();
-      state.copies.lend(copy, std::move(batch));
-      return copy;
-    });
+    return guarded<const nfbus_event*>(nullptr,
+                                       [&]() -> const nfbus_event* { return state.lend_copy(host_event(*event)); });
   }
 
   static void event_release(void* context, const nfbus_event* event) noexcept {
@@ -216,12 +222,44 @@ struct ServiceFunctions {
 
   static uint32_t listen(void* context, nfbus_text topic_prefix) noexcept {
     State& state = of(context);
-    if (!state.may_listen || state.listened.size() == kMaxListened) return NFBUS_FATAL;
-    return guarded(NFBUS_FATAL, [&] {
+    if (!state.may_listen || state.listened.size() == kMaxListened) return NFBUS_REFUSED;
+    return guarded(NFBUS_REFUSED, [&] {
       state.listened.emplace_back(plugin_view(topic_prefix));
       return NFBUS_OK;
     });
   }
+
+  static void wake(void* context) noexcept {
+    State& state = of(context);
+    const std::lock_guard lock(state.waker_mutex);
+    if (state.waker) state.waker();
+  }
+
+  static nfbus_bytes record(void* context, const nfbus_event* event) noexcept {
+    if (event == nullptr) return {};
+    State& state = of(context);
+    return guarded(nfbus_bytes{}, [&] {
+      state.record.clear();
+      if (!record::encode(*event, state.record)) return nfbus_bytes{};
+      return nfbus_bytes{.data = state.record.data(), .size = state.record.size()};
+    });
+  }
+
+  static const nfbus_event* event_of(void* context, nfbus_bytes bytes, nfbus_error* error) noexcept {
+    State& state = of(context);
+    return guarded<const nfbus_event*>(nullptr, [&]() -> const nfbus_event* {
+      Event event;
+      std::vector<nfbus_field> fields;
+      const Bytes given = bytes.data == nullptr ? Bytes() : Bytes(bytes.data, bytes.size);
+      if (auto decoded = record::decode(given, event, fields); !decoded) {
+        if (error != nullptr) append_error(*error, decoded.error().text);
+        return nullptr;
+      }
+      return state.lend_copy(event);
+    });
+  }
+
+  static const void* extension(void* /*context*/, nfbus_text /*id*/) noexcept { return nullptr; }
 
   static const nfbus_match* match_compile(void* context, nfbus_text tables, nfbus_error* error) noexcept {
     State& state = of(context);
@@ -272,7 +310,11 @@ InstanceServices::InstanceServices(std::string kind_and_name, std::string_view i
                  .match_test = ServiceFunctions::match_test,
                  .match_release = ServiceFunctions::match_release,
                  .dns = ServiceFunctions::dns,
-                 .listen = ServiceFunctions::listen};
+                 .listen = ServiceFunctions::listen,
+                 .wake = ServiceFunctions::wake,
+                 .record = ServiceFunctions::record,
+                 .event_of = ServiceFunctions::event_of,
+                 .extension = ServiceFunctions::extension};
 }
 
 InstanceServices::~InstanceServices() {
@@ -305,6 +347,11 @@ OwnCounters InstanceServices::counters() const {
     out.emplace_back(counter.name, counter.value.load(std::memory_order_relaxed));
   }
   return out;
+}
+
+void InstanceServices::set_waker(std::function<void()> waker) {
+  const std::lock_guard lock(state_->waker_mutex);
+  state_->waker = std::move(waker);
 }
 
 void InstanceServices::allow_listening(bool allowed) noexcept { state_->may_listen = allowed; }

@@ -32,7 +32,7 @@ struct Header {
   std::uint32_t topic_bytes = 0;
   std::uint32_t in_name_bytes = 0;
   std::uint32_t out_name_bytes = 0;
-  std::uint32_t fields_bytes = 0;  // with the two sizes before each
+  std::uint32_t fields_bytes = 0;  // with the three numbers before each
   std::uint32_t body_bytes = 0;
 };
 
@@ -43,7 +43,7 @@ enum Flag : std::uint8_t {
 constexpr std::uint8_t kNativeAttributes = std::endian::native == std::endian::big ? kBigEndianAttributes : 0;
 
 constexpr std::size_t kHeaderBytes = 48;
-constexpr std::size_t kFieldHeaderBytes = 8;  // sizes of its name and of its value
+constexpr std::size_t kFieldHeaderBytes = 12;  // sizes of its name and of its value, and its type
 constexpr std::uint64_t kMaxBytes = std::numeric_limits<std::uint32_t>::max();
 
 // The one place that knows the order of the numbers, for writing and for reading.
@@ -100,6 +100,7 @@ void append(std::vector<std::uint8_t>& out, const nfbus_field& field) {
   std::span<std::uint8_t> room(sizes);
   put_number(static_cast<std::uint32_t>(field.name.size), room);
   put_number(static_cast<std::uint32_t>(field.value.size), room);
+  put_number(field.type, room);
   append(out, sizes);
   append(out, field.name);
   append(out, field.value);
@@ -107,6 +108,11 @@ void append(std::vector<std::uint8_t>& out, const nfbus_field& field) {
 
 Error malformed(std::string_view what) {
   return {.code = Code::invalid, .text = fmt::format("not an event record: {}", what)};
+}
+
+bool is_known_type(std::uint32_t type) noexcept {
+  return type == NFBUS_VALUE_TEXT || type == NFBUS_VALUE_INTEGER || type == NFBUS_VALUE_NUMBER ||
+         type == NFBUS_VALUE_BOOLEAN || type == NFBUS_VALUE_ADDRESS || type == NFBUS_VALUE_JSON;
 }
 
 // What of the header does not depend on the bytes behind it. Each value that says nothing has one spelling, so that
@@ -163,10 +169,14 @@ Result<void> read_fields(Bytes bytes, std::uint32_t count, std::vector<nfbus_fie
     std::uint32_t value_bytes = 0;
     take_number(bytes, name_bytes);
     take_number(bytes, value_bytes);
+    std::uint32_t type = 0;
+    take_number(bytes, type);
     if (std::uint64_t{name_bytes} + value_bytes > bytes.size()) return malformed("a field is cut short");
     nfbus_field& field = fields.emplace_back();
     field.name = as_text(take(bytes, name_bytes));
     field.value = as_text(take(bytes, value_bytes));
+    field.type = type;
+    if (!is_known_type(type)) return malformed(fmt::format("a field has the unknown type {}", type));
   }
   return bytes.empty() ? Result<void>{} : malformed("there are bytes behind its fields");
 }
