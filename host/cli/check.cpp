@@ -1,10 +1,10 @@
 #include "cli/commands.hpp"
-#include "cli/host.hpp"
-#include "cli/later.hpp"
-#include "cli/way_down.hpp"
 #include "config/load.hpp"
 #include "plugins/registry.hpp"
 #include "privileged/helper.hpp"
+#include "running/later.hpp"
+#include "running/pipeline.hpp"
+#include "running/way_down.hpp"
 #include "support/log.hpp"
 #include "support/printable.hpp"
 
@@ -34,7 +34,7 @@ int check_command(const std::string& config_file) {
     loaded = load_config(file, plugins, {});
     mistakes = loaded.errors;
     // What only the plugins themselves know.
-    if (mistakes.empty()) mistakes = Host(loaded.config, std::move(plugins)).create();
+    if (mistakes.empty()) mistakes = Pipeline(loaded.config, std::move(plugins)).create();
     if (mistakes.empty()) warnings = later_trouble(file, early, loaded.used_paths, false);
   }
   const Config& config = loaded.config;

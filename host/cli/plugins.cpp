@@ -1,5 +1,5 @@
 #include "cli/commands.hpp"
-#include "cli/way_down.hpp"
+#include "running/way_down.hpp"
 #include "config/load.hpp"
 #include "plugins/handshake.hpp"
 #include "plugins/registry.hpp"

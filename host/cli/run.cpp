@@ -1,11 +1,11 @@
 // `nfbus run`: load, check, wire, run, drain, stop.
-#include "cli/bus_socket.hpp"
 #include "cli/commands.hpp"
-#include "cli/host.hpp"
-#include "cli/later.hpp"
-#include "cli/way_down.hpp"
 #include "config/load.hpp"
 #include "privileged/seccomp.hpp"
+#include "running/bus_socket.hpp"
+#include "running/later.hpp"
+#include "running/pipeline.hpp"
+#include "running/way_down.hpp"
 #include "support/log.hpp"
 #include "support/log_thread.hpp"
 #include "support/out_of_memory.hpp"
@@ -50,9 +50,9 @@ void log_all(const std::vector<Error>& mistakes) {
 }
 
 // SIGHUP. A configuration that is wrong changes nothing; a replay only reopens its files.
-void reload(Host& host, const RunOptions& options, bool started_as_root) {
-  host.reopen_sinks();
-  host.renew_socket();
+void reload(Pipeline& pipeline, const RunOptions& options, bool started_as_root) {
+  pipeline.reopen_sinks();
+  pipeline.renew_socket();
   if (options.replay_file) return;
   const ConfigFile file = read_config_file(options.config_file, started_as_root);
   std::vector<Error> mistakes = distrust(file, ::geteuid());
@@ -64,38 +64,38 @@ void reload(Host& host, const RunOptions& options, bool started_as_root) {
     mistakes = std::move(loaded.errors);
   }
   if (mistakes.empty()) {
-    mistakes = host.reload(std::move(loaded.config), std::move(plugins), Clock::now() + kDrainDeadline);
+    mistakes = pipeline.reload(std::move(loaded.config), std::move(plugins), Clock::now() + kDrainDeadline);
   }
   log_all(mistakes);
   if (!mistakes.empty()) {
     log::error("the configuration stays as it was");
     return;
   }
-  log::info(fmt::format("reloaded: {} ({})", host.summary(), options.config_file));
+  log::info(fmt::format("reloaded: {} ({})", pipeline.summary(), options.config_file));
 }
 
 // The rest of a host without memory: its numbers, which threads that got none may keep from us.
-[[noreturn]] void end_without_memory(const Host& host, LogThread& log_thread) {
-  host.log_counters();
+[[noreturn]] void end_without_memory(const Pipeline& pipeline, LogThread& log_thread) {
+  pipeline.log_counters();
   log_thread.finish(Clock::now() + LogThread::kLastWait);
   ::_exit(exit_status::kFailed);
 }
 
 // Serves signals until one of them, or the end of the source or of memory, ends the run. True: a signal asked for the
 // end.
-bool serve(Host& host, Signals& signals, const std::atomic<bool>& source_ended, const OutOfMemory& memory,
+bool serve(Pipeline& pipeline, Signals& signals, const std::atomic<bool>& source_ended, const OutOfMemory& memory,
            const RunOptions& options, bool started_as_root) {
   for (;;) {
     const auto signal = memory.happened() ? std::nullopt : signals.wait(kLossLook);
     if (memory.happened()) return false;
     if (source_ended) return false;
     if (!signal) {
-      host.look_around();
+      pipeline.look_around();
       continue;
     }
     switch (*signal) {
-      case SIGHUP: reload(host, options, started_as_root); break;
-      case SIGUSR1: host.log_counters(); break;
+      case SIGHUP: reload(pipeline, options, started_as_root); break;
+      case SIGUSR1: pipeline.log_counters(); break;
       default: return true;
     }
   }
@@ -103,13 +103,13 @@ bool serve(Host& host, Signals& signals, const std::atomic<bool>& source_ended, 
 
 // Waits for the sinks to deliver all of a replay, however long they retry; a signal or the end of memory cuts that
 // short.
-void await_delivery(Host& host, Signals& signals, const OutOfMemory& memory) {
-  while (!host.all_settled() && !memory.happened()) {
+void await_delivery(Pipeline& pipeline, Signals& signals, const OutOfMemory& memory) {
+  while (!pipeline.all_settled() && !memory.happened()) {
     const auto signal = signals.wait(kSinkPoll);
     if (!signal) continue;
     switch (*signal) {
-      case SIGHUP: host.reopen_sinks(); break;
-      case SIGUSR1: host.log_counters(); break;
+      case SIGHUP: pipeline.reopen_sinks(); break;
+      case SIGUSR1: pipeline.log_counters(); break;
       default: return;
     }
   }
@@ -124,30 +124,30 @@ Result<void> stuck_source() {
 }
 
 // Whether nothing that the host had received was lost when it ended.
-bool tell_of_the_end(const Host& host, const RunOptions& options) {
-  const std::uint64_t lost = host.lost_at_the_end();
+bool tell_of_the_end(const Pipeline& pipeline, const RunOptions& options) {
+  const std::uint64_t lost = pipeline.lost_at_the_end();
   if (lost != 0) log::error(fmt::format("{} events are lost: they were not delivered when the host ended", lost));
-  const bool replay_failed = options.replay_file && host.any_sink_failed();
+  const bool replay_failed = options.replay_file && pipeline.any_sink_failed();
   if (replay_failed) log::error("the replay did not reach a sink that had failed");
-  return lost == 0 && !replay_failed && !host.any_sink_unflushed();
+  return lost == 0 && !replay_failed && !pipeline.any_sink_unflushed();
 }
 
 // All that the host reads and writes, and then nothing is left of root's rights. Not kDone: the exit status.
-int open_host(Host& host, PrivilegedHelper* helper, std::optional<Listener> listener, const RunOptions& options,
+int open_host(Pipeline& pipeline, PrivilegedHelper* helper, std::optional<Listener> listener, const RunOptions& options,
               bool started_as_root) {
-  const std::vector<Error> mistakes = host.create();
+  const std::vector<Error> mistakes = pipeline.create();
   log_all(mistakes);
   if (!mistakes.empty()) return exit_status::kConfig;
-  if (auto opened = host.open_sinks(); !opened) return fail(opened.error());
-  host.open_server(std::move(listener));
-  if (auto opened = host.open_metrics(); !opened) return fail(opened.error());
+  if (auto opened = pipeline.open_sinks(); !opened) return fail(opened.error());
+  pipeline.open_server(std::move(listener));
+  if (auto opened = pipeline.open_metrics(); !opened) return fail(opened.error());
   std::optional<ReplayFile> replay_file;
   if (options.replay_file) {
     auto opened = open_file_to_replay(*options.replay_file, started_as_root);
     if (!opened) return fail(opened.error());
     replay_file = std::move(opened).value();
   }
-  if (auto bound = host.open_source(helper, std::move(replay_file)); !bound) {
+  if (auto bound = pipeline.open_source(helper, std::move(replay_file)); !bound) {
     return fail(bound.error());
   }
   if (auto dropped = drop_privileges(); !dropped) return fail(dropped.error());
@@ -157,27 +157,27 @@ int open_host(Host& host, PrivilegedHelper* helper, std::optional<Listener> list
 
 // Stops what still runs, delivers what waits, and gives the exit status; a process that has a thread which cannot be
 // ended, or no memory, ends in here.
-int end_host(Host& host, Signals& signals, const OutOfMemory& memory, LogThread& log_thread, const RunOptions& options,
-             bool asked_to_stop) {
-  if (memory.happened()) end_without_memory(host, log_thread);
+int end_host(Pipeline& pipeline, Signals& signals, const OutOfMemory& memory, LogThread& log_thread,
+             const RunOptions& options, bool asked_to_stop) {
+  if (memory.happened()) end_without_memory(pipeline, log_thread);
   ::sd_notify(0, "STOPPING=1");
-  host.stop_source();  // it may have ended by itself
-  const bool source_stopped = host.source_ended_by(Clock::now() + kSourceDeadline);
-  const Result<void> source_result = source_stopped ? host.join_source() : stuck_source();
+  pipeline.stop_source();  // it may have ended by itself
+  const bool source_stopped = pipeline.source_ended_by(Clock::now() + kSourceDeadline);
+  const Result<void> source_result = source_stopped ? pipeline.join_source() : stuck_source();
   if (!source_result) log::error(to_string(source_result.error()));
-  if (options.replay_file && !asked_to_stop) await_delivery(host, signals, memory);
-  if (memory.happened()) end_without_memory(host, log_thread);
+  if (options.replay_file && !asked_to_stop) await_delivery(pipeline, signals, memory);
+  if (memory.happened()) end_without_memory(pipeline, log_thread);
   const auto deadline = Clock::now() + kDrainDeadline;
-  host.stop_sinks(deadline);
-  const bool stopped = host.sinks_stopped_by(deadline);
-  const bool server_stopped = host.stop_server(Clock::now() + kClientsDeadline);
+  pipeline.stop_sinks(deadline);
+  const bool stopped = pipeline.sinks_stopped_by(deadline);
+  const bool server_stopped = pipeline.stop_server(Clock::now() + kClientsDeadline);
   if (!server_stopped) log::error("bus: the thread that serves clients does not end; the host ends without it");
-  host.log_counters();
-  const bool all_done = tell_of_the_end(host, options) && source_result.ok() && !memory.happened();
+  pipeline.log_counters();
+  const bool all_done = tell_of_the_end(pipeline, options) && source_result.ok() && !memory.happened();
   if (stopped && source_stopped && server_stopped) return all_done ? exit_status::kDone : exit_status::kFailed;
 
   // A thread inside a plugin cannot be ended: the process ends without it.
-  for (const std::string& name : host.running_sinks()) {
+  for (const std::string& name : pipeline.running_sinks()) {
     log::error(fmt::format("sink.{}: its plugin did not return in {} s; the host ends without it", name,
                            kDrainDeadline.count()));
   }
@@ -224,24 +224,24 @@ int run_host(const RunOptions& options, LogThread& log_thread) {
 
   if (!*socket) return fail(socket->error());
 
-  Host host(std::move(loaded.config), std::move(plugins));
+  Pipeline pipeline(std::move(loaded.config), std::move(plugins));
   if (const int status =
-          open_host(host, helper ? &*helper : nullptr, std::move(*socket).value(), options, started_as_root);
+          open_host(pipeline, helper ? &*helper : nullptr, std::move(*socket).value(), options, started_as_root);
       status != exit_status::kDone) {
     return status;
   }
 
   std::atomic<bool> source_ended = false;
-  auto started = host.start([&] {
+  auto started = pipeline.start([&] {
     source_ended = true;
     signals->wake();
   });
   if (!started) return fail(started.error());
-  log::info(fmt::format("ready: {} ({})", host.summary(), options.config_file));
+  log::info(fmt::format("ready: {} ({})", pipeline.summary(), options.config_file));
   ::sd_notify(0, "READY=1");
 
-  const bool asked_to_stop = serve(host, *signals, source_ended, memory, options, started_as_root);
-  return end_host(host, *signals, memory, log_thread, options, asked_to_stop);
+  const bool asked_to_stop = serve(pipeline, *signals, source_ended, memory, options, started_as_root);
+  return end_host(pipeline, *signals, memory, log_thread, options, asked_to_stop);
 }
 
 }  // namespace

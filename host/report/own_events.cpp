@@ -1,4 +1,4 @@
-#include "cli/own_events.hpp"
+#include "report/own_events.hpp"
 
 #include "formats/json_writer.hpp"
 

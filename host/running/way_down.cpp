@@ -1,4 +1,4 @@
-#include "cli/way_down.hpp"
+#include "running/way_down.hpp"
 
 #include "config/way.hpp"
 #include "plugins/trust.hpp"

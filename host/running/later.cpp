@@ -1,4 +1,4 @@
-#include "cli/later.hpp"
+#include "running/later.hpp"
 
 #include <nfbus/util/commands.hpp>
 #include <nfbus/util/output_access.hpp>

@@ -5,7 +5,6 @@
 #include "bus/server/server.hpp"
 #include "capture/nflog.hpp"
 #include "capture/replay.hpp"
-#include "cli/own_events.hpp"
 #include "config/config.hpp"
 #include "delivery/capture_filters.hpp"
 #include "delivery/sink_worker.hpp"
@@ -15,6 +14,7 @@
 #include "plugins/registry.hpp"
 #include "privileged/helper.hpp"
 #include "report/metrics_server.hpp"
+#include "report/own_events.hpp"
 #include "report/status_report.hpp"
 
 #include <nfbus/result.hpp>
@@ -37,12 +37,12 @@ namespace nfbus::host {
 
 // Life: create(), open_sinks(), open_server(), open_metrics(), open_source(), start(); then reload() at will; then
 // stop_source(), source_ended_by(), join_source(), stop_sinks(), stop_server(). Thread safety: [control].
-class Host {
+class Pipeline {
  public:
-  Host(Config config, PluginRegistry plugins);
-  Host(const Host&) = delete;
-  Host& operator=(const Host&) = delete;
-  ~Host();
+  Pipeline(Config config, PluginRegistry plugins);
+  Pipeline(const Pipeline&) = delete;
+  Pipeline& operator=(const Pipeline&) = delete;
+  ~Pipeline();
 
   // Creates every sink and every filter that one of them or a capture names; opens nothing. What plugins have against
   // their options: each mistake once, with its place.

@@ -1,4 +1,4 @@
-#include "cli/bus_socket.hpp"
+#include "running/bus_socket.hpp"
 
 #include "config/way.hpp"
 #include "support/log.hpp"

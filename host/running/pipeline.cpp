@@ -1,9 +1,9 @@
-#include "cli/host.hpp"
+#include "running/pipeline.hpp"
 
 #include "capture/replay.hpp"
-#include "cli/own_events.hpp"
 #include "plugins/annotations.hpp"
 #include "report/log_lines.hpp"
+#include "report/own_events.hpp"
 #include "report/prometheus_text.hpp"
 #include "support/log.hpp"
 
@@ -96,7 +96,7 @@ void add_once(const Error& error, std::vector<Error>& errors) {
 
 }  // namespace
 
-Host::Host(Config config, PluginRegistry plugins)
+Pipeline::Pipeline(Config config, PluginRegistry plugins)
     : config_(std::move(config)),
       plugins_(std::move(plugins)),
       capture_filters_(filters_of_captures(config_)),
@@ -109,7 +109,7 @@ Host::Host(Config config, PluginRegistry plugins)
                                   const MessageOrigin& origin) { return publish_message(topic, text, origin); },
                 .fields = known_fields(config_.filters, plugins_)} {}
 
-Host::~Host() {
+Pipeline::~Pipeline() {
   metrics_.reset();
   server_.reset();
   if (source_thread_.joinable()) {
@@ -118,7 +118,8 @@ Host::~Host() {
   }
 }
 
-FilterChain Host::make_filters(const std::vector<FilterConfig>& configs, Stages& stages, std::vector<Error>& errors) {
+FilterChain Pipeline::make_filters(const std::vector<FilterConfig>& configs, Stages& stages,
+                                   std::vector<Error>& errors) {
   std::vector<std::shared_ptr<FilterStage>> chain;
   chain.reserve(configs.size());
   for (const FilterConfig& config : configs) {
@@ -136,9 +137,9 @@ FilterChain Host::make_filters(const std::vector<FilterConfig>& configs, Stages&
   return FilterChain(std::move(chain));
 }
 
-std::vector<Host::CreatedSink> Host::create_sinks(const Config& config,
-                                                  const std::function<bool(const SinkConfig&)>& is_new,
-                                                  std::vector<Error>& errors) {
+std::vector<Pipeline::CreatedSink> Pipeline::create_sinks(const Config& config,
+                                                          const std::function<bool(const SinkConfig&)>& is_new,
+                                                          std::vector<Error>& errors) {
   std::vector<CreatedSink> created;
   for (const SinkConfig& sink : config.sinks) {
     if (!is_new(sink)) continue;
@@ -158,7 +159,7 @@ std::vector<Host::CreatedSink> Host::create_sinks(const Config& config,
   return created;
 }
 
-std::vector<Error> Host::create() {
+std::vector<Error> Pipeline::create() {
   std::vector<Error> errors;
   Stages stages;  // shared by the groups, which one thread serves: what one teaches a filter, it knows of all
   for (const CaptureConfig& config : config_.captures) {
@@ -176,7 +177,7 @@ std::vector<Error> Host::create() {
   return errors;
 }
 
-Result<void> Host::open_sinks() {
+Result<void> Pipeline::open_sinks() {
   for (CreatedSink& created : std::exchange(created_sinks_, {})) {
     auto subscription = make_subscription(created.config);
     auto opened = open_sink(std::move(created), subscription);
@@ -188,18 +189,18 @@ Result<void> Host::open_sinks() {
   return {};
 }
 
-void Host::listen(const Messages& subscriptions) {
+void Pipeline::listen(const Messages& subscriptions) {
   for (const auto& subscription : subscriptions) bus_.add(subscription);
 }
 
-std::shared_ptr<Subscription> Host::make_subscription(const SinkConfig& config) const {
+std::shared_ptr<Subscription> Pipeline::make_subscription(const SinkConfig& config) const {
   const std::uint32_t kinds = plugins_.find(config.plugin)->entry->event_kinds;
   return std::make_shared<Subscription>(
       Interest{.topics = config.topics, .kinds = kinds == 0 ? NFBUS_EVENT_PACKET : kinds},
       QueueLimits{.events = config.queue_events, .bytes = config.queue_bytes, .overflow = config.overflow});
 }
 
-Result<Host::RunningSink> Host::open_sink(CreatedSink created, std::shared_ptr<Subscription> subscription) {
+Result<Pipeline::RunningSink> Pipeline::open_sink(CreatedSink created, std::shared_ptr<Subscription> subscription) {
   auto shape = created.instance->open();
   if (!shape) return at(std::move(shape).error(), created.config, "sink");
   auto worker = std::make_unique<SinkWorker>(
@@ -211,7 +212,7 @@ Result<Host::RunningSink> Host::open_sink(CreatedSink created, std::shared_ptr<S
       .config = std::move(created.config), .filters = std::move(created.filter_configs), .worker = std::move(worker)};
 }
 
-Result<void> Host::open_source(PrivilegedHelper* helper, std::optional<ReplayFile> replay_file) {
+Result<void> Pipeline::open_source(PrivilegedHelper* helper, std::optional<ReplayFile> replay_file) {
   Messages messages;  // each once, though groups share their stages
   for (const auto& [group, chain] : capture_chains_) messages.merge(messages_of(chain->chain()));
   listen(messages);
@@ -230,7 +231,7 @@ Result<void> Host::open_source(PrivilegedHelper* helper, std::optional<ReplayFil
   return {};
 }
 
-void Host::open_server(std::optional<Listener> listener) {
+void Pipeline::open_server(std::optional<Listener> listener) {
   if (!listener) return;
   const FormatId packet = formats_.find(config_.bus.payload == BusPayload::full ? "packet_full" : "packet");
   const FormatId form = config_.bus.format == BusFormat::packet ? packet : formats_.find("ulogd");
@@ -245,7 +246,7 @@ void Host::open_server(std::optional<Listener> listener) {
                                      [this](const ServerSnapshot& server) { return to_json(report(server)); });
 }
 
-Result<void> Host::open_metrics() {
+Result<void> Pipeline::open_metrics() {
   if (!config_.metrics.listen) return {};
   auto opened = MetricsServer::open(config_.metrics);
   if (!opened) return std::move(opened).error();
@@ -254,7 +255,7 @@ Result<void> Host::open_metrics() {
   return {};
 }
 
-Result<void> Host::start(std::function<void()> source_ended) {
+Result<void> Pipeline::start(std::function<void()> source_ended) {
   if (server_) {
     if (auto started = server_->start(); !started) return started;
   }
@@ -271,11 +272,12 @@ Result<void> Host::start(std::function<void()> source_ended) {
   return {};
 }
 
-void Host::reopen_sinks() {
+void Pipeline::reopen_sinks() {
   for (const RunningSink& sink : sinks_) sink.worker->request_reopen();
 }
 
-std::vector<Error> Host::reload(Config next, PluginRegistry plugins, std::chrono::steady_clock::time_point deadline) {
+std::vector<Error> Pipeline::reload(Config next, PluginRegistry plugins,
+                                    std::chrono::steady_clock::time_point deadline) {
   const auto stays = [&](const RunningSink& sink) {
     return std::any_of(next.sinks.begin(), next.sinks.end(), [&](const SinkConfig& config) {
       return config == sink.config && filter_configs(next, config.filters) == sink.filters;
@@ -348,7 +350,7 @@ std::vector<Error> Host::reload(Config next, PluginRegistry plugins, std::chrono
   return {};
 }
 
-bool Host::sinks_stopped_by(std::chrono::steady_clock::time_point deadline) {
+bool Pipeline::sinks_stopped_by(std::chrono::steady_clock::time_point deadline) {
   for (RunningSink& sink : sinks_) {
     if (!sink.ended) sink.ended = sink.worker->stopped_by(deadline + kLastCall);
     warn_of_undelivered(sink.worker->snapshot());
@@ -356,7 +358,7 @@ bool Host::sinks_stopped_by(std::chrono::steady_clock::time_point deadline) {
   return running_sinks().empty();
 }
 
-void Host::renew_socket() {
+void Pipeline::renew_socket() {
   if (!server_) return;
   const auto renewed = server_->renew_socket();
   if (!renewed) {
@@ -369,23 +371,23 @@ void Host::renew_socket() {
   }
 }
 
-bool Host::publish_message(std::string_view topic, std::string_view text, const MessageOrigin& origin) {
+bool Pipeline::publish_message(std::string_view topic, std::string_view text, const MessageOrigin& origin) {
   if (topic.starts_with(config_.host.topic_root) || topic.starts_with("nfbus:")) return false;
   bus_.publish(make_message(topic, text, now_ns(), ::getuid(), origin));
   return true;
 }
 
-void Host::publish_own(std::string_view topic, std::string_view text) {
+void Pipeline::publish_own(std::string_view topic, std::string_view text) {
   bus_.publish(make_message(topic, text, now_ns(), ::getuid()));
 }
 
-void Host::look_around() {
+void Pipeline::look_around() {
   if (helper_ != nullptr) helper_->look();
   const std::string event = loss_.look(source_->snapshots());
   if (!event.empty()) publish_own("nfbus:loss", event);
 }
 
-void Host::log_counters() const {
+void Pipeline::log_counters() const {
   for (const CaptureSnapshot& capture : source_->snapshots()) log::info(log_line(capture));
   for (const CaptureFilterSnapshot& shared : snapshots_of(capture_chains_)) {
     log::info(log_line(shared.filter, shared.of()));
@@ -394,9 +396,9 @@ void Host::log_counters() const {
   log::info("counters end");
 }
 
-StatusReport Host::report() const { return report(server_ ? server_->snapshot() : ServerSnapshot()); }
+StatusReport Pipeline::report() const { return report(server_ ? server_->snapshot() : ServerSnapshot()); }
 
-StatusReport Host::report(ServerSnapshot server) const {
+StatusReport Pipeline::report(ServerSnapshot server) const {
   StatusReport report{.uptime = std::chrono::steady_clock::now() - started_,
                       .process = look_at_process(),
                       .topic_root = config_.host.topic_root,
@@ -412,7 +414,7 @@ StatusReport Host::report(ServerSnapshot server) const {
   return report;
 }
 
-std::string Host::trouble() const {
+std::string Pipeline::trouble() const {
   std::string lines;
   if (helper_ != nullptr && helper_->state() != HelperState::running) {
     lines += "the privileged helper has ended or does not answer\n";
@@ -425,7 +427,7 @@ std::string Host::trouble() const {
   return lines;
 }
 
-std::string Host::summary() const {
+std::string Pipeline::summary() const {
   const auto plural = [](std::size_t n, std::string_view what) {
     return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
   };
