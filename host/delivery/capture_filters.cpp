@@ -50,7 +50,7 @@ std::size_t CaptureFilterChain::apply(Batch& batch, SlabWriter& writer) noexcept
 std::string CaptureFilterSnapshot::of() const { return fmt::format("capture.{}", fmt::join(groups, ",capture.")); }
 
 std::vector<CaptureFilterSnapshot> snapshots_of(
-    const std::vector<std::pair<std::uint16_t, const CaptureFilterChain*>>& chains_by_group) {
+    const std::vector<std::pair<std::uint16_t, CaptureFilterChain*>>& chains_by_group) {
   std::vector<CaptureFilterSnapshot> rows;
   for (const auto& [group, chain] : chains_by_group) {
     for (FilterSnapshot& filter : chain->chain().snapshots()) {

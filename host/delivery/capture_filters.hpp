@@ -18,6 +18,8 @@ class CaptureFilterChain : public CaptureFilters {
   [[nodiscard]] Clock::time_point next_tick() const noexcept override { return chain_.next_tick(); }
   void tick(Clock::time_point now) noexcept override { chain_.tick(now); }
   void finish() noexcept override { chain_.finish(); }
+  // [control] As FilterChain::open().
+  Result<void> open() { return chain_.open(); }
   [[nodiscard]] const FilterChain& chain() const noexcept { return chain_; }
 
  private:
@@ -36,6 +38,6 @@ struct CaptureFilterSnapshot {
 
 // [any] Every filter once, in the order of the groups' chains.
 [[nodiscard]] std::vector<CaptureFilterSnapshot> snapshots_of(
-    const std::vector<std::pair<std::uint16_t, const CaptureFilterChain*>>& chains_by_group);
+    const std::vector<std::pair<std::uint16_t, CaptureFilterChain*>>& chains_by_group);
 
 }  // namespace nfbus::host

@@ -50,7 +50,7 @@ void FilterStage::reopen() { note(filter_->reopen(), ""); }
 
 FilterStage::Clock::time_point FilterStage::next_tick() const noexcept {
   if (!filter_->ticks()) return kNever;
-  if (woken_.load(std::memory_order_relaxed)) return Clock::time_point::min();
+  if (woken_.load(std::memory_order_relaxed)) return Clock::time_point{};
   const std::uint32_t tick_ms = filter_->tick_ms();
   return tick_ms == 0 ? kNever : last_tick_ + std::chrono::milliseconds(tick_ms);
 }

@@ -17,6 +17,12 @@ namespace {
 constexpr std::uint32_t kDefaultBatchEvents = 1024;
 constexpr std::uint64_t kDefaultBatchBytes = 1UL << 20;
 
+// What a write() may take. It is asked to keep to it, and cannot be made to.
+constexpr std::chrono::seconds kWriteTime{30};
+
+// So many calls of write() that failed, without an event delivered or rejected meanwhile, are a sink that is broken.
+constexpr std::uint32_t kMostFailures = 10;
+
 // While draining, a sink that asks for retries gets several before the deadline.
 constexpr std::chrono::milliseconds kDrainBackoffCap{100};
 
@@ -40,16 +46,25 @@ std::string_view to_string(SinkState state) noexcept {
   return "";
 }
 
-SinkWorker::SinkWorker(std::unique_ptr<SinkInstance> sink, nfbus_shape shape, FilterChain filters,
+SinkWorker::SinkWorker(std::unique_ptr<Sink> sink, nfbus_shape shape, FilterChain filters,
                        std::shared_ptr<Subscription> subscription, StateChanged changed)
     : sink_(std::move(sink)),
       shape_(with_defaults(shape)),
       subscription_(std::move(subscription)),
       changed_(std::move(changed)),
       filters_(std::move(filters)),
-      last_tick_(Clock::now()) {}
+      on_rejected_([this](std::uint32_t /*index*/, std::string_view reason) {
+        if (reason.empty()) return;
+        log::repeated(log::Level::warning, log_name(), fmt::format("event rejected: {}", reason));
+      }),
+      last_tick_(Clock::now()) {
+  sink_->set_waker([this] { wake(); });
+  filters_.set_waker([this] { subscription_->queue().request_wake(); });
+}
 
 SinkWorker::~SinkWorker() {
+  sink_->set_waker({});
+  filters_.set_waker({});
   if (!thread_.joinable()) {
     if (!failed_) sink_->close();
     return;
@@ -65,8 +80,13 @@ void SinkWorker::start() {
 
 void SinkWorker::request_reopen() { subscription_->queue().request_reopen(); }
 
+void SinkWorker::wake() {
+  woken_.store(true, std::memory_order_relaxed);
+  subscription_->queue().request_wake();
+}
+
 void SinkWorker::request_drain(Clock::time_point deadline) {
-  deadline_.store(deadline.time_since_epoch().count(), std::memory_order_relaxed);
+  deadline_.set_stop(deadline);
   subscription_->queue().request_drain();
 }
 
@@ -76,7 +96,7 @@ void SinkWorker::wait_drained(Clock::time_point deadline) {
 }
 
 void SinkWorker::request_stop(Clock::time_point deadline) {
-  deadline_.store(deadline.time_since_epoch().count(), std::memory_order_relaxed);
+  deadline_.set_stop(deadline);
   subscription_->queue().request_stop();
 }
 
@@ -95,7 +115,7 @@ SinkSnapshot SinkWorker::snapshot() const {
           .state = state_.load(std::memory_order_relaxed),
           .events = subscription_->queue().counters(),
           .retries = retries_.load(std::memory_order_relaxed),
-          .own = sink_->services().counters(),
+          .own = sink_->counters(),
           .filters = filters_.snapshots()};
 }
 
@@ -132,14 +152,18 @@ void SinkWorker::run() {
 }
 
 bool SinkWorker::serve_control() {
-  if (!subscription_->queue().take_control().reopen || failed_) return false;
+  if (!subscription_->queue().take_control().reopen) return false;
+  filters_.reopen();
+  if (failed_) return false;
   const auto reopened = sink_->reopen();
   if (!reopened) log::error(fmt::format("sink.{}: reopen: {}", name(), reopened.error().text));
   return reopened.ok();
 }
 
 SinkWorker::Clock::time_point SinkWorker::next_sink_tick() const noexcept {
-  if (failed_ || shape_.tick_ms == 0) return kNever;
+  if (failed_ || !sink_->ticks()) return kNever;
+  if (woken_.load(std::memory_order_relaxed)) return Clock::time_point{};
+  if (shape_.tick_ms == 0) return kNever;
   return last_tick_ + std::chrono::milliseconds(shape_.tick_ms);
 }
 
@@ -154,6 +178,7 @@ void SinkWorker::tick_when_due() {
   say(news_.look(now));
   if (!filters_finished_ && now >= filters_.next_tick()) filters_.tick(now);
   if (now < next_sink_tick()) return;
+  woken_.store(false, std::memory_order_relaxed);  // before the tick: what comes meanwhile is another
   last_tick_ = now;
   note_tick(sink_->tick());
 }
@@ -214,10 +239,7 @@ bool SinkWorker::gather() {
 void SinkWorker::deliver() {
   SubscriberQueue& queue = subscription_->queue();
   if (!filters_.empty()) {
-    const std::size_t dropped =
-        filters_.apply(items_, [this](const nfbus_event& event, std::string_view field, std::string_view value) {
-          return overlay_.annotate(event, field, value);
-        });
+    const std::size_t dropped = filters_.apply(items_, overlay_);
     if (dropped != 0) {
       queue.settle(0, dropped, 0);
       items_bytes_ = 0;
@@ -233,37 +255,21 @@ void SinkWorker::deliver() {
 }
 
 void SinkWorker::write_all() {
-  SubscriberQueue& queue = subscription_->queue();
   while (!items_.empty()) {
-    rejected_.assign(items_.size(), 0);
-    const WriteResult result = sink_->write(items_, items_bytes_, [this](std::uint32_t index, std::string_view reason) {
-      rejected_[index] = 1;
-      if (reason.empty()) return;
-      log::repeated(log::Level::warning, log_name(), fmt::format("event rejected: {}", reason));
-    });
-    if (result.status == WriteResult::Status::fatal) {
-      fail(result.error);
-      return;
+    outcomes_.assign(items_.size(), Outcome::unnamed);
+    deadline_.set_call(Clock::now() + kWriteTime);
+    const WriteResult result = sink_->write({.items = items_,
+                                             .size_bytes = items_bytes_,
+                                             .outcomes = outcomes_,
+                                             .rejected = on_rejected_,
+                                             .deadline = deadline_});
+    const bool progress = settle(result);
+    if (result.status == WriteResult::Status::fatal) return fail(result.error);
+    failures_in_a_row_ = result.status == WriteResult::Status::failed && !progress ? failures_in_a_row_ + 1 : 0;
+    if (failures_in_a_row_ == kMostFailures) {
+      return fail(fmt::format("{} ({} times in a row, without an event delivered)", result.error, kMostFailures));
     }
-    const std::size_t done = result.status == WriteResult::Status::ok ? items_.size() : result.done;
-    std::size_t left = 0;
-    std::uint64_t rejected = 0;
-    items_bytes_ = 0;
-    for (std::size_t i = 0; i < items_.size(); ++i) {
-      if (rejected_[i] != 0) {
-        ++rejected;
-      } else if (i >= done) {
-        items_bytes_ += event_size_bytes(*items_[i]);
-        items_[left++] = items_[i];
-      }
-    }
-    const std::uint64_t gone = items_.size() - left;
-    items_.resize(left);
-    if (gone != 0) {
-      queue.settle(gone - rejected, 0, rejected);
-      attempts_ = 0;
-    }
-    if (result.status == WriteResult::Status::ok) {
+    if (items_.empty() && result.status == WriteResult::Status::ok) {
       if (state_.exchange(SinkState::running, std::memory_order_relaxed) == SinkState::retrying) {
         say(news_.worked(Clock::now()));
       }
@@ -274,11 +280,41 @@ void SinkWorker::write_all() {
   }
 }
 
+// Settles what is delivered or rejected, wherever in the batch, and leaves in items_ what comes again, in order.
+// Whether any was settled.
+bool SinkWorker::settle(const WriteResult& result) {
+  const bool rest_is_delivered = result.status == WriteResult::Status::ok;
+  std::size_t left = 0;
+  std::uint64_t delivered = 0;
+  std::uint64_t rejected = 0;
+  if (!result.names_events && rest_is_delivered) {
+    delivered = items_.size();
+  } else {
+    items_bytes_ = 0;
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      const bool is_again = outcomes_[i] == Outcome::again || (outcomes_[i] == Outcome::unnamed && !rest_is_delivered);
+      if (is_again) {
+        items_bytes_ += event_size_bytes(*items_[i]);
+        items_[left++] = items_[i];
+      } else if (outcomes_[i] == Outcome::rejected) {
+        ++rejected;
+      } else {
+        ++delivered;
+      }
+    }
+  }
+  items_.resize(left);
+  if (delivered + rejected == 0) return false;
+  subscription_->queue().settle(delivered, 0, rejected);
+  attempts_ = 0;
+  return true;
+}
+
 void SinkWorker::back_off(const WriteResult& result) {
   SubscriberQueue& queue = subscription_->queue();
   retries_.fetch_add(1, std::memory_order_relaxed);
   state_.store(SinkState::retrying, std::memory_order_relaxed);
-  trouble_ = result.error;
+  trouble_ = result.error.empty() ? "some of its events are to come again" : result.error;
   say(news_.failed(Clock::now()));
   // Jitter keeps the sinks of many hosts from returning to a recovered server all at once.
   thread_local std::minstd_rand random{std::random_device{}()};
@@ -291,8 +327,7 @@ void SinkWorker::back_off(const WriteResult& result) {
     tick_when_due();
   }
   if (Clock::now() < until) {
-    const Clock::time_point deadline{Clock::duration(deadline_.load(std::memory_order_relaxed))};
-    std::this_thread::sleep_until(std::min({until, Clock::now() + kDrainBackoffCap, deadline}));
+    std::this_thread::sleep_until(std::min({until, Clock::now() + kDrainBackoffCap, deadline_.stop()}));
   }
 }
 
@@ -342,8 +377,6 @@ void SinkWorker::tell(SinkState state, std::string_view why) const {
   if (changed_) changed_(*this, state, why);
 }
 
-bool SinkWorker::past_deadline() const noexcept {
-  return Clock::now().time_since_epoch().count() >= deadline_.load(std::memory_order_relaxed);
-}
+bool SinkWorker::past_deadline() const noexcept { return Clock::now() >= deadline_.stop(); }
 
 }  // namespace nfbus::host

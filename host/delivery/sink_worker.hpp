@@ -4,8 +4,8 @@
 #include "bus/bus.hpp"
 #include "delivery/filter_chain.hpp"
 #include "delivery/overlay.hpp"
+#include "delivery/sink.hpp"
 #include "delivery/trouble_news.hpp"
-#include "plugins/instance.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -47,7 +47,7 @@ class SinkWorker {
   using StateChanged = std::function<void(const SinkWorker& worker, SinkState state, std::string_view why)>;
 
   // sink: opened, with the shape that it asked for. changed: may be empty.
-  SinkWorker(std::unique_ptr<SinkInstance> sink, nfbus_shape shape, FilterChain filters,
+  SinkWorker(std::unique_ptr<Sink> sink, nfbus_shape shape, FilterChain filters,
              std::shared_ptr<Subscription> subscription, StateChanged changed = {});
   SinkWorker(const SinkWorker&) = delete;
   SinkWorker& operator=(const SinkWorker&) = delete;
@@ -59,6 +59,8 @@ class SinkWorker {
   // Delivers what waits, then finishes the filters; what they publish there can still be delivered, until
   // request_stop(). No retry is begun past the deadline.
   void request_drain(Clock::time_point deadline);
+  // Has the sink's tick() called as soon as it can be; several before that are one.
+  void wake();
   // [control] Waits until that is done, at most until `deadline`.
   void wait_drained(Clock::time_point deadline);
   // Delivers what waits, closes the sink and ends; no retry is begun past the deadline.
@@ -72,7 +74,7 @@ class SinkWorker {
   // [any] Whether its last flush has failed: it may have lost what it had taken.
   [[nodiscard]] bool unflushed() const noexcept { return unflushed_.load(std::memory_order_relaxed); }
   [[nodiscard]] const std::string& name() const noexcept { return sink_->name(); }
-  [[nodiscard]] std::string_view plugin() const noexcept { return view(sink_->plugin().entry->name); }
+  [[nodiscard]] std::string_view plugin() const noexcept { return sink_->plugin_name(); }
   [[nodiscard]] const std::shared_ptr<Subscription>& subscription() const noexcept { return subscription_; }
   [[nodiscard]] const FilterChain& filters() const noexcept { return filters_; }
 
@@ -87,6 +89,7 @@ class SinkWorker {
   bool gather();
   void deliver();
   void write_all();
+  bool settle(const WriteResult& result);
   void back_off(const WriteResult& result);
   void say(TroubleNews::Say what);
   void note_tick(const Result<void>& outcome);
@@ -95,7 +98,7 @@ class SinkWorker {
   [[nodiscard]] bool past_deadline() const noexcept;
 
   // Constant after construction.
-  const std::unique_ptr<SinkInstance> sink_;
+  const std::unique_ptr<Sink> sink_;
   const nfbus_shape shape_;
   const std::shared_ptr<Subscription> subscription_;
   const StateChanged changed_;
@@ -107,8 +110,10 @@ class SinkWorker {
   std::size_t entry_ = 0;                  // the first of them that still has events
   std::vector<const nfbus_event*> items_;  // one call's events; what is delivered or rejected leaves it
   std::uint64_t items_bytes_ = 0;
-  std::vector<std::uint8_t> rejected_;  // one an item of the current call
-  std::uint32_t attempts_ = 0;          // of the current events, without progress
+  std::vector<Outcome> outcomes_;  // one an item of the current call
+  std::function<void(std::uint32_t index, std::string_view reason)> on_rejected_;
+  std::uint32_t failures_in_a_row_ = 0;  // of write(), without an event settled
+  std::uint32_t attempts_ = 0;           // of the current events, without progress
   TroubleNews news_;
   std::string trouble_;             // what the sink said when it last asked for a retry
   std::uint64_t failed_ticks_ = 0;  // since one worked
@@ -120,7 +125,8 @@ class SinkWorker {
   std::atomic<SinkState> state_{SinkState::running};
   std::atomic<std::uint64_t> retries_{0};
   std::atomic<bool> unflushed_{false};
-  std::atomic<Clock::rep> deadline_{Clock::time_point::max().time_since_epoch().count()};
+  std::atomic<bool> woken_{false};  // since the sink's last tick
+  Deadline deadline_;
   std::mutex ended_mutex_;
   std::condition_variable ended_signal_;
   bool drained_ = false;  // guarded by ended_mutex_

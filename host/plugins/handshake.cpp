@@ -235,8 +235,9 @@ std::span<const nfbus_command* const> commands_of(const nfbus_plugin& plugin) no
 }
 
 nfbus_shape shape_of(const nfbus_plugin& plugin) noexcept {
-  if (plugin.shape == nullptr) return {.struct_size = sizeof(nfbus_shape)};
-  return host_copy(*plugin.shape);
+  nfbus_shape none{};
+  none.struct_size = sizeof none;
+  return plugin.shape == nullptr ? none : host_copy(*plugin.shape);
 }
 
 std::uint32_t event_kinds_of(const nfbus_plugin& plugin) noexcept {

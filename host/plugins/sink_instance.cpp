@@ -8,9 +8,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <exception>
+#include <limits>
 
 namespace nfbus::host {
+
+namespace {
+// By NFBUS_DELIVERED and its like.
+constexpr std::array kOutcomes = {Outcome::unnamed, Outcome::delivered, Outcome::again, Outcome::rejected};
+}  // namespace
 
 struct SinkInstance::State {
   State(const Plugin& from, std::string instance_name, const SharedServices& shared)
@@ -20,7 +28,8 @@ struct SinkInstance::State {
         services("sink." + name, name, shared) {
     report.struct_size = sizeof report;
     report.context = this;
-    report.rejected = reject;
+    report.outcome = name_outcome;
+    report.time_left_ms = time_left_ms;
   }
 
   // Constant after creation.
@@ -33,9 +42,8 @@ struct SinkInstance::State {
   // Owned by the thread that is in a call; calls never overlap.
   nfbus_error error{};
   nfbus_report report{};  // here and not on the stack: a plugin that keeps it past the call does no harm
-  const std::function<void(std::uint32_t, std::string_view)>* rejected = nullptr;  // null outside of write()
-  std::uint32_t count = 0;                                                         // events of this write()
-  std::vector<bool> is_rejected;                                                   // empty until one is rejected
+  std::atomic<const WriteCall*> writing{nullptr};  // null outside of write(); read by any thread for the deadline
+  bool names_events = false;                       // of this write()
   bool complained = false;
 
   void complain_once(std::string_view of) noexcept {
@@ -43,27 +51,40 @@ struct SinkInstance::State {
     services.log(log::Level::warning, of);
   }
 
-  static void reject(void* context, uint32_t index, nfbus_text reason) noexcept {
+  static void name_outcome(void* context, uint32_t first, uint32_t count, uint32_t outcome,
+                           nfbus_text reason) noexcept {
     State& state = *static_cast<State*>(context);
     try {
-      if (state.rejected == nullptr) {
-        state.complain_once("the plugin rejected an event outside of write(): ignored");
-        return;
-      }
-      if (index >= state.count) {
-        state.complain_once(fmt::format("the plugin rejected event {} of {}: ignored", index, state.count));
-        return;
-      }
-      if (state.is_rejected.empty()) state.is_rejected.assign(state.count, false);
-      if (state.is_rejected[index]) {
-        state.complain_once(fmt::format("the plugin rejected event {} twice: counted once", index));
-        return;
-      }
-      state.is_rejected[index] = true;
-      (*state.rejected)(index, clean_text(plugin_view(reason)));
+      state.name_events(first, count, outcome, plugin_view(reason));
     } catch (const std::exception& thrown) {
-      state.complain_once(fmt::format("a rejected event was not counted: {}", thrown.what()));
+      state.complain_once(fmt::format("the outcome of an event was not noted: {}", thrown.what()));
     }
+  }
+
+  void name_events(std::uint32_t first, std::uint32_t count, std::uint32_t outcome, std::string_view reason) {
+    const WriteCall* call = writing.load(std::memory_order_relaxed);
+    if (call == nullptr) return complain_once("the plugin named an event's outcome outside of write(): ignored");
+    const std::size_t events = call->outcomes.size();
+    if (first >= events || count > events - first) {
+      return complain_once(
+          fmt::format("the plugin named the outcome of {} events from {} on, of {}: ignored", count, first, events));
+    }
+    if (outcome < NFBUS_DELIVERED || outcome > NFBUS_REJECTED) {
+      return complain_once(fmt::format("the plugin named the unknown outcome {}: ignored", outcome));
+    }
+    names_events = true;
+    for (std::uint32_t i = first; i < first + count; ++i) {
+      if (call->outcomes[i] != Outcome::unnamed) continue;  // an event that has an outcome keeps it
+      call->outcomes[i] = kOutcomes.at(outcome);
+      if (outcome == NFBUS_REJECTED) call->rejected(i, reason.empty() ? std::string() : clean_text(reason));
+    }
+  }
+
+  static uint32_t time_left_ms(void* context) noexcept {
+    const WriteCall* call = static_cast<State*>(context)->writing.load(std::memory_order_acquire);
+    if (call == nullptr) return 0;
+    constexpr std::int64_t kMost = std::numeric_limits<std::uint32_t>::max();
+    return static_cast<std::uint32_t>(std::min<std::int64_t>(call->deadline.left().count(), kMost));
   }
 
   template <typename Call>
@@ -97,7 +118,8 @@ Result<std::unique_ptr<SinkInstance>> SinkInstance::create(const Plugin& plugin,
                                                            const SharedServices& shared) {
   if (plugin.entry->plugin_kind != NFBUS_PLUGIN_SINK) {
     return Error{.code = Code::invalid,
-                 .text = fmt::format("plugin \"{}\" is a filter, not a sink", view(plugin.entry->name))};
+                 .text = fmt::format("plugin \"{}\" is a {}, not a sink", view(plugin.entry->name),
+                                     kind_name(plugin.entry->plugin_kind))};
   }
   auto state = std::make_unique<State>(plugin, std::move(name), shared);
   auto instance = create_instance(state->calls.create, *state->services.abi(), options_json);
@@ -110,7 +132,7 @@ SinkInstance::~SinkInstance() { state_->call_last("destroy", state_->calls.destr
 
 Result<nfbus_shape> SinkInstance::open() {
   State& s = *state_;
-  nfbus_shape shape = s.plugin.entry->shape;
+  nfbus_shape shape = shape_of(*s.plugin.entry);
   auto opened = s.call("open", [&] { return s.calls.open(s.instance, &shape, &s.error); });
   if (!opened) return opened.error();
   if (shape.tick_ms != 0 && s.calls.tick == nullptr) {
@@ -120,36 +142,27 @@ Result<nfbus_shape> SinkInstance::open() {
   return shape;
 }
 
-WriteResult SinkInstance::write(std::span<const nfbus_event* const> items, std::uint64_t size_bytes,
-                                const std::function<void(std::uint32_t, std::string_view)>& rejected) {
+WriteResult SinkInstance::write(const WriteCall& call) {
   State& s = *state_;
-  s.count = static_cast<std::uint32_t>(items.size());
-  s.rejected = &rejected;
-  s.is_rejected.clear();
-  s.report.done = 0;
+  s.names_events = false;
   s.report.retry_after_ms = 0;
-  const nfbus_events events = {
-      .struct_size = sizeof(nfbus_events), .count = s.count, .items = items.data(), .size_bytes = size_bytes};
-  const Hearing hearing(items);
-  const std::uint32_t status =
-      call_plugin(s.error, [&] { return s.calls.write(s.instance, &events, &s.report, &s.error); });
-  s.rejected = nullptr;
-  WriteResult result{.status = WriteResult::Status::ok, .done = s.count, .retry_after_ms = 0, .error = {}};
-  if (status != NFBUS_OK) {
-    result.error = failure_text(status, s.error, "write");
-    if (status == NFBUS_RETRY) {
-      if (s.report.done > s.count) {
-        s.complain_once(
-            fmt::format("the plugin said {} of {} events are done: cut to {}", s.report.done, s.count, s.count));
-      }
-      result.status = WriteResult::Status::retry;
-      result.done = std::min(s.report.done, s.count);
-      result.retry_after_ms = s.report.retry_after_ms;
-    } else {
-      result.status = WriteResult::Status::fatal;
-      result.done = 0;
-    }
+  const nfbus_events events = events_of(call.items, call.size_bytes);
+  const Hearing hearing(call.items);
+  s.writing.store(&call, std::memory_order_release);
+  const std::uint32_t status = call_plugin(
+      s.error, [&] { return s.calls.write(s.instance, &events, &s.report, &s.error); }, NFBUS_FAILED);
+  s.writing.store(nullptr, std::memory_order_relaxed);
+  WriteResult result{.status = WriteResult::Status::ok,
+                     .names_events = s.names_events,
+                     .retry_after_ms = s.report.retry_after_ms,
+                     .error = {}};
+  switch (status) {
+    case NFBUS_OK: break;
+    case NFBUS_RETRY: result.status = WriteResult::Status::again; break;
+    case NFBUS_FAILED: result.status = WriteResult::Status::failed; break;
+    default: result.status = WriteResult::Status::fatal; break;
   }
+  if (status != NFBUS_OK) result.error = failure_text(status, s.error, "write");
   s.services.call_ended();
   return result;
 }
@@ -159,7 +172,10 @@ Result<void> SinkInstance::flush() { return state_->call_optional("flush", state
 Result<void> SinkInstance::tick() { return state_->call_optional("tick", state_->calls.tick); }
 void SinkInstance::close() noexcept { state_->call_last("close", state_->calls.close); }
 
-const Plugin& SinkInstance::plugin() const noexcept { return state_->plugin; }
+bool SinkInstance::ticks() const noexcept { return state_->calls.tick != nullptr; }
+void SinkInstance::set_waker(std::function<void()> waker) { state_->services.set_waker(std::move(waker)); }
+OwnCounters SinkInstance::counters() const { return state_->services.counters(); }
+std::string_view SinkInstance::plugin_name() const noexcept { return view(state_->plugin.entry->name); }
 const std::string& SinkInstance::name() const noexcept { return state_->name; }
 InstanceServices& SinkInstance::services() noexcept { return state_->services; }
 

@@ -2,6 +2,7 @@
 
 #include "capture/replay.hpp"
 #include "plugins/annotations.hpp"
+#include "plugins/handshake.hpp"
 #include "report/log_lines.hpp"
 #include "report/own_events.hpp"
 #include "report/prometheus_text.hpp"
@@ -194,13 +195,13 @@ void Pipeline::listen(const Messages& subscriptions) {
 }
 
 std::shared_ptr<Subscription> Pipeline::make_subscription(const SinkConfig& config) const {
-  const std::uint32_t kinds = plugins_.find(config.plugin)->entry->event_kinds;
   return std::make_shared<Subscription>(
-      Interest{.topics = config.topics, .kinds = kinds == 0 ? NFBUS_EVENT_PACKET : kinds},
+      Interest{.topics = config.topics, .kinds = event_kinds_of(*plugins_.find(config.plugin)->entry)},
       QueueLimits{.events = config.queue_events, .bytes = config.queue_bytes, .overflow = config.overflow});
 }
 
 Result<Pipeline::RunningSink> Pipeline::open_sink(CreatedSink created, std::shared_ptr<Subscription> subscription) {
+  if (auto opened = created.filters.open(); !opened) return at(std::move(opened).error(), created.config, "sink");
   auto shape = created.instance->open();
   if (!shape) return at(std::move(shape).error(), created.config, "sink");
   auto worker = std::make_unique<SinkWorker>(
@@ -213,6 +214,9 @@ Result<Pipeline::RunningSink> Pipeline::open_sink(CreatedSink created, std::shar
 }
 
 Result<void> Pipeline::open_source(PrivilegedHelper* helper, std::optional<ReplayFile> replay_file) {
+  for (const auto& [group, chain] : capture_chains_) {
+    if (auto opened = chain->open(); !opened) return opened;
+  }
   Messages messages;  // each once, though groups share their stages
   for (const auto& [group, chain] : capture_chains_) messages.merge(messages_of(chain->chain()));
   listen(messages);

@@ -155,7 +155,7 @@ class Pipeline {
   std::vector<RunningSink> sinks_;
   std::vector<CreatedSink> created_sinks_;                                           // until they are opened
   std::vector<CaptureSpec> created_captures_;                                        // until the source has them
-  std::vector<std::pair<std::uint16_t, const CaptureFilterChain*>> capture_chains_;  // by group; owned by source_
+  std::vector<std::pair<std::uint16_t, CaptureFilterChain*>> capture_chains_;  // by group; owned by source_
   PrivilegedHelper* helper_ = nullptr;                                               // null: none is needed
   std::unique_ptr<Source> source_;
   bool replays_ = false;

@@ -7,7 +7,8 @@ class FilterAnnotates {
       : name_(fixture::string(options, "/name")), value_(fixture::string(options, "/value")) {}
   std::uint32_t apply(nfbus_filter_call& call, nfbus_error* /*error*/) const {
     for (std::uint32_t i = 0; i < call.count; ++i) {
-      call.annotate(call.context, i, fixture::text(name_), fixture::text(value_));
+      const nfbus_field field = {fixture::text(name_), fixture::text(value_), NFBUS_VALUE_TEXT, 0};
+      call.annotate(call.context, i, &field);
     }
     return NFBUS_OK;
   }

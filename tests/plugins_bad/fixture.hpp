@@ -104,36 +104,51 @@ constexpr nfbus_filter filter_of() {
   return filter;
 }
 
-constexpr nfbus_entry entry_of(std::uint32_t kind, const nfbus_sink* sink, const nfbus_filter* filter,
-                               std::string_view name, std::string_view summary, std::string_view schema) {
-  nfbus_entry entry{};
-  entry.abi_major = NFBUS_ABI_MAJOR;
-  entry.abi_minor = NFBUS_ABI_MINOR;
-  entry.struct_size = sizeof entry;
-  entry.plugin_kind = kind;
-  entry.event_kinds = NFBUS_EVENT_PACKET | NFBUS_EVENT_MESSAGE;
-  entry.name = {name.data(), name.size()};
-  entry.version = NFBUS_TEXT("1.0");
-  entry.summary = {summary.data(), summary.size()};
-  entry.schema = {schema.data(), schema.size()};
-  entry.sink = sink;
-  entry.filter = filter;
-  return entry;
+constexpr nfbus_plugin plugin_of(std::uint32_t kind, const nfbus_sink* sink, const nfbus_filter* filter,
+                                 std::string_view name, std::string_view summary, std::string_view schema) {
+  nfbus_plugin plugin{};
+  plugin.struct_size = sizeof plugin;
+  plugin.plugin_kind = kind;
+  plugin.event_kinds = NFBUS_EVENT_PACKET | NFBUS_EVENT_MESSAGE;
+  plugin.name = {name.data(), name.size()};
+  plugin.version = NFBUS_TEXT("1.0");
+  plugin.summary = {summary.data(), summary.size()};
+  plugin.schema = {schema.data(), schema.size()};
+  plugin.sink = sink;
+  plugin.filter = filter;
+  return plugin;
+}
+
+// A library of one plugin; `pointer` points to it.
+constexpr nfbus_library library_of(const nfbus_plugin* const* pointer) {
+  nfbus_library library{};
+  library.abi_major = NFBUS_ABI_MAJOR;
+  library.abi_minor = NFBUS_ABI_MINOR;
+  library.struct_size = sizeof library;
+  library.plugin_count = 1;
+  library.plugins = pointer;
+  return library;
 }
 
 }  // namespace fixture
 
+// Exports kPlugin.
+#define FIXTURE_LIBRARY                                         \
+  static constexpr const nfbus_plugin* kPointer = &kPlugin;     \
+  extern "C" NFBUS_EXPORT const nfbus_library nfbus_library_v1; \
+  constexpr nfbus_library nfbus_library_v1 = fixture::library_of(&kPointer)
+
 // properties: JSON, a list of "key":{...}, begun by a comma.
 #define FIXTURE_SINK(Class, name, summary, properties)                                                                   \
   static constexpr nfbus_sink kSink = fixture::sink_of<Class>();                                                         \
-  extern "C" NFBUS_EXPORT const nfbus_entry nfbus_plugin_entry;                                                          \
-  constexpr nfbus_entry nfbus_plugin_entry = fixture::entry_of(                                                          \
+  static constexpr nfbus_plugin kPlugin = fixture::plugin_of(                                                            \
       NFBUS_PLUGIN_SINK, &kSink, nullptr, name, summary,                                                                 \
       R"({"type":"object","properties":{"batch_events":{"type":"integer"},"batch_age_ms":{"type":"integer"})" properties \
-      "}}")
+      "}}");                                                                                                             \
+  FIXTURE_LIBRARY
 
-#define FIXTURE_FILTER(Class, name, summary, properties)                                                              \
-  static constexpr nfbus_filter kFilter = fixture::filter_of<Class>();                                                \
-  extern "C" NFBUS_EXPORT const nfbus_entry nfbus_plugin_entry;                                                       \
-  constexpr nfbus_entry nfbus_plugin_entry = fixture::entry_of(NFBUS_PLUGIN_FILTER, nullptr, &kFilter, name, summary, \
-                                                               R"({"type":"object","properties":{)" properties "}}")
+#define FIXTURE_FILTER(Class, name, summary, properties)                                                            \
+  static constexpr nfbus_filter kFilter = fixture::filter_of<Class>();                                              \
+  static constexpr nfbus_plugin kPlugin = fixture::plugin_of(NFBUS_PLUGIN_FILTER, nullptr, &kFilter, name, summary, \
+                                                             R"({"type":"object","properties":{)" properties "}}"); \
+  FIXTURE_LIBRARY

@@ -8,7 +8,7 @@ struct Rejects : fixture::Sink {
     std::uint32_t rejected = 0;
     for (std::uint32_t i = 0; i < events.count; ++i) {
       if (seen_++ % 2 == 0) continue;
-      report.rejected(report.context, i, fixture::text("this sink takes only every second event"));
+      report.outcome(report.context, i, 1, NFBUS_REJECTED, fixture::text("this sink takes only every second event"));
       ++rejected;
     }
     delivered(events.count - rejected);

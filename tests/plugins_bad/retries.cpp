@@ -17,9 +17,10 @@ class Retries : public fixture::Sink {
       delivered(events.count);
       return NFBUS_OK;
     }
-    report.done = std::min(done_, events.count);
+    const std::uint32_t done = std::min(done_, events.count);
+    if (done != 0) report.outcome(report.context, 0, done, NFBUS_DELIVERED, {});
     report.retry_after_ms = retry_after_ms_;
-    delivered(report.done);
+    delivered(done);
     return fixture::fail(error, "not now", NFBUS_RETRY);
   }
 

@@ -28,6 +28,6 @@ const std::string kRights = rights();
 
 }  // namespace
 
-extern "C" NFBUS_EXPORT const nfbus_entry nfbus_plugin_entry;
-const nfbus_entry nfbus_plugin_entry =
-    fixture::entry_of(NFBUS_PLUGIN_SINK, &kSink, nullptr, "tells_rights", kRights, R"({"type":"object"})");
+static const nfbus_plugin kPlugin =
+    fixture::plugin_of(NFBUS_PLUGIN_SINK, &kSink, nullptr, "tells_rights", kRights, R"({"type":"object"})");
+FIXTURE_LIBRARY;

@@ -8,8 +8,11 @@
 #ifndef MINOR
 #define MINOR NFBUS_ABI_MINOR
 #endif
-#ifndef ENTRY_BYTES
-#define ENTRY_BYTES sizeof(nfbus_entry)
+#ifndef PLUGIN_BYTES
+#define PLUGIN_BYTES sizeof(nfbus_plugin)
+#endif
+#ifndef LIBRARY_BYTES
+#define LIBRARY_BYTES sizeof(nfbus_library)
 #endif
 #ifndef SINK_BYTES
 #define SINK_BYTES sizeof(nfbus_sink)
@@ -42,7 +45,13 @@
 #define SCHEMA ""
 #endif
 #ifndef ENTRY
-#define ENTRY nfbus_plugin_entry
+#define ENTRY nfbus_library_v1
+#endif
+#ifndef SHAPE_BYTES
+#define SHAPE_BYTES sizeof(nfbus_shape)
+#endif
+#ifndef PLUGINS
+#define PLUGINS &plugin
 #endif
 #ifndef COMMANDS
 #define COMMANDS 0
@@ -96,26 +105,38 @@ static const nfbus_text annotated[] = {{NULL, 0}};
 #endif
 
 #if COMMANDS == 1
-static const nfbus_command command_list[] = {{NFBUS_TEXT("runs-nothing"), NFBUS_TEXT("a command without run()"), NULL}};
+static const nfbus_command runs_nothing = {.struct_size = sizeof(nfbus_command),
+                                           .name = NFBUS_TEXT("runs-nothing"),
+                                           .summary = NFBUS_TEXT("a command without run()")};
+static const nfbus_command* const command_list[] = {&runs_nothing};
 #else
 #define command_list NULL
 #endif
 
-NFBUS_EXPORT const nfbus_entry ENTRY = {
-    .abi_major = MAJOR,
-    .abi_minor = MINOR,
-    .struct_size = ENTRY_BYTES,
+static const nfbus_shape shape = {.struct_size = SHAPE_BYTES, .tick_ms = TICK_MS};
+
+static const nfbus_plugin plugin = {
+    .struct_size = PLUGIN_BYTES,
     .plugin_kind = KIND,
     .event_kinds = EVENTS,
     .name = NFBUS_TEXT(NAME),
     .version = NFBUS_TEXT("1"),
     .summary = NFBUS_TEXT("a plugin that must be refused"),
     .schema = NFBUS_TEXT(SCHEMA),
-    .shape = {.tick_ms = TICK_MS},
+    .shape = &shape,
     .sink = SINK,
     .filter = &filter,
     .commands = command_list,
     .command_count = COMMANDS,
     .annotates = annotated,
     .annotates_count = ANNOTATES,
+};
+static const nfbus_plugin* const plugins[] = {PLUGINS};
+
+NFBUS_EXPORT const nfbus_library ENTRY = {
+    .abi_major = MAJOR,
+    .abi_minor = MINOR,
+    .struct_size = LIBRARY_BYTES,
+    .plugin_count = sizeof plugins / sizeof plugins[0],
+    .plugins = plugins,
 };

@@ -16,10 +16,10 @@
 
 namespace nfbus::test {
 
-inline nfbus_entry entry_of(std::string_view name, std::uint32_t kind, std::string_view schema) {
-  nfbus_entry entry = {};
+inline nfbus_plugin entry_of(std::string_view name, std::uint32_t kind, std::string_view schema) {
+  nfbus_plugin entry = {};
   entry.abi_major = NFBUS_ABI_MAJOR;
-  entry.struct_size = sizeof(nfbus_entry);
+  entry.struct_size = sizeof(nfbus_plugin);
   entry.plugin_kind = kind;
   entry.name = {name.data(), name.size()};
   entry.schema = {schema.data(), schema.size()};
@@ -27,9 +27,9 @@ inline nfbus_entry entry_of(std::string_view name, std::uint32_t kind, std::stri
 }
 
 // A filter that adds the field "country", and no other.
-inline nfbus_entry declaring_filter() {
+inline nfbus_plugin declaring_filter() {
   static constexpr nfbus_text kFields[] = {NFBUS_TEXT("country")};
-  nfbus_entry entry = entry_of("geo", NFBUS_PLUGIN_FILTER, "");
+  nfbus_plugin entry = entry_of("geo", NFBUS_PLUGIN_FILTER, "");
   entry.abi_minor = 1;
   entry.annotates = kFields;
   entry.annotates_count = 1;
@@ -37,9 +37,9 @@ inline nfbus_entry declaring_filter() {
 }
 
 inline host::PluginRegistry plugins() {
-  static const nfbus_entry kSink = entry_of("files", NFBUS_PLUGIN_SINK, kFileSinkSchema);
-  static const nfbus_entry kFilter = entry_of("sieve", NFBUS_PLUGIN_FILTER, "");
-  static const nfbus_entry kGeo = declaring_filter();
+  static const nfbus_plugin kSink = entry_of("files", NFBUS_PLUGIN_SINK, kFileSinkSchema);
+  static const nfbus_plugin kFilter = entry_of("sieve", NFBUS_PLUGIN_FILTER, "");
+  static const nfbus_plugin kGeo = declaring_filter();
   return host::PluginRegistry::of({{&kSink, "/plugins/files.so"}, {&kFilter, "/plugins/sieve.so"}, {&kGeo, "/g.so"}},
                                   {{"/plugins/broken.so", {Code::invalid, "is not a shared object"}},
                                    {"/gone", {Code::not_found, "no such folder"}}},

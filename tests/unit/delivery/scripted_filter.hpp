@@ -74,7 +74,7 @@ struct ScriptedFilter {
   const FilterScript script;
   const nfbus_host* host = nullptr;
   nfbus_filter filter{};
-  nfbus_entry entry{};
+  nfbus_plugin entry{};
 };
 
 inline Result<std::unique_ptr<FilterInstance>> try_filter(FilterScript script, const SharedServices& services) {

@@ -116,10 +116,10 @@ inline const Plugin& ScriptedSink::plugin() {
       .close = [](void* self) { static_cast<ScriptedSink*>(self)->note("close"); },
       .destroy = [](void*) {},
   };
-  static const nfbus_entry kEntry = [] {
-    nfbus_entry entry{};
+  static const nfbus_plugin kEntry = [] {
+    nfbus_plugin entry{};
     entry.abi_major = NFBUS_ABI_MAJOR;
-    entry.struct_size = sizeof(nfbus_entry);
+    entry.struct_size = sizeof(nfbus_plugin);
     entry.plugin_kind = NFBUS_PLUGIN_SINK;
     entry.name = NFBUS_TEXT("scripted");
     entry.sink = &kSink;

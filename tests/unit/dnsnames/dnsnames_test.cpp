@@ -1,5 +1,5 @@
-#include "fake_host.hpp"
-#include "fake_packets.hpp"
+#include <nfbus/testing/fake_host.hpp>
+#include <nfbus/testing/fake_packets.hpp>
 
 #include <arpa/inet.h>
 
@@ -8,8 +8,6 @@
 
 #include <memory>
 #include <optional>
-
-extern "C" const nfbus_entry nfbus_plugin_entry;
 
 namespace {
 
@@ -43,7 +41,7 @@ struct Response {
 class DnsNamesTest : public testing::Test {
  protected:
   void make(std::int64_t max_entries = 1000, std::int64_t min_ttl_s = 0, std::int64_t max_ttl_s = 604800) {
-    filter_.emplace(nfbus_plugin_entry,
+    filter_.emplace(nfbus::test::plugin(),
                     Values{{"/max_entries", max_entries}, {"/min_ttl_s", min_ttl_s}, {"/max_ttl_s", max_ttl_s}});
     ASSERT_TRUE(filter_->created()) << filter_->error();
   }
@@ -298,7 +296,7 @@ TEST_F(DnsNamesTest, TellsNobodyThatItKnowsNothing) {
 
 TEST_F(DnsNamesTest, RefusesLimitsThatContradictEachOther) {
   FilterDriver filter(
-      nfbus_plugin_entry,
+      nfbus::test::plugin(),
       Values{{"/max_entries", std::int64_t{10}}, {"/min_ttl_s", std::int64_t{100}}, {"/max_ttl_s", std::int64_t{10}}});
   EXPECT_FALSE(filter.created());
   EXPECT_EQ(filter.error(), "min_ttl_s is larger than max_ttl_s");

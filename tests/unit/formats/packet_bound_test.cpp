@@ -62,7 +62,7 @@ test::ByteVector record_of(const test::ByteVector& packet) {
 
 TEST(BoundedLine, IsTheUsualOneWhenThatFits) {
   PacketEvent packet(record_of(udp_packet(7000, test::ByteVector(1000, 'x'))));
-  const nfbus_field field{NFBUS_TEXT("name"), NFBUS_TEXT("value")};
+  const nfbus_field field{NFBUS_TEXT("name"), NFBUS_TEXT("value"), NFBUS_VALUE_TEXT, 0};
   packet.event.fields = &field;
   packet.event.field_count = 1;
   for (const char* format : {"packet", "packet_full", "ulogd"}) {

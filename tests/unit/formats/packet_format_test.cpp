@@ -346,7 +346,7 @@ TEST(PacketFormat, RendersMessagesAsTheUlogdFormatDoes) {
   Event event = test::message_event("app:status", R"({"a": 1})", 1658754418000000000);
   EXPECT_EQ(rendered(event, "packet"), rendered(event, "ulogd"));
   EXPECT_EQ(rendered(event, "packet_full"), rendered(event, "ulogd"));
-  const nfbus_field field{NFBUS_TEXT("RecentDomainSrc"), NFBUS_TEXT("x")};
+  const nfbus_field field{NFBUS_TEXT("RecentDomainSrc"), NFBUS_TEXT("x"), NFBUS_VALUE_TEXT, 0};
   event.fields = &field;
   event.field_count = 1;
   EXPECT_EQ(rendered(event, "packet"), rendered(event, "ulogd")) << "a field like any other";

@@ -30,7 +30,7 @@ class FifoTest : public JsonlTest {
 };
 
 TEST_F(FifoTest, WaitsForAReaderWithoutBlocking) {
-  SinkDriver sink(nfbus_plugin_entry, options());
+  SinkDriver sink(nfbus::test::plugin(), options());
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write({R"({"n":1})"}).status, NFBUS_RETRY);
   EXPECT_THAT(sink.error(), HasSubstr("nobody reads this FIFO"));
@@ -41,7 +41,7 @@ TEST_F(FifoTest, WaitsForAReaderWithoutBlocking) {
 }
 
 TEST_F(FifoTest, AReaderThatLeavesIsNoSigpipeAndTheNextBeginsWithAWholeLine) {
-  SinkDriver sink(nfbus_plugin_entry, options());
+  SinkDriver sink(nfbus::test::plugin(), options());
   int reader = open_reader();
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write({R"({"n":1})", R"({"n":2})"}).status, NFBUS_OK);
@@ -58,7 +58,7 @@ TEST_F(FifoTest, AReaderThatLeavesIsNoSigpipeAndTheNextBeginsWithAWholeLine) {
 }
 
 TEST_F(FifoTest, ThrowsAwayWhatADepartedReaderLeftAlsoWhenNothingArrives) {
-  SinkDriver sink(nfbus_plugin_entry, options());
+  SinkDriver sink(nfbus::test::plugin(), options());
   int reader = open_reader();
   ASSERT_TRUE(sink.open());
   sink.write({R"({"n":1})"});
@@ -88,7 +88,7 @@ std::string write_to_slow_reader(SinkDriver& sink, const Batch& batch, int reade
 }
 
 TEST_F(FifoTest, ASlowReaderGetsEveryLineWholeAndOnce) {
-  SinkDriver sink(nfbus_plugin_entry, options());
+  SinkDriver sink(nfbus::test::plugin(), options());
   const int reader = open_reader();
   ASSERT_TRUE(sink.open());
   std::vector<std::string> lines;
@@ -104,7 +104,7 @@ TEST_F(FifoTest, ASlowReaderGetsEveryLineWholeAndOnce) {
 }
 
 TEST_F(FifoTest, ASlowReaderGetsLinesLongerThanPipeBufWhole) {
-  SinkDriver sink(nfbus_plugin_entry, options());
+  SinkDriver sink(nfbus::test::plugin(), options());
   const int reader = open_reader();
   ASSERT_TRUE(sink.open());
   std::vector<std::string> lines;
@@ -118,7 +118,7 @@ TEST_F(FifoTest, ASlowReaderGetsLinesLongerThanPipeBufWhole) {
 }
 
 TEST_F(FifoTest, ALineThatWasCutIsEndedAlsoWhenItsEventDoesNotComeAgain) {
-  SinkDriver sink(nfbus_plugin_entry, options());
+  SinkDriver sink(nfbus::test::plugin(), options());
   const int reader = open_reader();
   ASSERT_TRUE(sink.open());
   const std::string longer(100'000, 'x');  // more than a FIFO holds
@@ -132,7 +132,7 @@ TEST_F(FifoTest, ALineThatWasCutIsEndedAlsoWhenItsEventDoesNotComeAgain) {
 }
 
 TEST_F(FifoTest, DoesNotMakeAFileOfAFifoThatIsGone) {
-  SinkDriver sink(nfbus_plugin_entry, options());
+  SinkDriver sink(nfbus::test::plugin(), options());
   const int reader = open_reader();
   ASSERT_TRUE(sink.open());
   fs::remove(file());

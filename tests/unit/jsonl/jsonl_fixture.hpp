@@ -2,7 +2,7 @@
 // event as its payload.
 #pragma once
 
-#include "fake_host.hpp"
+#include <nfbus/testing/fake_host.hpp>
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -17,8 +17,6 @@
 #include <iterator>
 #include <string>
 #include <string_view>
-
-extern "C" const nfbus_entry nfbus_plugin_entry;
 
 namespace nfbus::test {
 

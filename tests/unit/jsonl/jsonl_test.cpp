@@ -19,7 +19,7 @@ using testing::IsEmpty;
 using testing::Pair;
 
 TEST_F(JsonlTest, WritesALineForEachEvent) {
-  SinkDriver sink(nfbus_plugin_entry, options());
+  SinkDriver sink(nfbus::test::plugin(), options());
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write({R"({"n":1})", R"({"n":2})"}).status, NFBUS_OK);
   EXPECT_EQ(sink.write({R"({"n":3})"}).status, NFBUS_OK);
@@ -34,7 +34,7 @@ TEST_F(JsonlTest, AsksForThePacketFormatWithAndWithoutPayload) {
     Values values = options();
     values["/format"] = format;
     values["/payload"] = payload;
-    const SinkDriver sink(nfbus_plugin_entry, values);
+    const SinkDriver sink(nfbus::test::plugin(), values);
     return sink.created() ? sink.host.formats.at(0) : sink.error();
   };
   EXPECT_EQ(asked("ulogd", "none"), "ulogd");
@@ -44,7 +44,7 @@ TEST_F(JsonlTest, AsksForThePacketFormatWithAndWithoutPayload) {
 }
 
 TEST_F(JsonlTest, RejectsAnEventThatTheFormatCannotShow) {
-  SinkDriver sink(nfbus_plugin_entry, options());
+  SinkDriver sink(nfbus::test::plugin(), options());
   ASSERT_TRUE(sink.open());
   const Written written = sink.write({"", R"({"n":1})", ""});
   EXPECT_EQ(written.status, NFBUS_OK);
@@ -54,14 +54,14 @@ TEST_F(JsonlTest, RejectsAnEventThatTheFormatCannotShow) {
 
 TEST_F(JsonlTest, AppendsToAFileAndEndsALineThatACrashLeftBroken) {
   write_file(file(), "{\"n\":1}\n{\"n\":");
-  SinkDriver sink(nfbus_plugin_entry, options());
+  SinkDriver sink(nfbus::test::plugin(), options());
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write({R"({"n":2})"}).status, NFBUS_OK);
   EXPECT_EQ(read_file(file()), "{\"n\":1}\n{\"n\":\n{\"n\":2}\n");
 }
 
 TEST_F(JsonlTest, WaitsForItsFolderAndSaysSoOnce) {
-  SinkDriver sink(nfbus_plugin_entry, {{"/file", (folder_ / "sub/out.json").string()},
+  SinkDriver sink(nfbus::test::plugin(), {{"/file", (folder_ / "sub/out.json").string()},
                                        {"/format", "ulogd"},
                                        {"/payload", "none"},
                                        {"/rotate_bytes", std::int64_t{0}},
@@ -84,7 +84,7 @@ TEST_F(JsonlTest, WaitsForItsFolderAndSaysSoOnce) {
 
 TEST_F(JsonlTest, SaysThatItsFileIsAFolder) {
   fs::create_directory(file());
-  SinkDriver sink(nfbus_plugin_entry, options());
+  SinkDriver sink(nfbus::test::plugin(), options());
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write({"{}"}).status, NFBUS_RETRY);
   EXPECT_THAT(sink.error(), HasSubstr("it is a folder"));
@@ -93,7 +93,7 @@ TEST_F(JsonlTest, SaysThatItsFileIsAFolder) {
 // ---- A file that others touch ----
 
 TEST_F(JsonlTest, MakesANewFileAtOnceWhenItsFileIsRemoved) {
-  SinkDriver sink(nfbus_plugin_entry, options());
+  SinkDriver sink(nfbus::test::plugin(), options());
   ASSERT_TRUE(sink.open());
   sink.write({R"({"n":1})"});
   fs::remove(file());
@@ -102,7 +102,7 @@ TEST_F(JsonlTest, MakesANewFileAtOnceWhenItsFileIsRemoved) {
 }
 
 TEST_F(JsonlTest, FollowsALogrotateWhenToldToAndByItself) {
-  SinkDriver sink(nfbus_plugin_entry, options());
+  SinkDriver sink(nfbus::test::plugin(), options());
   ASSERT_TRUE(sink.open());
   EXPECT_GT(sink.shape().tick_ms, 0U);
   sink.write({R"({"n":1})"});
@@ -121,7 +121,7 @@ TEST_F(JsonlTest, FollowsALogrotateWhenToldToAndByItself) {
 // ---- Rotation ----
 
 TEST_F(JsonlTest, RotatesBySizeBetweenLinesAndKeepsSoManyOldFiles) {
-  SinkDriver sink(nfbus_plugin_entry, options(16, 0, 2));
+  SinkDriver sink(nfbus::test::plugin(), options(16, 0, 2));
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write({R"({"n":1})", R"({"n":2})", R"({"n":3})", R"({"n":4})", R"({"n":5})"}).status, NFBUS_OK);
   EXPECT_EQ(read_file(numbered(2)), "{\"n\":1}\n{\"n\":2}\n");
@@ -135,7 +135,7 @@ TEST_F(JsonlTest, RotatesBySizeBetweenLinesAndKeepsSoManyOldFiles) {
 
 TEST_F(JsonlTest, ALineLongerThanTheLimitGetsAFileOfItsOwn) {
   const std::string longer = R"({"n":"a long line indeed"})";
-  SinkDriver sink(nfbus_plugin_entry, options(16, 0, 5));
+  SinkDriver sink(nfbus::test::plugin(), options(16, 0, 5));
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write({"{}", longer, "[]"}).status, NFBUS_OK);
   EXPECT_EQ(read_file(numbered(2)), "{}\n");
@@ -144,7 +144,7 @@ TEST_F(JsonlTest, ALineLongerThanTheLimitGetsAFileOfItsOwn) {
 }
 
 TEST_F(JsonlTest, RotatesByAgeAlsoWhenNothingArrivesButNoEmptyFile) {
-  SinkDriver sink(nfbus_plugin_entry, options(0, 1, 2));
+  SinkDriver sink(nfbus::test::plugin(), options(0, 1, 2));
   ASSERT_TRUE(sink.open());
   sink.write({R"({"n":1})"});
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
@@ -158,7 +158,7 @@ TEST_F(JsonlTest, RotatesByAgeAlsoWhenNothingArrivesButNoEmptyFile) {
 
 TEST_F(JsonlTest, ARotationThatFailsLosesNothingAndIsSaidOnce) {
   fs::create_directories(numbered(1) / "in the way");
-  SinkDriver sink(nfbus_plugin_entry, options(8, 0, 1));
+  SinkDriver sink(nfbus::test::plugin(), options(8, 0, 1));
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write({R"({"n":1})", R"({"n":2})"}).status, NFBUS_OK);
   EXPECT_EQ(sink.write({R"({"n":3})"}).status, NFBUS_OK);
@@ -170,7 +170,7 @@ TEST_F(JsonlTest, ARotationThatFailsLosesNothingAndIsSaidOnce) {
 
 TEST_F(JsonlTest, WhatCannotBeMadeAnewGoesOnInTheFileThatIsThere) {
   fs::create_directories(file().string() + ".new");  // as a disk without inodes: the next file cannot be made
-  SinkDriver sink(nfbus_plugin_entry, options(8, 0, 2));
+  SinkDriver sink(nfbus::test::plugin(), options(8, 0, 2));
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write({R"({"n":1})", R"({"n":2})"}).status, NFBUS_OK);
   EXPECT_EQ(read_file(file()), "{\"n\":1}\n{\"n\":2}\n");
@@ -179,7 +179,7 @@ TEST_F(JsonlTest, WhatCannotBeMadeAnewGoesOnInTheFileThatIsThere) {
 }
 
 TEST_F(JsonlTest, AFullFileThatLogrotateMovedAwayIsReplacedWithoutAWord) {
-  SinkDriver sink(nfbus_plugin_entry, options(8, 0, 2));
+  SinkDriver sink(nfbus::test::plugin(), options(8, 0, 2));
   ASSERT_TRUE(sink.open());
   sink.write({R"({"n":1})"});
   write_file(numbered(1), "of logrotate\n");
@@ -193,7 +193,7 @@ TEST_F(JsonlTest, AFullFileThatLogrotateMovedAwayIsReplacedWithoutAWord) {
 
 TEST_F(JsonlTest, AnEmptyFileThatACrashLeftIsNotInTheWayOfARotation) {
   write_file(file().string() + ".new", "");
-  SinkDriver sink(nfbus_plugin_entry, options(8, 0, 2));
+  SinkDriver sink(nfbus::test::plugin(), options(8, 0, 2));
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write({R"({"n":1})", R"({"n":2})"}).status, NFBUS_OK);
   EXPECT_EQ(read_file(numbered(1)), "{\"n\":1}\n");
@@ -204,9 +204,9 @@ TEST_F(JsonlTest, AnEmptyFileThatACrashLeftIsNotInTheWayOfARotation) {
 // ---- One writer of a file ----
 
 TEST_F(JsonlTest, ASecondSinkOfAFileWaitsThroughRotationsAndLosesNothing) {
-  SinkDriver second(nfbus_plugin_entry, options(8, 0, 9));
+  SinkDriver second(nfbus::test::plugin(), options(8, 0, 9));
   {
-    SinkDriver first(nfbus_plugin_entry, options(8, 0, 9));
+    SinkDriver first(nfbus::test::plugin(), options(8, 0, 9));
     ASSERT_TRUE(first.open());
     ASSERT_TRUE(second.open());
     for (int i = 1; i <= 3; ++i) {
@@ -230,7 +230,7 @@ TEST_F(JsonlTest, ASecondSinkOfAFileWaitsThroughRotationsAndLosesNothing) {
 }
 
 TEST_F(JsonlTest, AFileIsKnownByAnyOfItsNames) {
-  SinkDriver first(nfbus_plugin_entry, options());
+  SinkDriver first(nfbus::test::plugin(), options());
   ASSERT_TRUE(first.open());
   fs::create_hard_link(file(), folder_ / "hard");
   fs::create_symlink(folder_, folder_ / "here");
@@ -239,7 +239,7 @@ TEST_F(JsonlTest, AFileIsKnownByAnyOfItsNames) {
                                folder_ / "here" / "." / ".." / folder_.filename() / "out.json"}) {
     Values values = options();
     values["/file"] = path.string();
-    SinkDriver second(nfbus_plugin_entry, values);
+    SinkDriver second(nfbus::test::plugin(), values);
     ASSERT_TRUE(second.open());
     EXPECT_EQ(second.write({"{}"}).status, NFBUS_RETRY) << path;
   }
@@ -250,9 +250,9 @@ TEST_F(JsonlTest, AFileIsKnownByAnyOfItsNames) {
 TEST_F(JsonlTest, ARotationHarmsNoOtherSinksFile) {
   Values values = options();
   values["/file"] = numbered(1).string();
-  SinkDriver other(nfbus_plugin_entry, values);
+  SinkDriver other(nfbus::test::plugin(), values);
   ASSERT_TRUE(other.open());
-  SinkDriver sink(nfbus_plugin_entry, options(8, 0, 1));
+  SinkDriver sink(nfbus::test::plugin(), options(8, 0, 1));
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write({R"({"n":1})", R"({"n":2})"}).status, NFBUS_OK);
   EXPECT_EQ(other.write({R"({"n":3})"}).status, NFBUS_OK);
@@ -264,7 +264,7 @@ TEST_F(JsonlTest, ARotationHarmsNoOtherSinksFile) {
 TEST_F(JsonlTest, AsksAgainWithinASecondAfterWhatIsMissing) {
   Values values = options();
   values["/file"] = (folder_ / "sub/out.json").string();
-  SinkDriver sink(nfbus_plugin_entry, values);
+  SinkDriver sink(nfbus::test::plugin(), values);
   ASSERT_TRUE(sink.open());
   const Written written = sink.write({"{}"});
   EXPECT_GT(written.retry_after_ms, 0U);
@@ -274,7 +274,7 @@ TEST_F(JsonlTest, AsksAgainWithinASecondAfterWhatIsMissing) {
 // ---- A full disk ----
 
 TEST_F(JsonlTest, AFullDiskLeavesWholeLinesAndTheRestComesAgain) {
-  SinkDriver sink(nfbus_plugin_entry, options());
+  SinkDriver sink(nfbus::test::plugin(), options());
   ASSERT_TRUE(sink.open());
   const Batch batch({R"({"n":1})", R"({"n":2})", R"({"n":3})", R"({"n":4})"});
   limit_file_size(20);  // two lines and a half
@@ -293,7 +293,7 @@ TEST_F(JsonlTest, AFullDiskLeavesWholeLinesAndTheRestComesAgain) {
 }
 
 TEST_F(JsonlTest, RejectsOnceAlsoWhenTheBatchComesAgain) {
-  SinkDriver sink(nfbus_plugin_entry, options());
+  SinkDriver sink(nfbus::test::plugin(), options());
   ASSERT_TRUE(sink.open());
   const Batch batch({"", R"({"n":2})", R"({"n":3})", ""});
   limit_file_size(12);
@@ -329,7 +329,7 @@ TEST_F(JsonlTest, StandardOutputWithoutItsReaderIsTheEndOfTheSink) {
   ASSERT_EQ(pipe(ends), 0);
   Values values = options();
   values["/file"] = "-";
-  SinkDriver sink(nfbus_plugin_entry, values);
+  SinkDriver sink(nfbus::test::plugin(), values);
   ASSERT_TRUE(sink.open());
   Written first{};
   Written second{};
@@ -352,7 +352,7 @@ TEST_F(JsonlTest, StandardOutputWithoutItsReaderIsTheEndOfTheSink) {
 TEST_F(JsonlTest, ADeviceThatIsFullIsTriedAgain) {
   Values values = options();
   values["/file"] = "/dev/full";
-  SinkDriver sink(nfbus_plugin_entry, values);
+  SinkDriver sink(nfbus::test::plugin(), values);
   ASSERT_TRUE(sink.open());
   const Written written = sink.write({"{}"});
   EXPECT_EQ(written.status, NFBUS_RETRY);

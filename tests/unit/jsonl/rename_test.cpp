@@ -32,7 +32,7 @@ using testing::HasSubstr;
 using testing::Pair;
 
 TEST_F(JsonlTest, ANameThatCannotBeGivenLeavesTheFileWhereItWas) {
-  SinkDriver sink(nfbus_plugin_entry, options(8, 0, 2));
+  SinkDriver sink(nfbus::test::plugin(), options(8, 0, 2));
   ASSERT_TRUE(sink.open());
   sink.write({R"({"n":1})"});
   next_rename_fails = true;
@@ -43,7 +43,7 @@ TEST_F(JsonlTest, ANameThatCannotBeGivenLeavesTheFileWhereItWas) {
 }
 
 TEST_F(JsonlTest, ANameThatCannotBeGivenCostsNoFileOfLogrotate) {
-  SinkDriver sink(nfbus_plugin_entry, options(8, 0, 2));
+  SinkDriver sink(nfbus::test::plugin(), options(8, 0, 2));
   ASSERT_TRUE(sink.open());
   sink.write({R"({"n":1})"});
   write_file(numbered(1), "of logrotate\n");

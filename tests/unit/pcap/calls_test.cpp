@@ -36,7 +36,7 @@ namespace {
 
 TEST_F(PcapTest, ABatchIsOneWriteAlsoWithStatisticsInIt) {
   for (const char* format : {"pcap", "pcapng"}) {
-    SinkDriver sink(nfbus_plugin_entry, options({{"/format", format}, {"/file", path(format).string()}}));
+    SinkDriver sink(nfbus::test::plugin(), options({{"/format", format}, {"/file", path(format).string()}}));
     ASSERT_TRUE(sink.open());
     Packets packets(numbered_texts(0, 1024));
     packets.event(500).lost_before = 7;
@@ -51,7 +51,7 @@ TEST_F(PcapTest, CompleteFilesAreBroughtToTheDiskWhereAsked) {
     fs::create_directory(path(asked ? "synced" : "unsynced"));
     const int before = syncs;
     {
-      SinkDriver sink(nfbus_plugin_entry,
+      SinkDriver sink(nfbus::test::plugin(),
                       options({{"/file", path(asked ? "synced/out.pcap" : "unsynced/out.pcap").string()},
                                {"/fsync", asked},
                                {"/rotate_packets", std::int64_t{2}}}));

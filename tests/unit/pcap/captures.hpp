@@ -2,7 +2,7 @@
 // folder, options.
 #pragma once
 
-#include "fake_host.hpp"
+#include <nfbus/testing/fake_host.hpp>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -27,8 +27,6 @@
 #include <thread>
 #include <utility>
 #include <vector>
-
-extern "C" const nfbus_entry nfbus_plugin_entry;
 
 namespace nfbus::test {
 

@@ -39,7 +39,7 @@ class PcapFifoTest : public nfbus::test::PcapTest {
 };
 
 TEST_F(PcapFifoTest, MakesItsFifoAndWaitsForNobody) {
-  SinkDriver sink(nfbus_plugin_entry, fifo());
+  SinkDriver sink(nfbus::test::plugin(), fifo());
   ASSERT_TRUE(sink.open());
   EXPECT_TRUE(fs::is_fifo(file()));
   const Written written = sink.write(Packets({"one", "two"}));
@@ -50,7 +50,7 @@ TEST_F(PcapFifoTest, MakesItsFifoAndWaitsForNobody) {
 
 TEST_F(PcapFifoTest, AReaderGetsAHeaderAtOnceAndThenWhatComes) {
   for (const char* format : {"pcap", "pcapng"}) {
-    SinkDriver sink(nfbus_plugin_entry, fifo({{"/format", format}}));
+    SinkDriver sink(nfbus::test::plugin(), fifo({{"/format", format}}));
     ASSERT_TRUE(sink.open());
     sink.write(Packets({"before"}));
     Reader reader(file());
@@ -65,7 +65,7 @@ TEST_F(PcapFifoTest, AReaderGetsAHeaderAtOnceAndThenWhatComes) {
 }
 
 TEST_F(PcapFifoTest, APcapngReaderLearnsAtOnceOfInterfacesThatWereSeenBefore) {
-  SinkDriver sink(nfbus_plugin_entry, fifo({{"/format", "pcapng"}}));
+  SinkDriver sink(nfbus::test::plugin(), fifo({{"/format", "pcapng"}}));
   ASSERT_TRUE(sink.open());
   sink.write(Packets({"before"}));
   Reader reader(file());
@@ -77,7 +77,7 @@ TEST_F(PcapFifoTest, APcapngReaderLearnsAtOnceOfInterfacesThatWereSeenBefore) {
 
 TEST_F(PcapFifoTest, TwentyReadersOneAfterAnotherEachGetAStreamOfTheirOwn) {
   for (const char* format : {"pcap", "pcapng"}) {
-    SinkDriver sink(nfbus_plugin_entry, fifo({{"/format", format}}));
+    SinkDriver sink(nfbus::test::plugin(), fifo({{"/format", format}}));
     ASSERT_TRUE(sink.open());
     std::optional<Reader> before;
     for (int i = 0; i < 20; ++i) {
@@ -100,7 +100,7 @@ TEST_F(PcapFifoTest, TwentyReadersOneAfterAnotherEachGetAStreamOfTheirOwn) {
 }
 
 TEST_F(PcapFifoTest, SeveralReadersAtATimeSeeTheSame) {
-  SinkDriver sink(nfbus_plugin_entry, fifo());
+  SinkDriver sink(nfbus::test::plugin(), fifo());
   ASSERT_TRUE(sink.open());
   Reader first(file());
   sink.write(Packets({"one"}));
@@ -115,7 +115,7 @@ TEST_F(PcapFifoTest, SeveralReadersAtATimeSeeTheSame) {
 
 TEST_F(PcapFifoTest, AReaderThatStopsMissesWholePacketsAndTheyAreCounted) {
   for (const char* format : {"pcap", "pcapng"}) {
-    SinkDriver sink(nfbus_plugin_entry, fifo({{"/format", format}}));
+    SinkDriver sink(nfbus::test::plugin(), fifo({{"/format", format}}));
     ASSERT_TRUE(sink.open());
     Reader stopped(file());
     sink.tick();
@@ -153,7 +153,7 @@ TEST_F(PcapFifoTest, AReaderThatStopsMissesWholePacketsAndTheyAreCounted) {
 }
 
 TEST_F(PcapFifoTest, PacketsThatAreRefusedDoNotMakeAStoppedReaderOneThatReads) {
-  SinkDriver sink(nfbus_plugin_entry, fifo());
+  SinkDriver sink(nfbus::test::plugin(), fifo());
   ASSERT_TRUE(sink.open());
   const Reader stopped(file());
   const Packets many(std::vector<std::string>(40, std::string(60000, 'x')));
@@ -169,7 +169,7 @@ TEST_F(PcapFifoTest, PacketsThatAreRefusedDoNotMakeAStoppedReaderOneThatReads) {
 }
 
 TEST_F(PcapFifoTest, SaysThatItHasAsManyReadersAsItTakes) {
-  SinkDriver sink(nfbus_plugin_entry, fifo());
+  SinkDriver sink(nfbus::test::plugin(), fifo());
   ASSERT_TRUE(sink.open());
   std::deque<Reader> readers;
   for (int i = 0; i < 65; ++i) {
@@ -186,7 +186,7 @@ TEST_F(PcapFifoTest, SaysThatItHasAsManyReadersAsItTakes) {
 }
 
 TEST_F(PcapFifoTest, WhatALeavingReaderDidNotReadIsCounted) {
-  SinkDriver sink(nfbus_plugin_entry, fifo());
+  SinkDriver sink(nfbus::test::plugin(), fifo());
   ASSERT_TRUE(sink.open());
   Reader reader(file());
   sink.write(Packets(numbered_texts(1, 9)));
@@ -198,7 +198,7 @@ TEST_F(PcapFifoTest, WhatALeavingReaderDidNotReadIsCounted) {
 }
 
 TEST_F(PcapFifoTest, APacketLargerThanAPageIsWholeForASlowReader) {
-  SinkDriver sink(nfbus_plugin_entry, fifo());
+  SinkDriver sink(nfbus::test::plugin(), fifo());
   ASSERT_TRUE(sink.open());
   Reader reader(file());
   std::vector<std::string> texts;
@@ -215,7 +215,7 @@ TEST_F(PcapFifoTest, APacketLargerThanAPageIsWholeForASlowReader) {
 TEST_F(PcapFifoTest, KeepsThePermissionsThatSomebodyGaveTheFifo) {
   ASSERT_EQ(mkfifo(file().c_str(), 0600), 0);
   ASSERT_EQ(chmod(file().c_str(), 0604), 0);
-  SinkDriver sink(nfbus_plugin_entry, fifo());
+  SinkDriver sink(nfbus::test::plugin(), fifo());
   ASSERT_TRUE(sink.open());
   const Reader reader(file());
   sink.tick();
@@ -238,7 +238,7 @@ class PcapSharedPipeTest : public PcapFifoTest {
 
 TEST_F(PcapSharedPipeTest, OneReaderAfterAnotherBeginsWithAHeader) {
   for (const char* format : {"pcap", "pcapng"}) {
-    SinkDriver sink(nfbus_plugin_entry, fifo({{"/format", format}}));
+    SinkDriver sink(nfbus::test::plugin(), fifo({{"/format", format}}));
     ASSERT_TRUE(sink.open());
     for (int i = 0; i < 20; ++i) {
       Reader reader(file());
@@ -258,7 +258,7 @@ TEST_F(PcapSharedPipeTest, OneReaderAfterAnotherBeginsWithAHeader) {
 }
 
 TEST_F(PcapSharedPipeTest, AReaderThatIsReplacedWithinAMomentLeavesTheNextOneNothing) {
-  SinkDriver sink(nfbus_plugin_entry, fifo());
+  SinkDriver sink(nfbus::test::plugin(), fifo());
   ASSERT_TRUE(sink.open());
   std::optional<Reader> before;
   for (int i = 0; i < 20; ++i) {
@@ -279,7 +279,7 @@ TEST_F(PcapSharedPipeTest, AReaderThatIsReplacedWithinAMomentLeavesTheNextOneNot
 TEST_F(PcapSharedPipeTest, AFileThatIsInTheWayIsLeftThere) {
   fs::remove(in_the_way());
   write_file(in_the_way(), "mine");
-  SinkDriver sink(nfbus_plugin_entry, fifo());
+  SinkDriver sink(nfbus::test::plugin(), fifo());
   ASSERT_TRUE(sink.open());
   Reader reader(file());
   sink.write(Packets({"one"}));
@@ -289,7 +289,7 @@ TEST_F(PcapSharedPipeTest, AFileThatIsInTheWayIsLeftThere) {
 }
 
 TEST_F(PcapSharedPipeTest, ReadersGetPipesOfTheirOwnAsSoonAsTheyCan) {
-  SinkDriver sink(nfbus_plugin_entry, fifo());
+  SinkDriver sink(nfbus::test::plugin(), fifo());
   ASSERT_TRUE(sink.open());
   {
     const Reader shared(file());
@@ -309,7 +309,7 @@ TEST_F(PcapSharedPipeTest, ReadersGetPipesOfTheirOwnAsSoonAsTheyCan) {
 
 TEST_F(PcapFifoTest, SaysThatAFileIsInTheWayAndMakesTheFifoWhenItIsGone) {
   write_file(file(), "mine");
-  SinkDriver sink(nfbus_plugin_entry, fifo());
+  SinkDriver sink(nfbus::test::plugin(), fifo());
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write(Packets({"one"})).rejected.size(), 1U);
   EXPECT_THAT(sink.host.logged, ElementsAre(Pair(NFBUS_LOG_WARNING, HasSubstr("no FIFO"))));
@@ -322,7 +322,7 @@ TEST_F(PcapFifoTest, SaysThatAFileIsInTheWayAndMakesTheFifoWhenItIsGone) {
 
 TEST_F(PcapFifoTest, WithoutFifoAFifoIsNoFile) {
   ASSERT_EQ(mkfifo(file().c_str(), 0600), 0);
-  SinkDriver sink(nfbus_plugin_entry, options());
+  SinkDriver sink(nfbus::test::plugin(), options());
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write(Packets({"one"})).status, NFBUS_RETRY);
   EXPECT_THAT(sink.error(), HasSubstr("set fifo = true"));

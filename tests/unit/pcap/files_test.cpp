@@ -28,7 +28,7 @@ constexpr std::size_t kHeader = 24;  // of a file, and what each packet costs be
 constexpr std::size_t kRecord = 16;
 
 TEST_F(PcapTest, WritesPacketsWithTheirTimesAndLengths) {
-  SinkDriver sink(nfbus_plugin_entry, options());
+  SinkDriver sink(nfbus::test::plugin(), options());
   ASSERT_TRUE(sink.open());
   Packets packets({"one", "three", ""});
   packets.event(1).packet_size = 1500;
@@ -47,7 +47,7 @@ TEST_F(PcapTest, WritesPacketsWithTheirTimesAndLengths) {
 }
 
 TEST_F(PcapTest, WritesMicrosecondsWhereAsked) {
-  SinkDriver sink(nfbus_plugin_entry, options({{"/precision", "us"}}));
+  SinkDriver sink(nfbus::test::plugin(), options({{"/precision", "us"}}));
   ASSERT_TRUE(sink.open());
   sink.write(Packets({"one"}));
   EXPECT_EQ(read_capture(file()).packets.at(0).time_ns, kFirstTimeNs / 1000 * 1000);
@@ -55,7 +55,7 @@ TEST_F(PcapTest, WritesMicrosecondsWhereAsked) {
 }
 
 TEST_F(PcapTest, RefusesPacketsThatItsLinkTypeDoesNotHaveAndWritesTheOthers) {
-  SinkDriver sink(nfbus_plugin_entry, options());
+  SinkDriver sink(nfbus::test::plugin(), options());
   ASSERT_TRUE(sink.open());
   Packets packets({"one", "two", "three"});
   packets.event(1).ether_type = 0x0806;
@@ -66,7 +66,7 @@ TEST_F(PcapTest, RefusesPacketsThatItsLinkTypeDoesNotHaveAndWritesTheOthers) {
 }
 
 TEST_F(PcapTest, LargeAndSmallPacketsOfManyBatchesComeInTheirOrder) {
-  SinkDriver sink(nfbus_plugin_entry, options());
+  SinkDriver sink(nfbus::test::plugin(), options());
   ASSERT_TRUE(sink.open());
   std::vector<std::string> all;
   for (std::size_t batch = 0; batch < 3; ++batch) {
@@ -84,7 +84,7 @@ TEST_F(PcapTest, SaysWhatDoesNotGoTogether) {
         Values{{"/format", "pcapng"}, {"/headerless", "raw"}}, Values{{"/file", folder_.string() + '/'}},
         Values{{"/file", std::string("a\0b", 3)}}, Values{{"/fifo", true}, {"/rotate_packets", std::int64_t{1}}},
         Values{{"/file", (folder_ / "%Q.pcap").string()}, {"/rotate_packets", std::int64_t{1}}}}) {
-    const SinkDriver sink(nfbus_plugin_entry, options(wrong));
+    const SinkDriver sink(nfbus::test::plugin(), options(wrong));
     EXPECT_FALSE(sink.created());
     EXPECT_NE(sink.error(), "");
   }
@@ -94,7 +94,7 @@ TEST_F(PcapTest, SaysWhatDoesNotGoTogether) {
 
 TEST_F(PcapTest, ContinuesAFileOfItsKind) {
   for (const char* text : {"one", "two"}) {
-    SinkDriver sink(nfbus_plugin_entry, options());
+    SinkDriver sink(nfbus::test::plugin(), options());
     ASSERT_TRUE(sink.open());
     sink.write(Packets({text}));
   }
@@ -104,7 +104,7 @@ TEST_F(PcapTest, ContinuesAFileOfItsKind) {
 TEST_F(PcapTest, ContinuesAfterTheLastWholePacketWhereverACrashCutTheFile) {
   std::string whole;
   {
-    SinkDriver sink(nfbus_plugin_entry, options());
+    SinkDriver sink(nfbus::test::plugin(), options());
     ASSERT_TRUE(sink.open());
     sink.write(Packets({"one", "two"}));
     whole = read_file(file());
@@ -112,7 +112,7 @@ TEST_F(PcapTest, ContinuesAfterTheLastWholePacketWhereverACrashCutTheFile) {
   const std::size_t first_end = kHeader + kRecord + 3;
   for (std::size_t size = 0; size <= whole.size(); ++size) {
     write_file(file(), whole.substr(0, size));
-    SinkDriver sink(nfbus_plugin_entry, options());
+    SinkDriver sink(nfbus::test::plugin(), options());
     ASSERT_TRUE(sink.open());
     ASSERT_EQ(sink.write(Packets({"three"})).status, NFBUS_OK);
     std::vector<std::string> expected;
@@ -128,7 +128,7 @@ TEST_F(PcapTest, ContinuesAfterTheLastWholePacketWhereverACrashCutTheFile) {
 
 TEST_F(PcapTest, SetsAFileAsideThatItCouldNotHaveWritten) {
   const std::string broken = [&] {
-    SinkDriver sink(nfbus_plugin_entry, options());
+    SinkDriver sink(nfbus::test::plugin(), options());
     sink.open();
     sink.write(Packets({"one", "two"}));
     std::string text = read_file(file());
@@ -138,7 +138,7 @@ TEST_F(PcapTest, SetsAFileAsideThatItCouldNotHaveWritten) {
   int number = 0;
   for (const std::string& other : {std::string("a text\n"), std::string(100, '\0'), broken}) {
     write_file(file(), other);
-    SinkDriver sink(nfbus_plugin_entry, options());
+    SinkDriver sink(nfbus::test::plugin(), options());
     ASSERT_TRUE(sink.open());
     sink.write(Packets({"three"}));
     EXPECT_THAT(read_capture(file()).texts(), ElementsAre("three"));
@@ -149,7 +149,7 @@ TEST_F(PcapTest, SetsAFileAsideThatItCouldNotHaveWritten) {
 
 TEST_F(PcapTest, ContinuesAFileOfAClockThatWasNeverSet) {
   for (const char* text : {"one", "two"}) {
-    SinkDriver sink(nfbus_plugin_entry, options());
+    SinkDriver sink(nfbus::test::plugin(), options());
     ASSERT_TRUE(sink.open());
     Packets packets({text});
     packets.event(0).time_ns = 500'000'000;  // 1970
@@ -160,7 +160,7 @@ TEST_F(PcapTest, ContinuesAFileOfAClockThatWasNeverSet) {
 
 TEST_F(PcapTest, AnotherLinkTypeIsAnotherFile) {
   for (const char* link : {"raw", "nflog"}) {
-    SinkDriver sink(nfbus_plugin_entry, options({{"/link", link}}));
+    SinkDriver sink(nfbus::test::plugin(), options({{"/link", link}}));
     ASSERT_TRUE(sink.open());
     sink.write(Packets({link}));
   }
@@ -169,9 +169,9 @@ TEST_F(PcapTest, AnotherLinkTypeIsAnotherFile) {
 }
 
 TEST_F(PcapTest, TwoSinksDoNotWriteToOneFile) {
-  SinkDriver second(nfbus_plugin_entry, options());
+  SinkDriver second(nfbus::test::plugin(), options());
   {
-    SinkDriver first(nfbus_plugin_entry, options());
+    SinkDriver first(nfbus::test::plugin(), options());
     ASSERT_TRUE(first.open());
     ASSERT_TRUE(second.open());
     first.write(Packets({"one"}));
@@ -185,10 +185,10 @@ TEST_F(PcapTest, TwoSinksDoNotWriteToOneFile) {
 TEST_F(PcapTest, ASinkThatWaitsForAnotherOneTouchesNoneOfItsFiles) {
   const Values one_a_file = options({{"/rotate_packets", std::int64_t{1}}});
   SinkDriver second(
-      nfbus_plugin_entry,
+      nfbus::test::plugin(),
       options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{1}}, {"/compress", "gzip"}}));
   {
-    SinkDriver first(nfbus_plugin_entry, one_a_file);
+    SinkDriver first(nfbus::test::plugin(), one_a_file);
     ASSERT_TRUE(first.open());
     first.write(Packets(numbered_texts(1, 4)));
     write_file(path("out-000003.pcap.gz.part"), "of a compressor at work");
@@ -211,7 +211,7 @@ TEST_F(PcapTest, ASinkThatWaitsForAnotherOneTouchesNoneOfItsFiles) {
 // ---- A file that others touch ----
 
 TEST_F(PcapTest, MakesANewFileAtOnceWhenItsFileIsRemoved) {
-  SinkDriver sink(nfbus_plugin_entry, options());
+  SinkDriver sink(nfbus::test::plugin(), options());
   ASSERT_TRUE(sink.open());
   sink.write(Packets({"one"}));
   fs::remove(file());
@@ -220,7 +220,7 @@ TEST_F(PcapTest, MakesANewFileAtOnceWhenItsFileIsRemoved) {
 }
 
 TEST_F(PcapTest, FollowsALogrotateAndBeginsAgainWhenItsFileIsEmptied) {
-  SinkDriver sink(nfbus_plugin_entry, options());
+  SinkDriver sink(nfbus::test::plugin(), options());
   ASSERT_TRUE(sink.open());
   sink.write(Packets({"one"}));
   fs::rename(file(), path("old"));
@@ -236,7 +236,7 @@ TEST_F(PcapTest, FollowsALogrotateAndBeginsAgainWhenItsFileIsEmptied) {
 }
 
 TEST_F(PcapTest, WaitsForItsFolderAndSaysSoOnce) {
-  SinkDriver sink(nfbus_plugin_entry, options({{"/file", (folder_ / "sub/out.pcap").string()}}));
+  SinkDriver sink(nfbus::test::plugin(), options({{"/file", (folder_ / "sub/out.pcap").string()}}));
   ASSERT_TRUE(sink.open());
   for (int i = 0; i < 3; ++i) {
     const Written written = sink.write(Packets({"one"}));
@@ -256,7 +256,7 @@ TEST_F(PcapTest, WaitsForItsFolderAndSaysSoOnce) {
 
 TEST_F(PcapTest, AFullDiskLeavesWholePacketsAndTheRestComesAgain) {
   for (const char* format : {"pcap", "pcapng"}) {
-    SinkDriver sink(nfbus_plugin_entry, options({{"/format", format}, {"/file", path(format).string()}}));
+    SinkDriver sink(nfbus::test::plugin(), options({{"/format", format}, {"/file", path(format).string()}}));
     ASSERT_TRUE(sink.open());
     const std::vector<std::string> texts(40, std::string(100, 'x'));
     const Packets packets(texts);
@@ -279,7 +279,7 @@ TEST_F(PcapTest, AFullDiskLeavesWholePacketsAndTheRestComesAgain) {
 }
 
 TEST_F(PcapTest, AFullDiskThatTakesNoHeaderLeavesNothingBroken) {
-  SinkDriver sink(nfbus_plugin_entry, options({{"/rotate_packets", std::int64_t{1}}}));
+  SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{1}}}));
   limit_file_size(10);
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write(Packets({"one"})).status, NFBUS_RETRY);
@@ -292,7 +292,7 @@ TEST_F(PcapTest, AFullDiskThatTakesNoHeaderLeavesNothingBroken) {
 }
 
 TEST_F(PcapTest, AFloorOfFreeSpaceThatIsNotThereStopsIt) {
-  SinkDriver sink(nfbus_plugin_entry, options({{"/min_free_bytes", std::int64_t{1} << 60U}}));
+  SinkDriver sink(nfbus::test::plugin(), options({{"/min_free_bytes", std::int64_t{1} << 60U}}));
   ASSERT_TRUE(sink.open());
   const Written written = sink.write(Packets({"one"}));
   EXPECT_EQ(written.status, NFBUS_RETRY);
@@ -303,7 +303,7 @@ TEST_F(PcapTest, AFloorOfFreeSpaceThatIsNotThereStopsIt) {
 // ---- Rotation ----
 
 TEST_F(PcapTest, RotatesByCountWithAPartThatBecomesAFile) {
-  SinkDriver sink(nfbus_plugin_entry, options({{"/rotate_packets", std::int64_t{2}}}));
+  SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{2}}}));
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write(Packets(numbered_texts(1, 5))).status, NFBUS_OK);
   EXPECT_THAT(names(), ElementsAre("out-000001.pcap", "out-000002.pcap", "out-000003.pcap.part"));
@@ -314,11 +314,11 @@ TEST_F(PcapTest, RotatesByCountWithAPartThatBecomesAFile) {
 
 TEST_F(PcapTest, AnEndCompletesTheFileAndLeavesNoEmptyOne) {
   for (int i = 0; i < 2; ++i) {
-    SinkDriver sink(nfbus_plugin_entry, options({{"/rotate_packets", std::int64_t{2}}}));
+    SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{2}}}));
     ASSERT_TRUE(sink.open());
     sink.write(Packets({"one"}));
   }
-  { SinkDriver(nfbus_plugin_entry, options({{"/rotate_packets", std::int64_t{2}}})).open(); }
+  { SinkDriver(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{2}}})).open(); }
   EXPECT_THAT(names(), ElementsAre("out-000001.pcap", "out-000002.pcap"));
 }
 
@@ -326,7 +326,7 @@ TEST_F(PcapTest, RotatesBySizeAndNoFileIsLarger) {
   for (const char* format : {"pcap", "pcapng"}) {
     fs::create_directory(path(format));
     {
-      SinkDriver sink(nfbus_plugin_entry, options({{"/file", (path(format) / "out").string()},
+      SinkDriver sink(nfbus::test::plugin(), options({{"/file", (path(format) / "out").string()},
                                                    {"/format", format},
                                                    {"/rotate_bytes", std::int64_t{2000}}}));
       ASSERT_TRUE(sink.open());
@@ -344,7 +344,7 @@ TEST_F(PcapTest, RotatesBySizeAndNoFileIsLarger) {
 }
 
 TEST_F(PcapTest, APacketLargerThanTheLimitGetsAFileOfItsOwn) {
-  SinkDriver sink(nfbus_plugin_entry, options({{"/rotate_bytes", std::int64_t{60}}}));
+  SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_bytes", std::int64_t{60}}}));
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write(Packets({"one", std::string(100, 'x'), "three"})).status, NFBUS_OK);
   EXPECT_THAT(read_capture(path("out-000001.pcap")).texts(), ElementsAre("one"));
@@ -352,7 +352,7 @@ TEST_F(PcapTest, APacketLargerThanTheLimitGetsAFileOfItsOwn) {
 }
 
 TEST_F(PcapTest, RotatesByAgeAlsoWhenNothingArrivesButNoEmptyFile) {
-  SinkDriver sink(nfbus_plugin_entry, options({{"/rotate_age_s", std::int64_t{1}}}));
+  SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_age_s", std::int64_t{1}}}));
   ASSERT_TRUE(sink.open());
   sink.write(Packets({"one"}));
   EXPECT_TRUE(ticks_until(sink, [&] { return fs::exists(path("out-000001.pcap")); }));
@@ -362,7 +362,7 @@ TEST_F(PcapTest, RotatesByAgeAlsoWhenNothingArrivesButNoEmptyFile) {
 TEST_F(PcapTest, KeepsSoManyFilesAndTouchesNoOthers) {
   write_file(path("out-000000.txt"), "mine");
   write_file(path("outer-000001.pcap"), "mine");
-  SinkDriver sink(nfbus_plugin_entry, options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{2}}}));
+  SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{2}}}));
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write(Packets(numbered_texts(1, 6))).status, NFBUS_OK);
   EXPECT_THAT(names(), ElementsAre("out-000000.txt", "out-000004.pcap", "out-000005.pcap", "out-000006.pcap.part",
@@ -372,7 +372,7 @@ TEST_F(PcapTest, KeepsSoManyFilesAndTouchesNoOthers) {
 TEST_F(PcapTest, KeepsSoManyBytesAcrossStarts) {
   const Values values = options({{"/rotate_bytes", std::int64_t{500}}, {"/max_total_bytes", std::int64_t{2000}}});
   for (int start = 0; start < 3; ++start) {
-    SinkDriver sink(nfbus_plugin_entry, values);
+    SinkDriver sink(nfbus::test::plugin(), values);
     ASSERT_TRUE(sink.open());
     EXPECT_EQ(sink.write(Packets(std::vector<std::string>(50, std::string(84, 'x')))).status, NFBUS_OK);
     std::uintmax_t total = 0;
@@ -383,7 +383,7 @@ TEST_F(PcapTest, KeepsSoManyBytesAcrossStarts) {
 }
 
 TEST_F(PcapTest, FilesThatSomebodyRemovedCostNoOthers) {
-  SinkDriver sink(nfbus_plugin_entry, options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{4}}}));
+  SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{4}}}));
   ASSERT_TRUE(sink.open());
   sink.write(Packets(numbered_texts(1, 5)));
   fs::remove(path("out-000002.pcap"));
@@ -394,7 +394,7 @@ TEST_F(PcapTest, FilesThatSomebodyRemovedCostNoOthers) {
 }
 
 TEST_F(PcapTest, AFileThatCannotBeRemovedCountsAndGoesAsSoonAsItCan) {
-  SinkDriver sink(nfbus_plugin_entry, options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{2}}}));
+  SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{2}}}));
   ASSERT_TRUE(sink.open());
   sink.write(Packets(numbered_texts(1, 2)));
   fs::remove(path("out-000001.pcap"));
@@ -413,7 +413,7 @@ TEST_F(PcapTest, AFileThatCannotBeRemovedCountsAndGoesAsSoonAsItCan) {
 TEST_F(PcapTest, GoesOnWithTheNumberAndThePartThatACrashLeft) {
   const Values values = options({{"/rotate_packets", std::int64_t{2}}});
   {
-    SinkDriver sink(nfbus_plugin_entry, values);
+    SinkDriver sink(nfbus::test::plugin(), values);
     ASSERT_TRUE(sink.open());
     sink.write(Packets(numbered_texts(1, 3)));
     fs::copy(path("out-000002.pcap.part"), path("saved"));
@@ -421,7 +421,7 @@ TEST_F(PcapTest, GoesOnWithTheNumberAndThePartThatACrashLeft) {
   fs::remove(path("out-000002.pcap"));
   write_file(path("out-000002.pcap.part"), read_file(path("saved")) + "half a rec");
   write_file(path("out-000001.pcap.part"), read_file(path("saved")).substr(0, kHeader));
-  SinkDriver sink(nfbus_plugin_entry, values);
+  SinkDriver sink(nfbus::test::plugin(), values);
   ASSERT_TRUE(sink.open());
   sink.write(Packets(numbered_texts(4, 2)));
   EXPECT_THAT(names(), ElementsAre("out-000001.pcap", "out-000002.pcap", "out-000003.pcap.part", "saved"));
@@ -431,14 +431,14 @@ TEST_F(PcapTest, GoesOnWithTheNumberAndThePartThatACrashLeft) {
 
 TEST_F(PcapTest, APartOfAnotherFormatIsCompletedAsItIs) {
   {
-    SinkDriver sink(nfbus_plugin_entry, options({{"/rotate_packets", std::int64_t{9}}}));
+    SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{9}}}));
     ASSERT_TRUE(sink.open());
     sink.write(Packets({"one"}));
     fs::copy(path("out-000001.pcap.part"), path("saved"));
   }
   fs::remove(path("out-000001.pcap"));
   fs::rename(path("saved"), path("out-000001.pcap.part"));
-  SinkDriver sink(nfbus_plugin_entry, options({{"/rotate_packets", std::int64_t{9}}, {"/format", "pcapng"}}));
+  SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{9}}, {"/format", "pcapng"}}));
   ASSERT_TRUE(sink.open());
   EXPECT_THAT(names(), ElementsAre("out-000001.pcap", "out-000002.pcap.part"));
   EXPECT_THAT(read_capture(path("out-000001.pcap")).texts(), ElementsAre("one"));
@@ -446,7 +446,7 @@ TEST_F(PcapTest, APartOfAnotherFormatIsCompletedAsItIs) {
 
 TEST_F(PcapTest, ARotationThatFailsLosesNothingAndIsSaidOnce) {
   fs::create_directory(path("in"));
-  SinkDriver sink(nfbus_plugin_entry,
+  SinkDriver sink(nfbus::test::plugin(),
                   options({{"/file", path("in/out.pcap").string()}, {"/rotate_packets", std::int64_t{1}}}));
   ASSERT_TRUE(sink.open());
   fs::rename(path("in"), path("away"));
@@ -457,7 +457,7 @@ TEST_F(PcapTest, ARotationThatFailsLosesNothingAndIsSaidOnce) {
 }
 
 TEST_F(PcapTest, ANameThatSomebodyTookCostsANumberAndNoRotation) {
-  SinkDriver sink(nfbus_plugin_entry, options({{"/rotate_packets", std::int64_t{1}}}));
+  SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{1}}}));
   ASSERT_TRUE(sink.open());
   fs::create_directory(path("out-000001.pcap"));
   write_file(path("out-000002.pcap"), "mine");
@@ -470,7 +470,7 @@ TEST_F(PcapTest, ANameThatSomebodyTookCostsANumberAndNoRotation) {
 
 // As on a file system that knows no renaming without replacing.
 TEST_F(PcapTest, ARenamingThatACrashCutInTheMiddleGoesOn) {
-  SinkDriver sink(nfbus_plugin_entry, options({{"/rotate_packets", std::int64_t{1}}}));
+  SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{1}}}));
   ASSERT_TRUE(sink.open());
   fs::create_hard_link(path("out-000001.pcap.part"), path("out-000001.pcap"));
   EXPECT_EQ(sink.write(Packets(numbered_texts(1, 2))).status, NFBUS_OK);
@@ -479,7 +479,7 @@ TEST_F(PcapTest, ARenamingThatACrashCutInTheMiddleGoesOn) {
 }
 
 TEST_F(PcapTest, TenThousandRotationsLeaveWhatIsToStay) {
-  SinkDriver sink(nfbus_plugin_entry,
+  SinkDriver sink(nfbus::test::plugin(),
                   options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{10}}}));
   ASSERT_TRUE(sink.open());
   for (int i = 0; i < 10; ++i) {

@@ -126,7 +126,7 @@ TEST(PcapComment, IsValidUtf8WhateverThePrefixIs) {
 
 TEST_F(PcapTest, PcapngHasAnInterfaceForEachGroupAndNameAndLossesInItsStatistics) {
   {
-    SinkDriver sink(nfbus_plugin_entry, options({{"/format", "pcapng"}}));
+    SinkDriver sink(nfbus::test::plugin(), options({{"/format", "pcapng"}}));
     ASSERT_TRUE(sink.open());
     Packets packets({"one", "two", "three", "four"});
     packets.event(1).in_name = NFBUS_TEXT("eth1");
@@ -162,7 +162,7 @@ TEST_F(PcapTest, AContinuedPcapngFileHasASectionForEachStartAndLibpcapReadsAll) 
     const auto values = options({{"/format", "pcapng"}, {"/link", link}, {"/file", path(link).string()}});
     const std::string header(14, 'h');
     for (int start = 0; start < 3; ++start) {
-      SinkDriver sink(nfbus_plugin_entry, values);
+      SinkDriver sink(nfbus::test::plugin(), values);
       ASSERT_TRUE(sink.open());
       Packets packets({"one", "two"});
       packets.event(1).in_name = NFBUS_TEXT("eth1");
@@ -183,14 +183,14 @@ TEST_F(PcapTest, AContinuedPcapngFileHasASectionForEachStartAndLibpcapReadsAll) 
 TEST_F(PcapTest, ACutPcapngFileIsContinuedAfterItsLastWholeBlock) {
   std::string whole;
   {
-    SinkDriver sink(nfbus_plugin_entry, options({{"/format", "pcapng"}}));
+    SinkDriver sink(nfbus::test::plugin(), options({{"/format", "pcapng"}}));
     ASSERT_TRUE(sink.open());
     sink.write(Packets({"one", "two"}));
     whole = read_file(file());
   }
   for (std::size_t size = 0; size <= whole.size(); ++size) {
     nfbus::test::write_file(file(), whole.substr(0, size));
-    SinkDriver sink(nfbus_plugin_entry, options({{"/format", "pcapng"}}));
+    SinkDriver sink(nfbus::test::plugin(), options({{"/format", "pcapng"}}));
     ASSERT_TRUE(sink.open());
     ASSERT_EQ(sink.write(Packets({"three"})).status, NFBUS_OK);
     const auto capture = read_capture(file());
@@ -202,7 +202,7 @@ TEST_F(PcapTest, ACutPcapngFileIsContinuedAfterItsLastWholeBlock) {
 }
 
 TEST_F(PcapTest, PcapngMayHaveRawPacketsBesideEthernet) {
-  SinkDriver sink(nfbus_plugin_entry, options({{"/format", "pcapng"}, {"/link", "ethernet"}, {"/headerless", "raw"}}));
+  SinkDriver sink(nfbus::test::plugin(), options({{"/format", "pcapng"}, {"/link", "ethernet"}, {"/headerless", "raw"}}));
   ASSERT_TRUE(sink.open());
   Packets packets({"one", "two"});
   const std::string header(14, 'h');

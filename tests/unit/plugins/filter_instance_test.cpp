@@ -57,7 +57,7 @@ TEST_F(FilterInstances, IgnoresAnnotationsWithoutAnEventOrAName) {
     return NFBUS_OK;
   };
   calls.destroy = [](void*) {};
-  nfbus_entry entry{};
+  nfbus_plugin entry{};
   entry.plugin_kind = NFBUS_PLUGIN_FILTER;
   entry.filter = &calls;
   auto made = FilterInstance::create({.entry = &entry, .file = "fake.so"}, "quiet", "{}", shared_);

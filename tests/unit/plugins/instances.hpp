@@ -91,7 +91,7 @@ struct FakeSink {
   }
 
   nfbus_sink calls{};
-  nfbus_entry entry{};
+  nfbus_plugin entry{};
 };
 
 }  // namespace nfbus::host::test

@@ -57,8 +57,8 @@ TEST(PluginRefusal, NamesBothVersionsOfANewerMinor) {
 
 TEST(PluginRefusal, NamesBothSizesOfAShortEntry) {
   EXPECT_THAT(refusal_of("short_entry"),
-              AllOf(HasSubstr("its nfbus_entry says struct_size 16, ABI 1.1 of this host needs "),
-                    HasSubstr("set it to sizeof(nfbus_entry) and rebuild")));
+              AllOf(HasSubstr("its nfbus_plugin says struct_size 16, ABI 1.1 of this host needs "),
+                    HasSubstr("set it to sizeof(nfbus_plugin) and rebuild")));
 }
 
 TEST(PluginRefusal, NamesBothSizesOfAShortFunctionTable) {

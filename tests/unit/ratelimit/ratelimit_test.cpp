@@ -1,12 +1,10 @@
-#include "fake_host.hpp"
-#include "fake_packets.hpp"
+#include <nfbus/testing/fake_host.hpp>
+#include <nfbus/testing/fake_packets.hpp>
 
 #include <nlohmann/json.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-extern "C" const nfbus_entry nfbus_plugin_entry;
 
 namespace {
 
@@ -46,7 +44,7 @@ std::size_t passed(FilterDriver& filter, std::size_t count, std::int64_t from_ns
 json last_summary(const FilterDriver& filter) { return json::parse(filter.host.published.back().second); }
 
 TEST(RateLimit, LetsABurstThroughAndThenItsRate) {
-  FilterDriver filter(nfbus_plugin_entry, options(10, 5));
+  FilterDriver filter(nfbus::test::plugin(), options(10, 5));
   EXPECT_EQ(passed(filter, 100, kStartNs, 0), 5U);
   EXPECT_EQ(passed(filter, 1000, kStartNs + kSecondNs / 100, kSecondNs / 100), 100U) << "10 a second for 10 s";
   EXPECT_EQ(passed(filter, 100, kStartNs + 3600 * kSecondNs, 0), 5U) << "a rest fills no more than the burst";
@@ -55,7 +53,7 @@ TEST(RateLimit, LetsABurstThroughAndThenItsRate) {
 }
 
 TEST(RateLimit, LimitsEachKeyByItself) {
-  FilterDriver filter(nfbus_plugin_entry, options(1, 1));
+  FilterDriver filter(nfbus::test::plugin(), options(1, 1));
   EXPECT_EQ(passed(filter, 3, kStartNs, 0, {.source = "10.0.0.1"}), 1U);
   EXPECT_EQ(passed(filter, 3, kStartNs, 0, {.source = "10.0.0.2"}), 1U);
   EXPECT_EQ(passed(filter, 3, kStartNs, 0, {.source = "10.0.0.1", .prefix = "other "}), 1U);
@@ -63,13 +61,13 @@ TEST(RateLimit, LimitsEachKeyByItself) {
 }
 
 TEST(RateLimit, HasOneLimitForAllWithoutAKey) {
-  FilterDriver filter(nfbus_plugin_entry, options(1, 2, {}));
+  FilterDriver filter(nfbus::test::plugin(), options(1, 2, {}));
   EXPECT_EQ(passed(filter, 3, kStartNs, 0, {.source = "10.0.0.1"}), 2U);
   EXPECT_EQ(passed(filter, 3, kStartNs, 0, {.source = "10.0.0.2"}), 0U);
 }
 
 TEST(RateLimit, GainsNothingFromPacketsThatAreALittleOutOfOrder) {
-  FilterDriver filter(nfbus_plugin_entry, options(1, 1));
+  FilterDriver filter(nfbus::test::plugin(), options(1, 1));
   Packets packets;
   for (int i = 0; i < 100; ++i) packets.add({.time_ns = kStartNs + (i % 2) * kSecondNs / 2});
   const auto verdicts = filter.apply(packets.items());
@@ -77,7 +75,7 @@ TEST(RateLimit, GainsNothingFromPacketsThatAreALittleOutOfOrder) {
 }
 
 TEST(RateLimit, GoesOnByTheNewTimeWhenTheClockIsSetBack) {
-  FilterDriver filter(nfbus_plugin_entry, options(1, 1));
+  FilterDriver filter(nfbus::test::plugin(), options(1, 1));
   EXPECT_EQ(passed(filter, 2, kStartNs, 0), 1U);
   const std::int64_t back_ns = kStartNs - 3600 * kSecondNs;
   EXPECT_EQ(passed(filter, 2, back_ns, 0), 0U) << "a jump gives no tokens";
@@ -85,7 +83,7 @@ TEST(RateLimit, GoesOnByTheNewTimeWhenTheClockIsSetBack) {
 }
 
 TEST(RateLimit, TellsAtTheEndWhatItDropped) {
-  FilterDriver filter(nfbus_plugin_entry, options(1, 1));
+  FilterDriver filter(nfbus::test::plugin(), options(1, 1));
   passed(filter, 4, kStartNs, kSecondNs / 4, {.source = "10.0.0.1"});
   passed(filter, 3, kStartNs, 0, {.source = "2001:db8::1", .destination = "2001:db8::2", .prefix = "drop "});
   EXPECT_EQ(filter.finish(), NFBUS_OK);
@@ -98,7 +96,7 @@ TEST(RateLimit, TellsAtTheEndWhatItDropped) {
 }
 
 TEST(RateLimit, TellsEachDropOnceAndNothingWhenThereIsNone) {
-  FilterDriver filter(nfbus_plugin_entry, options(1, 1));
+  FilterDriver filter(nfbus::test::plugin(), options(1, 1));
   passed(filter, 1, kStartNs, 0);
   EXPECT_EQ(filter.finish(), NFBUS_OK);
   EXPECT_TRUE(filter.host.published.empty());
@@ -114,7 +112,7 @@ TEST(RateLimit, TellsEachDropOnceAndNothingWhenThereIsNone) {
 }
 
 TEST(RateLimit, CountsAlsoWhatItForgotAsOther) {
-  FilterDriver filter(nfbus_plugin_entry, options(1, 1, {"src"}, 2));
+  FilterDriver filter(nfbus::test::plugin(), options(1, 1, {"src"}, 2));
   passed(filter, 10, kStartNs, 0, {.source = "10.0.0.1"});
   passed(filter, 5, kStartNs, 0, {.source = "10.0.0.2"});
   passed(filter, 3, kStartNs, 0, {.source = "10.0.0.3"});
@@ -127,7 +125,7 @@ TEST(RateLimit, CountsAlsoWhatItForgotAsOther) {
 }
 
 TEST(RateLimit, KeepsItsSummaryShortAndAddsUpAllTheSame) {
-  FilterDriver filter(nfbus_plugin_entry, options(1, 1, {"src", "prefix"}, 5000));
+  FilterDriver filter(nfbus::test::plugin(), options(1, 1, {"src", "prefix"}, 5000));
   for (int i = 0; i < 2000; ++i) {
     const std::string source = "10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250);
     passed(filter, i < 3 ? 10 : 3, kStartNs, 0, {.source = source, .prefix = std::string(127, '\x01')});
@@ -144,7 +142,7 @@ TEST(RateLimit, KeepsItsSummaryShortAndAddsUpAllTheSame) {
 }
 
 TEST(RateLimit, IsValidUtf8WhateverThePrefix) {
-  FilterDriver filter(nfbus_plugin_entry, options(1, 1));
+  FilterDriver filter(nfbus::test::plugin(), options(1, 1));
   passed(filter, 2, kStartNs, 0, {.prefix = "\xff\"drop "});
   EXPECT_EQ(filter.finish(), NFBUS_OK);
   EXPECT_EQ(last_summary(filter)["Keys"][0]["prefix"], "\xef\xbf\xbd\"drop ");
@@ -153,7 +151,7 @@ TEST(RateLimit, IsValidUtf8WhateverThePrefix) {
 TEST(RateLimit, KeepsItsCountsWhereTheHostRefusesItsTopic) {
   Values values = options(1, 1);
   values["/topic"] = "nft:drop:";
-  FilterDriver filter(nfbus_plugin_entry, values);
+  FilterDriver filter(nfbus::test::plugin(), values);
   passed(filter, 3, kStartNs, 0);
   EXPECT_EQ(filter.finish(), NFBUS_FATAL);
   EXPECT_EQ(filter.error(), R"(the host lets no plugin publish under the topic "nft:drop:": change `topic`)");
@@ -162,7 +160,7 @@ TEST(RateLimit, KeepsItsCountsWhereTheHostRefusesItsTopic) {
 }
 
 TEST(RateLimit, WaitsForItsIntervalBetweenSummaries) {
-  FilterDriver filter(nfbus_plugin_entry, options(1, 1));
+  FilterDriver filter(nfbus::test::plugin(), options(1, 1));
   passed(filter, 3, kStartNs, 0);
   EXPECT_EQ(filter.tick(), NFBUS_OK);
   EXPECT_TRUE(filter.host.published.empty());

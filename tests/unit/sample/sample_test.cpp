@@ -1,10 +1,8 @@
-#include "fake_host.hpp"
-#include "fake_packets.hpp"
+#include <nfbus/testing/fake_host.hpp>
+#include <nfbus/testing/fake_packets.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-extern "C" const nfbus_entry nfbus_plugin_entry;
 
 namespace {
 
@@ -33,7 +31,7 @@ std::vector<std::string> judge(FilterDriver& filter, const std::vector<Packet>& 
 }
 
 TEST(SampleByRate, KeepsTheFirstOfEachNAcrossCalls) {
-  FilterDriver filter(nfbus_plugin_entry, rate(3));
+  FilterDriver filter(nfbus::test::plugin(), rate(3));
   EXPECT_THAT(judge(filter, {{}, {}}), ElementsAre("keep", "drop"));
   EXPECT_THAT(judge(filter, {{}, {}, {}}), ElementsAre("drop", "keep", "drop"));
   EXPECT_EQ(filter.counter("kept"), 2U);
@@ -41,19 +39,19 @@ TEST(SampleByRate, KeepsTheFirstOfEachNAcrossCalls) {
 }
 
 TEST(SampleByRate, KeepsEverythingAtRateOne) {
-  FilterDriver filter(nfbus_plugin_entry, rate(1));
+  FilterDriver filter(nfbus::test::plugin(), rate(1));
   EXPECT_THAT(judge(filter, {{}, {}, {}}), Each("keep"));
 }
 
 TEST(SampleByRate, CountsForEachValueOfItsKey) {
-  FilterDriver filter(nfbus_plugin_entry, rate(2, {"src"}));
+  FilterDriver filter(nfbus::test::plugin(), rate(2, {"src"}));
   const Packet one = {.source = "192.0.2.1"};
   const Packet other = {.source = "2001:db8::1", .destination = "2001:db8::2"};
   EXPECT_THAT(judge(filter, {one, other, one, one, other}), ElementsAre("keep", "keep", "drop", "keep", "drop"));
 }
 
 TEST(SampleByRate, BoundsItsKeysAndCountsThoseForgotten) {
-  FilterDriver filter(nfbus_plugin_entry, rate(2, {"src"}, 2));
+  FilterDriver filter(nfbus::test::plugin(), rate(2, {"src"}, 2));
   EXPECT_THAT(judge(filter, {{.source = "10.0.0.1"}, {.source = "10.0.0.2"}, {.source = "10.0.0.3"}}), Each("keep"));
   EXPECT_EQ(filter.counter("forgotten"), 1U);
   EXPECT_THAT(judge(filter, {{.source = "10.0.0.3"}, {.source = "10.0.0.1"}}), ElementsAre("drop", "keep"));
@@ -61,7 +59,7 @@ TEST(SampleByRate, BoundsItsKeysAndCountsThoseForgotten) {
 
 TEST(SampleByFlow, KeepsTheFirstPacketOfBothDirections) {
   for (const auto& [one, other] : {std::pair("192.0.2.1", "198.51.100.1"), std::pair("2001:db8::1", "2001:db8::2")}) {
-    FilterDriver filter(nfbus_plugin_entry, flow(60));
+    FilterDriver filter(nfbus::test::plugin(), flow(60));
     const Packet there = {.source = one, .destination = other, .source_port = 40000, .destination_port = 443};
     const Packet back = {.source = other, .destination = one, .source_port = 443, .destination_port = 40000};
     EXPECT_THAT(judge(filter, {there, back, there, back}), ElementsAre("keep", "drop", "drop", "drop")) << one;
@@ -69,7 +67,7 @@ TEST(SampleByFlow, KeepsTheFirstPacketOfBothDirections) {
 }
 
 TEST(SampleByFlow, TellsFlowsApartByPortsProtocolAndAddresses) {
-  FilterDriver filter(nfbus_plugin_entry, flow(60));
+  FilterDriver filter(nfbus::test::plugin(), flow(60));
   EXPECT_THAT(judge(filter, {{},
                              {.source_port = 40001},
                              {.destination_port = 80},
@@ -82,7 +80,7 @@ TEST(SampleByFlow, TellsFlowsApartByPortsProtocolAndAddresses) {
 }
 
 TEST(SampleByFlow, KeepsTheFirstPacketAfterALongSilence) {
-  FilterDriver filter(nfbus_plugin_entry, flow(60));
+  FilterDriver filter(nfbus::test::plugin(), flow(60));
   EXPECT_THAT(
       judge(filter,
             {{.time_ns = 0}, {.time_ns = 60 * kSecondNs}, {.time_ns = 119 * kSecondNs}, {.time_ns = 180 * kSecondNs}}),
@@ -90,18 +88,18 @@ TEST(SampleByFlow, KeepsTheFirstPacketAfterALongSilence) {
 }
 
 TEST(SampleByFlow, TakesNoFlowForOldWhenTheClockIsSetBack) {
-  FilterDriver filter(nfbus_plugin_entry, flow(60));
+  FilterDriver filter(nfbus::test::plugin(), flow(60));
   EXPECT_THAT(judge(filter, {{.time_ns = 1000 * kSecondNs}, {.time_ns = 0}, {.time_ns = 1 * kSecondNs}}),
               ElementsAre("keep", "drop", "drop"));
 }
 
 TEST(SampleByFlow, KeepsEveryPacketWithoutAddresses) {
-  FilterDriver filter(nfbus_plugin_entry, flow(60));
+  FilterDriver filter(nfbus::test::plugin(), flow(60));
   EXPECT_THAT(judge(filter, {{.source = ""}, {.source = ""}}), Each("keep"));
 }
 
 TEST(SampleByFlow, ForgetsTheLeastRecentFlowWhenThereAreTooMany) {
-  FilterDriver filter(nfbus_plugin_entry, flow(60, 2));
+  FilterDriver filter(nfbus::test::plugin(), flow(60, 2));
   EXPECT_THAT(judge(filter, {{.source_port = 1}, {.source_port = 2}, {.source_port = 1}, {.source_port = 3}}),
               ElementsAre("keep", "keep", "drop", "keep"));
   EXPECT_EQ(filter.counter("forgotten"), 1U);

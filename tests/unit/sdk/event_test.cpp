@@ -1,6 +1,6 @@
 #include <nfbus/event.hpp>
 //
-#include "fake_host.hpp"
+#include <nfbus/testing/fake_host.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -92,7 +92,7 @@ TEST(EventView, GivesTheBytesBehindTheTransportHeader) {
 }
 
 TEST(EventView, FindsAFieldByItsName) {
-  const nfbus_field fields[] = {{NFBUS_TEXT("domain"), NFBUS_TEXT("example.org")}};
+  const nfbus_field fields[] = {{NFBUS_TEXT("domain"), NFBUS_TEXT("example.org"), NFBUS_VALUE_TEXT, 0}};
   nfbus_event raw = packet(std::array<std::uint8_t, 1>{}, 0);
   EXPECT_FALSE(Event(&raw).field("domain").has_value());
   raw.fields = fields;

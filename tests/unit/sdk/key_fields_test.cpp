@@ -1,6 +1,6 @@
 #include <nfbus/key_fields.hpp>
 //
-#include "fake_packets.hpp"
+#include <nfbus/testing/fake_packets.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 #include <nfbus/match.hpp>
 //
-#include "fake_host.hpp"
+#include <nfbus/testing/fake_host.hpp>
 
 #include <nfbus/host.hpp>
 

@@ -1,6 +1,6 @@
 #include <nfbus/options.hpp>
 //
-#include "fake_host.hpp"
+#include <nfbus/testing/fake_host.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

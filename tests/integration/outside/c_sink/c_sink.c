@@ -73,11 +73,8 @@ static const nfbus_sink kSink = {
     .destroy = destroy,
 };
 
-extern NFBUS_EXPORT const nfbus_entry nfbus_plugin_entry;
-const nfbus_entry nfbus_plugin_entry = {
-    .abi_major = NFBUS_ABI_MAJOR,
-    .abi_minor = NFBUS_ABI_MINOR,
-    .struct_size = sizeof(nfbus_entry),
+static const nfbus_plugin kPlugin = {
+    .struct_size = sizeof(nfbus_plugin),
     .plugin_kind = NFBUS_PLUGIN_SINK,
     .event_kinds = NFBUS_EVENT_PACKET,
     .name = NFBUS_TEXT("c_sink"),
@@ -86,4 +83,14 @@ const nfbus_entry nfbus_plugin_entry = {
     .schema =
         NFBUS_TEXT("{\"type\":\"object\",\"required\":[\"file\"],\"properties\":{\"file\":{\"type\":\"string\"}}}"),
     .sink = &kSink,
+};
+static const nfbus_plugin* const kPlugins[] = {&kPlugin};
+
+extern NFBUS_EXPORT const nfbus_library nfbus_library_v1;
+const nfbus_library nfbus_library_v1 = {
+    .abi_major = NFBUS_ABI_MAJOR,
+    .abi_minor = NFBUS_ABI_TARGET_MINOR,
+    .struct_size = sizeof(nfbus_library),
+    .plugin_count = 1,
+    .plugins = kPlugins,
 };

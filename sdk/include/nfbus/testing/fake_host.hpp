@@ -18,7 +18,12 @@
 #include <variant>
 #include <vector>
 
+extern "C" const nfbus_library nfbus_library_v1;  // of the plugin that a test program is linked with
+
 namespace nfbus::test {
+
+// The library's first plugin, or another.
+inline const nfbus_plugin& plugin(std::size_t index = 0) { return *nfbus_library_v1.plugins[index]; }
 
 // One value of a configuration, at its JSON pointer. An array is the number of its elements, and its JSON.
 struct Array {
@@ -46,7 +51,7 @@ class FakeOptions {
  private:
   std::uint32_t get(std::string_view pointer, nfbus_value& out) const {
     const auto found = values_.find(std::string(pointer));
-    if (found == values_.end()) return NFBUS_FATAL;
+    if (found == values_.end()) return NFBUS_REFUSED;
     if (const auto* text = std::get_if<std::string>(&found->second)) {
       out.type = NFBUS_VALUE_TEXT;
       out.text = to_text(*text);
@@ -62,7 +67,7 @@ class FakeOptions {
       out.integer = *boolean ? 1 : 0;
     } else {
       out.type = NFBUS_VALUE_ARRAY;
-      out.count = std::get<Array>(found->second).count;
+      out.count = static_cast<std::uint32_t>(std::get<Array>(found->second).count);
       out.text = to_text(std::get<Array>(found->second).json);
     }
     return NFBUS_OK;
@@ -117,9 +122,9 @@ class FakeDns {
   nfbus_dns raw_{};
 };
 
-// Knows the formats "ulogd", "packet" and "packet_full": in each the text of an event is its payload. Topics below
-// "nft:" are refused. A match is a function of the test, under the text that the plugin compiles; any other text is
-// wrong.
+// A record of an event is its payload. Knows the formats "ulogd", "packet" and "packet_full": in each the text of an
+// event is its payload. Topics below "nft:" are refused. A match is a function of the test, under the text that the
+// plugin compiles; any other text is wrong.
 class FakeHost {
  public:
   FakeHost() {
@@ -132,7 +137,7 @@ class FakeHost {
       self(context).logged.emplace_back(level, to_view(line));
     };
     raw_.publish = [](void* context, nfbus_text topic, nfbus_text text) -> std::uint32_t {
-      if (to_view(topic).starts_with("nft:")) return NFBUS_FATAL;
+      if (to_view(topic).starts_with("nft:")) return NFBUS_REFUSED;
       self(context).published.emplace_back(to_view(topic), to_view(text));
       return NFBUS_OK;
     };
@@ -163,7 +168,7 @@ class FakeHost {
       return found == host.dns_messages.end() ? nullptr : found->second->raw();
     };
     raw_.listen = [](void* context, nfbus_text topic_prefix) -> std::uint32_t {
-      if (!self(context).may_listen) return NFBUS_FATAL;
+      if (!self(context).may_listen) return NFBUS_REFUSED;
       self(context).listened.emplace_back(to_view(topic_prefix));
       return NFBUS_OK;
     };
@@ -185,6 +190,17 @@ class FakeHost {
     raw_.match_release = [](void* context, const nfbus_match* match) {
       if (match != nullptr) --self(context).matches_held;
     };
+    raw_.wake = [](void* context) { ++self(context).wakes; };
+    raw_.record = [](void* /*context*/, const nfbus_event* event) { return event->payload; };
+    raw_.event_of = [](void* context, nfbus_bytes record, nfbus_error* /*error*/) -> const nfbus_event* {
+      ++self(context).copies_held;
+      auto* event = new nfbus_event();
+      event->struct_size = sizeof *event;
+      event->kind = NFBUS_EVENT_MESSAGE;
+      event->payload = record;
+      return event;
+    };
+    raw_.extension = [](void* /*context*/, nfbus_text /*id*/) -> const void* { return nullptr; };
   }
   FakeHost(const FakeHost&) = delete;
   FakeHost& operator=(const FakeHost&) = delete;
@@ -206,6 +222,7 @@ class FakeHost {
   std::map<const nfbus_event*, std::unique_ptr<FakeDns>> dns_messages;
   bool memory_is_short = false;
   bool may_listen = true;
+  std::size_t wakes = 0;
 
  private:
   static FakeHost& self(void* context) { return *static_cast<FakeHost*>(context); }
@@ -235,19 +252,23 @@ class Batch {
   std::vector<const nfbus_event*> items_;
 };
 
+// What a sink said of a batch.
 struct Written {
-  std::uint32_t status;
-  std::uint32_t done;
-  std::uint32_t retry_after_ms;
+  std::uint32_t status = 0;
+  std::uint32_t done = 0;  // the leading events that are delivered or rejected
+  std::uint32_t retry_after_ms = 0;
   std::string error;
+  std::vector<std::uint32_t> outcomes;  // NFBUS_DELIVERED, ... of each event; 0: it was not named
   std::vector<std::pair<std::uint32_t, std::string>> rejected;
 };
 
 // One instance of a sink, driven through the ABI as the host does it. Closed and destroyed by its destructor.
 class SinkDriver {
  public:
-  SinkDriver(const nfbus_entry& entry, Values options, std::map<std::string, FakeHost::FakeMatch> matches = {})
-      : sink_(*entry.sink), shape_(entry.shape), options_(std::move(options)) {
+  SinkDriver(const nfbus_plugin& plugin, Values options, std::map<std::string, FakeHost::FakeMatch> matches = {})
+      : sink_(*plugin.sink), options_(std::move(options)) {
+    shape_.struct_size = sizeof shape_;
+    if (plugin.shape != nullptr) shape_ = *plugin.shape;
     host.matches = std::move(matches);
     created_ = sink_.create(host.raw(), options_.raw(), &instance_, clean()) == NFBUS_OK;
   }
@@ -263,16 +284,27 @@ class SinkDriver {
   Written write(const Batch& batch, std::size_t from = 0) {
     const std::vector<const nfbus_event*> rest(batch.items().begin() + static_cast<std::ptrdiff_t>(from),
                                                batch.items().end());
-    const nfbus_events events{sizeof events, static_cast<std::uint32_t>(rest.size()), rest.data(), 0};
+    const nfbus_events events{sizeof events, static_cast<std::uint32_t>(rest.size()), rest.data(), nullptr, 0};
     Written out{};
+    out.outcomes.resize(rest.size());
     nfbus_report report{};
     report.struct_size = sizeof report;
     report.context = &out;
-    report.rejected = [](void* context, std::uint32_t index, nfbus_text reason) {
-      static_cast<Written*>(context)->rejected.emplace_back(index, to_view(reason));
+    report.outcome = [](void* context, std::uint32_t first, std::uint32_t count, std::uint32_t outcome,
+                        nfbus_text reason) {
+      Written& written = *static_cast<Written*>(context);
+      for (std::uint32_t i = first; i < first + count; ++i) {
+        if (written.outcomes.at(i) != 0) continue;  // the first word counts
+        written.outcomes[i] = outcome;
+        if (outcome == NFBUS_REJECTED) written.rejected.emplace_back(i, to_view(reason));
+      }
     };
+    report.time_left_ms = [](void* /*context*/) -> std::uint32_t { return 30'000; };
     out.status = sink_.write(instance_, &events, &report, clean());
-    out.done = report.done;
+    while (out.done < out.outcomes.size() &&
+           (out.outcomes[out.done] == NFBUS_DELIVERED || out.outcomes[out.done] == NFBUS_REJECTED)) {
+      ++out.done;
+    }
     out.retry_after_ms = report.retry_after_ms;
     out.error = error();
     return out;
@@ -298,7 +330,7 @@ class SinkDriver {
   }
 
   const nfbus_sink& sink_;
-  nfbus_shape shape_;
+  nfbus_shape shape_{};
   FakeOptions options_;
   std::unique_ptr<nfbus_error> error_ = std::make_unique<nfbus_error>();
   void* instance_ = nullptr;
@@ -309,7 +341,7 @@ class SinkDriver {
 // One instance of a filter, driven through the ABI as the host does it. Destroyed by its destructor.
 class FilterDriver {
  public:
-  FilterDriver(const nfbus_entry& entry, Values options) : filter_(*entry.filter), options_(std::move(options)) {
+  FilterDriver(const nfbus_plugin& plugin, Values options) : filter_(*plugin.filter), options_(std::move(options)) {
     created_ = filter_.create(host.raw(), options_.raw(), &instance_, clean()) == NFBUS_OK;
   }
   FilterDriver(const FilterDriver&) = delete;
@@ -319,8 +351,9 @@ class FilterDriver {
   }
 
   [[nodiscard]] bool created() const { return created_; }
-  // What became of each event: "keep" or "drop", and behind it " NAME=VALUE" for each annotation.
-  std::vector<std::string> apply(const std::vector<const nfbus_event*>& items) {
+  // What became of each event: "keep" or "drop", and behind it what was changed: " NAME=VALUE" for each annotation,
+  // " topic=TOPIC", " rewrite=PART@OFFSET+SIZE", " cut=SIZE". The events stay as they are.
+  std::vector<std::string> apply(std::vector<const nfbus_event*> items) {
     std::vector<std::uint8_t> verdicts(items.size(), NFBUS_KEEP);
     std::vector<std::string> notes(items.size());
     nfbus_filter_call call{};
@@ -329,9 +362,23 @@ class FilterDriver {
     call.items = items.data();
     call.verdicts = verdicts.data();
     call.context = &notes;
-    call.annotate = [](void* context, std::uint32_t index, nfbus_text name, nfbus_text value) {
-      std::string& note = static_cast<std::vector<std::string>*>(context)->at(index);
-      note.append(" ").append(to_view(name)).append("=").append(to_view(value));
+    call.annotate = [](void* context, std::uint32_t index, const nfbus_field* field) -> std::uint32_t {
+      note(context, index).append(" ").append(to_view(field->name)).append("=").append(to_view(field->value));
+      return NFBUS_OK;
+    };
+    call.set_topic = [](void* context, std::uint32_t index, nfbus_text topic) -> std::uint32_t {
+      note(context, index).append(" topic=").append(to_view(topic));
+      return NFBUS_OK;
+    };
+    call.rewrite = [](void* context, std::uint32_t index, std::uint32_t part, std::uint32_t offset,
+                      nfbus_bytes bytes) -> std::uint32_t {
+      note(context, index)
+          .append(" rewrite=" + std::to_string(part) + '@' + std::to_string(offset) + '+' + std::to_string(bytes.size));
+      return NFBUS_OK;
+    };
+    call.cut = [](void* context, std::uint32_t index, std::uint32_t size_bytes) -> std::uint32_t {
+      note(context, index).append(" cut=" + std::to_string(size_bytes));
+      return NFBUS_OK;
     };
     if (filter_.apply(instance_, &call, clean()) != NFBUS_OK) return {"failed: " + error()};
     std::vector<std::string> out;
@@ -342,7 +389,7 @@ class FilterDriver {
   }
   std::uint32_t hear(const Batch& messages) {
     const auto& items = messages.items();
-    const nfbus_events events{sizeof events, static_cast<std::uint32_t>(items.size()), items.data(), 0};
+    const nfbus_events events{sizeof events, static_cast<std::uint32_t>(items.size()), items.data(), nullptr, 0};
     return filter_.hear(instance_, &events, clean());
   }
   std::uint32_t tick() { return filter_.tick(instance_, clean()); }
@@ -364,6 +411,10 @@ class FilterDriver {
     *error_ = {};
     error_->struct_size = sizeof *error_;
     return error_.get();
+  }
+
+  static std::string& note(void* context, std::uint32_t index) {
+    return static_cast<std::vector<std::string>*>(context)->at(index);
   }
 
   const nfbus_filter& filter_;
