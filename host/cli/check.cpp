@@ -33,9 +33,14 @@ int check_command(const std::string& config_file) {
     PluginRegistry plugins = PluginRegistry::scan(early.plugin_folders);
     loaded = load_config(file, plugins, {});
     mistakes = loaded.errors;
+    warnings = loaded.warnings;
     // What only the plugins themselves know.
     if (mistakes.empty()) mistakes = Pipeline(loaded.config, std::move(plugins)).create();
-    if (mistakes.empty()) warnings = later_trouble(file, early, loaded.used_paths, false);
+    if (mistakes.empty()) {
+      for (Error& trouble : later_trouble(file, early, loaded.used_paths, false)) {
+        warnings.push_back(std::move(trouble));
+      }
+    }
   }
   const Config& config = loaded.config;
   for (Error& warning : warnings) {

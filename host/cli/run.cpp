@@ -49,6 +49,10 @@ void log_all(const std::vector<Error>& mistakes) {
   for (const Error& mistake : mistakes) log::error(to_string(mistake));
 }
 
+void warn_of_all(const std::vector<Error>& troubles) {
+  for (const Error& trouble : troubles) log::warning(to_string(trouble));
+}
+
 // SIGHUP. A configuration that is wrong changes nothing; a replay only reopens its files.
 void reload(Pipeline& pipeline, const RunOptions& options, bool started_as_root) {
   pipeline.reopen_sinks();
@@ -61,6 +65,7 @@ void reload(Pipeline& pipeline, const RunOptions& options, bool started_as_root)
   if (mistakes.empty()) {
     plugins = PluginRegistry::scan(read_early_config(file).plugin_folders);
     loaded = load_config(file, plugins, {});
+    warn_of_all(loaded.warnings);
     mistakes = std::move(loaded.errors);
   }
   if (mistakes.empty()) {
@@ -218,9 +223,10 @@ int run_host(const RunOptions& options, LogThread& log_thread) {
 
   PluginRegistry plugins = PluginRegistry::scan(early.plugin_folders);
   LoadedConfig loaded = load_config(file, plugins, {.replay = replay});
+  warn_of_all(loaded.warnings);
   log_all(loaded.errors);
   if (!loaded.errors.empty()) return exit_status::kConfig;
-  for (const Error& trouble : later_trouble(file, early, loaded.used_paths, replay)) log::warning(to_string(trouble));
+  warn_of_all(later_trouble(file, early, loaded.used_paths, replay));
 
   if (!*socket) return fail(socket->error());
 
