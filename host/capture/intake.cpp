@@ -34,8 +34,14 @@ bool matches(const CaptureConfig& config, std::string_view normalized) {
 
 }  // namespace
 
-Intake::Intake(std::vector<CaptureSpec> captures, SourceContext context, Losses losses, InterfaceNames* names)
-    : context_(std::move(context)), losses_(losses), names_(names), writer_(context_.slabs), topics_(context_.topics) {
+Intake::Intake(std::vector<CaptureSpec> captures, const SourceContext& context, Publish publish, Losses losses,
+               InterfaceNames* names)
+    : batches_(context.batches),
+      publish_(std::move(publish)),
+      losses_(losses),
+      names_(names),
+      writer_(context.slabs),
+      topics_(context.topics) {
   records_.reserve(kMaxBatchEvents);
   for (CaptureSpec& capture : captures) {
     CaptureFilters* const filters = capture.filters.get();
@@ -88,7 +94,7 @@ Intake::Group* Intake::next_run(MessageCursor& cursor) {
 
 void Intake::publish_run(Group& group, const SlabRef& slab, std::int64_t now_ns,
                          std::span<const std::int64_t> times_ns) {
-  const BatchRef batch = context_.batches.take();
+  const BatchRef batch = batches_.take();
   batch->keep(slab);
   ++batch_serial_;
   batch->reserve_events(writer_, records_.size());
@@ -125,7 +131,7 @@ void Intake::publish_run(Group& group, const SlabRef& slab, std::int64_t now_ns,
   batch->freeze();
   const std::size_t published = batch->events().size();
   if (published == 0) return;
-  context_.publish(batch);
+  publish_(batch);
   group.published.add(published);
 }
 

@@ -3,11 +3,11 @@
 
 #include "capture/interface_names.hpp"
 #include "capture/messages.hpp"
-#include "capture/nflog.hpp"
 #include "capture/sequence.hpp"
 #include "capture/source.hpp"
 #include "capture/topic_cache.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -46,8 +46,10 @@ class Intake {
     ignored = 2,  // a file's gaps are packets that somebody left out
   };
 
-  // names: null where this machine's interfaces mean nothing; else outlives the intake.
-  Intake(std::vector<CaptureSpec> captures, SourceContext context, Losses losses, InterfaceNames* names);
+  // publish: one of the two of `context`. names: null where this machine's interfaces mean nothing; else outlives the
+  // intake.
+  Intake(std::vector<CaptureSpec> captures, const SourceContext& context, Publish publish, Losses losses,
+         InterfaceNames* names);
 
   // A slab with room for `room_bytes`, to be filled from writer().room() and committed before take().
   const SlabRef& reserve(std::size_t room_bytes) { return writer_.reserve(room_bytes); }
@@ -87,7 +89,8 @@ class Intake {
   void set_names(Event& event, Batch& batch);
   nfbus_text name_in_batch(std::uint32_t index, Batch& batch);
 
-  const SourceContext context_;
+  BatchPool& batches_;
+  const Publish publish_;
   const Losses losses_;
   InterfaceNames* const names_;
   SlabWriter writer_;

@@ -74,10 +74,10 @@ constexpr std::size_t align_up(std::size_t size) noexcept {
 class NflogSource final : public Source {
  public:
   NflogSource(std::vector<CaptureSpec> captures, std::vector<GroupSocket> sockets, InterfaceNames names,
-              PrivilegedHelper& helper, SourceContext context)
+              PrivilegedHelper& helper, const SourceContext& context)
       : helper_(helper),
         names_(std::move(names)),
-        intake_(std::move(captures), std::move(context), Intake::Losses::counted, &names_),
+        intake_(std::move(captures), context, context.publish, Intake::Losses::counted, &names_),
         sockets_(std::move(sockets)),
         read_bytes_(sockets_.size()),
         handled_bytes_(sockets_.size()),
@@ -103,6 +103,10 @@ class NflogSource final : public Source {
     }
     return {};
   }
+
+  [[nodiscard]] std::string_view name() const noexcept override { return "nflog"; }
+  [[nodiscard]] bool lossless() const noexcept override { return false; }
+  [[nodiscard]] bool reloadable() const noexcept override { return true; }
 
   Result<void> run() override {
     auto read = read_until_stopped();
@@ -414,7 +418,7 @@ Result<GroupSocket> bind_group(const CaptureConfig& config, PrivilegedHelper& he
 }  // namespace
 
 Result<std::unique_ptr<Source>> open_nflog(std::vector<CaptureSpec> captures, PrivilegedHelper& helper,
-                                           SourceContext context) {
+                                           const SourceContext& context) {
   auto names = InterfaceNames::open();
   if (!names) return names.error();
   std::vector<GroupSocket> sockets;
@@ -428,8 +432,8 @@ Result<std::unique_ptr<Source>> open_nflog(std::vector<CaptureSpec> captures, Pr
     sockets.push_back(std::move(*bound));
   }
   if (auto sealed = helper.seal(); !sealed) return sealed.error();
-  auto source = std::make_unique<NflogSource>(std::move(captures), std::move(sockets), std::move(*names), helper,
-                                              std::move(context));
+  auto source =
+      std::make_unique<NflogSource>(std::move(captures), std::move(sockets), std::move(*names), helper, context);
   if (auto watched = source->watch(); !watched) return watched.error();
   return std::unique_ptr<Source>(std::move(source));
 }

@@ -36,14 +36,18 @@ using PcapFile = std::unique_ptr<pcap_t, ClosePcap>;
 class ReplaySource final : public Source {
  public:
   ReplaySource(std::string name, PcapFile file, LinkLayer layer, std::uint16_t group, std::vector<CaptureSpec> captures,
-               SourceContext context)
+               const SourceContext& context)
       : name_(std::move(name)),
         file_(std::move(file)),
         layer_(layer),
         group_(group),
-        intake_(std::move(captures), std::move(context), Intake::Losses::ignored, nullptr) {
+        intake_(std::move(captures), context, context.publish_when_room, Intake::Losses::ignored, nullptr) {
     times_ns_.reserve(kChunkPackets);
   }
+
+  [[nodiscard]] std::string_view name() const noexcept override { return "replay"; }
+  [[nodiscard]] bool lossless() const noexcept override { return true; }
+  [[nodiscard]] bool reloadable() const noexcept override { return false; }
 
   Result<void> run() override {
     auto read = read_to_the_end();
@@ -117,7 +121,8 @@ Result<ReplayFile> ReplayFile::open(const std::string& name) {
                .text = fmt::format("{}: {}", name, std::generic_category().message(error))};
 }
 
-Result<std::unique_ptr<Source>> open_replay(ReplayFile file, std::vector<CaptureSpec> captures, SourceContext context) {
+Result<std::unique_ptr<Source>> open_replay(ReplayFile file, std::vector<CaptureSpec> captures,
+                                            const SourceContext& context) {
   std::array<char, PCAP_ERRBUF_SIZE> why{};
   PcapFile pcap(pcap_fopen_offline_with_tstamp_precision(file.stream.get(), PCAP_TSTAMP_PRECISION_NANO, why.data()));
   if (!pcap) {
@@ -136,7 +141,7 @@ Result<std::unique_ptr<Source>> open_replay(ReplayFile file, std::vector<Capture
   if (captures.empty()) captures.emplace_back();  // group 0, allowed
   const std::uint16_t group = captures.front().config.group;
   return std::unique_ptr<Source>(std::make_unique<ReplaySource>(std::move(file.name), std::move(pcap), *layer, group,
-                                                                std::move(captures), std::move(context)));
+                                                                std::move(captures), context));
 }
 
 }  // namespace nfbus::host

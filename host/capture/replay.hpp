@@ -1,7 +1,7 @@
 // A pcap file as a source: DLT_RAW, DLT_NFLOG or Ethernet, in the file's own times.
 #pragma once
 
-#include "capture/nflog.hpp"
+#include "capture/source.hpp"
 
 #include <cstdio>
 #include <memory>
@@ -27,7 +27,8 @@ struct ReplayFile {
 // [control] Reads `file`. Its packets count as the first of `captures` (group 0, allowed, if there is none); a
 // DLT_NFLOG file brings its own groups and prefixes: groups that no capture names are published as allowed. Errors:
 // invalid (not a pcap file; a link type that we do not know). A truncated last packet ends the run with an error after
-// all before it were published.
-Result<std::unique_ptr<Source>> open_replay(ReplayFile file, std::vector<CaptureSpec> captures, SourceContext context);
+// all before it were published. Lossless; not reloadable.
+Result<std::unique_ptr<Source>> open_replay(ReplayFile file, std::vector<CaptureSpec> captures,
+                                            const SourceContext& context);
 
 }  // namespace nfbus::host

@@ -1,13 +1,44 @@
-// Where packets come from: the kernel's NFLOG groups, or a pcap file.
+// Where events come from: the kernel's NFLOG groups, or a pcap file. Several may run at once, each on its own thread.
 #pragma once
+
+#include "capture/filters.hpp"
+#include "capture/settings.hpp"
+#include "event/batch.hpp"
+#include "event/topic.hpp"
 
 #include <nfbus/result.hpp>
 
-#include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace nfbus::host {
+
+// Hands on a batch: frozen, never empty.
+using Publish = std::function<void(const BatchRef& batch)>;
+
+// What every source works with. All of it outlives the source.
+struct SourceContext {
+  TopicTable& topics;
+  SlabPool& slabs;
+  BatchPool& batches;
+  Publish publish;            // never waits
+  Publish publish_when_room;  // waits until each subscriber has room: for sources that are lossless()
+};
+
+// Size of the slabs in SourceContext.slabs: room for a full datagram of small packets and their events, or several of
+// large ones. Not more, since slabs that are in use at one time should fit a core's cache together.
+inline constexpr std::size_t kSlabBytes = 1U << 19U;
+
+// A [[capture]] with the filters that were made for it.
+struct CaptureSpec {
+  CaptureConfig config;
+  std::unique_ptr<CaptureFilters> filters;  // null: none
+};
 
 // What became of a group's packets. Each number is exact and has one reason:
 //   seen by the kernel's logger = received + lost;  received = published + not_forwarded + filtered.
@@ -25,14 +56,23 @@ struct CaptureSnapshot {
   std::uint32_t unseen_drops;
 };
 
-// Thread safety: run() on one thread of its own; stop() and snapshots() from any thread.
+// Thread safety: run() on one thread of its own; all else from any thread.
 class Source {
  public:
   virtual ~Source() = default;
-  // Reads until stop(), or to the end of the file; then drains what the kernel still holds, for a bounded time. An
-  // error is final: packets read before it are published.
+  // Tells it from others in the log: "nflog", "replay". Constant.
+  [[nodiscard]] virtual std::string_view name() const noexcept = 0;
+  // Waits for room in the queues instead of having them drop. It ends by itself, and what it had is to be delivered
+  // then, however long that takes. Constant.
+  [[nodiscard]] virtual bool lossless() const noexcept = 0;
+  // The sinks behind it may be replaced while it runs, which what waits for room would be lost by. Constant.
+  [[nodiscard]] virtual bool reloadable() const noexcept = 0;
+
+  // Reads until stop(), or to the end of what there is; then drains what still waits for it, for a bounded time. An
+  // error is final: what was read before it is published.
   virtual Result<void> run() = 0;
   virtual void stop() noexcept = 0;
+  // A row for each group.
   [[nodiscard]] virtual std::vector<CaptureSnapshot> snapshots() const = 0;
 };
 

@@ -3,7 +3,7 @@
 #include "plugins/registry.hpp"
 #include "privileged/helper.hpp"
 #include "running/later.hpp"
-#include "running/pipeline.hpp"
+#include "running/pieces.hpp"
 #include "running/way_down.hpp"
 #include "support/log.hpp"
 #include "support/printable.hpp"
@@ -30,12 +30,15 @@ int check_command(const std::string& config_file) {
       log::error(to_string(stepped.error()));
       return exit_status::kFailed;
     }
-    PluginRegistry plugins = PluginRegistry::scan(early.plugin_folders);
+    const PluginRegistry plugins = PluginRegistry::scan(early.plugin_folders);
     loaded = load_config(file, plugins, {});
     mistakes = loaded.errors;
+    warnings = loaded.warnings;
     // What only the plugins themselves know.
-    if (mistakes.empty()) mistakes = Pipeline(loaded.config, std::move(plugins)).create();
-    if (mistakes.empty()) warnings = later_trouble(file, early, loaded.used_paths, false);
+    if (mistakes.empty()) mistakes = try_pieces(loaded.config, plugins);
+    if (mistakes.empty()) {
+      for (Error& later : later_trouble(file, early, loaded.used_paths, false)) warnings.push_back(std::move(later));
+    }
   }
   const Config& config = loaded.config;
   for (Error& warning : warnings) {

@@ -128,11 +128,12 @@ int demo_command(const DemoOptions& options) {
   SlabPool slabs(kSlabBytes, kKeepSlabs);
   BatchPool batches(kKeepBatches);
   Printer printer(options, *signals);
-  auto source =
-      open_nflog(captures(), *helper,
-                 {.topics = topics, .slabs = slabs, .batches = batches, .publish = [&](const BatchRef& batch) {
-                    printer.print(*batch);
-                  }});
+  auto source = open_nflog(captures(), *helper,
+                           {.topics = topics,
+                            .slabs = slabs,
+                            .batches = batches,
+                            .publish = [&](const BatchRef& batch) { printer.print(*batch); },
+                            .publish_when_room = {}});
   if (!source) return fail(source.error());
 
   Result<void> captured;

@@ -1,9 +1,9 @@
 #include "cli/commands.hpp"
-#include "running/way_down.hpp"
 #include "config/load.hpp"
 #include "plugins/handshake.hpp"
 #include "plugins/registry.hpp"
 #include "privileged/helper.hpp"
+#include "running/way_down.hpp"
 #include "schema/schema.hpp"
 #include "support/log.hpp"
 #include "support/printable.hpp"
@@ -59,10 +59,12 @@ Row option_row(const SchemaOption& option) {
   if (option.required) value = "required";
   if (!option.default_value.empty()) value = "default " + option.default_value;
   Row notes;
+  if (option.deprecated) notes.emplace_back("deprecated");
   if (!option.unit.empty()) notes.push_back("in " + option.unit);
   if (!option.allowed.empty()) notes.push_back(option.allowed);
   if (option.secret)
     notes.push_back(fmt::format(R"(a secret: {0}_file = "PATH" or {0} = "${{VARIABLE}}")", option.name));
+  if (option.path) notes.emplace_back("relative to the configuration's folder");
   if (!option.description.empty()) notes.push_back(option.description);
   std::string all_notes;
   for (const std::string& note : notes) all_notes += (all_notes.empty() ? "" : "; ") + note;

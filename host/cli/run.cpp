@@ -1,10 +1,11 @@
-// `nfbus run`: load, check, wire, run, drain, stop.
+// `nfbus run`: load, check, make, open, run, drain, stop.
 #include "cli/commands.hpp"
 #include "config/load.hpp"
 #include "privileged/seccomp.hpp"
 #include "running/bus_socket.hpp"
 #include "running/later.hpp"
 #include "running/pipeline.hpp"
+#include "running/source_kinds.hpp"
 #include "running/way_down.hpp"
 #include "support/log.hpp"
 #include "support/log_thread.hpp"
@@ -15,10 +16,16 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace nfbus::host {
 
@@ -26,41 +33,149 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// How long a stop may take: the source, which reads what the kernel still holds, for three seconds of them at most;
+// How long a stop may take: the sources, which read what the kernel still holds, for three seconds of them at most;
 // then what waits is delivered.
 constexpr std::chrono::seconds kSourceDeadline{5};
 constexpr std::chrono::seconds kDrainDeadline{5};
 
-// nfbus:loss comes once in this time at most.
-constexpr std::chrono::milliseconds kLossLook{1000};
+// The host looks after its own, and says what it says of itself, once in this time at most.
+constexpr std::chrono::milliseconds kLook{1000};
 
 // Clients that keep up need no time; the others are not waited for.
 constexpr std::chrono::milliseconds kClientsDeadline{500};
 
-// While a replay's last events are delivered, sinks are looked at so often.
+// While a lossless source's last events are delivered, sinks are looked at so often.
 constexpr std::chrono::milliseconds kSinkPoll{20};
 
-int fail(const Error& error) {
-  log::error(to_string(error));
-  return exit_status::kFailed;
-}
+// Ends the command, from any of its steps, with this exit status. What is wrong has been logged.
+struct EndOfRun {
+  int status;
+};
 
 void log_all(const std::vector<Error>& mistakes) {
   for (const Error& mistake : mistakes) log::error(to_string(mistake));
 }
 
-// SIGHUP. A configuration that is wrong changes nothing; a replay only reopens its files.
-void reload(Pipeline& pipeline, const RunOptions& options, bool started_as_root) {
+void warn_of_all(const std::vector<Error>& mistakes) {
+  for (const Error& mistake : mistakes) log::warning(to_string(mistake));
+}
+
+// What a step needs: an error ends the command.
+void need(const Result<void>& step) {
+  if (step) return;
+  log::error(to_string(step.error()));
+  throw EndOfRun{exit_status::kFailed};
+}
+
+template <class T>
+T need(Result<T> step) {
+  if (step) return std::move(step).value();
+  log::error(to_string(step.error()));
+  throw EndOfRun{exit_status::kFailed};
+}
+
+// A configuration that is wrong ends the command.
+void need_none(const std::vector<Error>& mistakes) {
+  log_all(mistakes);
+  if (!mistakes.empty()) throw EndOfRun{exit_status::kConfig};
+}
+
+// What is known before anything is made.
+struct Start {
+  const RunOptions& options;
+  SourceRequest source;
+  const SourceKind& kind;
+  ConfigFile file;
+  EarlyConfig early;
+};
+
+using BusSocket = Result<std::optional<Listener>>;
+
+Start read_start(const RunOptions& options) {
+  if (options.verbose) log::set_level(log::Level::debug);
+  const bool as_root = ::geteuid() == 0;
+  SourceRequest source{.replay_file = options.replay_file, .started_as_root = as_root};
+  const SourceKind& kind = source_kind(source);
+  ConfigFile file = read_config_file(options.config_file, as_root);
+  EarlyConfig early = read_early_config(file);
+  need_none(distrust(file, uid_to_become(early.user)));
+  return {.options = options,
+          .source = std::move(source),
+          .kind = kind,
+          .file = std::move(file),
+          .early = std::move(early)};
+}
+
+std::optional<PrivilegedHelper> start_helper(const Start& start) {
+  if (!start.kind.live) return std::nullopt;
+  return need(PrivilegedHelper::start());
+}
+
+// Whoever may change the configuration or a plugin would else become root through it, until all is open. Returns the
+// socket, if it was to be made with root's rights.
+std::optional<BusSocket> step_down_from_root(const Start& start) {
+  const bool with_roots_rights = may_use_roots_rights(start.file, start.early);
+  std::optional<BusSocket> socket;
+  if (is_socket_by_root(start.file, start.early, uid_to_become(start.early.user))) {
+    socket.emplace(open_bus_socket(start.early, !start.kind.live));
+  }
+  need(step_down(start.early, with_roots_rights));
+  return socket;
+}
+
+struct Loaded {
+  Config config;
+  PluginRegistry plugins;
+};
+
+Loaded load(const Start& start) {
+  PluginRegistry plugins = PluginRegistry::scan(start.early.plugin_folders);
+  LoadedConfig loaded = load_config(start.file, plugins, {.replay = !start.kind.live});
+  warn_of_all(loaded.warnings);
+  need_none(loaded.errors);
+  warn_of_all(later_trouble(start.file, start.early, loaded.used_paths, !start.kind.live));
+  return {.config = std::move(loaded.config), .plugins = std::move(plugins)};
+}
+
+MadePipeline make_pipeline(Loaded loaded) {
+  std::vector<Error> mistakes;
+  auto made = MadePipeline::make(std::move(loaded.config), std::move(loaded.plugins), mistakes);
+  need_none(mistakes);
+  return std::move(*made);
+}
+
+// All that the host reads and writes; then nothing is left of root's rights.
+OpenPipeline open_pipeline(const Start& start, MadePipeline made, std::optional<Listener> listener,
+                           std::optional<PrivilegedHelper>& helper) {
+  PrivilegedHelper* const of_groups = helper ? &*helper : nullptr;
+  OpenPipeline open = need(std::move(made).open(
+      std::move(listener), of_groups, [&](std::vector<CaptureSpec> captures, const SourceContext& context) {
+        return start.kind.open(start.source, of_groups, std::move(captures), context);
+      }));
+  need(drop_privileges());
+  need(confine_host());
+  return open;
+}
+
+void say_ready(const RunningPipeline& pipeline, const RunOptions& options) {
+  log::info(fmt::format("ready: {} ({})", pipeline.summary(), options.config_file));
+  ::sd_notify(0, "READY=1");
+}
+
+// SIGHUP. A configuration that is wrong changes nothing; where sinks may not be replaced, files are reopened only.
+void reload(RunningPipeline& pipeline, const Start& start) {
+  const std::string& config_file = start.options.config_file;
   pipeline.reopen_sinks();
   pipeline.renew_socket();
-  if (options.replay_file) return;
-  const ConfigFile file = read_config_file(options.config_file, started_as_root);
+  if (!pipeline.reloadable()) return;
+  const ConfigFile file = read_config_file(config_file, start.source.started_as_root);
   std::vector<Error> mistakes = distrust(file, ::geteuid());
   PluginRegistry plugins;
   LoadedConfig loaded;
   if (mistakes.empty()) {
     plugins = PluginRegistry::scan(read_early_config(file).plugin_folders);
     loaded = load_config(file, plugins, {});
+    warn_of_all(loaded.warnings);
     mistakes = std::move(loaded.errors);
   }
   if (mistakes.empty()) {
@@ -71,39 +186,41 @@ void reload(Pipeline& pipeline, const RunOptions& options, bool started_as_root)
     log::error("the configuration stays as it was");
     return;
   }
-  log::info(fmt::format("reloaded: {} ({})", pipeline.summary(), options.config_file));
+  log::info(fmt::format("reloaded: {} ({})", pipeline.summary(), config_file));
+}
+
+// Serves signals until one of them, or the end of the sources or of memory, ends the run. True: a signal asked for the
+// end.
+bool serve(RunningPipeline& pipeline, Signals& signals, const std::atomic<bool>& sources_ended,
+           const OutOfMemory& memory, const Start& start) {
+  auto next_look = Clock::now() + kLook;
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_look - Clock::now());
+    const auto signal = memory.happened() ? std::nullopt : signals.wait(std::max(left, std::chrono::milliseconds(0)));
+    if (memory.happened() || sources_ended) return false;
+    switch (signal.value_or(0)) {
+      case 0: break;
+      case SIGHUP: reload(pipeline, start); break;
+      case SIGUSR1: pipeline.log_counters(); break;
+      default: return true;
+    }
+    if (Clock::now() < next_look) continue;
+    pipeline.look_around();
+    next_look = Clock::now() + kLook;
+  }
 }
 
 // The rest of a host without memory: its numbers, which threads that got none may keep from us.
+template <class Pipeline>
 [[noreturn]] void end_without_memory(const Pipeline& pipeline, LogThread& log_thread) {
   pipeline.log_counters();
   log_thread.finish(Clock::now() + LogThread::kLastWait);
   ::_exit(exit_status::kFailed);
 }
 
-// Serves signals until one of them, or the end of the source or of memory, ends the run. True: a signal asked for the
-// end.
-bool serve(Pipeline& pipeline, Signals& signals, const std::atomic<bool>& source_ended, const OutOfMemory& memory,
-           const RunOptions& options, bool started_as_root) {
-  for (;;) {
-    const auto signal = memory.happened() ? std::nullopt : signals.wait(kLossLook);
-    if (memory.happened()) return false;
-    if (source_ended) return false;
-    if (!signal) {
-      pipeline.look_around();
-      continue;
-    }
-    switch (*signal) {
-      case SIGHUP: reload(pipeline, options, started_as_root); break;
-      case SIGUSR1: pipeline.log_counters(); break;
-      default: return true;
-    }
-  }
-}
-
-// Waits for the sinks to deliver all of a replay, however long they retry; a signal or the end of memory cuts that
-// short.
-void await_delivery(Pipeline& pipeline, Signals& signals, const OutOfMemory& memory) {
+// Waits for the sinks to deliver all of a lossless source, however long they retry; a signal or the end of memory cuts
+// that short.
+void await_delivery(EndingPipeline& pipeline, Signals& signals, const OutOfMemory& memory) {
   while (!pipeline.all_settled() && !memory.happened()) {
     const auto signal = signals.wait(kSinkPoll);
     if (!signal) continue;
@@ -115,67 +232,34 @@ void await_delivery(Pipeline& pipeline, Signals& signals, const OutOfMemory& mem
   }
 }
 
-Result<void> stuck_source() {
-  return Error{
-      .code = Code::io,
-      .text = fmt::format("the source did not end in {} s: one of its filters does not return, or its file does "
-                          "not; the host ends without it",
-                          kSourceDeadline.count())};
-}
-
 // Whether nothing that the host had received was lost when it ended.
-bool tell_of_the_end(const Pipeline& pipeline, const RunOptions& options) {
+bool tell_of_the_end(const EndingPipeline& pipeline) {
   const std::uint64_t lost = pipeline.lost_at_the_end();
   if (lost != 0) log::error(fmt::format("{} events are lost: they were not delivered when the host ended", lost));
-  const bool replay_failed = options.replay_file && pipeline.any_sink_failed();
-  if (replay_failed) log::error("the replay did not reach a sink that had failed");
-  return lost == 0 && !replay_failed && !pipeline.any_sink_unflushed();
-}
-
-// All that the host reads and writes, and then nothing is left of root's rights. Not kDone: the exit status.
-int open_host(Pipeline& pipeline, PrivilegedHelper* helper, std::optional<Listener> listener, const RunOptions& options,
-              bool started_as_root) {
-  const std::vector<Error> mistakes = pipeline.create();
-  log_all(mistakes);
-  if (!mistakes.empty()) return exit_status::kConfig;
-  if (auto opened = pipeline.open_sinks(); !opened) return fail(opened.error());
-  pipeline.open_server(std::move(listener));
-  if (auto opened = pipeline.open_metrics(); !opened) return fail(opened.error());
-  std::optional<ReplayFile> replay_file;
-  if (options.replay_file) {
-    auto opened = open_file_to_replay(*options.replay_file, started_as_root);
-    if (!opened) return fail(opened.error());
-    replay_file = std::move(opened).value();
-  }
-  if (auto bound = pipeline.open_source(helper, std::move(replay_file)); !bound) {
-    return fail(bound.error());
-  }
-  if (auto dropped = drop_privileges(); !dropped) return fail(dropped.error());
-  if (auto confined = confine_host(); !confined) return fail(confined.error());
-  return exit_status::kDone;
+  const bool missed_a_sink = pipeline.lossless() && pipeline.any_sink_failed();
+  if (missed_a_sink) log::error("the replay did not reach a sink that had failed");
+  return lost == 0 && !missed_a_sink && !pipeline.any_sink_unflushed();
 }
 
 // Stops what still runs, delivers what waits, and gives the exit status; a process that has a thread which cannot be
 // ended, or no memory, ends in here.
-int end_host(Pipeline& pipeline, Signals& signals, const OutOfMemory& memory, LogThread& log_thread,
-             const RunOptions& options, bool asked_to_stop) {
-  if (memory.happened()) end_without_memory(pipeline, log_thread);
+int end_pipeline(RunningPipeline running, Signals& signals, const OutOfMemory& memory, LogThread& log_thread,
+                 bool asked_to_stop) {
+  if (memory.happened()) end_without_memory(running, log_thread);
   ::sd_notify(0, "STOPPING=1");
-  pipeline.stop_source();  // it may have ended by itself
-  const bool source_stopped = pipeline.source_ended_by(Clock::now() + kSourceDeadline);
-  const Result<void> source_result = source_stopped ? pipeline.join_source() : stuck_source();
-  if (!source_result) log::error(to_string(source_result.error()));
-  if (options.replay_file && !asked_to_stop) await_delivery(pipeline, signals, memory);
+  EndingPipeline pipeline = std::move(running).stop_sources(Clock::now() + kSourceDeadline);
+  const Result<void>& read = pipeline.sources_result();
+  if (!read) log::error(to_string(read.error()));
+  if (pipeline.lossless() && !asked_to_stop) await_delivery(pipeline, signals, memory);
   if (memory.happened()) end_without_memory(pipeline, log_thread);
-  const auto deadline = Clock::now() + kDrainDeadline;
-  pipeline.stop_sinks(deadline);
-  const bool stopped = pipeline.sinks_stopped_by(deadline);
+  const bool sinks_stopped = pipeline.stop_sinks(Clock::now() + kDrainDeadline);
   const bool server_stopped = pipeline.stop_server(Clock::now() + kClientsDeadline);
   if (!server_stopped) log::error("bus: the thread that serves clients does not end; the host ends without it");
   pipeline.log_counters();
-  const bool all_done = tell_of_the_end(pipeline, options) && source_result.ok() && !memory.happened();
-  if (stopped && source_stopped && server_stopped) return all_done ? exit_status::kDone : exit_status::kFailed;
-
+  const bool all_done = tell_of_the_end(pipeline) && read.ok() && !memory.happened();
+  if (sinks_stopped && pipeline.sources_ended() && server_stopped) {
+    return all_done ? exit_status::kDone : exit_status::kFailed;
+  }
   // A thread inside a plugin cannot be ended: the process ends without it.
   for (const std::string& name : pipeline.running_sinks()) {
     log::error(fmt::format("sink.{}: its plugin did not return in {} s; the host ends without it", name,
@@ -186,62 +270,27 @@ int end_host(Pipeline& pipeline, Signals& signals, const OutOfMemory& memory, Lo
 }
 
 int run_host(const RunOptions& options, LogThread& log_thread) {
-  if (options.verbose) log::set_level(log::Level::debug);
-  auto signals = Signals::block();
-  if (!signals) return fail(signals.error());
+  Signals signals = need(Signals::block());
+  const Start start = read_start(options);
+  // Forked first: it keeps what the rest gives up, and no plugin's code runs before that.
+  std::optional<PrivilegedHelper> helper = start_helper(start);
+  std::optional<BusSocket> socket = step_down_from_root(start);
+  need(log_thread.start());
+  const OutOfMemory memory(log_thread, [&] { signals.wake(); });
+  if (!socket) socket.emplace(open_bus_socket(start.early, !start.kind.live));
 
-  const bool started_as_root = ::geteuid() == 0;
-  const bool replay = options.replay_file.has_value();
-  const ConfigFile file = read_config_file(options.config_file, started_as_root);
-  const EarlyConfig early = read_early_config(file);
-  if (const auto mistakes = distrust(file, uid_to_become(early.user)); !mistakes.empty()) {
-    log_all(mistakes);
-    return exit_status::kConfig;
-  }
-
-  // The helper is forked first: it keeps what the rest gives up, and no plugin's code runs before that.
-  std::optional<PrivilegedHelper> helper;
-  if (!replay) {
-    auto started = PrivilegedHelper::start();
-    if (!started) return fail(started.error());
-    helper = std::move(started).value();
-  }
-  // Whoever may change the configuration or a plugin would else become root through it, until all is open.
-  const bool with_roots_rights = may_use_roots_rights(file, early);
-  const bool socket_by_root = is_socket_by_root(file, early, uid_to_become(early.user));
-  std::optional<Result<std::optional<Listener>>> socket;
-  if (socket_by_root) socket.emplace(open_bus_socket(early, replay));
-  if (auto stepped = step_down(early, with_roots_rights); !stepped) return fail(stepped.error());
-  if (auto started = log_thread.start(); !started) return fail(started.error());
-  const OutOfMemory memory(log_thread, [&] { signals->wake(); });
-  if (!socket_by_root) socket.emplace(open_bus_socket(early, replay));
-
-  PluginRegistry plugins = PluginRegistry::scan(early.plugin_folders);
-  LoadedConfig loaded = load_config(file, plugins, {.replay = replay});
-  log_all(loaded.errors);
-  if (!loaded.errors.empty()) return exit_status::kConfig;
-  for (const Error& trouble : later_trouble(file, early, loaded.used_paths, replay)) log::warning(to_string(trouble));
-
-  if (!*socket) return fail(socket->error());
-
-  Pipeline pipeline(std::move(loaded.config), std::move(plugins));
-  if (const int status =
-          open_host(pipeline, helper ? &*helper : nullptr, std::move(*socket).value(), options, started_as_root);
-      status != exit_status::kDone) {
-    return status;
-  }
-
-  std::atomic<bool> source_ended = false;
-  auto started = pipeline.start([&] {
-    source_ended = true;
-    signals->wake();
-  });
-  if (!started) return fail(started.error());
-  log::info(fmt::format("ready: {} ({})", pipeline.summary(), options.config_file));
-  ::sd_notify(0, "READY=1");
-
-  const bool asked_to_stop = serve(pipeline, *signals, source_ended, memory, options, started_as_root);
-  return end_host(pipeline, *signals, memory, log_thread, options, asked_to_stop);
+  Loaded loaded = load(start);
+  std::optional<Listener> listener = need(std::move(*socket));
+  MadePipeline made = make_pipeline(std::move(loaded));
+  OpenPipeline open = open_pipeline(start, std::move(made), std::move(listener), helper);
+  std::atomic<bool> sources_ended = false;
+  RunningPipeline running = need(std::move(open).start([&] {
+    sources_ended = true;
+    signals.wake();
+  }));
+  say_ready(running, options);
+  const bool asked_to_stop = serve(running, signals, sources_ended, memory, start);
+  return end_pipeline(std::move(running), signals, memory, log_thread, asked_to_stop);
 }
 
 }  // namespace
@@ -250,6 +299,8 @@ int run_command(const RunOptions& options) {
   LogThread log_thread;
   try {
     return run_host(options, log_thread);
+  } catch (const EndOfRun& end) {
+    return end.status;
   } catch (const std::exception& error) {
     log::error(error.what());
     return exit_status::kFailed;

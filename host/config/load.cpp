@@ -70,7 +70,11 @@ bool is_printable(std::string_view text) {
 class Loader {
  public:
   Loader(const Document& document, const PluginRegistry& plugins, const ConfigFile& file)
-      : document_(document), plugins_(plugins), started_as_root_(file.way.has_value()), findings_(document) {
+      : document_(document),
+        plugins_(plugins),
+        started_as_root_(file.way.has_value()),
+        findings_(document),
+        warnings_(document) {
     config_.file = file.name;
   }
 
@@ -93,7 +97,10 @@ class Loader {
     read_filters(table_at(root, "filter"));
     read_captures(table_at(root, "capture"));
     read_sinks(table_at(root, "sink"));
-    return {.config = std::move(config_), .errors = findings_.take(), .used_paths = std::move(used_paths_)};
+    return {.config = std::move(config_),
+            .errors = findings_.take(),
+            .warnings = warnings_.take(),
+            .used_paths = std::move(used_paths_)};
   }
 
  private:
@@ -264,6 +271,7 @@ class Loader {
 
   // Puts secrets and defaults into `value`, and takes out of it what is wrong.
   void check(const json& schema, json& value, const SchemaPath& path) {
+    for (const SchemaFinding& used : find_deprecated(schema, value, path)) warnings_.at_key(used.path, used.message);
     SecretFindings secrets = resolve_secrets(schema, value, path, folder_of(config_.file), started_as_root_);
     std::vector<SchemaFinding> found = apply_schema(schema, value, path, fields_);
     std::erase_if(found, [&secrets](const SchemaFinding& finding) {
@@ -272,7 +280,14 @@ class Loader {
     findings_.add(secrets.findings);
     findings_.add(found);
     for (const auto& [place, file] : secrets.files) remember(UsedPath::Use::secret, place, file);
+    resolve_paths(schema, value, absolute_folder());
     remember_outputs(schema, value, path);
+  }
+
+  [[nodiscard]] std::string absolute_folder() const {
+    std::error_code error;  // without a working directory the paths stay as they are
+    const std::filesystem::path file = std::filesystem::absolute(config_.file, error);
+    return folder_of(error ? config_.file : file.string());
   }
 
   void remember(UsedPath::Use use, const SchemaPath& place, const std::string& path) {
@@ -398,6 +413,7 @@ class Loader {
   const PluginRegistry& plugins_;
   const bool started_as_root_;
   Findings findings_;
+  Findings warnings_;
   Config config_;
   std::vector<UsedPath> used_paths_;
   std::vector<std::string> filter_names_;
@@ -440,7 +456,7 @@ EarlyConfig read_early_config(const ConfigFile& file) {
 
 LoadedConfig load_config(const ConfigFile& file, const PluginRegistry& plugins, const LoadOptions& options) {
   const Result<Document> document = parse(file);
-  if (!document) return {.config = {}, .errors = {document.error()}, .used_paths = {}};
+  if (!document) return {.config = {}, .errors = {document.error()}, .warnings = {}, .used_paths = {}};
   return Loader(*document, plugins, file).load(options);
 }
 

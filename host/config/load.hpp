@@ -27,7 +27,8 @@ struct UsedPath {
 
 struct LoadedConfig {
   Config config;
-  std::vector<Error> errors;  // all of them, in the order of the file; empty: the configuration is good
+  std::vector<Error> errors;    // all of them, in the order of the file; empty: the configuration is good
+  std::vector<Error> warnings;  // what is deprecated; it works, for now
   std::vector<UsedPath> used_paths;
 };
 

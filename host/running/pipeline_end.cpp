@@ -1,63 +1,49 @@
-// The end of a host: the source, the sinks, the server, and what was lost by then.
+// The end of a host: the sources, the sinks, the server, and what was lost by then.
 #include "running/pipeline.hpp"
+#include "running/stages.hpp"
 
-#include <algorithm>
+#include <fmt/format.h>
+
+#include <utility>
 
 namespace nfbus::host {
 
-void Pipeline::stop_source() {
-  for (RunningSink& sink : sinks_) sink.before_the_end = sink.worker->snapshot().events;
-  source_->stop();
-  bus_.end_waiting();
+EndingPipeline::EndingPipeline(PipelineState&& running, Clock::time_point deadline)
+    : PipelineState(std::move(running)) {
+  const auto time = std::chrono::ceil<std::chrono::seconds>(deadline - Clock::now());
+  stages_->sinks.note_the_end();
+  stages_->stop_sources();  // they may have ended by themselves
+  sources_ended_ = stages_->sources.ended_by(deadline);
+  sources_result_ = sources_ended_
+                        ? stages_->sources.join()
+                        : Error{.code = Code::io,
+                                .text = fmt::format("the source did not end in {} s: one of its filters does not "
+                                                    "return, or its file does not; the host ends without it",
+                                                    time.count())};
 }
 
-Result<void> Pipeline::join_source() {
-  source_thread_.join();
-  return source_result_.get();
+bool EndingPipeline::lossless() const { return stages_->sources.any_lossless(); }
+
+bool EndingPipeline::all_settled() const { return stages_->sinks.all_settled(); }
+
+void EndingPipeline::reopen_sinks() { stages_->sinks.request_reopen(); }
+
+void EndingPipeline::log_counters() const { stages_->log_counters(); }
+
+bool EndingPipeline::stop_sinks(Clock::time_point deadline) {
+  stages_->sinks.request_stop(deadline);
+  return stages_->sinks.stopped_by(deadline);
 }
 
-bool Pipeline::source_ended_by(std::chrono::steady_clock::time_point deadline) {
-  return source_result_.wait_until(deadline) == std::future_status::ready;
+bool EndingPipeline::stop_server(Clock::time_point deadline) {
+  if (stages_->metrics) stages_->metrics->stop();
+  return !stages_->server || stages_->server->stop(deadline);
 }
 
-void Pipeline::stop_sinks(std::chrono::steady_clock::time_point deadline) {
-  // First the last words of filters, for which every sink still runs.
-  if (std::any_of(sinks_.begin(), sinks_.end(), [](const auto& sink) { return sink.worker->filters().finishes(); })) {
-    for (const RunningSink& sink : sinks_) sink.worker->request_drain(deadline);
-    for (const RunningSink& sink : sinks_) {
-      if (sink.worker->filters().finishes()) sink.worker->wait_drained(deadline);
-    }
-  }
-  for (const RunningSink& sink : sinks_) {
-    bus_.remove(sink.worker->subscription());  // what clients still publish would never be delivered
-    sink.worker->request_stop(deadline);
-  }
-}
-
-bool Pipeline::stop_server(std::chrono::steady_clock::time_point deadline) {
-  if (metrics_) metrics_->stop();
-  return !server_ || server_->stop(deadline);
-}
-
-bool Pipeline::all_settled() const {
-  return std::all_of(sinks_.begin(), sinks_.end(), [](const RunningSink& sink) {
-    return sink.worker->subscription()->queue().counters().queued == 0;
-  });
-}
-
-std::uint64_t Pipeline::lost_at_the_end(const RunningSink& sink) const {
-  const SinkSnapshot s = sink.worker->snapshot();
-  // A replay may lose nothing at all; what a live host had lost before has been told by its counters.
-  const QueueCounters before = replays_ ? QueueCounters() : sink.before_the_end;
-  std::uint64_t lost = s.events.queued + s.events.overflowed - before.overflowed;
-  if (s.state == SinkState::failed) lost += s.events.rejected - before.rejected;
-  return lost;
-}
-
-std::uint64_t Pipeline::lost_at_the_end() const {
-  std::uint64_t lost = 0;
-  for (const RunningSink& sink : sinks_) lost += lost_at_the_end(sink);
-  for (const CaptureSnapshot& c : source_->snapshots()) {
+std::uint64_t EndingPipeline::lost_at_the_end() const {
+  // A lossless source may lose nothing at all; what a live host had lost before has been told by its counters.
+  std::uint64_t lost = stages_->sinks.lost_at_the_end(lossless());
+  for (const CaptureSnapshot& c : stages_->sources.snapshots()) {
     // A source that did not end in time goes on counting while these are read.
     const std::uint64_t settled = c.published + c.not_forwarded + c.filtered;
     lost += c.received > settled ? c.received - settled : 0;
@@ -65,21 +51,10 @@ std::uint64_t Pipeline::lost_at_the_end() const {
   return lost;
 }
 
-bool Pipeline::any_sink_failed() const {
-  return std::any_of(sinks_.begin(), sinks_.end(),
-                     [](const auto& sink) { return sink.worker->snapshot().state == SinkState::failed; });
-}
+bool EndingPipeline::any_sink_failed() const { return !stages_->sinks.failed().empty(); }
 
-bool Pipeline::any_sink_unflushed() const {
-  return std::any_of(sinks_.begin(), sinks_.end(), [](const auto& sink) { return sink.worker->unflushed(); });
-}
+bool EndingPipeline::any_sink_unflushed() const { return stages_->sinks.any_unflushed(); }
 
-std::vector<std::string> Pipeline::running_sinks() const {
-  std::vector<std::string> names;
-  for (const RunningSink& sink : sinks_) {
-    if (!sink.ended) names.push_back(sink.config.name);
-  }
-  return names;
-}
+std::vector<std::string> EndingPipeline::running_sinks() const { return stages_->sinks.not_ended(); }
 
 }  // namespace nfbus::host

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 #include <utility>
 
@@ -31,6 +32,19 @@ bool is_variable(std::string_view text) {
   return text.size() > 3 && text.starts_with("${") && text.find_first_of("} \t\n") == text.size() - 1;
 }
 
+// Code points; `text` is UTF-8, as TOML and JSON are.
+std::size_t characters(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+bool size_fits(const json& schema, const char* least, const char* most, std::size_t size) {
+  const auto minimum = schema.find(least);
+  const auto maximum = schema.find(most);
+  return (minimum == schema.end() || size >= minimum->get<std::size_t>()) &&
+         (maximum == schema.end() || size <= maximum->get<std::size_t>());
+}
+
 const json& properties_of(const json& schema) {
   static const json kNone = json::object();
   const auto properties = schema.find("properties");
@@ -46,7 +60,7 @@ class Checker {
   // Whether `value`, less those of its parts that were taken out, may stay.
   bool check(const json& schema, json& value) {
     if (!type_fits(schema, value) || !enum_fits(schema, value) || !range_fits(schema, value) ||
-        !text_fits(schema, value)) {
+        !text_fits(schema, value) || !count_fits(schema, value)) {
       return false;
     }
     if (value.is_object()) {
@@ -117,6 +131,10 @@ class Checker {
       find(shown(schema, value) + " would stay as it is: only secrets are read from the environment");
       return false;
     }
+    if (!size_fits(schema, "minLength", "maxLength", characters(text))) {
+      find(shown(schema, value) + " must have " + schema_words::length(schema));
+      return false;
+    }
     const auto pattern = schema.find("pattern");
     if (pattern == schema.end()) return true;
     if (text.size() > schema_pattern::kMostTextBytes) {
@@ -125,6 +143,12 @@ class Checker {
     }
     if (schema_pattern::matches(pattern->get_ref<const std::string&>(), text)) return true;
     find(shown(schema, value) + " does not match " + schema_words::shown(*pattern));
+    return false;
+  }
+
+  bool count_fits(const json& schema, const json& value) {
+    if (!value.is_array() || size_fits(schema, "minItems", "maxItems", value.size())) return true;
+    find("must have " + schema_words::count(schema) + ", found " + std::to_string(value.size()));
     return false;
   }
 
@@ -195,6 +219,7 @@ class Checker {
   static std::string hint(const std::string& name, const json& properties) {
     std::vector<std::string> known;
     for (const auto& [key, property] : properties.items()) {
+      if (schema_words::is_deprecated(property)) continue;
       known.push_back(key);
       if (schema_words::is_secret(property)) known.push_back(key + "_file");
     }
@@ -210,6 +235,51 @@ class Checker {
   std::vector<SchemaFinding>& findings_;
   SchemaPath path_;
   const KnownFields& fields_;
+};
+
+// Walks what a user wrote, by the schema of each part.
+class Deprecated {
+ public:
+  explicit Deprecated(SchemaPath path) : path_(std::move(path)) {}
+
+  void look(const json& schema, const json& value) {
+    if (schema_words::is_deprecated(schema)) return find(schema);
+    if (value.is_array() && schema.contains("items")) {
+      for (std::size_t i = 0; i < value.size(); ++i) descend(schema["items"], i, value[i]);
+    }
+    if (!value.is_object()) return;
+    for (const auto& [name, member] : value.items()) {
+      if (const json* const inner = schema_of(schema, name)) descend(*inner, name, member);
+    }
+  }
+
+  std::vector<SchemaFinding> found;
+
+ private:
+  // Of NAME_file, too.
+  static const json* schema_of(const json& schema, const std::string& name) {
+    constexpr std::string_view kFile = "_file";
+    if (name.ends_with(kFile) && !properties_of(schema).contains(name)) {
+      const auto secret = properties_of(schema).find(name.substr(0, name.size() - kFile.size()));
+      if (secret != properties_of(schema).end() && schema_words::is_secret(*secret)) return &*secret;
+    }
+    return schema_words::of_key(schema, name);
+  }
+
+  template <typename Step>
+  void descend(const json& schema, const Step& step, const json& value) {
+    path_.emplace_back(step);
+    look(schema, value);
+    path_.pop_back();
+  }
+
+  void find(const json& schema) {
+    std::string message = "is deprecated";
+    if (const std::string why = schema.value("description", ""); !why.empty()) message += ": " + why;
+    found.push_back({.path = path_, .kind = SchemaFinding::Kind::deprecated, .message = std::move(message)});
+  }
+
+  SchemaPath path_;
 };
 
 }  // namespace
@@ -235,6 +305,28 @@ std::vector<SchemaFinding> apply_schema(const json& schema, json& value, const S
   std::vector<SchemaFinding> findings;
   if (!Checker(findings, path, fields).check(schema, value)) value = nullptr;
   return findings;
+}
+
+std::vector<SchemaFinding> find_deprecated(const json& schema, const json& value, const SchemaPath& path) {
+  Deprecated walk(path);
+  walk.look(schema, value);
+  return std::move(walk.found);
+}
+
+void resolve_paths(const json& schema, json& value, const std::string& folder) {
+  if (value.is_string() && schema_words::is_path(schema)) {
+    const auto& given = value.get_ref<const std::string&>();
+    const bool is_stream = given == "-" && schema_words::is_output(schema);
+    if (!given.empty() && !is_stream) value = (std::filesystem::path(folder) / given).string();
+  } else if (value.is_array() && schema.contains("items")) {
+    for (json& element : value) resolve_paths(schema["items"], element, folder);
+  } else if (value.is_object()) {
+    for (auto member = value.begin(); member != value.end(); ++member) {
+      if (const json* const inner = schema_words::of_key(schema, member.key())) {
+        resolve_paths(*inner, member.value(), folder);
+      }
+    }
+  }
 }
 
 }  // namespace nfbus::host

@@ -31,10 +31,19 @@ std::string type_of(const json& schema) {
 
 std::string allowed_by(const json& schema) {
   if (schema.contains("enum")) return schema_words::choices(schema["enum"]);
-  if (schema.contains("pattern")) return "matches " + schema_words::shown(schema["pattern"]);
   json limits = schema;
   limits.erase("x-unit");  // shown on its own
-  return schema_words::range(limits);
+  std::string text = schema.contains("pattern") ? "matches " + schema_words::shown(schema["pattern"]) : "";
+  for (const std::string& part :
+       {schema_words::range(limits), schema_words::length(schema), schema_words::count(schema)}) {
+    if (!part.empty()) text += (text.empty() ? "" : "; ") + part;
+  }
+  return text;
+}
+
+// Of an array: its elements'.
+bool is_path(const json& schema) {
+  return schema_words::is_path(schema) || (schema.contains("items") && is_path(schema["items"]));
 }
 
 void describe(const ordered_json& schema, const std::string& prefix, std::vector<SchemaOption>& options);
@@ -57,7 +66,9 @@ void describe(const ordered_json& schema, const std::string& prefix, std::vector
                        .allowed = allowed_by(words),
                        .description = words.value("description", ""),
                        .required = is_required,
-                       .secret = schema_words::is_secret(words)});
+                       .secret = schema_words::is_secret(words),
+                       .path = is_path(words),
+                       .deprecated = schema_words::is_deprecated(words)});
     describe_parts(property, prefix + key, options);
   }
 }

@@ -5,17 +5,19 @@
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
 #include <regex>
+#include <utility>
 
 namespace nfbus::host::schema_pattern {
 
-std::string fault(const std::string& pattern) {
+Result<void> check(const std::string& pattern) {
+  const auto wrong = [](std::string what) { return Error{.code = Code::invalid, .text = std::move(what)}; };
   if (pattern.size() > kMostPatternBytes) {
-    return "pattern is longer than " + std::to_string(kMostPatternBytes) + " bytes";
+    return wrong("pattern is longer than " + std::to_string(kMostPatternBytes) + " bytes");
   }
   try {
     const std::regex expression(pattern);
   } catch (const std::regex_error& error) {
-    return "pattern is not a regular expression: " + std::string(error.what());
+    return wrong("pattern is not a regular expression: " + std::string(error.what()));
   }
   return {};
 }

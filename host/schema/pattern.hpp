@@ -1,6 +1,8 @@
 // `pattern` of a schema: ECMAScript regular expressions, found anywhere in the text.
 #pragma once
 
+#include <nfbus/result.hpp>
+
 #include <cstddef>
 #include <string>
 
@@ -10,10 +12,10 @@ namespace nfbus::host::schema_pattern {
 inline constexpr std::size_t kMostTextBytes = 4096;
 inline constexpr std::size_t kMostPatternBytes = 512;
 
-// [any] What is wrong with the pattern; empty: nothing.
-[[nodiscard]] std::string fault(const std::string& pattern);
+// [any] Errors: Code::invalid, of a pattern that is too long or that nothing can match with.
+[[nodiscard]] Result<void> check(const std::string& pattern);
 
-// [any] pattern: without a fault. text: of at most kMostTextBytes.
+// [any] pattern: one that check() accepts. text: of at most kMostTextBytes.
 [[nodiscard]] bool matches(const std::string& pattern, const std::string& text);
 
 }  // namespace nfbus::host::schema_pattern

@@ -1,11 +1,17 @@
 // The JSON schema of a plugin's options: the subset of design section 4, and a few words that only explain. One checker
 // serves plugins' schemas when they are loaded, plugins' options, and the host's own keys (config/host_schema.hpp).
 //
-// Keywords: type (one name or several), enum, minimum, maximum, pattern, properties, required, items, default,
-// x-secret, x-unit, x-match, x-output; additionalProperties (true or a schema; keys that are not listed are refused
-// without it); description, title and $schema, which check nothing. Another word that begins with x- is ignored.
+// Keywords: type (one name or several), enum, minimum, maximum, minLength, maxLength (characters), minItems, maxItems,
+// pattern, properties, required, items, default, deprecated, x-secret, x-unit, x-match, x-output, x-path;
+// additionalProperties (true or a schema; keys that are not listed are refused without it); description, title and
+// $schema, which check nothing. Another word that begins with x- is ignored.
+//
+// "deprecated": true: who uses the option is warned, in the words of its description; not for the root.
 //
 // "x-output": true stands with type "string": the path of a file that the plugin alone writes to.
+//
+// "x-path": true stands with a type that "string" is among: a path that starts at the configuration's folder. Its
+// plugin sees it absolute.
 //
 // "x-match": true stands with a type that "object" is among, and in place of properties: a table there is a match
 // (match/match.hpp), and is checked by compiling it.
@@ -37,10 +43,12 @@ struct SchemaOption {
   std::string type;           // "string", "integer", "string or array of string", "array of table", "match"
   std::string default_value;  // as it is written in TOML: "\"ulogd\"", "65536"
   std::string unit;           // "bytes"
-  std::string allowed;        // "\"a\" or \"b\"", "1 to 10", "at least 1", "matches \"^/\""
+  std::string allowed;        // "\"a\" or \"b\"", "1 to 10", "at least 1", "matches \"^/\"; 1 to 64 characters"
   std::string description;
   bool required = false;
   bool secret = false;  // written as NAME_file = "PATH" or NAME = "${VARIABLE}"
+  bool path = false;    // starts at the configuration's folder
+  bool deprecated = false;
 };
 
 // [control] The options of a schema that check_schema() accepts, in its order, nested ones after their parent. Of any
@@ -54,7 +62,7 @@ using SchemaPath = std::vector<std::variant<std::string, std::size_t>>;
 [[nodiscard]] std::string to_string(const SchemaPath& path);
 
 struct SchemaFinding {
-  enum class Kind : std::uint8_t { wrong_value = 1, wrong_type, unknown_key, missing_key };
+  enum class Kind : std::uint8_t { wrong_value = 1, wrong_type, unknown_key, missing_key, deprecated };
   SchemaPath path;
   Kind kind = Kind::wrong_value;
   std::string message;
@@ -65,5 +73,14 @@ struct SchemaFinding {
 // is that of `value`, for the findings. Never prints a value of an x-secret key. fields: what matches may ask for.
 [[nodiscard]] std::vector<SchemaFinding> apply_schema(const nlohmann::json& schema, nlohmann::json& value,
                                                       const SchemaPath& path, const KnownFields& fields = {});
+
+// [control] What of `value`, as it was written, is deprecated: one finding for each such part, none inside of it.
+// `value` may be wrong in any way. `path` is that of `value`. Never shows a value.
+[[nodiscard]] std::vector<SchemaFinding> find_deprecated(const nlohmann::json& schema, const nlohmann::json& value,
+                                                         const SchemaPath& path);
+
+// [control] Puts `folder`, an absolute path, before each relative path (x-path) of `value`, which apply_schema() has
+// accepted. An empty text stays, and so does "-" of an output.
+void resolve_paths(const nlohmann::json& schema, nlohmann::json& value, const std::string& folder);
 
 }  // namespace nfbus::host

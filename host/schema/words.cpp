@@ -50,6 +50,23 @@ std::string expected(const json& schema, bool many) {
   return joined(parts);
 }
 
+std::string between(const json& schema, const char* least, const char* most) {
+  const auto minimum = schema.find(least);
+  const auto maximum = schema.find(most);
+  if (minimum != schema.end() && maximum != schema.end()) {
+    return *minimum == *maximum ? minimum->dump() : minimum->dump() + " to " + maximum->dump();
+  }
+  if (minimum != schema.end()) return "at least " + minimum->dump();
+  return maximum == schema.end() ? std::string() : "at most " + maximum->dump();
+}
+
+std::string counted(const json& schema, const char* least, const char* most, const std::string& what) {
+  std::string text = between(schema, least, most);
+  if (text.empty()) return text;
+  const auto last = schema.contains(most) ? schema.find(most) : schema.find(least);
+  return text + ' ' + what + (*last == 1 ? "" : "s");
+}
+
 }  // namespace
 
 std::vector<std::string> types(const json& schema) {
@@ -71,21 +88,13 @@ std::string choices(const json& values) {
 }
 
 std::string range(const json& schema) {
-  const auto minimum = schema.find("minimum");
-  const auto maximum = schema.find("maximum");
-  std::string text;
-  if (minimum != schema.end() && maximum != schema.end()) {
-    text = minimum->dump() + " to " + maximum->dump();
-  } else if (minimum != schema.end()) {
-    text = "at least " + minimum->dump();
-  } else if (maximum != schema.end()) {
-    text = "at most " + maximum->dump();
-  } else {
-    return {};
-  }
+  const std::string text = between(schema, "minimum", "maximum");
   const auto unit = schema.find("x-unit");
-  return unit == schema.end() ? text : text + ' ' + unit->get<std::string>();
+  return text.empty() || unit == schema.end() ? text : text + ' ' + unit->get<std::string>();
 }
+
+std::string length(const json& schema) { return counted(schema, "minLength", "maxLength", "character"); }
+std::string count(const json& schema) { return counted(schema, "minItems", "maxItems", "element"); }
 
 const json* of_key(const json& schema, const std::string& name) {
   const auto properties = schema.find("properties");
@@ -99,5 +108,7 @@ const json* of_key(const json& schema, const std::string& name) {
 bool is_secret(const json& schema) { return schema.value("x-secret", false); }
 bool is_match(const json& schema) { return schema.value("x-match", false); }
 bool is_output(const json& schema) { return schema.value("x-output", false); }
+bool is_path(const json& schema) { return schema.value("x-path", false); }
+bool is_deprecated(const json& schema) { return schema.value("deprecated", false); }
 
 }  // namespace nfbus::host::schema_words

@@ -20,10 +20,16 @@ using host::shown;
 [[nodiscard]] std::string choices(const nlohmann::json& values);
 // [any] "0 to 65535", "at least 1 ms", "at most 10"; empty without limits.
 [[nodiscard]] std::string range(const nlohmann::json& schema);
+// [any] "1 to 64 characters", "at least 1 character"; empty without limits.
+[[nodiscard]] std::string length(const nlohmann::json& schema);
+// [any] "1 to 8 elements", "at most 8 elements"; empty without limits.
+[[nodiscard]] std::string count(const nlohmann::json& schema);
 // [any] The schema of the key `name` of a table: its property, else the one that all others have. Null: none.
 [[nodiscard]] const nlohmann::json* of_key(const nlohmann::json& schema, const std::string& name);
 [[nodiscard]] bool is_secret(const nlohmann::json& schema);
 [[nodiscard]] bool is_match(const nlohmann::json& schema);
 [[nodiscard]] bool is_output(const nlohmann::json& schema);
+[[nodiscard]] bool is_path(const nlohmann::json& schema);
+[[nodiscard]] bool is_deprecated(const nlohmann::json& schema);
 
 }  // namespace nfbus::host::schema_words

@@ -119,6 +119,54 @@ filters = ["names"]
                                       rf"{self.directory}/lib/nfbus/plugins")
 
 
+class WordsOfASchema(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix=f"nfbustest-{os.getpid()}-")
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
+
+    def write(self, keys):
+        head = f'[host]\nplugin_dirs = ["{TEST_PLUGINS}"]\n[sink.out]\nplugin = "fails"\n'
+        (self.directory / "nfbus.toml").write_text(head + keys)
+
+    def test_paths_start_at_the_configurations_folder_however_it_is_named(self):
+        self.write('at = "create"\npaths = ["some/file"]\n')
+        for command in ("check", "run"):
+            done = subprocess.run([NFBUS_BIN, command, "-c", "nfbus.toml"], cwd=self.directory, capture_output=True,
+                                  text=True, timeout=20)
+            self.assertEqual(done.returncode, 78, done)
+            self.assertIn(f"this sink cannot be created from {self.directory}/some/file", done.stdout + done.stderr)
+
+    def test_lengths_are_those_that_the_plugin_wants(self):
+        self.write('paths = ["ä", "äö", "x"]\n')
+        done = run_nfbus("check", "-c", self.directory / "nfbus.toml")
+        self.assertEqual(done.returncode, 78, done)
+        self.assertIn("5:9: sink.out.paths: must have at most 2 elements, found 3", done.stdout)
+        self.write('paths = ["äö", "ä"]\n')
+        done = run_nfbus("check", "-c", self.directory / "nfbus.toml")
+        self.assertEqual(done.returncode, 78, done)
+        self.assertIn('5:16: sink.out.paths[1]: "ä" must have at least 2 characters', done.stdout)
+
+    def test_a_deprecated_option_is_a_warning_with_its_place(self):
+        warning = 'sink.out.fatal: is deprecated: give at = "create" in its place'
+        file = self.directory / "nfbus.toml"
+        self.write("fatal = false\n")
+        done = run_nfbus("check", "-c", file)
+        self.assertEqual(done.returncode, 0, done)
+        self.assertIn(f"{file}:5:1: warning: {warning}", done.stdout)
+        self.write('fatal = true\nat = "create"\n')
+        done = run_nfbus("run", "-c", file)
+        self.assertEqual(done.returncode, 78, done)
+        self.assertIn(f"{file}:5:1: {warning}", done.stderr)
+
+    def test_they_are_shown(self):
+        self.write("")
+        done = run_nfbus("plugins", "-c", self.directory / "nfbus.toml", "fails")
+        self.assertEqual(done.returncode, 0, done)
+        self.assertRegex(done.stdout, r"(?m)^paths +array of string +at most 2 elements; relative to the configuration")
+        self.assertRegex(done.stdout, r"(?m)^fatal +boolean +deprecated; give at")
+
+
 class GoodConfiguration(unittest.TestCase):
     def test_the_examples_pass(self):
         examples = sorted(CONFIGS.glob("*.toml"))

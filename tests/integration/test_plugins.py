@@ -119,7 +119,7 @@ class Plugins(unittest.TestCase):
         lines = done.stdout.splitlines()
         self.assertTrue(lines[0].startswith("fails  sink  1.0  1.1  "), lines[0])
         options = {line.split()[0]: line for line in lines[1:]}
-        self.assertEqual(set(options), {"batch_events", "batch_age_ms", "after", "at"})
+        self.assertEqual(set(options), {"batch_events", "batch_age_ms", "after", "at", "paths", "fatal"})
         self.assertIn("integer", options["after"])
         self.assertIn('"create", "open" or "write"', options["at"])
 

@@ -7,7 +7,10 @@ class Fails : public fixture::Sink {
  public:
   Fails(const nfbus_host& host, const nfbus_options& options)
       : Sink(host, options), at_(fixture::string(options, "/at")), good_calls_(fixture::integer(options, "/after")) {
-    if (at_ == "create") throw std::invalid_argument("this sink cannot be created");
+    const std::string path = fixture::string(options, "/paths/0");
+    if (at_ == "create") {
+      throw std::invalid_argument("this sink cannot be created" + (path.empty() ? "" : " from " + path));
+    }
   }
 
   std::uint32_t open(nfbus_shape& shape, nfbus_error* error) const {
@@ -29,4 +32,6 @@ class Fails : public fixture::Sink {
 }  // namespace
 
 FIXTURE_SINK(Fails, "fails", "fails for good in create(), open() or, after so many good calls, in write()",
-             R"(,"after":{"type":"integer"},"at":{"type":"string","enum":["create","open","write"]})");
+             R"(,"after":{"type":"integer"},"at":{"type":"string","enum":["create","open","write"]},)"
+             R"("paths":{"type":"array","maxItems":2,"items":{"type":"string","minLength":2,"x-path":true}},)"
+             R"("fatal":{"type":"boolean","deprecated":true,"description":"give at = \"create\" in its place"})");

@@ -68,8 +68,8 @@ class IntakeTest : public ::testing::Test {
   void open(std::vector<CaptureSpec> captures, Intake::Losses losses = Intake::Losses::counted) {
     intake_.emplace(
         std::move(captures),
-        SourceContext{topics_, slabs_, batches_, [this](const BatchRef& batch) { published_.push_back(batch); }},
-        losses, &names_);
+        SourceContext{.topics = topics_, .slabs = slabs_, .batches = batches_, .publish = {}, .publish_when_room = {}},
+        [this](const BatchRef& batch) { published_.push_back(batch); }, losses, &names_);
   }
 
   Taken take(const DatagramBuilder& datagram, std::span<const std::int64_t> times_ns = {}) {

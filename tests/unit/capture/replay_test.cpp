@@ -59,7 +59,11 @@ class ReplayTest : public ::testing::Test {
     if (!file) return file.error();
     return open_replay(
         std::move(file).value(), std::move(captures),
-        {topics_, slabs_, batches_, [this](const BatchRef& batch) {
+        {.topics = topics_,
+         .slabs = slabs_,
+         .batches = batches_,
+         .publish = {},
+         .publish_when_room = [this](const BatchRef& batch) {
            for (const Event& event : batch->events()) {
              published_.push_back(
                  {.topic = std::string(view(event.topic)),

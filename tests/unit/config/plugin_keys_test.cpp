@@ -87,6 +87,46 @@ TEST(PluginKeys, MustMatchPatterns) {
               ElementsAre("3:8: sink.a.file: is longer than 4096 bytes"));
 }
 
+TEST(PluginKeys, HaveAsManyCharactersAndElementsAsTheSchemaSays) {
+  EXPECT_THAT(sink_errors("names = ['\xc3\xa4\xc3\xb6\xc3\xbc', 'ab']\n"), IsEmpty()) << "characters, not bytes";
+  EXPECT_THAT(sink_errors("names = ['\xc3\xa4', 'abcd']\n"),
+              ElementsAre("4:10: sink.a.names[0]: \"\xc3\xa4\" must have 2 to 3 characters",
+                          "4:15: sink.a.names[1]: \"abcd\" must have 2 to 3 characters"));
+  EXPECT_THAT(sink_errors("names = []\n"), ElementsAre("4:9: sink.a.names: must have 1 to 3 elements, found 0"));
+  EXPECT_THAT(sink_errors("names = ['ab', 'ab', 'ab', 'ab']\n"),
+              ElementsAre("4:9: sink.a.names: must have 1 to 3 elements, found 4"));
+}
+
+TEST(PluginKeys, ThatArePathsStartAtTheConfigurationsFolder) {
+  const Given given(sink_with(
+      "log = 'log'\n[sink.a.places.one]\nat = '../x'\n[sink.a.places.two]\nat = '/abs'\n[sink.a.places.three]\n"));
+  ASSERT_THAT(given.errors(), IsEmpty());
+  const json options = options_of(given);
+  EXPECT_EQ(options["log"], given.path("log"));
+  EXPECT_EQ(options["places"]["three"]["at"], given.path("host.pem")) << "a default";
+  EXPECT_EQ(options["places"]["one"]["at"], given.path("../x"));
+  EXPECT_EQ(options["places"]["two"]["at"], "/abs");
+  EXPECT_EQ(given.load().used_paths.back().path, given.path("log"));
+  const Given list(sink_with("log = '-'\nplaces = ['a', '', '-']\n"));
+  ASSERT_THAT(list.errors(), IsEmpty());
+  EXPECT_EQ(options_of(list)["places"], json({list.path("a"), "", list.path("-")}));
+  EXPECT_EQ(options_of(list)["log"], "-") << "an output";
+}
+
+TEST(PluginKeys, ThatAreDeprecatedAreWarnedOfAndWork) {
+  const Given given(sink_with("old = {x = 1}\nolder = [{n = 'wrong'}, {key_file = 'none'}]\n"));
+  const host::LoadedConfig loaded = given.load();
+  std::vector<std::string> warnings;
+  for (const Error& warning : loaded.warnings)
+    warnings.push_back(to_string(warning).substr(given.path("c.toml").size()));
+  EXPECT_THAT(warnings,
+              ElementsAre(":4:1: sink.a.old: is deprecated: use new", ":5:11: sink.a.older[0].n: is deprecated",
+                          ":5:26: sink.a.older[1].key_file: is deprecated"));
+  EXPECT_EQ(loaded.errors.size(), 2U) << "what is wrong with them, too";
+  EXPECT_THAT(Given(sink_with("")).load().warnings, IsEmpty());
+  EXPECT_EQ(options_of(Given(sink_with("old = {x = 1}\n")))["old"], json({{"x", 1}}));
+}
+
 TEST(PluginKeys, AreHandedOnAsJsonWithDefaults) {
   const Given given(
       sink_with("ratio = 1\nsince = 1979-05-27T07:32:00.5+02:00\nrules = [{dst = ['a']}, {dst = 'b', weight = 1}]\n"));

@@ -39,14 +39,14 @@ std::uint32_t drop_then_fail(nfbus_filter_call& call) {
 std::uint32_t note_fields(nfbus_filter_call& call) {
   for (std::uint32_t i = 0; i < call.count; ++i) {
     const std::string seen = std::to_string(call.items[i]->field_count);
-    call.annotate(call.context, i, NFBUS_TEXT("rule"), text(seen));
+    test::annotate(call, i, "rule", seen);
   }
   return NFBUS_OK;
 }
 
 std::uint32_t note_other(nfbus_filter_call& call) {
   for (std::uint32_t i = 0; i < call.count; ++i) {
-    call.annotate(call.context, i, NFBUS_TEXT("zone"), NFBUS_TEXT("dmz"));
+    test::annotate(call, i, "zone", "dmz");
   }
   return NFBUS_OK;
 }
@@ -55,7 +55,7 @@ std::uint32_t render_into_field(nfbus_filter_call& call) {
   const nfbus_host& host = *newest_filter_host();
   const std::uint32_t format = host.format(host.context, NFBUS_TEXT("ulogd"));
   for (std::uint32_t i = 0; i < call.count; ++i) {
-    call.annotate(call.context, i, NFBUS_TEXT("json"), host.render(host.context, call.items[i], format));
+    test::annotate(call, i, "json", view(host.render(host.context, call.items[i], format)));
   }
   return NFBUS_OK;
 }

@@ -12,10 +12,18 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace nfbus::host::test {
+
+// Adds a text to an event.
+inline void annotate(nfbus_filter_call& call, std::uint32_t index, std::string_view name, std::string_view value) {
+  const nfbus_field field = {
+      .name = text(name), .value = text(value), .type = NFBUS_VALUE_TEXT, .reserved = 0};
+  EXPECT_EQ(call.annotate(call.context, index, &field), NFBUS_OK);
+}
 
 // What a filter does. Functions that are empty are null in its nfbus_filter; but for apply, which keeps everything.
 struct FilterScript {
@@ -56,12 +64,12 @@ struct ScriptedFilter {
         return static_cast<ScriptedFilter*>(self)->script.hear(*messages);
       };
     }
-    entry.abi_major = NFBUS_ABI_MAJOR;
-    entry.abi_minor = NFBUS_ABI_MINOR;
     entry.struct_size = sizeof entry;
     entry.plugin_kind = NFBUS_PLUGIN_FILTER;
     entry.event_kinds = script.event_kinds;
-    entry.shape.tick_ms = script.tick_ms;
+    shape.struct_size = sizeof shape;
+    shape.tick_ms = script.tick_ms;
+    entry.shape = &shape;
     entry.name = NFBUS_TEXT("scripted");
     entry.filter = &filter;
   }
@@ -73,6 +81,7 @@ struct ScriptedFilter {
 
   const FilterScript script;
   const nfbus_host* host = nullptr;
+  nfbus_shape shape{};
   nfbus_filter filter{};
   nfbus_plugin entry{};
 };
@@ -81,12 +90,13 @@ inline Result<std::unique_ptr<FilterInstance>> try_filter(FilterScript script, c
   static std::vector<std::unique_ptr<ScriptedFilter>> filters;
   filters.push_back(std::make_unique<ScriptedFilter>(std::move(script)));
   ScriptedFilter::current() = filters.back().get();
-  return FilterInstance::create({.entry = &filters.back()->entry, .file = "test.so"}, "test", "{}", services);
+  return FilterInstance::create({.entry = &filters.back()->entry, .file = "test.so", .library = nullptr}, "test", "{}", services);
 }
 
 inline std::unique_ptr<FilterInstance> make_filter(FilterScript script, const SharedServices& services) {
   auto made = try_filter(std::move(script), services);
   EXPECT_TRUE(made.ok()) << made.error().text;
+  EXPECT_TRUE(made.value()->open().ok());
   return std::move(made).value();
 }
 

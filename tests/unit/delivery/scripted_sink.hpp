@@ -6,6 +6,7 @@
 
 #include <nfbus/abi.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -46,12 +47,13 @@ class ScriptedSink {
     const std::lock_guard lock(mutex_);
     return history_;
   }
-  void wait_history(const std::string& call) {
+  void wait_history(const std::string& call, std::ptrdiff_t times = 1) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return std::find(history_.begin(), history_.end(), call) != history_.end(); });
+    changed_.wait(lock, [&] { return std::count(history_.begin(), history_.end(), call) >= times; });
   }
 
-  nfbus_shape shape{};  // what open() asks for
+  const nfbus_host* host = nullptr;  // of the instance that was made last
+  nfbus_shape shape{};               // what open() asks for
   std::uint32_t flush_answer = NFBUS_OK;
 
  private:
@@ -85,8 +87,9 @@ inline const Plugin& ScriptedSink::plugin() {
   static const nfbus_sink kSink = {
       .struct_size = sizeof(nfbus_sink),
       .reserved = 0,
-      .create = [](const nfbus_host*, const nfbus_options*, void** instance, nfbus_error*) -> std::uint32_t {
+      .create = [](const nfbus_host* host, const nfbus_options*, void** instance, nfbus_error*) -> std::uint32_t {
         *instance = current();
+        current()->host = host;
         return NFBUS_OK;
       },
       .open = [](void* self, nfbus_shape* shape, nfbus_error*) -> std::uint32_t {
@@ -115,17 +118,17 @@ inline const Plugin& ScriptedSink::plugin() {
       },
       .close = [](void* self) { static_cast<ScriptedSink*>(self)->note("close"); },
       .destroy = [](void*) {},
+      .diagnose = nullptr,
   };
   static const nfbus_plugin kEntry = [] {
     nfbus_plugin entry{};
-    entry.abi_major = NFBUS_ABI_MAJOR;
     entry.struct_size = sizeof(nfbus_plugin);
     entry.plugin_kind = NFBUS_PLUGIN_SINK;
     entry.name = NFBUS_TEXT("scripted");
     entry.sink = &kSink;
     return entry;
   }();
-  static const Plugin kPlugin{.entry = &kEntry, .file = "scripted.so"};
+  static const Plugin kPlugin{.entry = &kEntry, .file = "scripted.so", .library = nullptr};
   return kPlugin;
 }
 

@@ -150,7 +150,7 @@ TEST(SinkWorker, BringsOnlyTheRestAgainAfterARetry) {
   int calls = 0;
   ScriptedSink script([&](const nfbus_events& /*events*/, nfbus_report& report) -> std::uint32_t {
     if (++calls > 1) return NFBUS_OK;
-    report.done = 2;
+    report.outcome(report.context, 0, 2, NFBUS_DELIVERED, {});
     report.retry_after_ms = 1;
     return NFBUS_RETRY;
   });
@@ -181,7 +181,7 @@ TEST(SinkWorker, CountsEventsInBackoffAsQueued) {
 
 TEST(SinkWorker, CountsRejectedEventsAndDeliversTheOthers) {
   ScriptedSink script([](const nfbus_events& events, nfbus_report& report) -> std::uint32_t {
-    for (std::uint32_t i = 0; i < events.count; i += 2) report.rejected(report.context, i, NFBUS_TEXT("odd"));
+    for (std::uint32_t i = 0; i < events.count; i += 2) report.outcome(report.context, i, 1, NFBUS_REJECTED, NFBUS_TEXT("odd"));
     return NFBUS_OK;
   });
   Delivery delivery(script);
@@ -196,8 +196,8 @@ TEST(SinkWorker, NeverBringsARejectedEventAgain) {
   int calls = 0;
   ScriptedSink script([&](const nfbus_events& /*events*/, nfbus_report& report) -> std::uint32_t {
     if (++calls > 1) return NFBUS_OK;
-    report.rejected(report.context, 3, NFBUS_TEXT("too long"));
-    report.done = 1;
+    report.outcome(report.context, 3, 1, NFBUS_REJECTED, NFBUS_TEXT("too long"));
+    report.outcome(report.context, 0, 1, NFBUS_DELIVERED, {});
     report.retry_after_ms = 1;
     return NFBUS_RETRY;
   });
@@ -226,6 +226,109 @@ TEST(SinkWorker, ClosesASinkThatIsFatalAndCountsAllElseAsRejected) {
   EXPECT_EQ(snapshot.events.queued, 0U);
   EXPECT_EQ(script.call_sizes().size(), 1U);
   EXPECT_EQ(script.history(), (std::vector<std::string>{"open", "close"}));
+}
+
+TEST(SinkWorker, SettlesWhatIsDoneAnywhereInABatchAndBringsTheRestAgainInOrder) {
+  int calls = 0;
+  std::promise<void> release;
+  ScriptedSink script([&](const nfbus_events& /*events*/, nfbus_report& report) -> std::uint32_t {
+    if (++calls > 1) {
+      release.get_future().wait();
+      return NFBUS_OK;
+    }
+    report.outcome(report.context, 1, 1, NFBUS_AGAIN, {});
+    report.outcome(report.context, 3, 1, NFBUS_REJECTED, {});
+    report.outcome(report.context, 4, 1, NFBUS_AGAIN, {});
+    report.retry_after_ms = 1;
+    return NFBUS_OK;
+  });
+  Delivery delivery(script);
+  delivery.publish(6);
+  delivery.start();
+  script.wait_calls(1);
+  while (delivery.snapshot().events.queued != 2) std::this_thread::yield();
+  EXPECT_EQ(delivery.snapshot().events.delivered, 3U);  // while the others wait
+  EXPECT_EQ(delivery.snapshot().events.rejected, 1U);
+  release.set_value();
+  ASSERT_TRUE(delivery.stop());
+  EXPECT_EQ(script.seen(), (std::vector<std::uint32_t>{0, 1, 2, 3, 4, 5, 1, 4}));
+  EXPECT_EQ(delivery.snapshot().events.delivered, 5U);
+}
+
+TEST(SinkWorker, KeepsTheOutcomesThatASinkNamedBeforeItWasFatal) {
+  ScriptedSink script([](const nfbus_events& /*events*/, nfbus_report& report) -> std::uint32_t {
+    report.outcome(report.context, 2, 2, NFBUS_DELIVERED, {});
+    return NFBUS_FATAL;
+  });
+  Delivery delivery(script);
+  delivery.publish(5);
+  delivery.start();
+  script.wait_history("close");
+  ASSERT_TRUE(delivery.stop());
+  EXPECT_EQ(delivery.snapshot().events.delivered, 2U);
+  EXPECT_EQ(delivery.snapshot().events.rejected, 3U);
+}
+
+TEST(SinkWorker, ClosesASinkThatFailsTenTimesInARowWithoutProgress) {
+  ScriptedSink script([](const nfbus_events& /*events*/, nfbus_report& report) -> std::uint32_t {
+    report.retry_after_ms = 1;
+    throw std::runtime_error("broken");
+  });
+  Delivery delivery(script);
+  delivery.publish(3);
+  delivery.start();
+  script.wait_history("close");
+  ASSERT_TRUE(delivery.stop());
+  EXPECT_EQ(delivery.snapshot().state, SinkState::failed);
+  EXPECT_EQ(delivery.snapshot().events.rejected, 3U);
+  EXPECT_EQ(delivery.snapshot().retries, 9U);
+}
+
+TEST(SinkWorker, GoesOnWithASinkThatFailsButMakesProgress) {
+  ScriptedSink script([](const nfbus_events& /*events*/, nfbus_report& report) -> std::uint32_t {
+    report.outcome(report.context, 0, 1, NFBUS_DELIVERED, {});
+    report.retry_after_ms = 1;
+    return NFBUS_FAILED;
+  });
+  Delivery delivery(script);
+  delivery.publish(25);
+  delivery.start();
+  while (delivery.snapshot().events.delivered != 25) std::this_thread::yield();
+  ASSERT_TRUE(delivery.stop());
+  EXPECT_NE(delivery.snapshot().state, SinkState::failed);
+}
+
+TEST(SinkWorker, TicksASinkThatAsksToBeWokenAlsoInBackoff) {
+  ScriptedSink script([](const nfbus_events& /*events*/, nfbus_report& report) -> std::uint32_t {
+    report.retry_after_ms = 3600 * 1000;
+    return NFBUS_RETRY;
+  });
+  Delivery delivery(script);  // its tick_ms is 0
+  delivery.start();
+  script.host->wake(script.host->context);
+  script.wait_history("tick");
+  delivery.publish(1);
+  script.wait_calls(1);
+  script.host->wake(script.host->context);
+  script.wait_history("tick", 2);
+  ASSERT_TRUE(delivery.stop(1ms));
+}
+
+TEST(SinkWorker, TellsAWriteThatRunsOfAStop) {
+  std::promise<void> begun;
+  std::uint32_t at_first_ms = 0;
+  ScriptedSink script([&](const nfbus_events& /*events*/, nfbus_report& report) -> std::uint32_t {
+    at_first_ms = report.time_left_ms(report.context);
+    begun.set_value();
+    while (report.time_left_ms(report.context) != 0) std::this_thread::yield();
+    return NFBUS_OK;
+  });
+  Delivery delivery(script);
+  delivery.publish(1);
+  delivery.start();
+  begun.get_future().wait();
+  ASSERT_TRUE(delivery.stop(1ms));
+  EXPECT_GT(at_first_ms, 10'000U);
 }
 
 TEST(SinkWorker, SaysThatAHungSinkDidNotStopAndKeepsItsQueueBounded) {

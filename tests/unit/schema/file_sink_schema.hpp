@@ -22,7 +22,16 @@ inline constexpr char kFileSinkSchema[] = R"({
     "by_site": {"type": "object", "additionalProperties": {"type": "array", "items": {
       "type": "object", "additionalProperties": {"type": "string", "x-output": true}}}},
     "peers": {"type": "object",
-              "additionalProperties": {"type": "object", "properties": {"key": {"type": "string", "x-secret": true}}}}
+              "additionalProperties": {"type": "object", "properties": {"key": {"type": "string", "x-secret": true}}}},
+    "names": {"type": "array", "minItems": 1, "maxItems": 3, "items": {"type": "string", "minLength": 2, "maxLength": 3}},
+    "certificate": {"type": "string", "x-path": true},
+    "log": {"type": "string", "x-path": true, "x-output": true},
+    "places": {"type": ["object", "array"], "items": {"type": "string", "x-path": true},
+               "additionalProperties": {"type": "object", "properties": {
+      "at": {"type": "string", "x-path": true, "default": "host.pem"}}}},
+    "old": {"type": "object", "deprecated": true, "description": "use new", "additionalProperties": true},
+    "older": {"type": "array", "items": {"type": "object", "properties": {
+      "key": {"type": "string", "x-secret": true, "deprecated": true}, "n": {"type": "integer", "deprecated": true}}}}
   }
 })";
 

@@ -32,8 +32,8 @@ TEST(Schema, OfTheSubsetIsAccepted) {
 }
 
 TEST(Schema, WithAnUnknownKeywordIsRefused) {
-  EXPECT_THAT(refusal(property(R"({"type": "string", "minLength": 1})")),
-              HasSubstr("/properties/a: keyword \"minLength\" is not supported"));
+  EXPECT_THAT(refusal(property(R"({"type": "string", "minWords": 1})")),
+              HasSubstr("/properties/a: keyword \"minWords\" is not supported"));
   EXPECT_THAT(refusal(property(R"({"type": "integer", "minimun": 1})")), HasSubstr("did you mean \"minimum\"?"));
   EXPECT_THAT(refusal(property(R"({"type": "array", "items": {"oneOf": []}})")), HasSubstr("/properties/a/items: "));
 }
@@ -47,6 +47,39 @@ TEST(Schema, MarksOutputsAmongTexts) {
   EXPECT_EQ(refusal(property(R"({"type": "string", "x-output": true})")), "accepted");
   EXPECT_THAT(refusal(property(R"({"type": "integer", "x-output": true})")), HasSubstr("x-output is for"));
   EXPECT_THAT(refusal(property(R"({"type": "string", "x-output": 1})")), HasSubstr("must be true or false"));
+}
+
+TEST(Schema, MarksPathsWhereATextMayStand) {
+  EXPECT_EQ(refusal(property(R"({"type": "string", "x-path": true, "x-output": true})")), "accepted");
+  EXPECT_EQ(refusal(property(R"({"type": ["string", "array"], "x-path": true,
+                                 "items": {"type": "string", "x-path": true}})")),
+            "accepted");
+  EXPECT_THAT(refusal(property(R"({"type": "integer", "x-path": true})")), HasSubstr("x-path is for"));
+  EXPECT_THAT(refusal(property(R"({"type": "string", "x-path": true, "x-secret": true})")),
+              HasSubstr("not for secrets"));
+  EXPECT_THAT(refusal(property(R"({"type": "string", "x-path": "/"})")), HasSubstr("x-path must be true or false"));
+}
+
+TEST(Schema, LimitsTextsAndArraysByWholeNumbers) {
+  EXPECT_EQ(refusal(property(R"({"minLength": 0, "maxLength": 0, "minItems": 1, "maxItems": 9})")), "accepted");
+  for (const char* wrong : {"-1", "1.5", "\"1\"", "18446744073709551615"}) {
+    for (const std::string word : {"minLength", "maxLength", "minItems", "maxItems"}) {
+      EXPECT_THAT(refusal(property("{\"" + word + "\": " + wrong + "}")),
+                  HasSubstr(word + " must be an integer, 0 or more"));
+    }
+  }
+  EXPECT_THAT(refusal(property(R"({"minLength": 2, "maxLength": 1})")), HasSubstr("minLength is above maxLength"));
+  EXPECT_THAT(refusal(property(R"({"minItems": 2, "maxItems": 1})")), HasSubstr("minItems is above maxItems"));
+  EXPECT_THAT(refusal(property(R"({"type": "string", "minLength": 2, "default": "x"})")),
+              HasSubstr("default does not fit: \"x\" must have at least 2 characters"));
+}
+
+TEST(Schema, DeprecatesOptionsAndNotThePlugin) {
+  EXPECT_EQ(refusal(property(R"({"type": "object", "properties": {"b": {"deprecated": true}}, "deprecated": true,
+                                 "default": {"b": 1}})")),
+            "accepted");
+  EXPECT_THAT(refusal(property(R"({"deprecated": "since 2"})")), HasSubstr("deprecated must be true or false"));
+  EXPECT_THAT(refusal(R"({"type": "object", "deprecated": true})"), HasSubstr("deprecated is for options"));
 }
 
 TEST(Schema, ThatIsWrongIsRefused) {
@@ -96,7 +129,7 @@ TEST(Schema, ThatIsNestedTooDeepInAnyPartIsRefusedBeforeItIsRead) {
 
 TEST(Schema, IsDescribedInItsOwnOrder) {
   const auto options = describe_schema(kFileSinkSchema);
-  ASSERT_EQ(options.size(), 14U);
+  ASSERT_EQ(options.size(), 22U);
   EXPECT_EQ(options[0].name, "file");
   EXPECT_TRUE(options[0].required);
   EXPECT_EQ(options[0].type, "string");
@@ -110,6 +143,13 @@ TEST(Schema, IsDescribedInItsOwnOrder) {
   EXPECT_EQ(options[7].type, "string or array of string");
   EXPECT_TRUE(options[10].secret);
   EXPECT_EQ(options[11].type, "match or array of match");
+  EXPECT_EQ(options[14].name, "names");
+  EXPECT_EQ(options[14].allowed, "1 to 3 elements");
+  EXPECT_EQ(options[15].name, "certificate");
+  EXPECT_TRUE(options[15].path);
+  EXPECT_TRUE(options[17].path) << "of its elements";
+  EXPECT_TRUE(options[18].deprecated);
+  EXPECT_FALSE(options[19].deprecated || options[19].path);
   EXPECT_THAT(describe_schema("nonsense"), IsEmpty());
 }
 

@@ -1,0 +1,141 @@
+#include "running/pieces.hpp"
+
+#include "plugins/annotations.hpp"
+#include "plugins/handshake.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <string_view>
+
+namespace nfbus::host {
+
+namespace {
+
+using Stages = std::map<std::string, std::shared_ptr<FilterStage>>;  // by name
+
+// A filter may be made for several sinks.
+void add_once(const Error& error, std::vector<Error>& errors) {
+  const auto is_same = [&](const Error& other) { return to_string(other) == to_string(error); };
+  if (std::none_of(errors.begin(), errors.end(), is_same)) errors.push_back(error);
+}
+
+// Makes one configuration's pieces. The configuration was checked: every filter that is named is declared, and every
+// plugin exists.
+class Maker {
+ public:
+  Maker(const Config& config, const PluginRegistry& plugins, const SharedServices& services, std::vector<Error>& errors)
+      : config_(config), plugins_(plugins), services_(services), errors_(errors) {}
+
+  void make_captures(Pieces& pieces) {
+    Stages stages;  // shared by the groups, which one thread serves: what one teaches a filter, it knows of all
+    for (const CaptureConfig& config : config_.captures) {
+      std::unique_ptr<CaptureFilters> filters;
+      if (!config.filters.empty()) {
+        auto made = std::make_unique<CaptureFilterChain>(make_chain(filter_configs(config_, config.filters), stages));
+        pieces.capture_chains.emplace_back(config.group, made.get());
+        filters = std::move(made);
+      }
+      pieces.captures.push_back({.config = config, .filters = std::move(filters)});
+    }
+  }
+
+  void make_sink(const SinkConfig& config, std::vector<MadeSink>& sinks) {
+    std::vector<FilterConfig> filters = filter_configs(config_, config.filters);
+    Stages stages;
+    FilterChain chain = make_chain(filters, stages);
+    const Plugin& plugin = *plugins_.find(config.plugin);
+    auto instance = SinkInstance::create(plugin, config.name, config.options_json, services_);
+    if (!instance) return add_once(at(std::move(instance).error(), config, "sink"), errors_);
+    sinks.push_back({.config = config,
+                     .filter_configs = std::move(filters),
+                     .event_kinds = event_kinds_of(*plugin.entry),
+                     .filters = std::move(chain),
+                     .instance = std::move(instance).value()});
+  }
+
+ private:
+  // Makes the stages that are not in `stages` yet, and adds them. Those that cannot be made are left out.
+  FilterChain make_chain(const std::vector<FilterConfig>& configs, Stages& stages) {
+    std::vector<std::shared_ptr<FilterStage>> chain;
+    chain.reserve(configs.size());
+    for (const FilterConfig& config : configs) {
+      auto& stage = stages[config.name];
+      if (!stage) {
+        auto filter =
+            FilterInstance::create(*plugins_.find(config.plugin), config.name, config.options_json, services_);
+        if (!filter) {
+          add_once(at(std::move(filter).error(), config, "filter"), errors_);
+          continue;
+        }
+        stage = std::make_shared<FilterStage>(std::move(filter).value());
+      }
+      chain.push_back(stage);
+    }
+    return FilterChain(std::move(chain));
+  }
+
+  const Config& config_;
+  const PluginRegistry& plugins_;
+  const SharedServices& services_;
+  std::vector<Error>& errors_;
+};
+
+}  // namespace
+
+Pieces make_pieces(const Config& config, const PluginRegistry& plugins, const SharedServices& services,
+                   std::vector<Error>& errors) {
+  Pieces pieces;
+  Maker maker(config, plugins, services, errors);
+  maker.make_captures(pieces);
+  for (const SinkConfig& sink : config.sinks) maker.make_sink(sink, pieces.sinks);
+  return pieces;
+}
+
+std::vector<MadeSink> make_sinks(const Config& config, const PluginRegistry& plugins, const SharedServices& services,
+                                 const std::function<bool(const SinkConfig&)>& is_new, std::vector<Error>& errors) {
+  std::vector<MadeSink> sinks;
+  Maker maker(config, plugins, services, errors);
+  for (const SinkConfig& sink : config.sinks) {
+    if (is_new(sink)) maker.make_sink(sink, sinks);
+  }
+  return sinks;
+}
+
+std::vector<Error> try_pieces(const Config& config, const PluginRegistry& plugins) {
+  const FormatSet formats(config.host.device);
+  // Nothing is at work yet, so nobody would hear what an instance publishes while it is made.
+  const SharedServices services{
+      .formats = formats,
+      .publish = [](std::string_view, std::string_view, const MessageOrigin&) { return false; },
+      .fields = known_fields(config, plugins)};
+  std::vector<Error> errors;
+  const Pieces pieces = make_pieces(config, plugins, services, errors);
+  return errors;
+}
+
+std::vector<FilterConfig> filter_configs(const Config& config, const std::vector<std::string>& names) {
+  std::vector<FilterConfig> configs;
+  configs.reserve(names.size());
+  for (const std::string& name : names) {
+    configs.push_back(
+        *std::find_if(config.filters.begin(), config.filters.end(), [&](const auto& f) { return f.name == name; }));
+  }
+  return configs;
+}
+
+KnownFields known_fields(const Config& config, const PluginRegistry& plugins) {
+  std::vector<std::string> names;
+  names.reserve(config.filters.size());
+  for (const FilterConfig& filter : config.filters) names.push_back(filter.plugin);
+  return annotations_of(plugins, names);
+}
+
+Error at(Error error, const PluginConfig& config, std::string_view kind) {
+  error.text = fmt::format("{}.{}: {}", kind, config.name, error.text);
+  if (!error.where) error.where = config.where;
+  return error;
+}
+
+}  // namespace nfbus::host

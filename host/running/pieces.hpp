@@ -1,0 +1,65 @@
+// What a configuration asks for, made and not yet opened. Making it is all that `check` needs.
+#pragma once
+
+#include "capture/source.hpp"
+#include "config/config.hpp"
+#include "delivery/capture_filters.hpp"
+#include "delivery/filter_chain.hpp"
+#include "match/known_fields.hpp"
+#include "plugins/instance.hpp"
+#include "plugins/registry.hpp"
+
+#include <nfbus/result.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace nfbus::host {
+
+// A sink with the filters that it alone has.
+struct MadeSink {
+  SinkConfig config;
+  std::vector<FilterConfig> filter_configs;
+  std::uint32_t event_kinds;  // NFBUS_EVENT_*, ORed
+  FilterChain filters;
+  std::unique_ptr<SinkInstance> instance;
+};
+
+// The filters of each group that has some.
+using CaptureChains = std::vector<std::pair<std::uint16_t, CaptureFilterChain*>>;
+
+// Destroyed before the services that they were made with.
+struct Pieces {
+  std::vector<CaptureSpec> captures;
+  CaptureChains capture_chains;  // owned by `captures`
+  std::vector<MadeSink> sinks;
+};
+
+// [control] Makes every sink, and every filter that one of them or a capture names; opens nothing. Appends what plugins
+// have against their options to `errors`: each mistake once, with its place. Some pieces are missing then.
+[[nodiscard]] Pieces make_pieces(const Config& config, const PluginRegistry& plugins, const SharedServices& services,
+                                 std::vector<Error>& errors);
+
+// [control] As make_pieces(), of the sinks for which is_new(sink) alone.
+[[nodiscard]] std::vector<MadeSink> make_sinks(const Config& config, const PluginRegistry& plugins,
+                                               const SharedServices& services,
+                                               const std::function<bool(const SinkConfig&)>& is_new,
+                                               std::vector<Error>& errors);
+
+// [control] Makes all pieces, and drops them: returns what plugins have against their options.
+[[nodiscard]] std::vector<Error> try_pieces(const Config& config, const PluginRegistry& plugins);
+
+// [control] The configurations of the filters with these names, which are declared.
+[[nodiscard]] std::vector<FilterConfig> filter_configs(const Config& config, const std::vector<std::string>& names);
+
+// [control] What matches may ask for, beside what every event has: the annotations of the filters that are declared.
+[[nodiscard]] KnownFields known_fields(const Config& config, const PluginRegistry& plugins);
+
+// An error of an instance, with its name in front and its place in the configuration.
+[[nodiscard]] Error at(Error error, const PluginConfig& config, std::string_view kind);
+
+}  // namespace nfbus::host

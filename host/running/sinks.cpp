@@ -1,0 +1,213 @@
+#include "running/sinks.hpp"
+
+#include "report/log_lines.hpp"
+#include "support/log.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace nfbus::host {
+
+namespace {
+
+// Beyond a deadline: for a call that began before it, and the flush behind it.
+constexpr std::chrono::milliseconds kLastCall{1000};
+
+std::shared_ptr<Subscription> make_subscription(const MadeSink& sink) {
+  return std::make_shared<Subscription>(
+      Interest{.topics = sink.config.topics, .kinds = sink.event_kinds},
+      QueueLimits{
+          .events = sink.config.queue_events, .bytes = sink.config.queue_bytes, .overflow = sink.config.overflow});
+}
+
+// Of a sink that has ended, or is left behind.
+void warn_of_undelivered(const SinkSnapshot& s) {
+  if (s.events.queued == 0) return;
+  log::warning(fmt::format("sink.{}: {} events that it could not deliver in time are lost", s.name, s.events.queued));
+}
+
+}  // namespace
+
+FilterMessages messages_of(const FilterChain& chain) {
+  FilterMessages messages;
+  for (const auto& stage : chain.stages()) {
+    if (stage->messages()) messages.insert(stage->messages());
+  }
+  return messages;
+}
+
+void log_sink(const SinkSnapshot& sink) {
+  log::info(log_line(sink));
+  for (const FilterSnapshot& filter : sink.filters) log::info(log_line(filter, "sink." + sink.name));
+}
+
+Result<Sinks::RunningSink> Sinks::open(MadeSink made, std::shared_ptr<Subscription> subscription) {
+  if (auto opened = made.filters.open(); !opened) return at(std::move(opened).error(), made.config, "sink");
+  auto shape = made.instance->open();
+  if (!shape) return at(std::move(shape).error(), made.config, "sink");
+  auto worker = std::make_unique<SinkWorker>(std::move(made.instance), *shape, std::move(made.filters),
+                                             std::move(subscription), changed_);
+  return RunningSink{
+      .config = std::move(made.config), .filters = std::move(made.filter_configs), .worker = std::move(worker)};
+}
+
+Result<void> Sinks::open(std::vector<MadeSink> made) {
+  for (MadeSink& sink : made) {
+    auto subscription = make_subscription(sink);
+    auto opened = open(std::move(sink), subscription);
+    if (!opened) return std::move(opened).error();
+    bus_.add(subscription);
+    for (const auto& messages : messages_of(opened->worker->filters())) bus_.add(messages);
+    sinks_.push_back(std::move(opened).value());
+  }
+  return {};
+}
+
+void Sinks::start() {
+  for (const RunningSink& sink : sinks_) sink.worker->start();
+}
+
+void Sinks::request_reopen() {
+  for (const RunningSink& sink : sinks_) sink.worker->request_reopen();
+}
+
+bool Sinks::runs(const SinkConfig& config, const std::vector<FilterConfig>& filters) const {
+  return std::any_of(sinks_.begin(), sinks_.end(),
+                     [&](const RunningSink& sink) { return sink.config == config && sink.filters == filters; });
+}
+
+void Sinks::replace(const Config& next, std::vector<MadeSink> made, Clock::time_point deadline) {
+  std::vector<RunningSink*> ending;
+  for (RunningSink& sink : sinks_) {
+    const bool stays = std::any_of(next.sinks.begin(), next.sinks.end(), [&](const SinkConfig& config) {
+      return config == sink.config && filter_configs(next, config.filters) == sink.filters;
+    });
+    if (!stays) ending.push_back(&sink);
+  }
+  Successors successors;
+  end(ending, made, successors, deadline);
+  // A worker that is stuck in its plugin must outlive the plugin's call.
+  {
+    const std::lock_guard changing(mutex_);
+    std::erase_if(sinks_, [](const RunningSink& sink) { return sink.ended; });
+  }
+  for (MadeSink& sink : made) add(std::move(sink), successors);
+}
+
+// The queue of a successor takes its predecessor's place on the bus before that is asked to end: each event is in one
+// of the two. All are asked first and waited for then, so that their last deliveries share the time until the deadline.
+void Sinks::end(const std::vector<RunningSink*>& sinks, const std::vector<MadeSink>& made, Successors& successors,
+                Clock::time_point deadline) {
+  for (RunningSink* const sink : sinks) {
+    const auto next =
+        std::find_if(made.begin(), made.end(), [&](const MadeSink& m) { return m.config.name == sink->config.name; });
+    std::shared_ptr<Subscription> successor;
+    if (next != made.end()) successor = successors[sink->config.name] = make_subscription(*next);
+    bus_.replace(sink->worker->subscription(), successor);
+    sink->worker->request_stop(deadline);
+  }
+  for (RunningSink* const sink : sinks) {
+    sink->ended = sink->worker->stopped_by(deadline + kLastCall);
+    for (const auto& messages : messages_of(sink->worker->filters())) bus_.remove(messages);
+    const SinkSnapshot last = sink->worker->snapshot();
+    log_sink(last);
+    warn_of_undelivered(last);
+    if (!sink->ended) {
+      log::error(fmt::format("sink.{}: its plugin does not return; it is left behind", sink->config.name));
+    }
+  }
+}
+
+void Sinks::add(MadeSink made, const Successors& successors) {
+  const auto successor = successors.find(made.config.name);
+  const bool on_bus = successor != successors.end();
+  const auto subscription = on_bus ? successor->second : make_subscription(made);
+  auto opened = open(std::move(made), subscription);
+  if (!opened) {
+    bus_.remove(subscription);
+    log::error(fmt::format("{}; {} events that waited for it are lost", to_string(opened.error()),
+                           subscription->queue().counters().queued));
+    return;
+  }
+  if (!on_bus) bus_.add(subscription);
+  for (const auto& messages : messages_of(opened->worker->filters())) bus_.add(messages);
+  opened->worker->start();
+  const std::lock_guard changing(mutex_);
+  sinks_.push_back(std::move(opened).value());
+}
+
+void Sinks::note_the_end() {
+  for (RunningSink& sink : sinks_) sink.before_the_end = sink.worker->snapshot().events;
+}
+
+void Sinks::request_stop(Clock::time_point deadline) {
+  // First the last words of filters, for which every sink still runs.
+  if (std::any_of(sinks_.begin(), sinks_.end(), [](const auto& sink) { return sink.worker->filters().finishes(); })) {
+    for (const RunningSink& sink : sinks_) sink.worker->request_drain(deadline);
+    for (const RunningSink& sink : sinks_) {
+      if (sink.worker->filters().finishes()) sink.worker->wait_drained(deadline);
+    }
+  }
+  for (const RunningSink& sink : sinks_) {
+    bus_.remove(sink.worker->subscription());  // what clients still publish would never be delivered
+    sink.worker->request_stop(deadline);
+  }
+}
+
+bool Sinks::stopped_by(Clock::time_point deadline) {
+  for (RunningSink& sink : sinks_) {
+    if (!sink.ended) sink.ended = sink.worker->stopped_by(deadline + kLastCall);
+    warn_of_undelivered(sink.worker->snapshot());
+  }
+  return not_ended().empty();
+}
+
+bool Sinks::all_settled() const {
+  return std::all_of(sinks_.begin(), sinks_.end(), [](const RunningSink& sink) {
+    return sink.worker->subscription()->queue().counters().queued == 0;
+  });
+}
+
+std::uint64_t Sinks::lost_at_the_end(bool since_the_start) const {
+  std::uint64_t lost = 0;
+  for (const RunningSink& sink : sinks_) {
+    const SinkSnapshot s = sink.worker->snapshot();
+    const QueueCounters before = since_the_start ? QueueCounters() : sink.before_the_end;
+    lost += s.events.queued + s.events.overflowed - before.overflowed;
+    if (s.state == SinkState::failed) lost += s.events.rejected - before.rejected;
+  }
+  return lost;
+}
+
+bool Sinks::any_unflushed() const {
+  return std::any_of(sinks_.begin(), sinks_.end(), [](const auto& sink) { return sink.worker->unflushed(); });
+}
+
+std::vector<std::string> Sinks::not_ended() const {
+  std::vector<std::string> names;
+  for (const RunningSink& sink : sinks_) {
+    if (!sink.ended) names.push_back(sink.config.name);
+  }
+  return names;
+}
+
+std::vector<SinkSnapshot> Sinks::snapshots() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<SinkSnapshot> rows;
+  rows.reserve(sinks_.size());
+  for (const RunningSink& sink : sinks_) rows.push_back(sink.worker->snapshot());
+  return rows;
+}
+
+std::vector<std::string> Sinks::failed() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> names;
+  for (const RunningSink& sink : sinks_) {
+    if (sink.worker->snapshot().state == SinkState::failed) names.push_back(sink.config.name);
+  }
+  return names;
+}
+
+}  // namespace nfbus::host

@@ -1,0 +1,94 @@
+// The sinks at work: opened, replaced by others, drained and stopped. Each has its worker, and its queue on the bus.
+#pragma once
+
+#include "bus/bus.hpp"
+#include "config/config.hpp"
+#include "delivery/sink_worker.hpp"
+#include "running/pieces.hpp"
+
+#include <nfbus/result.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace nfbus::host {
+
+// Where the messages of these filters wait for them: each once, though several chains may share a filter.
+using FilterMessages = std::set<std::shared_ptr<Subscription>>;
+[[nodiscard]] FilterMessages messages_of(const FilterChain& chain);
+
+// Thread safety: [control], but snapshots() and failed() from any thread.
+class Sinks {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  // changed: as SinkWorker says. bus outlives the sinks.
+  Sinks(Bus& bus, SinkWorker::StateChanged changed) : bus_(bus), changed_(std::move(changed)) {}
+
+  // Opens them: from now on events wait for them. An error names the sink and its place; those before it are open.
+  Result<void> open(std::vector<MadeSink> made);
+  // Starts the thread of each.
+  void start();
+  // Whether a sink runs with just this configuration and these filters, so that replace() leaves it alone.
+  [[nodiscard]] bool runs(const SinkConfig& config, const std::vector<FilterConfig>& filters) const;
+  // Makes the sinks those of `next`. `made` are those of them that do not run yet. One that is gone or differs delivers
+  // what waits until the deadline and is closed; then the new ones are opened and started. A sink that differs misses
+  // no event between, the others go on untouched. One that cannot be opened is logged and left out.
+  void replace(const Config& next, std::vector<MadeSink> made, Clock::time_point deadline);
+  void request_reopen();
+
+  // From now on lost_at_the_end() counts what is dropped. Once, before the sources are stopped.
+  void note_the_end();
+  // Filters are finished once what waits is delivered; then every sink is asked to deliver what waits, until the
+  // deadline. Waits for the filters only.
+  void request_stop(Clock::time_point deadline);
+  // True when every sink has ended; waits for that until `deadline` and a little longer, for calls that have begun. A
+  // sink that has not is stuck in its plugin, and the process must end without destroying this object.
+  [[nodiscard]] bool stopped_by(Clock::time_point deadline);
+
+  [[nodiscard]] std::size_t size() const noexcept { return sinks_.size(); }
+  // Whether no event waits for any sink.
+  [[nodiscard]] bool all_settled() const;
+  // Events that some sink did not get: what waits for one that could not deliver it, and what came to one that had
+  // failed or had to be dropped, since note_the_end() or, with since_the_start, ever.
+  [[nodiscard]] std::uint64_t lost_at_the_end(bool since_the_start) const;
+  // Whether a sink could not bring to its destination what it had taken.
+  [[nodiscard]] bool any_unflushed() const;
+  // Names of the sinks that have not ended.
+  [[nodiscard]] std::vector<std::string> not_ended() const;
+  [[nodiscard]] std::vector<SinkSnapshot> snapshots() const;
+  // Names of the sinks that have failed for good.
+  [[nodiscard]] std::vector<std::string> failed() const;
+
+ private:
+  struct RunningSink {
+    SinkConfig config;
+    std::vector<FilterConfig> filters;
+    std::unique_ptr<SinkWorker> worker;
+    bool ended = false;
+    QueueCounters before_the_end{};
+  };
+  using Successors = std::map<std::string, std::shared_ptr<Subscription>>;  // by name
+
+  Result<RunningSink> open(MadeSink made, std::shared_ptr<Subscription> subscription);
+  void end(const std::vector<RunningSink*>& sinks, const std::vector<MadeSink>& made, Successors& successors,
+           Clock::time_point deadline);
+  void add(MadeSink made, const Successors& successors);
+
+  Bus& bus_;
+  const SinkWorker::StateChanged changed_;
+  mutable std::mutex mutex_;  // taken for changes of sinks_, all on [control], and by those who look from elsewhere
+  std::vector<RunningSink> sinks_;
+};
+
+// One line for each counter of a sink, and of its filters.
+void log_sink(const SinkSnapshot& sink);
+
+}  // namespace nfbus::host

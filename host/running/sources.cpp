@@ -1,0 +1,75 @@
+#include "running/sources.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace nfbus::host {
+
+Sources::~Sources() {
+  stop();
+  for (const auto& running : sources_) {
+    if (running->thread.joinable()) running->thread.join();
+  }
+}
+
+void Sources::add(std::unique_ptr<Source> source) {
+  sources_.push_back(std::make_unique<RunningSource>(std::move(source)));
+}
+
+void Sources::start(std::function<void()> ended) {
+  ended_ = std::move(ended);
+  left_ = sources_.size();
+  for (const auto& running : sources_) {
+    running->thread = std::thread([this, of = running.get()] { run(*of); });
+    ::pthread_setname_np(running->thread.native_handle(), "capture");
+  }
+}
+
+void Sources::run(RunningSource& running) {
+  Result<void> result = running.source->run();
+  const bool failed = !result.ok();
+  running.done.set_value(std::move(result));
+  const bool last = left_.fetch_sub(1) == 1;
+  if ((failed || last) && !told_.exchange(true)) ended_();
+}
+
+void Sources::stop() noexcept {
+  for (const auto& running : sources_) running->source->stop();
+}
+
+bool Sources::ended_by(Clock::time_point deadline) {
+  return std::all_of(sources_.begin(), sources_.end(), [&](const auto& running) {
+    return running->result.wait_until(deadline) == std::future_status::ready;
+  });
+}
+
+Result<void> Sources::join() {
+  Result<void> first;
+  for (const auto& running : sources_) {
+    running->thread.join();
+    Result<void> result = running->result.get();
+    if (!result && first) first = std::move(result);
+  }
+  return first;
+}
+
+bool Sources::any_lossless() const noexcept {
+  return std::any_of(sources_.begin(), sources_.end(), [](const auto& running) { return running->source->lossless(); });
+}
+
+bool Sources::all_reloadable() const noexcept {
+  return std::all_of(sources_.begin(), sources_.end(),
+                     [](const auto& running) { return running->source->reloadable(); });
+}
+
+std::vector<CaptureSnapshot> Sources::snapshots() const {
+  std::vector<CaptureSnapshot> rows;
+  for (const auto& running : sources_) {
+    for (const CaptureSnapshot& row : running->source->snapshots()) rows.push_back(row);
+  }
+  return rows;
+}
+
+}  // namespace nfbus::host

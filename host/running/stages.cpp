@@ -1,0 +1,139 @@
+#include "running/stages.hpp"
+
+#include "report/log_lines.hpp"
+#include "support/log.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace nfbus::host {
+
+namespace {
+
+// Free slabs and batches kept for reuse: what one capture round and a busy sink hand back and forth.
+constexpr std::size_t kKeepSlabs = 4;
+constexpr std::size_t kKeepBatches = 256;
+
+// The bus's socket: what may wait for one client, and for all of them; a line that several wait for counts once there.
+constexpr std::size_t kClientBytes = 8UL << 20U;
+constexpr std::size_t kAllClientsBytes = 64UL << 20U;
+constexpr std::size_t kMostClients = 4096;
+
+std::int64_t now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+std::vector<std::vector<FilterConfig>> filters_of_captures(const Config& config) {
+  std::vector<std::vector<FilterConfig>> filters;
+  filters.reserve(config.captures.size());
+  for (const CaptureConfig& capture : config.captures) filters.push_back(filter_configs(config, capture.filters));
+  return filters;
+}
+
+Stages::Stages(Config of, PluginRegistry found)
+    : config(std::move(of)),
+      plugins(std::move(found)),
+      capture_filters(filters_of_captures(config)),
+      slabs(kSlabBytes, kKeepSlabs),
+      batches(kKeepBatches),
+      topics(config.host.topic_root),
+      formats(config.host.device),
+      services{.formats = formats,
+               .publish = [this](std::string_view topic, std::string_view text,
+                                 const MessageOrigin& origin) { return publish_message(topic, text, origin); },
+               .fields = known_fields(config, plugins)},
+      sinks(bus, [this](const SinkWorker& of_sink, SinkState state, std::string_view why) {
+        publish_own("nfbus:sink", sink_event(of_sink.name(), of_sink.plugin(), state, why));
+      }) {}
+
+// Whoever asks for the numbers ends first, then whoever fills the queues.
+Stages::~Stages() {
+  metrics.reset();
+  server.reset();
+  stop_sources();
+}
+
+SourceContext Stages::source_context() {
+  return {.topics = topics,
+          .slabs = slabs,
+          .batches = batches,
+          .publish = [this](const BatchRef& batch) { bus.publish(batch); },
+          .publish_when_room = [this](const BatchRef& batch) { bus.publish_when_room(batch); }};
+}
+
+void Stages::open_server(Listener listener) {
+  const FormatId packet = formats.find(config.bus.payload == BusPayload::full ? "packet_full" : "packet");
+  const FormatId form = config.bus.format == BusFormat::packet ? packet : formats.find("ulogd");
+  server = std::make_unique<Server>(std::move(listener), bus, formats,
+                                    ServerSettings{.hub = {.topic_root = config.host.topic_root,
+                                                           .default_form = form,
+                                                           .packet_form = packet,
+                                                           .fields = services.fields,
+                                                           .client_bytes = kClientBytes,
+                                                           .total_bytes = kAllClientsBytes},
+                                                   .most_clients = kMostClients},
+                                    [this](const ServerSnapshot& now) { return to_json(report(now)); });
+}
+
+Result<void> Stages::open_metrics() {
+  if (!config.metrics.listen) return {};
+  auto opened = MetricsServer::open(config.metrics);
+  if (!opened) return std::move(opened).error();
+  metrics.emplace(std::move(opened).value());
+  log::info(fmt::format("metrics: http://{}/metrics", metrics->address()));
+  return {};
+}
+
+void Stages::stop_sources() noexcept {
+  sources.stop();
+  bus.end_waiting();
+}
+
+bool Stages::publish_message(std::string_view topic, std::string_view text, const MessageOrigin& origin) {
+  if (topic.starts_with(config.host.topic_root) || topic.starts_with("nfbus:")) return false;
+  bus.publish(make_message(topic, text, now_ns(), ::getuid(), origin));
+  return true;
+}
+
+void Stages::publish_own(std::string_view topic, std::string_view text) {
+  bus.publish(make_message(topic, text, now_ns(), ::getuid()));
+}
+
+StatusReport Stages::report() const { return report(server ? server->snapshot() : ServerSnapshot()); }
+
+StatusReport Stages::report(ServerSnapshot of_server) const {
+  return {.uptime = std::chrono::steady_clock::now() - started,
+          .process = look_at_process(),
+          .topic_root = config.host.topic_root,
+          .helper = helper != nullptr ? std::optional(helper->state()) : std::nullopt,
+          .captures = sources.snapshots(),
+          .capture_filters = snapshots_of(capture_chains),
+          .sinks = sinks.snapshots(),
+          .log_dropped = log::dropped(),
+          .server = std::move(of_server)};
+}
+
+std::string Stages::lasting_failures() const {
+  std::string lines;
+  if (helper != nullptr && helper->state() != HelperState::running) {
+    lines += "the privileged helper has ended or does not answer\n";
+  }
+  for (const std::string& name : sinks.failed()) lines += fmt::format("sink.{} has failed\n", name);
+  return lines;
+}
+
+void Stages::log_counters() const {
+  for (const CaptureSnapshot& capture : sources.snapshots()) log::info(log_line(capture));
+  for (const CaptureFilterSnapshot& shared : snapshots_of(capture_chains)) {
+    log::info(log_line(shared.filter, shared.of()));
+  }
+  for (const SinkSnapshot& sink : sinks.snapshots()) log_sink(sink);
+  log::info("counters end");
+}
+
+}  // namespace nfbus::host
