@@ -115,7 +115,7 @@ static const nfbus_command* const command_list[] = {&runs_nothing};
 
 static const nfbus_shape shape = {.struct_size = SHAPE_BYTES, .tick_ms = TICK_MS};
 
-static const nfbus_plugin plugin = {
+__attribute__((unused)) static const nfbus_plugin plugin = {
     .struct_size = PLUGIN_BYTES,
     .plugin_kind = KIND,
     .event_kinds = EVENTS,

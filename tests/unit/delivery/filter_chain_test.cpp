@@ -79,7 +79,8 @@ class Chains : public testing::Test {
   void publish(std::string_view topic, std::string_view message) { bus_.publish(make_message(topic, message, 1, 0)); }
   static std::size_t apply(FilterChain& filters, const BatchRef& batch) {
     auto items = pointers(batch);
-    return filters.apply(items, [](const nfbus_event& event, auto, auto) { return &event; });
+    Overlay overlay;
+    return filters.apply(items, overlay);
   }
 
   Events events_;
@@ -96,14 +97,8 @@ TEST_F(FilterChainTest, ShowsEachFilterOnlyWhatThoseBeforeItKept) {
   const BatchRef batch = events_.packets(5);
   auto items = pointers(batch);
   Overlay overlay;
-  std::size_t annotated = 0;
-  EXPECT_EQ(filters.apply(items,
-                          [&](const nfbus_event& event, std::string_view name, std::string_view value) {
-                            ++annotated;
-                            return overlay.annotate(event, name, value);
-                          }),
-            2U);
-  EXPECT_EQ(annotated, 3U);
+  EXPECT_EQ(filters.apply(items, overlay), 2U);
+  EXPECT_EQ(items[0]->field_count, 1U);
   ASSERT_EQ(items.size(), 3U);
   EXPECT_EQ(items[1]->sequence, 2U);
 }
@@ -112,7 +107,8 @@ TEST_F(FilterChainTest, KeepsEverythingThatAFailingFilterJudged) {
   FilterChain filters = chain({{.apply = drop_then_fail}});
   const BatchRef batch = events_.packets(5);
   auto items = pointers(batch);
-  EXPECT_EQ(filters.apply(items, [](const nfbus_event& event, auto, auto) { return &event; }), 0U);
+  Overlay overlay;
+  EXPECT_EQ(filters.apply(items, overlay), 0U);
   EXPECT_EQ(items.size(), 5U);
   EXPECT_EQ(filters.snapshots().front().failures, 1U);
 }
@@ -281,7 +277,7 @@ TEST_F(FilterChainTest, RefusesAFilterThatListensButCannotHear) {
 TEST_F(FilterChainTest, LetsAFilterListenInItsCreateOnly) {
   const auto made = make_filter({.hear = [](const nfbus_events& /*messages*/) { return NFBUS_OK; }}, services_);
   const nfbus_host& host = *newest_filter_host();
-  EXPECT_EQ(host.listen(host.context, NFBUS_TEXT("dns:")), NFBUS_FATAL);
+  EXPECT_EQ(host.listen(host.context, NFBUS_TEXT("dns:")), NFBUS_REFUSED);
   EXPECT_TRUE(made->listened().empty());
 }
 
@@ -290,14 +286,46 @@ TEST_F(FilterChainTest, LeavesTheFrozenBatchAloneWhenASinksFilterAnnotates) {
   const BatchRef batch = events_.packets(1);
   auto items = pointers(batch);
   Overlay overlay;
-  filters.apply(items, [&](const nfbus_event& event, std::string_view name, std::string_view value) {
-    return overlay.annotate(event, name, value);
-  });
+  filters.apply(items, overlay);
   EXPECT_EQ(batch->events()[0].field_count, 0U);
   ASSERT_EQ(items[0]->field_count, 2U);  // "rule" was replaced by the third filter
   EXPECT_EQ(view(items[0]->fields[0].value), "2");
   EXPECT_EQ(view(items[0]->fields[1].value), "dmz");
   EXPECT_EQ(host_event(*items[0]).origin, &batch->events()[0]);
+}
+
+TEST_F(FilterChainTest, TicksAFilterThatAsksToBeWoken) {
+  int ticks = 0;
+  FilterChain filters = chain({{.tick = [&] {
+    ++ticks;
+    return NFBUS_OK;
+  }}});
+  int woken = 0;
+  filters.set_waker([&] { ++woken; });
+  const nfbus_host& host = *newest_filter_host();
+  host.wake(host.context);
+  host.wake(host.context);
+  EXPECT_EQ(woken, 2);
+  EXPECT_LT(filters.next_tick(), FilterChain::Clock::now());
+  filters.tick(FilterChain::Clock::now());
+  filters.tick(FilterChain::Clock::now());
+  EXPECT_EQ(ticks, 1);
+}
+
+TEST_F(FilterChainTest, ShowsTheSinkWhatAFilterMadeOfATopicAndNobodyElse) {
+  FilterChain filters = chain({{.apply = [](nfbus_filter_call& call) {
+    EXPECT_EQ(call.set_topic(call.context, 0, NFBUS_TEXT("lan:printer")), NFBUS_OK);
+    EXPECT_EQ(call.set_topic(call.context, 0, NFBUS_TEXT("nfbus:status")), NFBUS_REFUSED);
+    EXPECT_EQ(call.set_topic(call.context, 7, NFBUS_TEXT("out of range")), NFBUS_REFUSED);
+    return NFBUS_OK;
+  }}});
+  const BatchRef batch = events_.packets(1);
+  const std::string before(view(batch->events()[0].topic));
+  auto items = pointers(batch);
+  Overlay overlay;
+  filters.apply(items, overlay);
+  EXPECT_EQ(view(items[0]->topic), "lan:printer");
+  EXPECT_EQ(view(batch->events()[0].topic), before);
 }
 
 TEST_F(CaptureFilterChainTest, LetsAFilterRenderEventsThatHaveNoPlaceInTheSharedTextsYet) {

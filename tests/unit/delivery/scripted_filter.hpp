@@ -20,8 +20,7 @@ namespace nfbus::host::test {
 
 // Adds a text to an event.
 inline void annotate(nfbus_filter_call& call, std::uint32_t index, std::string_view name, std::string_view value) {
-  const nfbus_field field = {
-      .name = text(name), .value = text(value), .type = NFBUS_VALUE_TEXT, .reserved = 0};
+  const nfbus_field field = {.name = text(name), .value = text(value), .type = NFBUS_VALUE_TEXT, .reserved = 0};
   EXPECT_EQ(call.annotate(call.context, index, &field), NFBUS_OK);
 }
 
@@ -90,7 +89,8 @@ inline Result<std::unique_ptr<FilterInstance>> try_filter(FilterScript script, c
   static std::vector<std::unique_ptr<ScriptedFilter>> filters;
   filters.push_back(std::make_unique<ScriptedFilter>(std::move(script)));
   ScriptedFilter::current() = filters.back().get();
-  return FilterInstance::create({.entry = &filters.back()->entry, .file = "test.so", .library = nullptr}, "test", "{}", services);
+  return FilterInstance::create({.entry = &filters.back()->entry, .file = "test.so", .library = nullptr}, "test", "{}",
+                                services);
 }
 
 inline std::unique_ptr<FilterInstance> make_filter(FilterScript script, const SharedServices& services) {

@@ -181,7 +181,8 @@ TEST(SinkWorker, CountsEventsInBackoffAsQueued) {
 
 TEST(SinkWorker, CountsRejectedEventsAndDeliversTheOthers) {
   ScriptedSink script([](const nfbus_events& events, nfbus_report& report) -> std::uint32_t {
-    for (std::uint32_t i = 0; i < events.count; i += 2) report.outcome(report.context, i, 1, NFBUS_REJECTED, NFBUS_TEXT("odd"));
+    for (std::uint32_t i = 0; i < events.count; i += 2)
+      report.outcome(report.context, i, 1, NFBUS_REJECTED, NFBUS_TEXT("odd"));
     return NFBUS_OK;
   });
   Delivery delivery(script);

@@ -35,6 +35,7 @@ class Instances : public ::testing::Test {
   std::unique_ptr<FilterInstance> filter(const std::string& name, const std::string& options = "{}") {
     auto made = FilterInstance::create(plugin(name), "quiet", options, shared_);
     EXPECT_TRUE(made.ok()) << made.error().text;
+    EXPECT_TRUE(made.value()->open().ok());
     return std::move(made).value();
   }
 
@@ -83,7 +84,6 @@ struct FakeSink {
     calls.write = write;
     calls.close = [](void*) {};
     calls.destroy = [](void*) {};
-    entry.abi_major = NFBUS_ABI_MAJOR;
     entry.struct_size = sizeof entry;
     entry.plugin_kind = NFBUS_PLUGIN_SINK;
     entry.name = NFBUS_TEXT("fake");

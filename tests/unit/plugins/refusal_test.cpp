@@ -36,7 +36,7 @@ TEST(PluginRefusal, SurvivesAFileCutAnywhere) {
 
 TEST(PluginRefusal, NamesAMissingEntrySymbol) {
   EXPECT_EQ(refusal_of("no_symbol"),
-            "it exports no symbol nfbus_plugin_entry: not an nfbus plugin, or the entry lacks NFBUS_EXPORT");
+            "it exports no symbol nfbus_library_v1: not an nfbus plugin, or the symbol lacks NFBUS_EXPORT");
 }
 
 TEST(PluginRefusal, NamesTheSymbolThatTheLoaderMisses) {
@@ -47,26 +47,43 @@ TEST(PluginRefusal, NamesTheSymbolThatTheLoaderMisses) {
 }
 
 TEST(PluginRefusal, NamesBothVersionsOfAnotherMajor) {
-  EXPECT_EQ(refusal_of("other_major"), "plugin speaks ABI 2.1, this host 1.1: rebuild it against sdk 1.x");
+  EXPECT_EQ(refusal_of("other_major"), "plugin speaks ABI 2.0, this host 1.0: rebuild it against sdk 1.x");
 }
 
 TEST(PluginRefusal, NamesBothVersionsOfANewerMinor) {
   EXPECT_EQ(refusal_of("newer_minor"),
-            "plugin speaks ABI 1.2, this host 1.1: update nfbus, or rebuild the plugin against sdk 1.1");
+            "plugin needs ABI 1.1, this host has 1.0: update nfbus, or build the plugin for sdk 1.0 "
+            "(NFBUS_ABI_TARGET_MINOR)");
 }
 
-TEST(PluginRefusal, NamesBothSizesOfAShortEntry) {
-  EXPECT_THAT(refusal_of("short_entry"),
-              AllOf(HasSubstr("its nfbus_plugin says struct_size 16, ABI 1.1 of this host needs "),
-                    HasSubstr("set it to sizeof(nfbus_plugin) and rebuild")));
+TEST(PluginRefusal, SaysThatAPluginFromBeforeAbi10MustBeRebuilt) {
+  EXPECT_EQ(refusal_of("before_abi_1_0"),
+            "it was built against a header from before ABI 1.0: rebuild it against this SDK");
+}
+
+TEST(PluginRefusal, NamesBothSizesOfAShortStruct) {
+  EXPECT_THAT(refusal_of("short_library"),
+              AllOf(HasSubstr("its nfbus_library says struct_size 16, ABI 1.0 of this host needs "),
+                    HasSubstr("set it to sizeof(nfbus_library) and rebuild")));
+  EXPECT_THAT(refusal_of("short_plugin"),
+              HasSubstr("its nfbus_plugin says struct_size 16, ABI 1.0 of this host needs "));
+  EXPECT_THAT(refusal_of("short_shape"), HasSubstr("its nfbus_shape says struct_size 8, ABI 1.0 of this host needs "));
+}
+
+TEST(PluginRefusal, NamesALibraryWithoutPlugins) {
+  EXPECT_EQ(refusal_of("null_plugin"), "one of its plugins is a null pointer: set plugins and plugin_count");
+}
+
+TEST(PluginRefusal, NamesTwoPluginsOfOneNameInALibrary) {
+  EXPECT_EQ(refusal_of("same_name_twice"), "it brings two plugins named \"same_name_twice\": rename one");
 }
 
 TEST(PluginRefusal, NamesBothSizesOfAShortFunctionTable) {
-  EXPECT_THAT(refusal_of("short_sink"), HasSubstr("its nfbus_sink says struct_size 16, ABI 1.1 of this host needs "));
+  EXPECT_THAT(refusal_of("short_sink"), HasSubstr("its nfbus_sink says struct_size 16, ABI 1.0 of this host needs "));
 }
 
 TEST(PluginRefusal, NamesAMissingFunctionTable) {
-  EXPECT_EQ(refusal_of("null_sink"), "it is a sink, but its entry's `sink` is null: point it to an nfbus_sink");
+  EXPECT_EQ(refusal_of("null_sink"), "it is a sink, but its `sink` is null: point it to an nfbus_sink");
 }
 
 TEST(PluginRefusal, NamesANullFunction) {
@@ -81,14 +98,11 @@ TEST(PluginRefusal, NamesAMissingTickOfASinkThatWantsTicks) {
 TEST(PluginRefusal, NamesAMissingTickOfAFilterThatWantsTicks) {
   EXPECT_EQ(refusal_of("null_filter_tick"),
             "its nfbus_filter has no tick(), which this host must call: set nfbus_filter.tick");
-  EXPECT_EQ(refusal_of("old_filter_tick"),
-            "its nfbus_filter has no tick(), which this host must call: set nfbus_filter.tick")
-      << "what stands behind the end of an older table is not read";
 }
 
 TEST(PluginRefusal, NamesBothSizesOfATableThatIsShortForItsVersion) {
   EXPECT_THAT(refusal_of("short_filter"),
-              HasSubstr("its nfbus_filter says struct_size 32, ABI 1.1 of this host needs "));
+              HasSubstr("its nfbus_filter says struct_size 32, ABI 1.0 of this host needs "));
 }
 
 TEST(PluginRefusal, NamesAnnotationsWithoutNames) {
@@ -98,7 +112,7 @@ TEST(PluginRefusal, NamesAnnotationsWithoutNames) {
 
 TEST(PluginRefusal, NamesAnUnknownKindOfPlugin) {
   EXPECT_EQ(refusal_of("unknown_kind"),
-            "its plugin_kind is 7, this host knows 1 (sink) and 2 (filter): use NFBUS_PLUGIN_*");
+            "its plugin_kind is 7, this host knows 1 (sink), 2 (filter) and 3 (source): use NFBUS_PLUGIN_*");
 }
 
 TEST(PluginRefusal, NamesUnknownKindsOfEvents) {

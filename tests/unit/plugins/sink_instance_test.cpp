@@ -19,17 +19,24 @@ using Status = WriteResult::Status;
 class SinkInstances : public Instances {
  protected:
   std::unique_ptr<SinkInstance> sink_of(const FakeSink& fake) {
-    auto made = SinkInstance::create({.entry = &fake.entry, .file = "fake.so"}, "archive", "{}", shared_);
+    auto made =
+        SinkInstance::create({.entry = &fake.entry, .file = "fake.so", .library = nullptr}, "archive", "{}", shared_);
     EXPECT_TRUE(made.ok()) << made.error().text;
     return std::move(made).value();
   }
   WriteResult write(SinkInstance& sink, std::size_t count) {
     const auto items = events(count);
-    return sink.write(items, 10, [this](std::uint32_t index, std::string_view reason) {
-      rejected_.push_back(index);
-      reasons_.emplace_back(reason);
-    });
+    outcomes_.assign(count, Outcome::unnamed);
+    return sink.write(
+        {.items = items, .size_bytes = 10, .outcomes = outcomes_, .rejected = on_rejected_, .deadline = deadline_});
   }
+  const std::function<void(std::uint32_t, std::string_view)> on_rejected_ = [this](std::uint32_t index,
+                                                                                   std::string_view reason) {
+    rejected_.push_back(index);
+    reasons_.emplace_back(reason);
+  };
+  Deadline deadline_;
+  std::vector<Outcome> outcomes_;
   std::vector<std::uint32_t> rejected_;
   std::vector<std::string> reasons_;
 };
@@ -38,7 +45,7 @@ TEST_F(SinkInstances, HandsABatchToThePlugin) {
   const auto noop = sink("noop");
   const WriteResult result = write(*noop, 3);
   EXPECT_EQ(result.status, Status::ok);
-  EXPECT_EQ(result.done, 3U);
+  EXPECT_FALSE(result.names_events);
   EXPECT_EQ(counter(noop->services(), "events"), 3U);
   EXPECT_EQ(counter(noop->services(), "calls"), 1U);
   EXPECT_EQ(noop->name(), "archive");
@@ -55,11 +62,11 @@ TEST_F(SinkInstances, LetsTheSinkChangeItsShape) {
   noop.value()->close();
 }
 
-TEST_F(SinkInstances, TurnsAnExceptionInWriteIntoAFatalError) {
+TEST_F(SinkInstances, TurnsAnExceptionInWriteIntoAFailure) {
   const auto throws = sink("throws", R"({"after":1})");
   EXPECT_EQ(write(*throws, 2).status, Status::ok);
   const WriteResult result = write(*throws, 2);
-  EXPECT_EQ(result.status, Status::fatal);
+  EXPECT_EQ(result.status, Status::failed);
   EXPECT_EQ(result.error, "write() failed: it threw an exception: this sink always throws");
   throws->close();
 }
@@ -95,13 +102,13 @@ TEST_F(SinkInstances, RefusesAFilterWhereASinkIsNeeded) {
 TEST_F(SinkInstances, PassesOnWhatARetryAsksFor) {
   const auto retries = sink("retries", R"({"times":1,"done":2,"retry_after_ms":70})");
   const WriteResult first = write(*retries, 5);
-  EXPECT_EQ(first.status, Status::retry);
-  EXPECT_EQ(first.done, 2U);
+  EXPECT_EQ(first.status, Status::again);
+  EXPECT_THAT(outcomes_, ElementsAre(Outcome::delivered, Outcome::delivered, Outcome::unnamed, Outcome::unnamed,
+                                     Outcome::unnamed));
   EXPECT_EQ(first.retry_after_ms, 70U);
   EXPECT_EQ(first.error, "write() failed: not now");
   const WriteResult second = write(*retries, 3);
   EXPECT_EQ(second.status, Status::ok);
-  EXPECT_EQ(second.done, 3U);
   EXPECT_EQ(counter(retries->services(), "events"), 5U);
   retries->close();
 }
@@ -118,7 +125,7 @@ TEST_F(SinkInstances, PassesOnRejectedEventsWithTheirReason) {
 TEST_F(SinkInstances, CountsARejectedEventOnceAndIgnoresWhatIsOutOfRange) {
   const FakeSink fake([](void*, const nfbus_events* events, nfbus_report* report, nfbus_error*) {
     for (const std::uint32_t index : {0U, 2U, 2U, events->count, UINT32_MAX}) {
-      report->rejected(report->context, index, nfbus_text{nullptr, 9});
+      report->outcome(report->context, index, 1, NFBUS_REJECTED, nfbus_text{nullptr, 9});
     }
     return NFBUS_OK;
   });
@@ -139,25 +146,54 @@ TEST_F(SinkInstances, IgnoresARejectionAfterTheCall) {
   });
   const auto instance = sink_of(fake);
   EXPECT_EQ(write(*instance, 1).status, Status::ok);
-  kept->rejected(kept->context, 0, {});
+  kept->outcome(kept->context, 0, 1, NFBUS_REJECTED, {});
+  EXPECT_EQ(kept->time_left_ms(kept->context), 0U);
   EXPECT_TRUE(rejected_.empty());
 }
 
-TEST_F(SinkInstances, CutsDoneToTheEventsGiven) {
-  const FakeSink fake([](void*, const nfbus_events*, nfbus_report* report, nfbus_error*) {
-    report->done = 99;
+TEST_F(SinkInstances, TakesTheFirstWordOnEachEventAndNoneThatIsNoOutcome) {
+  const FakeSink fake([](void*, const nfbus_events* events, nfbus_report* report, nfbus_error*) {
+    const auto say = [&](std::uint32_t first, std::uint32_t count, std::uint32_t outcome) {
+      report->outcome(report->context, first, count, outcome, {});
+    };
+    say(1, 1, NFBUS_AGAIN);
+    say(0, 3, NFBUS_DELIVERED);
+    say(3, 1, 4);
+    say(3, 1, 0);
+    say(3, events->count, NFBUS_DELIVERED);
+    say(2, UINT32_MAX, NFBUS_DELIVERED);
+    say(events->count, 0, NFBUS_DELIVERED);
     return NFBUS_RETRY;
   });
   const auto instance = sink_of(fake);
-  EXPECT_EQ(write(*instance, 3).done, 3U);
+  EXPECT_TRUE(write(*instance, 4).names_events);
+  EXPECT_THAT(outcomes_, ElementsAre(Outcome::delivered, Outcome::again, Outcome::delivered, Outcome::unnamed));
 }
 
-TEST_F(SinkInstances, DoesNotCarryAnErrorOrDoneOverToTheNextCall) {
+TEST_F(SinkInstances, TellsThePluginHowMuchTimeIsLeft) {
+  static std::uint32_t left_ms = 0;
+  const FakeSink fake([](void*, const nfbus_events*, nfbus_report* report, nfbus_error*) {
+    left_ms = report->time_left_ms(report->context);
+    return NFBUS_OK;
+  });
+  const auto instance = sink_of(fake);
+  write(*instance, 1);
+  EXPECT_EQ(left_ms, UINT32_MAX);
+  deadline_.set_call(Deadline::Clock::now() + std::chrono::minutes(1));
+  write(*instance, 1);
+  EXPECT_GT(left_ms, 50'000U);
+  EXPECT_LE(left_ms, 60'000U);
+  deadline_.set_stop(Deadline::Clock::now() - std::chrono::minutes(1));
+  write(*instance, 1);
+  EXPECT_EQ(left_ms, 0U);
+}
+
+TEST_F(SinkInstances, DoesNotCarryAnErrorOrAnOutcomeOverToTheNextCall) {
   static int call = 0;
   call = 0;
   const FakeSink fake([](void*, const nfbus_events*, nfbus_report* report, nfbus_error* error) {
     if (call++ == 0) {
-      report->done = 1;
+      report->outcome(report->context, 0, 1, NFBUS_DELIVERED, {});
       report->retry_after_ms = 5;
       error->size = static_cast<std::uint32_t>(std::string_view("first").copy(error->text, sizeof error->text));
     }
@@ -167,7 +203,7 @@ TEST_F(SinkInstances, DoesNotCarryAnErrorOrDoneOverToTheNextCall) {
   EXPECT_EQ(write(*instance, 2).error, "write() failed: first");
   const WriteResult second = write(*instance, 2);
   EXPECT_EQ(second.error, "write() failed: it does not say why");
-  EXPECT_EQ(second.done, 0U);
+  EXPECT_FALSE(second.names_events);
   EXPECT_EQ(second.retry_after_ms, 0U);
 }
 
