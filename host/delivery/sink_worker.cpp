@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <cstring>
 #include <random>
 
 namespace nfbus::host {
@@ -16,6 +17,15 @@ namespace {
 // The host's shape where a sink states none: calls of about a millisecond at full load, texts that stay in the cache.
 constexpr std::uint32_t kDefaultBatchEvents = 1024;
 constexpr std::uint64_t kDefaultBatchBytes = 1UL << 20;
+
+// How long a call of write() may last, so that a sink which waits for a peer knows when to give up: longer than any
+// peer that works takes, shorter than what whoever looks at a stuck host waits for.
+constexpr std::chrono::seconds kWriteLasts{30};
+
+// A sink whose calls fail so often, one after the other, with no event settled, is closed. An exception is more often a
+// mistake in the sink than trouble that passes, so the pauses between these calls stay short.
+constexpr std::uint32_t kMostFailures = 10;
+constexpr std::chrono::milliseconds kFailureBackoffCap{1000};
 
 // While draining, a sink that asks for retries gets several before the deadline.
 constexpr std::chrono::milliseconds kDrainBackoffCap{100};
@@ -40,13 +50,16 @@ std::string_view to_string(SinkState state) noexcept {
   return "";
 }
 
-SinkWorker::SinkWorker(std::unique_ptr<SinkInstance> sink, nfbus_shape shape, FilterChain filters,
+SinkWorker::SinkWorker(std::unique_ptr<Sink> sink, nfbus_shape shape, FilterChain filters,
                        std::shared_ptr<Subscription> subscription, StateChanged changed)
     : sink_(std::move(sink)),
       shape_(with_defaults(shape)),
       subscription_(std::move(subscription)),
       changed_(std::move(changed)),
       filters_(std::move(filters)),
+      say_reason_([this](std::uint32_t, std::string_view reason) {
+        log::repeated(log::Level::warning, log_name(), fmt::format("event rejected: {}", reason));
+      }),
       last_tick_(Clock::now()) {}
 
 SinkWorker::~SinkWorker() {
@@ -65,8 +78,10 @@ void SinkWorker::start() {
 
 void SinkWorker::request_reopen() { subscription_->queue().request_reopen(); }
 
+void SinkWorker::wake() { subscription_->queue().request_tick(); }
+
 void SinkWorker::request_drain(Clock::time_point deadline) {
-  deadline_.store(deadline.time_since_epoch().count(), std::memory_order_relaxed);
+  deadline_.end_by(deadline);
   subscription_->queue().request_drain();
 }
 
@@ -76,7 +91,7 @@ void SinkWorker::wait_drained(Clock::time_point deadline) {
 }
 
 void SinkWorker::request_stop(Clock::time_point deadline) {
-  deadline_.store(deadline.time_since_epoch().count(), std::memory_order_relaxed);
+  deadline_.end_by(deadline);
   subscription_->queue().request_stop();
 }
 
@@ -95,7 +110,7 @@ SinkSnapshot SinkWorker::snapshot() const {
           .state = state_.load(std::memory_order_relaxed),
           .events = subscription_->queue().counters(),
           .retries = retries_.load(std::memory_order_relaxed),
-          .own = sink_->services().counters(),
+          .own = sink_->counters(),
           .filters = filters_.snapshots()};
 }
 
@@ -132,7 +147,10 @@ void SinkWorker::run() {
 }
 
 bool SinkWorker::serve_control() {
-  if (!subscription_->queue().take_control().reopen || failed_) return false;
+  const auto control = subscription_->queue().take_control();
+  if (failed_) return false;
+  if (control.tick) tick_sink();
+  if (!control.reopen) return false;
   const auto reopened = sink_->reopen();
   if (!reopened) log::error(fmt::format("sink.{}: reopen: {}", name(), reopened.error().text));
   return reopened.ok();
@@ -154,7 +172,11 @@ void SinkWorker::tick_when_due() {
   say(news_.look(now));
   if (!filters_finished_ && now >= filters_.next_tick()) filters_.tick(now);
   if (now < next_sink_tick()) return;
-  last_tick_ = now;
+  tick_sink();
+}
+
+void SinkWorker::tick_sink() {
+  last_tick_ = Clock::now();
   note_tick(sink_->tick());
 }
 
@@ -233,45 +255,82 @@ void SinkWorker::deliver() {
 }
 
 void SinkWorker::write_all() {
-  SubscriberQueue& queue = subscription_->queue();
   while (!items_.empty()) {
-    rejected_.assign(items_.size(), 0);
-    const WriteResult result = sink_->write(items_, items_bytes_, [this](std::uint32_t index, std::string_view reason) {
-      rejected_[index] = 1;
-      if (reason.empty()) return;
-      log::repeated(log::Level::warning, log_name(), fmt::format("event rejected: {}", reason));
-    });
+    outcomes_.resize(items_.size(), Outcome::unnamed);
+    deadline_.begin(Clock::now() + kWriteLasts);
+    WriteResult result = sink_->write({.items = items_,
+                                       .size_bytes = items_bytes_,
+                                       .outcomes = outcomes_,
+                                       .reason = say_reason_,
+                                       .deadline = deadline_});
+    const bool progress = settle_named(result);
+    count_failures(result, progress);
     if (result.status == WriteResult::Status::fatal) {
       fail(result.error);
       return;
     }
-    const std::size_t done = result.status == WriteResult::Status::ok ? items_.size() : result.done;
-    std::size_t left = 0;
-    std::uint64_t rejected = 0;
-    items_bytes_ = 0;
-    for (std::size_t i = 0; i < items_.size(); ++i) {
-      if (rejected_[i] != 0) {
-        ++rejected;
-      } else if (i >= done) {
-        items_bytes_ += event_size_bytes(*items_[i]);
-        items_[left++] = items_[i];
-      }
-    }
-    const std::uint64_t gone = items_.size() - left;
-    items_.resize(left);
-    if (gone != 0) {
-      queue.settle(gone - rejected, 0, rejected);
-      attempts_ = 0;
-    }
-    if (result.status == WriteResult::Status::ok) {
+    if (items_.empty()) {
       if (state_.exchange(SinkState::running, std::memory_order_relaxed) == SinkState::retrying) {
         say(news_.worked(Clock::now()));
       }
       return;
     }
     if (past_deadline()) return;
+    if (result.error.empty()) result.error = "it wants events again";
     back_off(result);
   }
+}
+
+// Settles what is delivered or rejected, wherever it stands in the batch; the others stay in items_, in their order.
+bool SinkWorker::settle_named(const WriteResult& result) {
+  const std::size_t count = items_.size();
+  std::uint64_t delivered = 0;
+  std::uint64_t rejected = 0;
+  // The usual case reads neither an event nor an outcome of its own: memcmp() tells that all are as the first.
+  const bool all_unnamed =
+      outcomes_.front() == Outcome::unnamed && std::memcmp(outcomes_.data(), outcomes_.data() + 1, count - 1) == 0;
+  if (all_unnamed) {
+    if (result.status != WriteResult::Status::ok) return false;
+    delivered = count;
+    items_.clear();
+  } else {
+    const Outcome others = result.status == WriteResult::Status::ok ? Outcome::delivered : Outcome::again;
+    std::size_t left = 0;
+    items_bytes_ = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const Outcome named = std::exchange(outcomes_[i], Outcome::unnamed);
+      const Outcome outcome = named == Outcome::unnamed ? others : named;
+      if (outcome == Outcome::delivered) {
+        ++delivered;
+      } else if (outcome == Outcome::rejected) {
+        ++rejected;
+      } else {
+        items_bytes_ += event_size_bytes(*items_[i]);
+        items_[left++] = items_[i];
+      }
+    }
+    items_.resize(left);
+  }
+  if (delivered + rejected == 0) return false;
+  subscription_->queue().settle(delivered, 0, rejected);
+  return true;
+}
+
+// Has a result that failed once too often be fatal.
+void SinkWorker::count_failures(WriteResult& result, bool progress) {
+  if (progress) attempts_ = 0;
+  if (progress || result.status != WriteResult::Status::failed) failures_ = 0;
+  if (result.status != WriteResult::Status::failed || ++failures_ < kMostFailures) return;
+  result.status = WriteResult::Status::fatal;
+  result.error += fmt::format(" ({} times in a row, with no event delivered or rejected)", failures_);
+}
+
+SinkWorker::Clock::duration SinkWorker::delay_before_retry(const WriteResult& result) {
+  if (result.retry_after_ms != 0) return std::chrono::milliseconds(result.retry_after_ms);
+  // Jitter keeps the sinks of many hosts from returning to a recovered server all at once.
+  thread_local std::minstd_rand random{std::random_device{}()};
+  const auto delay = backoff_delay(++attempts_, random);
+  return result.status == WriteResult::Status::failed ? std::min(delay, kFailureBackoffCap) : delay;
 }
 
 void SinkWorker::back_off(const WriteResult& result) {
@@ -280,10 +339,7 @@ void SinkWorker::back_off(const WriteResult& result) {
   state_.store(SinkState::retrying, std::memory_order_relaxed);
   trouble_ = result.error;
   say(news_.failed(Clock::now()));
-  // Jitter keeps the sinks of many hosts from returning to a recovered server all at once.
-  thread_local std::minstd_rand random{std::random_device{}()};
-  std::chrono::milliseconds delay(result.retry_after_ms);
-  if (delay.count() == 0) delay = backoff_delay(++attempts_, random);
+  const auto delay = delay_before_retry(result);
   const auto until = Clock::now() + delay;
   while (Clock::now() < until && !queue.draining()) {
     queue.wait_control(std::min(until, next_tick()));
@@ -291,8 +347,7 @@ void SinkWorker::back_off(const WriteResult& result) {
     tick_when_due();
   }
   if (Clock::now() < until) {
-    const Clock::time_point deadline{Clock::duration(deadline_.load(std::memory_order_relaxed))};
-    std::this_thread::sleep_until(std::min({until, Clock::now() + kDrainBackoffCap, deadline}));
+    std::this_thread::sleep_until(std::min({until, Clock::now() + kDrainBackoffCap, deadline_.end()}));
   }
 }
 
@@ -342,8 +397,6 @@ void SinkWorker::tell(SinkState state, std::string_view why) const {
   if (changed_) changed_(*this, state, why);
 }
 
-bool SinkWorker::past_deadline() const noexcept {
-  return Clock::now().time_since_epoch().count() >= deadline_.load(std::memory_order_relaxed);
-}
+bool SinkWorker::past_deadline() const noexcept { return Clock::now() >= deadline_.end(); }
 
 }  // namespace nfbus::host

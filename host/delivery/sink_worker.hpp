@@ -4,8 +4,8 @@
 #include "bus/bus.hpp"
 #include "delivery/filter_chain.hpp"
 #include "delivery/overlay.hpp"
+#include "delivery/sink.hpp"
 #include "delivery/trouble_news.hpp"
-#include "plugins/instance.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -47,7 +47,7 @@ class SinkWorker {
   using StateChanged = std::function<void(const SinkWorker& worker, SinkState state, std::string_view why)>;
 
   // sink: opened, with the shape that it asked for. changed: may be empty.
-  SinkWorker(std::unique_ptr<SinkInstance> sink, nfbus_shape shape, FilterChain filters,
+  SinkWorker(std::unique_ptr<Sink> sink, nfbus_shape shape, FilterChain filters,
              std::shared_ptr<Subscription> subscription, StateChanged changed = {});
   SinkWorker(const SinkWorker&) = delete;
   SinkWorker& operator=(const SinkWorker&) = delete;
@@ -56,6 +56,8 @@ class SinkWorker {
 
   void start();
   void request_reopen();
+  // Has the sink ticked at once, also while it waits or is in backoff; several before it comes to it are one.
+  void wake();
   // Delivers what waits, then finishes the filters; what they publish there can still be delivered, until
   // request_stop(). No retry is begun past the deadline.
   void request_drain(Clock::time_point deadline);
@@ -72,7 +74,7 @@ class SinkWorker {
   // [any] Whether its last flush has failed: it may have lost what it had taken.
   [[nodiscard]] bool unflushed() const noexcept { return unflushed_.load(std::memory_order_relaxed); }
   [[nodiscard]] const std::string& name() const noexcept { return sink_->name(); }
-  [[nodiscard]] std::string_view plugin() const noexcept { return view(sink_->plugin().entry->name); }
+  [[nodiscard]] std::string_view plugin() const noexcept { return sink_->plugin_name(); }
   [[nodiscard]] const std::shared_ptr<Subscription>& subscription() const noexcept { return subscription_; }
   [[nodiscard]] const FilterChain& filters() const noexcept { return filters_; }
 
@@ -81,12 +83,16 @@ class SinkWorker {
   void run();
   bool serve_control();  // whether the sink was reopened
   void tick_when_due();
+  void tick_sink();
   void finish_filters();
   [[nodiscard]] Clock::time_point next_sink_tick() const noexcept;
   [[nodiscard]] Clock::time_point next_tick() const noexcept;
   bool gather();
   void deliver();
   void write_all();
+  bool settle_named(const WriteResult& result);  // whether anything was settled
+  void count_failures(WriteResult& result, bool progress);
+  [[nodiscard]] Clock::duration delay_before_retry(const WriteResult& result);
   void back_off(const WriteResult& result);
   void say(TroubleNews::Say what);
   void note_tick(const Result<void>& outcome);
@@ -95,7 +101,7 @@ class SinkWorker {
   [[nodiscard]] bool past_deadline() const noexcept;
 
   // Constant after construction.
-  const std::unique_ptr<SinkInstance> sink_;
+  const std::unique_ptr<Sink> sink_;
   const nfbus_shape shape_;
   const std::shared_ptr<Subscription> subscription_;
   const StateChanged changed_;
@@ -107,8 +113,10 @@ class SinkWorker {
   std::size_t entry_ = 0;                  // the first of them that still has events
   std::vector<const nfbus_event*> items_;  // one call's events; what is delivered or rejected leaves it
   std::uint64_t items_bytes_ = 0;
-  std::vector<std::uint8_t> rejected_;  // one an item of the current call
-  std::uint32_t attempts_ = 0;          // of the current events, without progress
+  std::vector<Outcome> outcomes_;  // one an item of the current call; all unnamed between calls
+  const std::function<void(std::uint32_t index, std::string_view reason)> say_reason_;
+  std::uint32_t attempts_ = 0;  // of the current events, without progress
+  std::uint32_t failures_ = 0;  // of them, calls that failed, one after the other
   TroubleNews news_;
   std::string trouble_;             // what the sink said when it last asked for a retry
   std::uint64_t failed_ticks_ = 0;  // since one worked
@@ -120,7 +128,7 @@ class SinkWorker {
   std::atomic<SinkState> state_{SinkState::running};
   std::atomic<std::uint64_t> retries_{0};
   std::atomic<bool> unflushed_{false};
-  std::atomic<Clock::rep> deadline_{Clock::time_point::max().time_since_epoch().count()};
+  WriteDeadline deadline_;
   std::mutex ended_mutex_;
   std::condition_variable ended_signal_;
   bool drained_ = false;  // guarded by ended_mutex_

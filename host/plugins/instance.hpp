@@ -1,6 +1,7 @@
 // Instances of plugins, as the host holds them: typed calls, each behind a barrier, each error in our vocabulary.
 #pragma once
 
+#include "delivery/sink.hpp"
 #include "event/batch.hpp"
 #include "formats/format.hpp"
 #include "formats/renderer.hpp"
@@ -30,9 +31,6 @@ struct SharedServices {
   // What matches may ask for; an instance keeps those of its creation. [control]
   KnownFields fields = {};
 };
-
-// Counters that a plugin registered, with their values.
-using OwnCounters = std::vector<std::pair<std::string, std::uint64_t>>;
 
 // What stands behind one instance's nfbus_host. Thread safety: as the functions of nfbus_host say.
 class InstanceServices {
@@ -64,42 +62,32 @@ class InstanceServices {
   std::unique_ptr<State> state_;
 };
 
-// The outcome of one write() to a sink.
-struct WriteResult {
-  enum class Status : std::uint8_t { ok = 1, retry = 2, fatal = 3 };
-  Status status;
-  std::uint32_t done;            // with retry: events that do not come again
-  std::uint32_t retry_after_ms;  // with retry: a hint; 0: none
-  std::string error;             // with retry and fatal: what the sink said
-};
-
 // A sink instance: created by create(), destroyed by its destructor. Threads as in nfbus_sink. Nothing that a plugin
 // throws comes through: it is an error like those that the plugin returns, with Code::invalid from create() and
-// Code::io from the others, and from write() Status::fatal, as an unknown status is. What a plugin says beyond the ABI
-// (an event rejected twice, an index out of range, more done than given) is ignored, or cut, and logged once per
-// instance.
-class SinkInstance {
+// Code::io from the others; from write() it is Status::failed, an unknown status Status::fatal. What a plugin says
+// beyond the ABI (an event rejected twice, an index out of range, more done than given) is ignored, or cut, and logged
+// once per instance.
+class SinkInstance final : public Sink {
  public:
   // [control] name: the instance's. options_json: checked, with defaults.
   static Result<std::unique_ptr<SinkInstance>> create(const Plugin& plugin, std::string name,
                                                       std::string_view options_json, const SharedServices& shared);
-  SinkInstance(const SinkInstance&) = delete;
-  SinkInstance& operator=(const SinkInstance&) = delete;
-  ~SinkInstance();  // [control] destroys; close() must have been called if open() had succeeded
+  ~SinkInstance() override;
 
-  // The shape is the entry's as the sink changed it; fields that it left open are 0. Once; after a failure: destroy.
-  Result<nfbus_shape> open();
-  // Costs nothing per event by itself. rejected: called for each event that the sink rejects, at most once an event,
-  // indices below items.size() only.
-  WriteResult write(std::span<const nfbus_event* const> items, std::uint64_t size_bytes,
-                    const std::function<void(std::uint32_t index, std::string_view reason)>& rejected);
-  Result<void> reopen();
-  Result<void> flush();
-  Result<void> tick();
-  void close() noexcept;
+  [[nodiscard]] const std::string& name() const noexcept override;
+  [[nodiscard]] std::string_view plugin_name() const noexcept override;
+  [[nodiscard]] OwnCounters counters() const override;
+
+  // The shape is the entry's as the sink changed it.
+  Result<nfbus_shape> open() override;
+  // Costs nothing per event by itself.
+  WriteResult write(const WriteCall& call) override;
+  Result<void> reopen() override;
+  Result<void> flush() override;
+  Result<void> tick() override;
+  void close() noexcept override;
 
   [[nodiscard]] const Plugin& plugin() const noexcept;
-  [[nodiscard]] const std::string& name() const noexcept;
   [[nodiscard]] InstanceServices& services() noexcept;
 
  private:

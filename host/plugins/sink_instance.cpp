@@ -32,10 +32,8 @@ struct SinkInstance::State {
 
   // Owned by the thread that is in a call; calls never overlap.
   nfbus_error error{};
-  nfbus_report report{};  // here and not on the stack: a plugin that keeps it past the call does no harm
-  const std::function<void(std::uint32_t, std::string_view)>* rejected = nullptr;  // null outside of write()
-  std::uint32_t count = 0;                                                         // events of this write()
-  std::vector<bool> is_rejected;                                                   // empty until one is rejected
+  nfbus_report report{};               // here and not on the stack: a plugin that keeps it past the call does no harm
+  const WriteCall* written = nullptr;  // null outside of write()
   bool complained = false;
 
   void complain_once(std::string_view of) noexcept {
@@ -46,23 +44,23 @@ struct SinkInstance::State {
   static void reject(void* context, uint32_t index, nfbus_text reason) noexcept {
     State& state = *static_cast<State*>(context);
     try {
-      if (state.rejected == nullptr) {
+      if (state.written == nullptr) {
         state.complain_once("the plugin rejected an event outside of write(): ignored");
         return;
       }
-      if (index >= state.count) {
-        state.complain_once(fmt::format("the plugin rejected event {} of {}: ignored", index, state.count));
+      const WriteCall& call = *state.written;
+      if (index >= call.outcomes.size()) {
+        state.complain_once(fmt::format("the plugin rejected event {} of {}: ignored", index, call.outcomes.size()));
         return;
       }
-      if (state.is_rejected.empty()) state.is_rejected.assign(state.count, false);
-      if (state.is_rejected[index]) {
+      if (std::exchange(call.outcomes[index], Outcome::rejected) == Outcome::rejected) {
         state.complain_once(fmt::format("the plugin rejected event {} twice: counted once", index));
         return;
       }
-      state.is_rejected[index] = true;
-      (*state.rejected)(index, clean_text(plugin_view(reason)));
+      const std::string_view why = plugin_view(reason);
+      if (!why.empty()) call.reason(index, clean_text(why));
     } catch (const std::exception& thrown) {
-      state.complain_once(fmt::format("a rejected event was not counted: {}", thrown.what()));
+      state.complain_once(fmt::format("why an event was rejected is not said: {}", thrown.what()));
     }
   }
 
@@ -120,34 +118,38 @@ Result<nfbus_shape> SinkInstance::open() {
   return shape;
 }
 
-WriteResult SinkInstance::write(std::span<const nfbus_event* const> items, std::uint64_t size_bytes,
-                                const std::function<void(std::uint32_t, std::string_view)>& rejected) {
+WriteResult SinkInstance::write(const WriteCall& call) {
   State& s = *state_;
-  s.count = static_cast<std::uint32_t>(items.size());
-  s.rejected = &rejected;
-  s.is_rejected.clear();
+  const auto count = static_cast<std::uint32_t>(call.items.size());
+  s.written = &call;
   s.report.done = 0;
   s.report.retry_after_ms = 0;
   const nfbus_events events = {
-      .struct_size = sizeof(nfbus_events), .count = s.count, .items = items.data(), .size_bytes = size_bytes};
-  const Hearing hearing(items);
-  const std::uint32_t status =
-      call_plugin(s.error, [&] { return s.calls.write(s.instance, &events, &s.report, &s.error); });
-  s.rejected = nullptr;
-  WriteResult result{.status = WriteResult::Status::ok, .done = s.count, .retry_after_ms = 0, .error = {}};
+      .struct_size = sizeof(nfbus_events), .count = count, .items = call.items.data(), .size_bytes = call.size_bytes};
+  const Hearing hearing(call.items);
+  bool returned = false;
+  const std::uint32_t status = call_plugin(s.error, [&] {
+    const std::uint32_t answer = s.calls.write(s.instance, &events, &s.report, &s.error);
+    returned = true;
+    return answer;
+  });
+  s.written = nullptr;
+  WriteResult result{.status = WriteResult::Status::ok, .retry_after_ms = 0, .error = {}};
   if (status != NFBUS_OK) {
     result.error = failure_text(status, s.error, "write");
-    if (status == NFBUS_RETRY) {
-      if (s.report.done > s.count) {
+    result.status = WriteResult::Status::fatal;
+    if (!returned) {
+      result.status = WriteResult::Status::failed;
+    } else if (status == NFBUS_RETRY) {
+      if (s.report.done > count) {
         s.complain_once(
-            fmt::format("the plugin said {} of {} events are done: cut to {}", s.report.done, s.count, s.count));
+            fmt::format("the plugin said {} of {} events are done: cut to {}", s.report.done, count, count));
       }
-      result.status = WriteResult::Status::retry;
-      result.done = std::min(s.report.done, s.count);
+      for (Outcome& outcome : call.outcomes.first(std::min(s.report.done, count))) {
+        if (outcome == Outcome::unnamed) outcome = Outcome::delivered;
+      }
+      result.status = WriteResult::Status::again;
       result.retry_after_ms = s.report.retry_after_ms;
-    } else {
-      result.status = WriteResult::Status::fatal;
-      result.done = 0;
     }
   }
   s.services.call_ended();
@@ -161,6 +163,8 @@ void SinkInstance::close() noexcept { state_->call_last("close", state_->calls.c
 
 const Plugin& SinkInstance::plugin() const noexcept { return state_->plugin; }
 const std::string& SinkInstance::name() const noexcept { return state_->name; }
+std::string_view SinkInstance::plugin_name() const noexcept { return view(state_->plugin.entry->name); }
+OwnCounters SinkInstance::counters() const { return state_->services.counters(); }
 InstanceServices& SinkInstance::services() noexcept { return state_->services; }
 
 }  // namespace nfbus::host

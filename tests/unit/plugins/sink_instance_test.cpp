@@ -12,6 +12,7 @@
 namespace nfbus::host::test {
 namespace {
 
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using Status = WriteResult::Status;
@@ -25,12 +26,16 @@ class SinkInstances : public Instances {
   }
   WriteResult write(SinkInstance& sink, std::size_t count) {
     const auto items = events(count);
-    return sink.write(items, 10, [this](std::uint32_t index, std::string_view reason) {
-      rejected_.push_back(index);
-      reasons_.emplace_back(reason);
-    });
+    outcomes_.assign(count, Outcome::unnamed);
+    reasons_.clear();
+    return sink.write({.items = items,
+                       .size_bytes = 10,
+                       .outcomes = outcomes_,
+                       .reason = [this](std::uint32_t, std::string_view reason) { reasons_.emplace_back(reason); },
+                       .deadline = deadline_});
   }
-  std::vector<std::uint32_t> rejected_;
+  const WriteDeadline deadline_;
+  std::vector<Outcome> outcomes_;  // of the last write()
   std::vector<std::string> reasons_;
 };
 
@@ -38,7 +43,7 @@ TEST_F(SinkInstances, HandsABatchToThePlugin) {
   const auto noop = sink("noop");
   const WriteResult result = write(*noop, 3);
   EXPECT_EQ(result.status, Status::ok);
-  EXPECT_EQ(result.done, 3U);
+  EXPECT_THAT(outcomes_, Each(Outcome::unnamed));
   EXPECT_EQ(counter(noop->services(), "events"), 3U);
   EXPECT_EQ(counter(noop->services(), "calls"), 1U);
   EXPECT_EQ(noop->name(), "archive");
@@ -55,11 +60,11 @@ TEST_F(SinkInstances, LetsTheSinkChangeItsShape) {
   noop.value()->close();
 }
 
-TEST_F(SinkInstances, TurnsAnExceptionInWriteIntoAFatalError) {
+TEST_F(SinkInstances, TellsAnExceptionInWriteFromAFatalAnswer) {
   const auto throws = sink("throws", R"({"after":1})");
   EXPECT_EQ(write(*throws, 2).status, Status::ok);
   const WriteResult result = write(*throws, 2);
-  EXPECT_EQ(result.status, Status::fatal);
+  EXPECT_EQ(result.status, Status::failed);
   EXPECT_EQ(result.error, "write() failed: it threw an exception: this sink always throws");
   throws->close();
 }
@@ -95,13 +100,14 @@ TEST_F(SinkInstances, RefusesAFilterWhereASinkIsNeeded) {
 TEST_F(SinkInstances, PassesOnWhatARetryAsksFor) {
   const auto retries = sink("retries", R"({"times":1,"done":2,"retry_after_ms":70})");
   const WriteResult first = write(*retries, 5);
-  EXPECT_EQ(first.status, Status::retry);
-  EXPECT_EQ(first.done, 2U);
+  EXPECT_EQ(first.status, Status::again);
+  EXPECT_THAT(outcomes_, ElementsAre(Outcome::delivered, Outcome::delivered, Outcome::unnamed, Outcome::unnamed,
+                                     Outcome::unnamed));
   EXPECT_EQ(first.retry_after_ms, 70U);
   EXPECT_EQ(first.error, "write() failed: not now");
   const WriteResult second = write(*retries, 3);
   EXPECT_EQ(second.status, Status::ok);
-  EXPECT_EQ(second.done, 3U);
+  EXPECT_THAT(outcomes_, Each(Outcome::unnamed));
   EXPECT_EQ(counter(retries->services(), "events"), 5U);
   retries->close();
 }
@@ -110,7 +116,8 @@ TEST_F(SinkInstances, PassesOnRejectedEventsWithTheirReason) {
   const auto rejects = sink("rejects");
   const WriteResult result = write(*rejects, 5);
   EXPECT_EQ(result.status, Status::ok);
-  EXPECT_THAT(rejected_, ElementsAre(1, 3));
+  EXPECT_THAT(outcomes_,
+              ElementsAre(Outcome::unnamed, Outcome::rejected, Outcome::unnamed, Outcome::rejected, Outcome::unnamed));
   EXPECT_EQ(reasons_.at(0), "this sink takes only every second event");
   rejects->close();
 }
@@ -124,11 +131,10 @@ TEST_F(SinkInstances, CountsARejectedEventOnceAndIgnoresWhatIsOutOfRange) {
   });
   const auto instance = sink_of(fake);
   EXPECT_EQ(write(*instance, 3).status, Status::ok);
-  EXPECT_THAT(rejected_, ElementsAre(0, 2));
-  EXPECT_THAT(reasons_, ElementsAre("", ""));
-  rejected_.clear();
+  EXPECT_THAT(outcomes_, ElementsAre(Outcome::rejected, Outcome::unnamed, Outcome::rejected));
+  EXPECT_TRUE(reasons_.empty());
   EXPECT_EQ(write(*instance, 3).status, Status::ok);  // what was rejected in one call may be again in the next
-  EXPECT_THAT(rejected_, ElementsAre(0, 2));
+  EXPECT_THAT(outcomes_, ElementsAre(Outcome::rejected, Outcome::unnamed, Outcome::rejected));
 }
 
 TEST_F(SinkInstances, IgnoresARejectionAfterTheCall) {
@@ -140,7 +146,7 @@ TEST_F(SinkInstances, IgnoresARejectionAfterTheCall) {
   const auto instance = sink_of(fake);
   EXPECT_EQ(write(*instance, 1).status, Status::ok);
   kept->rejected(kept->context, 0, {});
-  EXPECT_TRUE(rejected_.empty());
+  EXPECT_THAT(outcomes_, Each(Outcome::unnamed));
 }
 
 TEST_F(SinkInstances, CutsDoneToTheEventsGiven) {
@@ -149,7 +155,8 @@ TEST_F(SinkInstances, CutsDoneToTheEventsGiven) {
     return NFBUS_RETRY;
   });
   const auto instance = sink_of(fake);
-  EXPECT_EQ(write(*instance, 3).done, 3U);
+  EXPECT_EQ(write(*instance, 3).status, Status::again);
+  EXPECT_THAT(outcomes_, Each(Outcome::delivered));
 }
 
 TEST_F(SinkInstances, DoesNotCarryAnErrorOrDoneOverToTheNextCall) {
@@ -167,7 +174,7 @@ TEST_F(SinkInstances, DoesNotCarryAnErrorOrDoneOverToTheNextCall) {
   EXPECT_EQ(write(*instance, 2).error, "write() failed: first");
   const WriteResult second = write(*instance, 2);
   EXPECT_EQ(second.error, "write() failed: it does not say why");
-  EXPECT_EQ(second.done, 0U);
+  EXPECT_THAT(outcomes_, Each(Outcome::unnamed));
   EXPECT_EQ(second.retry_after_ms, 0U);
 }
 
