@@ -256,7 +256,7 @@ void SubscriberQueue::pull(std::vector<QueueEntry>& out, PullSize size, std::chr
       if (now >= due) break;
       until = std::min(until, due);
     }
-    if (control_.reopen || control_.wake || now >= until) return;
+    if (control_.reopen || control_.tick || now >= until) return;
     wake_at_events_ = size.enough;
     // Under load the first event is soon followed by the rest of a batch. It is not old before `age` is over from now.
     wakes_at_first_ = !std::exchange(under_load_, false) || waiting_events_ != 0;
@@ -281,7 +281,7 @@ void SubscriberQueue::expect_no_wake() noexcept {
 
 void SubscriberQueue::wait_control(Clock::time_point deadline) {
   std::unique_lock lock(mutex_);
-  work_.wait_until(lock, deadline, [&] { return control_.stop || control_.drain || control_.reopen || control_.wake; });
+  work_.wait_until(lock, deadline, [&] { return control_.stop || control_.drain || control_.reopen || control_.tick; });
 }
 
 void SubscriberQueue::settle(std::uint64_t delivered, std::uint64_t filtered, std::uint64_t rejected) {
@@ -328,16 +328,16 @@ void SubscriberQueue::request_reopen() {
   work_.notify_all();
 }
 
-void SubscriberQueue::request_wake() {
+void SubscriberQueue::request_tick() {
   const std::lock_guard lock(mutex_);
-  control_.wake = true;
+  control_.tick = true;
   work_.notify_all();
 }
 
 SubscriberQueue::Control SubscriberQueue::take_control() {
   const std::lock_guard lock(mutex_);
   return std::exchange(control_,
-                       Control{.stop = control_.stop, .drain = control_.drain, .reopen = false, .wake = false});
+                       Control{.stop = control_.stop, .drain = control_.drain, .reopen = false, .tick = false});
 }
 
 bool SubscriberQueue::stopping() const {

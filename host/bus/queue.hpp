@@ -68,7 +68,7 @@ class SubscriberQueue {
     bool stop = false;
     bool drain = false;
     bool reopen = false;
-    bool wake = false;  // somebody has something to do for the worker, apart from events
+    bool tick = false;
   };
 
   explicit SubscriberQueue(QueueLimits limits);
@@ -97,12 +97,12 @@ class SubscriberQueue {
   void end_waiting();
 
   // Passes a full queue: the worker sees it at its next pull() or wait_control(). Requests are never taken back, but
-  // take_control() clears `reopen` and `wake`, and drained() clears `drain`. While one of stop and drain is there,
+  // take_control() clears `reopen` and `tick`, and drained() clears `drain`. While one of stop and drain is there,
   // pull() does not wait.
   void request_stop();
   void request_drain();
   void request_reopen();
-  void request_wake();
+  void request_tick();
   [[nodiscard]] Control take_control();
   void drained();
   [[nodiscard]] bool stopping() const;

@@ -1,4 +1,5 @@
-// What a worker delivers to: one sink, wherever its code runs.
+// What a worker asks of a sink, whatever stands behind it: a plugin's instance, or one that a test or another process
+// has.
 #pragma once
 
 #include <nfbus/abi.h>
@@ -17,80 +18,91 @@
 
 namespace nfbus::host {
 
-// What became of one event of a write().
-enum class Outcome : std::uint8_t { unnamed = 1, delivered, again, rejected };
+// Counters that a sink or filter registered, with their values.
+using OwnCounters = std::vector<std::pair<std::string, std::uint64_t>>;
 
-// When a write() should have returned: its own time, cut by the end of a stop that may come while it runs.
-// Thread safety: set_call() by the worker, the rest from any thread.
-class Deadline {
+// What became of one event of a write().
+enum class Outcome : std::uint8_t {
+  unnamed = 1,  // the call's status says it
+  delivered,
+  again,     // comes again, in the order in which it came
+  rejected,  // can never be delivered
+};
+
+// Until when a call may last. Thread safety: begin() from the thread that calls; the rest from any.
+class WriteDeadline {
  public:
   using Clock = std::chrono::steady_clock;
-  void set_call(Clock::time_point at) noexcept { call_.store(at, std::memory_order_relaxed); }
-  void set_stop(Clock::time_point at) noexcept { stop_.store(at, std::memory_order_relaxed); }
-  [[nodiscard]] Clock::time_point stop() const noexcept { return stop_.load(std::memory_order_relaxed); }
-  // What is left of both; 0 when one has passed.
+
+  // A call begins, and may last until then.
+  void begin(Clock::time_point until) noexcept { call_.store(ticks(until), std::memory_order_relaxed); }
+  // Whatever call runs or comes: it may last until `end` at most. The last word counts.
+  void end_by(Clock::time_point end) noexcept { end_.store(ticks(end), std::memory_order_relaxed); }
+
+  // When whoever calls wants to have ended; max(): nobody has said so.
+  [[nodiscard]] Clock::time_point end() const noexcept { return point(end_.load(std::memory_order_relaxed)); }
+  // Zero when the time is over. It can shrink while the call runs, since a stop cuts it.
   [[nodiscard]] std::chrono::milliseconds left() const noexcept {
-    const auto at = std::min(call_.load(std::memory_order_relaxed), stop());
-    return std::max(std::chrono::milliseconds(0),
-                    std::chrono::duration_cast<std::chrono::milliseconds>(at - Clock::now()));
+    const auto until = std::min(point(call_.load(std::memory_order_relaxed)), end());
+    const auto now = Clock::now();
+    return until <= now ? std::chrono::milliseconds(0) : std::chrono::ceil<std::chrono::milliseconds>(until - now);
   }
 
  private:
-  std::atomic<Clock::time_point> call_{Clock::time_point::max()};
-  std::atomic<Clock::time_point> stop_{Clock::time_point::max()};
+  static Clock::rep ticks(Clock::time_point point) noexcept { return point.time_since_epoch().count(); }
+  static Clock::time_point point(Clock::rep ticks) noexcept { return Clock::time_point(Clock::duration(ticks)); }
+
+  std::atomic<Clock::rep> call_{Clock::time_point::max().time_since_epoch().count()};
+  std::atomic<Clock::rep> end_{Clock::time_point::max().time_since_epoch().count()};
 };
 
-// One batch for a sink; valid during write().
+// One write(). All that it refers to is the caller's, and lives until the call returns.
 struct WriteCall {
   std::span<const nfbus_event* const> items;  // at least one, all of one kind
-  std::uint64_t size_bytes;                   // of their records or texts
-  std::span<Outcome> outcomes;                // one an event, `unnamed` at first: the sink names some
-  // Called for each event that the sink rejects, with why; at most once an event.
-  const std::function<void(std::uint32_t index, std::string_view reason)>& rejected;
-  const Deadline& deadline;
+  std::uint64_t size_bytes;                   // of the items
+  std::span<Outcome> outcomes;                // one an item, preset to unnamed
+  // Told why an event was rejected, at most once an event; the outcome alone counts.
+  const std::function<void(std::uint32_t index, std::string_view reason)>& reason;
+  const WriteDeadline& deadline;
 };
 
-// What a sink says of a whole batch.
+// The outcome of one write() for the events that it did not name.
 struct WriteResult {
   enum class Status : std::uint8_t {
-    ok = 1,  // what is unnamed is delivered
-    again,   // it comes again
-    failed,  // it comes again, but ten of these in a row without progress close the sink
-    fatal,   // the sink cannot go on: it is rejected, with all that waits
+    ok = 1,  // they are delivered
+    again,   // they come again, after a backoff
+    failed,  // they come again; too many of these in a row, with no event settled, close the sink
+    fatal,   // they are rejected, as those named again: the sink has to be closed
   };
   Status status;
-  bool names_events;             // some outcome is not `unnamed`
-  std::uint32_t retry_after_ms;  // where something comes again: a hint; 0: none
-  std::string error;             // where the status is not ok: what the sink said
+  std::uint32_t retry_after_ms;  // a hint for what comes again; 0: none
+  std::string error;             // what the sink said; empty with ok
 };
 
-// Counters that a plugin registered, with their values.
-using OwnCounters = std::vector<std::pair<std::string, std::uint64_t>>;
-
-// A sink, created and not open. Calls never overlap, but for those marked [any]. None throws.
+// Calls never overlap, and come from one thread at a time: open() from [control], then all but the names and counters
+// from [worker]. No call throws. An error of reopen(), flush() or tick() leaves the sink open.
 class Sink {
  public:
   Sink() = default;
   Sink(const Sink&) = delete;
   Sink& operator=(const Sink&) = delete;
-  virtual ~Sink() = default;  // [control]; close() must have been called if open() had succeeded
+  virtual ~Sink() = default;  // [control] close() must have been called if open() had succeeded
 
-  [[nodiscard]] virtual const std::string& name() const noexcept = 0;       // [any]
+  [[nodiscard]] virtual const std::string& name() const noexcept = 0;       // [any] the instance's
   [[nodiscard]] virtual std::string_view plugin_name() const noexcept = 0;  // [any]
+  [[nodiscard]] virtual OwnCounters counters() const = 0;                   // [any]
 
-  // [control] The shape that the sink wants; fields that it leaves open are 0. Once; after a failure: destroy.
+  // The shape that it asks for; fields that it left open are 0. Once; after a failure: destroy.
   virtual Result<nfbus_shape> open() = 0;
-  virtual WriteResult write(const WriteCall& call) = 0;  // [worker], as all that follow
+  virtual WriteResult write(const WriteCall& call) = 0;
   virtual Result<void> reopen() = 0;
   virtual Result<void> flush() = 0;
-  // Whether tick() does anything.
-  [[nodiscard]] virtual bool ticks() const noexcept = 0;
-  virtual Result<void> tick() = 0;
+  virtual Result<void> tick() = 0;  // nothing happens to a sink that has none
   virtual void close() noexcept = 0;
 
-  // [any] What the sink calls, on any thread, to have tick() called soon; empty: nothing any more.
+  // [any] What the sink calls, on any thread, to be ticked soon; empty: nothing any more. Waits while the one before is
+  // called.
   virtual void set_waker(std::function<void()> waker) = 0;
-  [[nodiscard]] virtual OwnCounters counters() const = 0;  // [any]
 };
 
 }  // namespace nfbus::host

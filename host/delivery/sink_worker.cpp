@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <cstring>
 #include <random>
 
 namespace nfbus::host {
@@ -17,11 +18,14 @@ namespace {
 constexpr std::uint32_t kDefaultBatchEvents = 1024;
 constexpr std::uint64_t kDefaultBatchBytes = 1UL << 20;
 
-// What a write() may take. It is asked to keep to it, and cannot be made to.
-constexpr std::chrono::seconds kWriteTime{30};
+// How long a call of write() may last, so that a sink which waits for a peer knows when to give up: longer than any
+// peer that works takes, shorter than what whoever looks at a stuck host waits for.
+constexpr std::chrono::seconds kWriteLasts{30};
 
-// So many calls of write() that failed, without an event delivered or rejected meanwhile, are a sink that is broken.
+// A sink whose calls fail so often, one after the other, with no event settled, is closed. An exception is more often a
+// mistake in the sink than trouble that passes, so the pauses between these calls stay short.
 constexpr std::uint32_t kMostFailures = 10;
+constexpr std::chrono::milliseconds kFailureBackoffCap{1000};
 
 // While draining, a sink that asks for retries gets several before the deadline.
 constexpr std::chrono::milliseconds kDrainBackoffCap{100};
@@ -53,13 +57,12 @@ SinkWorker::SinkWorker(std::unique_ptr<Sink> sink, nfbus_shape shape, FilterChai
       subscription_(std::move(subscription)),
       changed_(std::move(changed)),
       filters_(std::move(filters)),
-      on_rejected_([this](std::uint32_t /*index*/, std::string_view reason) {
-        if (reason.empty()) return;
+      say_reason_([this](std::uint32_t, std::string_view reason) {
         log::repeated(log::Level::warning, log_name(), fmt::format("event rejected: {}", reason));
       }),
       last_tick_(Clock::now()) {
   sink_->set_waker([this] { wake(); });
-  filters_.set_waker([this] { subscription_->queue().request_wake(); });
+  filters_.set_waker([this] { subscription_->queue().request_tick(); });
 }
 
 SinkWorker::~SinkWorker() {
@@ -82,11 +85,11 @@ void SinkWorker::request_reopen() { subscription_->queue().request_reopen(); }
 
 void SinkWorker::wake() {
   woken_.store(true, std::memory_order_relaxed);
-  subscription_->queue().request_wake();
+  subscription_->queue().request_tick();
 }
 
 void SinkWorker::request_drain(Clock::time_point deadline) {
-  deadline_.set_stop(deadline);
+  deadline_.end_by(deadline);
   subscription_->queue().request_drain();
 }
 
@@ -96,7 +99,7 @@ void SinkWorker::wait_drained(Clock::time_point deadline) {
 }
 
 void SinkWorker::request_stop(Clock::time_point deadline) {
-  deadline_.set_stop(deadline);
+  deadline_.end_by(deadline);
   subscription_->queue().request_stop();
 }
 
@@ -152,18 +155,19 @@ void SinkWorker::run() {
 }
 
 bool SinkWorker::serve_control() {
-  if (!subscription_->queue().take_control().reopen) return false;
-  filters_.reopen();
+  const auto control = subscription_->queue().take_control();
+  if (control.reopen) filters_.reopen();
   if (failed_) return false;
+  // Filters ask in the same way, and tick_when_due() comes to theirs.
+  if (control.tick && woken_.exchange(false, std::memory_order_relaxed)) tick_sink();
+  if (!control.reopen) return false;
   const auto reopened = sink_->reopen();
   if (!reopened) log::error(fmt::format("sink.{}: reopen: {}", name(), reopened.error().text));
   return reopened.ok();
 }
 
 SinkWorker::Clock::time_point SinkWorker::next_sink_tick() const noexcept {
-  if (failed_ || !sink_->ticks()) return kNever;
-  if (woken_.load(std::memory_order_relaxed)) return Clock::time_point{};
-  if (shape_.tick_ms == 0) return kNever;
+  if (failed_ || shape_.tick_ms == 0) return kNever;
   return last_tick_ + std::chrono::milliseconds(shape_.tick_ms);
 }
 
@@ -178,8 +182,11 @@ void SinkWorker::tick_when_due() {
   say(news_.look(now));
   if (!filters_finished_ && now >= filters_.next_tick()) filters_.tick(now);
   if (now < next_sink_tick()) return;
-  woken_.store(false, std::memory_order_relaxed);  // before the tick: what comes meanwhile is another
-  last_tick_ = now;
+  tick_sink();
+}
+
+void SinkWorker::tick_sink() {
+  last_tick_ = Clock::now();
   note_tick(sink_->tick());
 }
 
@@ -256,70 +263,90 @@ void SinkWorker::deliver() {
 
 void SinkWorker::write_all() {
   while (!items_.empty()) {
-    outcomes_.assign(items_.size(), Outcome::unnamed);
-    deadline_.set_call(Clock::now() + kWriteTime);
-    const WriteResult result = sink_->write({.items = items_,
-                                             .size_bytes = items_bytes_,
-                                             .outcomes = outcomes_,
-                                             .rejected = on_rejected_,
-                                             .deadline = deadline_});
-    const bool progress = settle(result);
-    if (result.status == WriteResult::Status::fatal) return fail(result.error);
-    failures_in_a_row_ = result.status == WriteResult::Status::failed && !progress ? failures_in_a_row_ + 1 : 0;
-    if (failures_in_a_row_ == kMostFailures) {
-      return fail(fmt::format("{} ({} times in a row, without an event delivered)", result.error, kMostFailures));
+    outcomes_.resize(items_.size(), Outcome::unnamed);
+    deadline_.begin(Clock::now() + kWriteLasts);
+    WriteResult result = sink_->write({.items = items_,
+                                       .size_bytes = items_bytes_,
+                                       .outcomes = outcomes_,
+                                       .reason = say_reason_,
+                                       .deadline = deadline_});
+    const bool progress = settle_named(result);
+    count_failures(result, progress);
+    if (result.status == WriteResult::Status::fatal) {
+      fail(result.error);
+      return;
     }
-    if (items_.empty() && result.status == WriteResult::Status::ok) {
+    if (items_.empty()) {
       if (state_.exchange(SinkState::running, std::memory_order_relaxed) == SinkState::retrying) {
         say(news_.worked(Clock::now()));
       }
       return;
     }
     if (past_deadline()) return;
+    if (result.error.empty()) result.error = "it wants events again";
     back_off(result);
   }
 }
 
-// Settles what is delivered or rejected, wherever in the batch, and leaves in items_ what comes again, in order.
-// Whether any was settled.
-bool SinkWorker::settle(const WriteResult& result) {
-  const bool rest_is_delivered = result.status == WriteResult::Status::ok;
-  std::size_t left = 0;
+// Settles what is delivered or rejected, wherever it stands in the batch; the others stay in items_, in their order.
+bool SinkWorker::settle_named(const WriteResult& result) {
+  const std::size_t count = items_.size();
   std::uint64_t delivered = 0;
   std::uint64_t rejected = 0;
-  if (!result.names_events && rest_is_delivered) {
-    delivered = items_.size();
+  // The usual case reads neither an event nor an outcome of its own: memcmp() tells that all are as the first.
+  const bool all_unnamed =
+      outcomes_.front() == Outcome::unnamed && std::memcmp(outcomes_.data(), outcomes_.data() + 1, count - 1) == 0;
+  if (all_unnamed) {
+    if (result.status != WriteResult::Status::ok) return false;
+    delivered = count;
+    items_.clear();
   } else {
+    const Outcome others = result.status == WriteResult::Status::ok ? Outcome::delivered : Outcome::again;
+    std::size_t left = 0;
     items_bytes_ = 0;
-    for (std::size_t i = 0; i < items_.size(); ++i) {
-      const bool is_again = outcomes_[i] == Outcome::again || (outcomes_[i] == Outcome::unnamed && !rest_is_delivered);
-      if (is_again) {
-        items_bytes_ += event_size_bytes(*items_[i]);
-        items_[left++] = items_[i];
-      } else if (outcomes_[i] == Outcome::rejected) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const Outcome named = std::exchange(outcomes_[i], Outcome::unnamed);
+      const Outcome outcome = named == Outcome::unnamed ? others : named;
+      if (outcome == Outcome::delivered) {
+        ++delivered;
+      } else if (outcome == Outcome::rejected) {
         ++rejected;
       } else {
-        ++delivered;
+        items_bytes_ += event_size_bytes(*items_[i]);
+        items_[left++] = items_[i];
       }
     }
+    items_.resize(left);
   }
-  items_.resize(left);
   if (delivered + rejected == 0) return false;
   subscription_->queue().settle(delivered, 0, rejected);
-  attempts_ = 0;
   return true;
+}
+
+// Has a result that failed once too often be fatal.
+void SinkWorker::count_failures(WriteResult& result, bool progress) {
+  if (progress) attempts_ = 0;
+  if (progress || result.status != WriteResult::Status::failed) failures_ = 0;
+  if (result.status != WriteResult::Status::failed || ++failures_ < kMostFailures) return;
+  result.status = WriteResult::Status::fatal;
+  result.error += fmt::format(" ({} times in a row, with no event delivered or rejected)", failures_);
+}
+
+SinkWorker::Clock::duration SinkWorker::delay_before_retry(const WriteResult& result) {
+  if (result.retry_after_ms != 0) return std::chrono::milliseconds(result.retry_after_ms);
+  // Jitter keeps the sinks of many hosts from returning to a recovered server all at once.
+  thread_local std::minstd_rand random{std::random_device{}()};
+  const auto delay = backoff_delay(++attempts_, random);
+  return result.status == WriteResult::Status::failed ? std::min(delay, kFailureBackoffCap) : delay;
 }
 
 void SinkWorker::back_off(const WriteResult& result) {
   SubscriberQueue& queue = subscription_->queue();
   retries_.fetch_add(1, std::memory_order_relaxed);
   state_.store(SinkState::retrying, std::memory_order_relaxed);
-  trouble_ = result.error.empty() ? "some of its events are to come again" : result.error;
+  trouble_ = result.error;
   say(news_.failed(Clock::now()));
-  // Jitter keeps the sinks of many hosts from returning to a recovered server all at once.
-  thread_local std::minstd_rand random{std::random_device{}()};
-  std::chrono::milliseconds delay(result.retry_after_ms);
-  if (delay.count() == 0) delay = backoff_delay(++attempts_, random);
+  const auto delay = delay_before_retry(result);
   const auto until = Clock::now() + delay;
   while (Clock::now() < until && !queue.draining()) {
     queue.wait_control(std::min(until, next_tick()));
@@ -327,7 +354,7 @@ void SinkWorker::back_off(const WriteResult& result) {
     tick_when_due();
   }
   if (Clock::now() < until) {
-    std::this_thread::sleep_until(std::min({until, Clock::now() + kDrainBackoffCap, deadline_.stop()}));
+    std::this_thread::sleep_until(std::min({until, Clock::now() + kDrainBackoffCap, deadline_.end()}));
   }
 }
 
@@ -377,6 +404,6 @@ void SinkWorker::tell(SinkState state, std::string_view why) const {
   if (changed_) changed_(*this, state, why);
 }
 
-bool SinkWorker::past_deadline() const noexcept { return Clock::now() >= deadline_.stop(); }
+bool SinkWorker::past_deadline() const noexcept { return Clock::now() >= deadline_.end(); }
 
 }  // namespace nfbus::host

@@ -56,11 +56,11 @@ class SinkWorker {
 
   void start();
   void request_reopen();
+  // Has the sink ticked at once, also while it waits or is in backoff; several before it comes to it are one.
+  void wake();
   // Delivers what waits, then finishes the filters; what they publish there can still be delivered, until
   // request_stop(). No retry is begun past the deadline.
   void request_drain(Clock::time_point deadline);
-  // Has the sink's tick() called as soon as it can be; several before that are one.
-  void wake();
   // [control] Waits until that is done, at most until `deadline`.
   void wait_drained(Clock::time_point deadline);
   // Delivers what waits, closes the sink and ends; no retry is begun past the deadline.
@@ -83,13 +83,16 @@ class SinkWorker {
   void run();
   bool serve_control();  // whether the sink was reopened
   void tick_when_due();
+  void tick_sink();
   void finish_filters();
   [[nodiscard]] Clock::time_point next_sink_tick() const noexcept;
   [[nodiscard]] Clock::time_point next_tick() const noexcept;
   bool gather();
   void deliver();
   void write_all();
-  bool settle(const WriteResult& result);
+  bool settle_named(const WriteResult& result);  // whether anything was settled
+  void count_failures(WriteResult& result, bool progress);
+  [[nodiscard]] Clock::duration delay_before_retry(const WriteResult& result);
   void back_off(const WriteResult& result);
   void say(TroubleNews::Say what);
   void note_tick(const Result<void>& outcome);
@@ -110,10 +113,10 @@ class SinkWorker {
   std::size_t entry_ = 0;                  // the first of them that still has events
   std::vector<const nfbus_event*> items_;  // one call's events; what is delivered or rejected leaves it
   std::uint64_t items_bytes_ = 0;
-  std::vector<Outcome> outcomes_;  // one an item of the current call
-  std::function<void(std::uint32_t index, std::string_view reason)> on_rejected_;
-  std::uint32_t failures_in_a_row_ = 0;  // of write(), without an event settled
-  std::uint32_t attempts_ = 0;           // of the current events, without progress
+  std::vector<Outcome> outcomes_;  // one an item of the current call; all unnamed between calls
+  const std::function<void(std::uint32_t index, std::string_view reason)> say_reason_;
+  std::uint32_t attempts_ = 0;  // of the current events, without progress
+  std::uint32_t failures_ = 0;  // of them, calls that failed, one after the other
   TroubleNews news_;
   std::string trouble_;             // what the sink said when it last asked for a retry
   std::uint64_t failed_ticks_ = 0;  // since one worked
@@ -125,8 +128,8 @@ class SinkWorker {
   std::atomic<SinkState> state_{SinkState::running};
   std::atomic<std::uint64_t> retries_{0};
   std::atomic<bool> unflushed_{false};
-  std::atomic<bool> woken_{false};  // since the sink's last tick
-  Deadline deadline_;
+  std::atomic<bool> woken_{false};  // the sink asked for a tick that did not come yet
+  WriteDeadline deadline_;
   std::mutex ended_mutex_;
   std::condition_variable ended_signal_;
   bool drained_ = false;  // guarded by ended_mutex_

@@ -83,7 +83,6 @@ class SinkInstance final : public Sink {
   WriteResult write(const WriteCall& call) override;
   Result<void> reopen() override;
   Result<void> flush() override;
-  [[nodiscard]] bool ticks() const noexcept override;
   Result<void> tick() override;
   void close() noexcept override;
   void set_waker(std::function<void()> waker) override;

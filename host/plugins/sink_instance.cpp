@@ -43,7 +43,6 @@ struct SinkInstance::State {
   nfbus_error error{};
   nfbus_report report{};  // here and not on the stack: a plugin that keeps it past the call does no harm
   std::atomic<const WriteCall*> writing{nullptr};  // null outside of write(); read by any thread for the deadline
-  bool names_events = false;                       // of this write()
   bool complained = false;
 
   void complain_once(std::string_view of) noexcept {
@@ -72,11 +71,10 @@ struct SinkInstance::State {
     if (outcome < NFBUS_DELIVERED || outcome > NFBUS_REJECTED) {
       return complain_once(fmt::format("the plugin named the unknown outcome {}: ignored", outcome));
     }
-    names_events = true;
     for (std::uint32_t i = first; i < first + count; ++i) {
       if (call->outcomes[i] != Outcome::unnamed) continue;  // an event that has an outcome keeps it
       call->outcomes[i] = kOutcomes.at(outcome);
-      if (outcome == NFBUS_REJECTED) call->rejected(i, reason.empty() ? std::string() : clean_text(reason));
+      if (outcome == NFBUS_REJECTED && !reason.empty()) call->reason(i, clean_text(reason));
     }
   }
 
@@ -144,7 +142,6 @@ Result<nfbus_shape> SinkInstance::open() {
 
 WriteResult SinkInstance::write(const WriteCall& call) {
   State& s = *state_;
-  s.names_events = false;
   s.report.retry_after_ms = 0;
   const nfbus_events events = events_of(call.items, call.size_bytes);
   const Hearing hearing(call.items);
@@ -152,10 +149,7 @@ WriteResult SinkInstance::write(const WriteCall& call) {
   const std::uint32_t status = call_plugin(
       s.error, [&] { return s.calls.write(s.instance, &events, &s.report, &s.error); }, NFBUS_FAILED);
   s.writing.store(nullptr, std::memory_order_relaxed);
-  WriteResult result{.status = WriteResult::Status::ok,
-                     .names_events = s.names_events,
-                     .retry_after_ms = s.report.retry_after_ms,
-                     .error = {}};
+  WriteResult result{.status = WriteResult::Status::ok, .retry_after_ms = s.report.retry_after_ms, .error = {}};
   switch (status) {
     case NFBUS_OK: break;
     case NFBUS_RETRY: result.status = WriteResult::Status::again; break;
@@ -172,7 +166,6 @@ Result<void> SinkInstance::flush() { return state_->call_optional("flush", state
 Result<void> SinkInstance::tick() { return state_->call_optional("tick", state_->calls.tick); }
 void SinkInstance::close() noexcept { state_->call_last("close", state_->calls.close); }
 
-bool SinkInstance::ticks() const noexcept { return state_->calls.tick != nullptr; }
 void SinkInstance::set_waker(std::function<void()> waker) { state_->services.set_waker(std::move(waker)); }
 OwnCounters SinkInstance::counters() const { return state_->services.counters(); }
 std::string_view SinkInstance::plugin_name() const noexcept { return view(state_->plugin.entry->name); }

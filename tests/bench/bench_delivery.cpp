@@ -22,8 +22,15 @@ void NoopSinkCall(benchmark::State& state) {
   const BatchRef batch = events.packets(kBatchEvents);
   std::vector<const nfbus_event*> items;
   for (const Event& event : batch->events()) items.push_back(&event);
+  std::vector<Outcome> outcomes(items.size(), Outcome::unnamed);
+  const WriteDeadline deadline;
+  const std::function<void(std::uint32_t, std::string_view)> reason = [](std::uint32_t, std::string_view) {};
   for (auto _ : state) {
-    benchmark::DoNotOptimize((*sink)->write(items, batch->size_bytes(), [](std::uint32_t, std::string_view) {}));
+    benchmark::DoNotOptimize((*sink)->write({.items = items,
+                                             .size_bytes = batch->size_bytes(),
+                                             .outcomes = outcomes,
+                                             .reason = reason,
+                                             .deadline = deadline}));
   }
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kBatchEvents));
 }
