@@ -16,7 +16,7 @@ namespace nfbus::host {
 // holds nothing but its kind, the record and decode_error.
 bool read_record(std::span<const std::uint8_t> record, Event& event) noexcept;
 
-// The value of the first attribute of this type (NFULA_*) in a record; empty: there is none that is whole.
+// The value of the first attribute of this type (NFULA_*) in a record, as far as it is there; empty: there is none.
 [[nodiscard]] std::span<const std::uint8_t> find_attribute(std::span<const std::uint8_t> record,
                                                            std::uint16_t type) noexcept;
 

@@ -242,7 +242,7 @@ Bytes find_attribute(Bytes record, std::uint16_t type) noexcept {
   Bytes bytes = record.subspan(RecordHeader::kSize);
   Attribute attribute{};
   while (take_attribute(bytes, attribute)) {
-    if (attribute.type == type && attribute.whole) return attribute.value;
+    if (attribute.type == type) return attribute.value;
   }
   return {};
 }

@@ -52,6 +52,14 @@ bool in_pseudo_header(const nfbus_event& event, std::size_t offset) noexcept {
   return offset >= kIpv6Addresses && offset < kIpv6AddressesEnd;
 }
 
+// Where the packet ends: a frame may have padding behind it.
+std::size_t packet_end(const nfbus_event& event, std::span<const std::uint8_t> payload) noexcept {
+  const bool is_ipv4 = (event.layers & NFBUS_LAYER_IPV4) != 0;
+  const std::size_t end = is_ipv4 ? load_be16(payload.subspan<2, 2>()) : 40UL + load_be16(payload.subspan<4, 2>());
+  // A length of 0 is that of a packet which the network card is to split.
+  return end <= (is_ipv4 ? 0U : 40U) ? payload.size() : std::min(end, payload.size());
+}
+
 void mend(std::span<std::uint8_t> payload, const Checksum& checksum, std::uint16_t before, bool is_udp) noexcept {
   constexpr std::int64_t kModulus = 0xffff;
   std::int64_t sum = (kModulus - before + checksum.change) % kModulus;
@@ -74,6 +82,7 @@ void write_and_mend_checksums(const nfbus_event& event, std::span<std::uint8_t> 
   const bool is_ipv4 = (event.layers & NFBUS_LAYER_IPV4) != 0;
   const bool is_ip = is_ipv4 || (event.layers & NFBUS_LAYER_IPV6) != 0;
   const bool is_udp = (event.layers & NFBUS_LAYER_UDP) != 0;
+  const std::size_t end = is_ip ? packet_end(event, payload) : 0;
   const std::size_t header_end = is_ipv4 ? (payload[0] & 0x0fU) * 4U : 0;
   Checksum network;
   Checksum transport;
@@ -91,7 +100,7 @@ void write_and_mend_checksums(const nfbus_event& event, std::span<std::uint8_t> 
     payload[at] = bytes[i];
     if (at < header_end && !network.is_at(at)) network.add(change, at % 2 == 0);
     if (mends_transport && at >= event.transport_offset) {
-      if (!transport.is_at(at)) transport.add(change, (at - event.transport_offset) % 2 == 0);
+      if (at < end && !transport.is_at(at)) transport.add(change, (at - event.transport_offset) % 2 == 0);
     } else if (mends_transport && in_pseudo_header(event, at)) {
       transport.add(change, at % 2 == 0);
     }

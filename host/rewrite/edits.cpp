@@ -175,16 +175,19 @@ bool cut(Event& event, std::size_t size_bytes, EditRoom& room) {
   if (size_bytes >= event.payload.size) return true;
   if (!lies_in(event.payload.data, event.record)) return false;
   const Bytes before(event.record.data, event.record.size);
-  const auto payload_at = static_cast<std::size_t>(event.payload.data - event.record.data);
-  const std::size_t old_end = std::min(payload_at + NLA_ALIGN(event.payload.size), before.size());
-  const Bytes behind = before.subspan(old_end);
-  const std::size_t new_end = payload_at + NLA_ALIGN(size_bytes);
+  // Tags before the network header stand in the attribute and not in the payload.
+  const Bytes attribute = find_attribute(before, NFULA_PAYLOAD);
+  const auto value_at = static_cast<std::size_t>(attribute.data() - before.data());
+  const auto payload_at = static_cast<std::size_t>(event.payload.data - before.data());
+  const std::size_t value_bytes = payload_at - value_at + size_bytes;
+  const Bytes behind = before.subspan(std::min(value_at + NLA_ALIGN(attribute.size()), before.size()));
+  const std::size_t new_end = value_at + NLA_ALIGN(value_bytes);
   const std::span<std::uint8_t> record = room.allocate(new_end + behind.size());
   std::fill(record.begin(), record.end(), std::uint8_t{0});
-  std::memcpy(record.data(), before.data(), payload_at + size_bytes);
+  std::memcpy(record.data(), before.data(), value_at + value_bytes);
   if (!behind.empty()) std::memcpy(record.data() + new_end, behind.data(), behind.size());
-  const auto length = static_cast<std::uint16_t>(NLA_HDRLEN + size_bytes);
-  std::memcpy(record.data() + payload_at - NLA_HDRLEN + offsetof(nlattr, nla_len), &length, sizeof length);
+  const auto length = static_cast<std::uint16_t>(NLA_HDRLEN + value_bytes);
+  std::memcpy(record.data() + value_at - NLA_HDRLEN + offsetof(nlattr, nla_len), &length, sizeof length);
   decode_anew(event, record);
   return true;
 }

@@ -65,7 +65,7 @@ TEST(PluginOptions, AnswerNotFoundForWhatIsNotThereAndForBrokenPointers) {
                                 "/~", "/~2", "/list/99999999999999999999"}) {
       EXPECT_EQ(get(options, pointer).type, 0U) << pointer;
     }
-    EXPECT_EQ(options.get(options.context, {nullptr, 3}, nullptr), NFBUS_FATAL);
+    EXPECT_EQ(options.get(options.context, {nullptr, 3}, nullptr), NFBUS_REFUSED);
   });
 }
 
@@ -74,7 +74,7 @@ TEST(PluginOptions, LeaveTheValueAloneWhenThereIsNone) {
     nfbus_value value{};
     value.struct_size = sizeof value;
     value.integer = 17;
-    EXPECT_EQ(options.get(options.context, NFBUS_TEXT("/size"), &value), NFBUS_FATAL);
+    EXPECT_EQ(options.get(options.context, NFBUS_TEXT("/size"), &value), NFBUS_REFUSED);
     EXPECT_EQ(value.integer, 17);
   });
 }

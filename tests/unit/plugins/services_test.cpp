@@ -42,7 +42,7 @@ TEST_F(Services, LogUnderTheNameOfTheInstance) {
 
 TEST_F(Services, PublishThroughTheHostAndSayWhenATopicIsRefused) {
   EXPECT_EQ(host().publish(host().context, lit("alarm"), lit("fire")), NFBUS_OK);
-  EXPECT_EQ(host().publish(host().context, lit("nfbus:mine"), lit("fire")), NFBUS_FATAL);
+  EXPECT_EQ(host().publish(host().context, lit("nfbus:mine"), lit("fire")), NFBUS_REFUSED);
   EXPECT_THAT(published_, ElementsAre(Pair("alarm", "fire"), Pair("nfbus:mine", "fire")));
 }
 
@@ -106,12 +106,12 @@ TEST_F(Services, FreeAndNameTheCopiesThatAnInstanceForgets) {
 }
 
 TEST_F(Services, LetNobodyListenWhoIsNotAFilterThatIsBeingCreated) {
-  EXPECT_EQ(host().listen(host().context, lit("dns:")), NFBUS_FATAL);
+  EXPECT_EQ(host().listen(host().context, lit("dns:")), NFBUS_REFUSED);
   services_.allow_listening(true);
   EXPECT_EQ(host().listen(host().context, lit("dns:")), NFBUS_OK);
   EXPECT_EQ(host().listen(host().context, nfbus_text{}), NFBUS_OK);
   services_.allow_listening(false);
-  EXPECT_EQ(host().listen(host().context, lit("dhcp:")), NFBUS_FATAL);
+  EXPECT_EQ(host().listen(host().context, lit("dhcp:")), NFBUS_REFUSED);
   EXPECT_THAT(services_.listened(), ElementsAre("dns:", ""));
 }
 
