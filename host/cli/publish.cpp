@@ -3,6 +3,7 @@
 #include "cli/commands.hpp"
 #include "cli/tap/received_event.hpp"
 #include "cli/wire_connection.hpp"
+#include "event/topic.hpp"
 #include "support/log.hpp"
 
 #include <nlohmann/json.hpp>
@@ -18,7 +19,7 @@ namespace {
 
 // What is wrong with the arguments; empty: nothing.
 std::string mistake_in(const PublishOptions& options, const std::string& line) {
-  for (const std::string_view taken : {"nfbus:", "subscribe:"}) {
+  for (const std::string_view taken : {kOwnTopics, std::string_view("subscribe:")}) {
     if (options.topic.starts_with(taken)) return fmt::format("topics that begin with \"{}\" are the host's own", taken);
   }
   try {

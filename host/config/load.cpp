@@ -111,7 +111,7 @@ class Loader {
     check_text(path / "device", host.device);
     host.topic_root = member(table, "topic_root", host.topic_root);
     check_text(path / "topic_root", host.topic_root);
-    if (host.topic_root.starts_with("nfbus:")) {
+    if (host.topic_root.starts_with(kOwnTopics)) {
       findings_.at_value(path / "topic_root", "topics under \"nfbus:\" are the host's own; use another root");
     }
     host.user = member(table, "user", host.user);

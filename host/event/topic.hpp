@@ -12,6 +12,12 @@
 
 namespace nfbus::host {
 
+// Under which the host alone speaks, and what it says there to everybody.
+inline constexpr std::string_view kOwnTopics = "nfbus:";
+inline constexpr std::string_view kStatusTopic = "nfbus:status";
+inline constexpr std::string_view kLossTopic = "nfbus:loss";
+inline constexpr std::string_view kSinkTopic = "nfbus:sink";
+
 // topic_root + lower(trim(prefix)); spaces and tabs are trimmed, A-Z are lowered, other bytes stay as they are.
 [[nodiscard]] std::string make_topic(std::string_view topic_root, std::string_view prefix);
 

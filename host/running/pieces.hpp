@@ -5,6 +5,7 @@
 #include "config/config.hpp"
 #include "delivery/capture_filters.hpp"
 #include "delivery/filter_chain.hpp"
+#include "delivery/sink.hpp"
 #include "match/known_fields.hpp"
 #include "plugins/instance.hpp"
 #include "plugins/registry.hpp"
@@ -26,7 +27,7 @@ struct MadeSink {
   std::vector<FilterConfig> filter_configs;
   std::uint32_t event_kinds;  // NFBUS_EVENT_*, ORed
   FilterChain filters;
-  std::unique_ptr<SinkInstance> instance;
+  std::unique_ptr<Sink> instance;
 };
 
 // The filters of each group that has some.

@@ -108,9 +108,12 @@ std::vector<Error> RunningPipeline::reload(Config next, PluginRegistry plugins, 
 }
 
 void RunningPipeline::look_around() {
-  if (stages_->helper != nullptr) stages_->helper->look();
-  const std::string event = stages_->losses.look(stages_->sources.snapshots());
-  if (!event.empty()) stages_->publish_own("nfbus:loss", event);
+  Stages& stages = *stages_;
+  if (stages.helper != nullptr) stages.helper->look();
+  const std::string losses = stages.losses.look(stages.sources.snapshots());
+  if (!losses.empty()) stages.publish_own(kLossTopic, losses);
+  // Making a status asks every thread for its numbers: not for nobody.
+  if (stages.bus.wants_message(kStatusTopic)) stages.publish_own(kStatusTopic, to_json(stages.report()));
 }
 
 void RunningPipeline::log_counters() const { stages_->log_counters(); }

@@ -48,7 +48,7 @@ Stages::Stages(Config of, PluginRegistry found)
                                  const MessageOrigin& origin) { return publish_message(topic, text, origin); },
                .fields = known_fields(config, plugins)},
       sinks(bus, [this](const SinkWorker& of_sink, SinkState state, std::string_view why) {
-        publish_own("nfbus:sink", sink_event(of_sink.name(), of_sink.plugin(), state, why));
+        publish_own(kSinkTopic, sink_event(of_sink.name(), of_sink.plugin(), state, why));
       }) {}
 
 // Whoever asks for the numbers ends first, then whoever fills the queues.
@@ -95,7 +95,7 @@ void Stages::stop_sources() noexcept {
 }
 
 bool Stages::publish_message(std::string_view topic, std::string_view text, const MessageOrigin& origin) {
-  if (topic.starts_with(config.host.topic_root) || topic.starts_with("nfbus:")) return false;
+  if (topic.starts_with(config.host.topic_root) || topic.starts_with(kOwnTopics)) return false;
   bus.publish(make_message(topic, text, now_ns(), ::getuid(), origin));
   return true;
 }

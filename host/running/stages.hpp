@@ -44,7 +44,7 @@ struct Stages {
 
   // [any] Publishes a message of a plugin; false: its topic is one of the host's own.
   bool publish_message(std::string_view topic, std::string_view text, const MessageOrigin& origin);
-  // [any] Publishes what the host says of itself, under "nfbus:".
+  // [any] Publishes what the host says of itself, under kOwnTopics.
   void publish_own(std::string_view topic, std::string_view text);
   // [any] The numbers; without an argument not on the server's thread.
   [[nodiscard]] StatusReport report() const;

@@ -8,7 +8,7 @@ import threading
 import time
 
 import nfbustest
-from nfbustest import TEST_PLUGINS, UDP, ipv4, send, udp, wait_until
+from nfbustest import TEST_PLUGINS, UDP, ipv4, read_json_lines, send, udp, wait_until
 from wire_client import WireClient, ask_status, crowd, publish_once
 
 CONFIG = f"""
@@ -131,6 +131,48 @@ retry_after_ms = 10
                          ("nfbus:sink", "wobbly", "retries", "retrying"))
         self.assertTrue(event["error"])
         self.assertEqual(json.loads(client.next_event()[1])["state"], "running")
+
+
+class OwnEventsForSinks(BusTest):
+    CONFIG = OwnEvents.CONFIG + """
+[sink.diary]
+plugin = "jsonl"
+topics = ["nfbus:"]
+file = "@DIR@/diary"
+"""
+
+    def lines(self, topic):
+        return [line["Message"] for line in read_json_lines(self.host.path("diary")) if line["Topic"] == topic]
+
+    def test_a_sink_gets_status_losses_and_the_states_of_sinks(self):
+        self.host.signal(signal.SIGSTOP)
+        self.packets([7000 + n for n in range(100)], repeat=200)
+        self.host.signal(signal.SIGCONT)
+        self.packets([7000])
+        publish_once(self.path, '{"topic":"web:a","value":"1"}\n')
+        wait_until(lambda: len(self.lines("nfbus:status")) >= 3, 10, "three of a status each second")
+        wait_until(lambda: self.lines("nfbus:loss") and len(self.lines("nfbus:sink")) == 2, 10, "a loss and two states")
+        self.assertEqual([(e["name"], e["state"]) for e in self.lines("nfbus:sink")],
+                         [("wobbly", "retrying"), ("wobbly", "running")])
+        self.assertGreater(self.lines("nfbus:loss")[0]["capture"][0]["new"], 0)
+        first, second = self.lines("nfbus:status")[:2]
+        self.assertEqual(first.keys(), self.status().keys())
+        self.assertEqual(sorted(s["name"] for s in first["sinks"]), ["diary", "wobbly"])
+        self.assertGreaterEqual(second["uptime_s"], first["uptime_s"] + 0.9)
+
+    def test_clients_get_no_status_that_is_for_sinks(self):
+        clients = []
+        for prefix in ("", "nfbus:"):
+            clients.append(WireClient(self.path))
+            self.addCleanup(clients[-1].close)
+            clients[-1].subscribe(prefix, answer=True)
+            self.assertEqual(clients[-1].event()[0], "nfbus:answer")  # so the subscription is in effect
+        before = len(self.lines("nfbus:status"))
+        wait_until(lambda: len(self.lines("nfbus:status")) >= before + 2, 10, "two of a status each second")
+        publish_once(self.path, '{"topic":"web:a","value":"1"}\n')  # upon which a sink retries, and says so
+        for client in clients:
+            lines = client.lines_until(lambda line: json.loads(line)["topic"] == "nfbus:sink")
+            self.assertNotIn("nfbus:status", [json.loads(line)["topic"] for line in lines])
 
 
 class SlowClients(BusTest):

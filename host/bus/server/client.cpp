@@ -1,5 +1,7 @@
 #include "bus/server/client.hpp"
 
+#include "event/topic.hpp"
+
 #include <fmt/format.h>
 
 namespace nfbus::host {
@@ -25,7 +27,7 @@ ClientSnapshot Client::snapshot() const {
     shot.topics.push_back(subscription.prefix.substr(0, kMostShownBytes));
   }
   shot.topics_not_shown = subscriptions.size() - shot.topics.size();
-  if (wants_status) shot.topics.emplace_back("nfbus:status");
+  if (wants_status) shot.topics.emplace_back(kStatusTopic);
   return shot;
 }
 

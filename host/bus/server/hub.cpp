@@ -1,5 +1,7 @@
 #include "bus/server/hub.hpp"
 
+#include "event/topic.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <optional>
@@ -56,12 +58,14 @@ void add(HubCounters& sum, const Client& client) {
 
 }  // namespace
 
+// The status that is on the bus each second is not for clients: each gets one of its own, at once when it asks and then
+// as the server's time allows.
 Hub::Hub(Bus& bus, const FormatSet& formats, HubSettings settings, std::function<std::string()> status)
     : bus_(bus),
       formats_(formats),
       settings_(std::move(settings)),
       status_(std::move(status)),
-      inbox_(std::make_shared<Inbox>(kInboxBytes)),
+      inbox_(std::make_shared<Inbox>(kInboxBytes, kStatusTopic)),
       maker_(formats, store_) {
   bus_.add(inbox_);
 }

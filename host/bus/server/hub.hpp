@@ -106,8 +106,6 @@ class Hub {
   [[nodiscard]] const HubSettings& settings() const noexcept { return settings_; }
 
  private:
-  static constexpr std::string_view kStatusTopic = "nfbus:status";
-
   // What a line asks for. Its match is JSON, and not in the subscription yet; empty: none.
   struct SubscriptionRequest {
     ClientSubscription subscription;

@@ -1,6 +1,7 @@
 // What clients ask of the hub: lines to publish, subscriptions, and the answers to both.
 #include "bus/server/hub.hpp"
 
+#include "event/topic.hpp"
 #include "support/log.hpp"
 
 #include <nfbus/util/json_levels.hpp>
@@ -16,7 +17,6 @@ namespace nfbus::host {
 
 namespace {
 
-constexpr std::string_view kOwnTopics = "nfbus:";
 constexpr std::string_view kAnswerTopic = "nfbus:answer";
 constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0";  // RFC 9113, section 3.4
 

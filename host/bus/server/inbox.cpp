@@ -10,9 +10,11 @@
 
 namespace nfbus::host {
 
-Inbox::Inbox(std::size_t most_bytes) : most_bytes_(most_bytes), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+Inbox::Inbox(std::size_t most_bytes, std::string_view unwanted)
+    : most_bytes_(most_bytes), unwanted_(unwanted), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 bool Inbox::wants(std::string_view topic) const noexcept {
+  if (!unwanted_.empty() && topic == unwanted_) return false;
   bool wanted = false;
   for_each_prefix(prefixes_, topic, [&](const std::string& /*prefix*/) {
     wanted = true;

@@ -27,7 +27,8 @@ class Inbox final : public Subscriber {
     std::uint64_t events;
   };
 
-  explicit Inbox(std::size_t most_bytes);
+  // unwanted: a topic that is never taken, whatever the prefixes; empty: there is none.
+  explicit Inbox(std::size_t most_bytes, std::string_view unwanted = {});
 
   void offer(const BatchRef& batch, bool wait_for_room) override;
   void end_waiting() override;
@@ -56,6 +57,7 @@ class Inbox final : public Subscriber {
   void shed(const Batch& batch);
 
   const std::size_t most_bytes_;
+  const std::string unwanted_;
   const Descriptor wake_;
   mutable std::mutex mutex_;
   // Guarded by mutex_:

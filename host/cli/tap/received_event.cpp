@@ -1,5 +1,6 @@
 #include "cli/tap/received_event.hpp"
 
+#include "event/topic.hpp"
 #include "record/record.hpp"
 
 #include <nfbus/util/json_levels.hpp>
@@ -71,7 +72,7 @@ ReceivedEvent::Kind ReceivedEvent::read(std::string_view line) {
   decode_string(wire.value, value_);
   if (topic_ == "nfbus:dropped") return read_missed();
   if (topic_ == "nfbus:answer") return read_answer();
-  if (packet_root_ && topic_.starts_with(*packet_root_) && !topic_.starts_with("nfbus:")) return read_packet();
+  if (packet_root_ && topic_.starts_with(*packet_root_) && !topic_.starts_with(kOwnTopics)) return read_packet();
   event_.kind = NFBUS_EVENT_MESSAGE;
   event_.topic = text(topic_);
   event_.time_ns = now_ns();

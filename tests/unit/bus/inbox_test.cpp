@@ -63,6 +63,17 @@ TEST_F(InboxTest, TakesTheBatchesThatHaveATopicSomebodyWants) {
   EXPECT_TRUE(shed.empty());
 }
 
+TEST_F(InboxTest, NeverTakesATopicThatIsUnwanted) {
+  Inbox inbox(kPlenty, "nfbus:status");
+  inbox.add_prefix("");
+  EXPECT_FALSE(inbox.wants_message("nfbus:status"));
+  EXPECT_TRUE(inbox.wants_message("nfbus:sta"));
+  inbox.offer(make_message("nfbus:status", "{}", 0, 0), false);
+  EXPECT_EQ(take(inbox), "");
+  inbox.offer(make_message("nfbus:loss", "{}", 0, 0), false);
+  EXPECT_EQ(take(inbox), "nfbus:loss");
+}
+
 TEST_F(InboxTest, JudgesATopicAnewWhenThePrefixesChange) {
   Inbox inbox(kPlenty);
   for (const char* prefix : {"nft:b", "nft:a", "nft:c"}) {

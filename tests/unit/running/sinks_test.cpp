@@ -1,0 +1,194 @@
+#include "running/sinks.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace nfbus::host {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::steady_clock;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+// What sinks were asked, as "NAME call" or "NAME TEXT".
+class History {
+ public:
+  void add(const std::string& name, std::string_view what) {
+    const std::lock_guard lock(mutex_);
+    calls_.push_back(name + ' ' + std::string(what));
+  }
+  std::vector<std::string> of(const std::string& name) const {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::string> calls;
+    for (const std::string& call : calls_) {
+      if (call.starts_with(name + ' ')) calls.push_back(call.substr(name.size() + 1));
+    }
+    return calls;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::string> calls_;
+};
+
+class NotingSink final : public Sink {
+ public:
+  NotingSink(std::string name, History& history, WriteResult::Status answer)
+      : name_(std::move(name)), history_(history), answer_(answer) {}
+
+  [[nodiscard]] const std::string& name() const noexcept override { return name_; }
+  [[nodiscard]] std::string_view plugin_name() const noexcept override { return "noting"; }
+  [[nodiscard]] OwnCounters counters() const override { return {}; }
+  Result<nfbus_shape> open() override {
+    if (name_ == "locked") return Error{.code = Code::io, .text = "no way in"};
+    history_.add(name_, "open");
+    return nfbus_shape{};
+  }
+  WriteResult write(const WriteCall& call) override {
+    for (const nfbus_event* event : call.items) {
+      history_.add(name_, {reinterpret_cast<const char*>(event->payload.data), event->payload.size});
+    }
+    return {.status = answer_, .retry_after_ms = 0, .error = "so it is"};
+  }
+  Result<void> reopen() override { return {}; }
+  Result<void> flush() override { return {}; }
+  Result<void> tick() override { return {}; }
+  void close() noexcept override { history_.add(name_, "close"); }
+
+ private:
+  const std::string name_;
+  History& history_;
+  const WriteResult::Status answer_;
+};
+
+class SinksTest : public testing::Test {
+ protected:
+  MadeSink made(const std::string& name, WriteResult::Status answer = WriteResult::Status::ok) {
+    MadeSink sink{.config = {},
+                  .filter_configs = {},
+                  .event_kinds = NFBUS_EVENT_MESSAGE,
+                  .filters = FilterChain({}),
+                  .instance = std::make_unique<NotingSink>(name, history_, answer)};
+    sink.config.name = name;
+    sink.config.topics = {"web:"};
+    return sink;
+  }
+  template <class... Sinks>
+  static std::vector<MadeSink> all(Sinks... sinks) {
+    std::vector<MadeSink> made;
+    (made.push_back(std::move(sinks)), ...);
+    return made;
+  }
+  static Config config_of(const std::vector<MadeSink>& sinks) {
+    Config config;
+    for (const MadeSink& sink : sinks) config.sinks.push_back(sink.config);
+    return config;
+  }
+  void publish(const std::string& text) { bus_.publish(make_message("web:x", text, 1, 0)); }
+  void settle() {
+    while (!sinks_.all_settled()) std::this_thread::yield();
+  }
+  bool stop() {
+    sinks_.request_stop(steady_clock::now() + hours(1));
+    return sinks_.stopped_by(steady_clock::now() + hours(1));
+  }
+
+  History history_;
+  Bus bus_;
+  Sinks sinks_{bus_, {}};
+};
+
+TEST_F(SinksTest, EventsWaitFromTheOpeningOnAndAreDeliveredOnceThreadsRun) {
+  ASSERT_TRUE(sinks_.open(all(made("a"))));
+  publish("1");
+  EXPECT_FALSE(sinks_.all_settled());
+  sinks_.start();
+  settle();
+  ASSERT_TRUE(stop());
+  EXPECT_THAT(history_.of("a"), ElementsAre("open", "1", "close"));
+  EXPECT_EQ(sinks_.lost_at_the_end(true), 0U);
+}
+
+TEST_F(SinksTest, AnErrorOfAnOpeningNamesTheSink) {
+  const auto opened = sinks_.open(all(made("locked")));
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().text, "sink.locked: no way in");
+}
+
+TEST_F(SinksTest, AReplacementEndsWhatIsGoneAndLeavesTheOthersAlone) {
+  ASSERT_TRUE(sinks_.open(all(made("stays"), made("goes"))));
+  sinks_.start();
+  publish("1");
+  settle();
+  auto next = all(made("comes"));
+  Config config = config_of(next);
+  config.sinks.push_back(made("stays").config);
+  EXPECT_TRUE(sinks_.runs(config.sinks.back(), {}));
+  EXPECT_FALSE(sinks_.runs(config.sinks.front(), {}));
+  sinks_.replace(config, std::move(next), steady_clock::now() + hours(1));
+  EXPECT_THAT(history_.of("goes"), ElementsAre("open", "1", "close"));
+  publish("2");
+  settle();
+  ASSERT_TRUE(stop());
+  EXPECT_THAT(history_.of("stays"), ElementsAre("open", "1", "2", "close"));
+  EXPECT_THAT(history_.of("comes"), ElementsAre("open", "2", "close"));
+  EXPECT_EQ(sinks_.size(), 2U);
+}
+
+TEST_F(SinksTest, OneThatDiffersMissesNoEventBetween) {
+  ASSERT_TRUE(sinks_.open(all(made("a"))));
+  publish("1");  // waits for the first, whose thread does not run yet
+  sinks_.start();
+  auto next = all(made("a"));
+  next.front().config.options_json = R"({"file":"another"})";
+  const Config config = config_of(next);
+  sinks_.replace(config, std::move(next), steady_clock::now() + hours(1));
+  publish("2");
+  settle();
+  ASSERT_TRUE(stop());
+  EXPECT_THAT(history_.of("a"), ElementsAre("open", "1", "close", "open", "2", "close"));
+}
+
+TEST_F(SinksTest, OneThatCannotBeOpenedIsLeftOut) {
+  ASSERT_TRUE(sinks_.open(all(made("a"))));
+  sinks_.start();
+  auto next = all(made("locked"));
+  Config config = config_of(next);
+  config.sinks.push_back(made("a").config);
+  sinks_.replace(config, std::move(next), steady_clock::now() + hours(1));
+  publish("1");
+  settle();
+  ASSERT_EQ(sinks_.snapshots().size(), 1U);
+  EXPECT_EQ(sinks_.snapshots().front().name, "a");
+  EXPECT_TRUE(stop());
+}
+
+TEST_F(SinksTest, WhatAFailedSinkDidNotGetIsLostSinceTheEndWasNotedOrEver) {
+  ASSERT_TRUE(sinks_.open(all(made("broken", WriteResult::Status::fatal))));
+  sinks_.start();
+  publish("1");
+  settle();
+  while (sinks_.failed().empty()) std::this_thread::yield();
+  EXPECT_THAT(sinks_.failed(), ElementsAre("broken"));
+  sinks_.note_the_end();
+  publish("2");
+  publish("3");
+  settle();
+  ASSERT_TRUE(stop());
+  EXPECT_THAT(sinks_.not_ended(), IsEmpty());
+  EXPECT_EQ(sinks_.lost_at_the_end(false), 2U);
+  EXPECT_EQ(sinks_.lost_at_the_end(true), 3U);
+}
+
+}  // namespace
+}  // namespace nfbus::host
