@@ -119,6 +119,8 @@ class NflogSource final : public Source {
     [[maybe_unused]] const auto written = ::write(stop_event_.get(), &one, sizeof one);
   }
 
+  [[nodiscard]] SourceSnapshot counters() const override { return sum_of(name(), intake_.snapshots()); }
+
   [[nodiscard]] std::vector<CaptureSnapshot> snapshots() const override {
     std::vector<CaptureSnapshot> rows = intake_.snapshots();  // in the order of the sockets
     for (std::size_t i = 0; i < sockets_.size(); ++i) rows[i].unseen_drops = look(sockets_[i]).unseen_drops;

@@ -100,6 +100,8 @@ std::vector<Column> columns_of(std::vector<Column> columns, const Counters& coun
   return columns;
 }
 
+std::vector<Column> source_columns() { return columns_of({{"name"}, {"state"}}, source_counters()); }
+
 std::vector<Column> capture_columns() { return columns_of({{"group"}}, capture_counters()); }
 
 std::vector<Column> sink_columns() {
@@ -164,6 +166,10 @@ std::string all_tables(const Json& status) {
   // A host of before this number has none.
   if (const auto dropped = status.value(Json::json_pointer("/log/dropped"), std::uint64_t{0}); dropped != 0) {
     text += fmt::format("{} lines of its log were dropped: its reader is too slow\n", dropped);
+  }
+  // One alone is what the groups say, too. A host of before these numbers has none.
+  if (const Json sources = status.value("sources", Json::array()); sources.size() > 1) {
+    append_table(text, "sources", source_columns(), sources);
   }
   append_table(text, "groups", capture_columns(), status.at("capture"));
   append_table(text, "sinks", sink_columns(), status.at("sinks"));

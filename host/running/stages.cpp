@@ -111,6 +111,7 @@ StatusReport Stages::report(ServerSnapshot of_server) const {
           .process = look_at_process(),
           .topic_root = config.host.topic_root,
           .helper = helper != nullptr ? std::optional(helper->state()) : std::nullopt,
+          .sources = sources.counters(),
           .captures = sources.snapshots(),
           .capture_filters = snapshots_of(capture_chains),
           .sinks = sinks.snapshots(),
@@ -128,6 +129,7 @@ std::string Stages::lasting_failures() const {
 }
 
 void Stages::log_counters() const {
+  for (const SourceSnapshot& source : sources.counters()) log::info(log_line(source));
   for (const CaptureSnapshot& capture : sources.snapshots()) log::info(log_line(capture));
   for (const CaptureFilterSnapshot& shared : snapshots_of(capture_chains)) {
     log::info(log_line(shared.filter, shared.of()));
