@@ -1,7 +1,8 @@
 #include "plugins/crossing.hpp"
 
+#include "support/utf8.hpp"
+
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace nfbus::host {
 
@@ -10,10 +11,16 @@ constexpr std::size_t kMaxTextBytes = sizeof(nfbus_error::text);
 }
 
 std::string clean_text(std::string_view text) {
-  using nlohmann::json;
-  const json cut = std::string(text.substr(0, kMaxTextBytes));
-  // Writing replaces what is not UTF-8 by U+FFFD; reading it back undoes the escapes.
-  return json::parse(cut.dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
+  text = text.substr(0, kMaxTextBytes);
+  std::string clean;
+  clean.reserve(text.size());
+  while (!text.empty()) {
+    const bool is_ascii = static_cast<unsigned char>(text.front()) < 0x80;
+    const auto [size, valid] = is_ascii ? Utf8Sequence{.size = 1, .valid = true} : utf8_sequence(text);
+    clean += valid ? text.substr(0, size) : kReplacementCharacter;
+    text.remove_prefix(size);
+  }
+  return clean;
 }
 
 void append_error(nfbus_error& error, std::string_view text) noexcept {

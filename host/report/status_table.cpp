@@ -1,7 +1,7 @@
 #include "report/status_table.hpp"
 
 #include "report/counters.hpp"
-#include "support/printable.hpp"
+#include "support/table.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -44,53 +43,18 @@ bool is_shown(const Column& column, const Json& rows) {
   });
 }
 
-// Rows of texts under their titles; numbers stand at the right of their column.
-class Table {
- public:
-  explicit Table(std::vector<std::string> titles) { rows_.push_back(std::move(titles)); }
-
-  // One cell for each title, taken from the object by that name; missing: "-".
-  void add(const Json& object) {
-    std::vector<std::string> row;
-    row.reserve(rows_.front().size());
-    for (const std::string& title : rows_.front()) row.push_back(printable(cell(object.value(title, Json()))));
-    rows_.push_back(std::move(row));
-  }
-
-  [[nodiscard]] std::string text() const {
-    std::vector<std::size_t> widths(rows_.front().size());
-    for (const auto& row : rows_) {
-      for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-    }
-    std::string text;
-    for (const auto& row : rows_) {
-      for (std::size_t i = 0; i < row.size(); ++i) {
-        const bool right = is_number(rows_.back()[i]);
-        fmt::format_to(std::back_inserter(text), fmt::runtime(right ? "  {:>{}}" : "  {:<{}}"), row[i], widths[i]);
-      }
-      text.erase(text.find_last_not_of(' ') + 1);
-      text += '\n';
-    }
-    return text;
-  }
-
- private:
-  static bool is_number(const std::string& text) {
-    return text.find_first_not_of("0123456789.") == std::string::npos && !text.empty();
-  }
-
-  std::vector<std::vector<std::string>> rows_;
-};
-
 void append_table(std::string& text, const char* name, const std::vector<Column>& columns, const Json& rows) {
   if (rows.empty()) return;
   std::vector<std::string> titles;
   for (const Column& column : columns) {
     if (is_shown(column, rows)) titles.push_back(column.title);
   }
-  Table table(std::move(titles));
-  for (const Json& row : rows) table.add(row);
-  text += fmt::format("\n{}\n{}", name, table.text());
+  std::vector<std::vector<std::string>> table = {titles};
+  for (const Json& row : rows) {  // missing: "-"
+    auto& cells = table.emplace_back();
+    for (const std::string& title : titles) cells.push_back(cell(row.value(title, Json())));
+  }
+  text += fmt::format("\n{}\n{}", name, table_text(std::move(table), {.indent = true, .numbers_right = true}));
 }
 
 // The columns that stand before the counters, and those of the counters.
