@@ -1,23 +1,14 @@
 #include "capture/feed.hpp"
 
 #include "event/batch.hpp"
+#include "support/clock.hpp"
 
 #include <linux/netfilter/nfnetlink.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <utility>
 
 namespace nfbus::host {
-
-namespace {
-
-std::int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
-}  // namespace
 
 Feed::Feed(std::string name, bool lossless, const SourceContext& context)
     : name_(std::move(name)),
@@ -27,7 +18,7 @@ Feed::Feed(std::string name, bool lossless, const SourceContext& context)
       chunk_(intake_) {}
 
 void Feed::take(std::span<const FedRecord> records) {
-  const std::int64_t now = now_ns();
+  const std::int64_t now = realtime_ns();
   for (const FedRecord& record : records) {
     if (record.bytes.size() < sizeof(nfgenmsg) || record.bytes.size() > RecordChunk::kMaxFrameBytes) {
       malformed_.add(1);
@@ -46,7 +37,7 @@ void Feed::take(std::span<const FedMessage> messages) {
       refused_.add(1);
     } else {
       received_.add(1);
-      publish_(make_message(message.topic, message.text, now_ns(), ::getuid()));
+      publish_(make_message(message.topic, message.text, realtime_ns(), ::getuid()));
       published_.add(1);
     }
   }
