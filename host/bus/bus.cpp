@@ -1,7 +1,6 @@
 #include "bus/bus.hpp"
 
 #include <algorithm>
-#include <thread>
 #include <utility>
 
 namespace nfbus::host {
@@ -23,23 +22,27 @@ bool Subscription::wants_message(std::string_view topic) const {
   return (interest_.kinds & NFBUS_EVENT_MESSAGE) != 0 && !interest_.topics.empty() && matches(topic);
 }
 
+std::size_t Subscription::choose(const Batch& batch, std::vector<std::uint32_t>& wanted) {
+  const MutexLock lock(matched_mutex_);
+  std::size_t events = 0;
+  for (const Batch::TopicCount& topic : batch.topics()) {
+    if (wants(topic)) events += topic.events;
+  }
+  if (events == 0 || events == batch.events().size()) return events;
+  wanted.reserve(events);
+  for (const Event& event : batch.events()) {
+    const bool wants_it = event.topic_id == 0 ? matches(view(event.topic)) : matched_[event.topic_id] == Match::yes;
+    if (wants_it) wanted.push_back(event.index);
+  }
+  return events;
+}
+
 void Subscription::offer(const BatchRef& batch, bool wait_for_room) {
   const std::uint32_t kind = batch->kind();
   if ((interest_.kinds & kind) == 0) return;
   if (kind == NFBUS_EVENT_MESSAGE && interest_.topics.empty()) return;
-  std::size_t wanted_events = 0;
-  for (const Batch::TopicCount& topic : batch->topics()) {
-    if (wants(topic)) wanted_events += topic.events;
-  }
-  if (wanted_events == 0) return;
   std::vector<std::uint32_t> wanted;
-  if (wanted_events != batch->events().size()) {
-    wanted.reserve(wanted_events);
-    for (const Event& event : batch->events()) {
-      const bool wants_it = event.topic_id == 0 ? matches(view(event.topic)) : matched_[event.topic_id] == Match::yes;
-      if (wants_it) wanted.push_back(event.index);
-    }
-  }
+  if (choose(*batch, wanted) == 0) return;
   if (wait_for_room) {
     queue_.push_when_room(batch, std::move(wanted));
   } else {
@@ -47,40 +50,58 @@ void Subscription::offer(const BatchRef& batch, bool wait_for_room) {
   }
 }
 
-void Bus::replace(const std::shared_ptr<Subscriber>& old, const std::shared_ptr<Subscriber>& fresh) {
-  std::shared_ptr<const List> before;
-  {
-    const std::lock_guard lock(mutex_);
-    auto list = std::make_shared<List>(*subscribers_);
-    std::erase(*list, old);
-    if (fresh) list->push_back(fresh);
-    before = std::exchange(subscribers_, std::move(list));
-  }
-  if (!old) return;
-  // Whoever publishes by the list before holds a reference to it, for microseconds.
-  while (before.use_count() > 1) std::this_thread::yield();
+Bus::Reading::Reading(Bus& bus) : bus_(bus) {
+  const MutexLock lock(bus.mutex_);
+  list_ = bus.subscribers_;
+  generation_ = bus.first_generation_ + bus.readers_.size() - 1;
+  ++bus.readers_.back();
 }
 
-std::shared_ptr<const Bus::List> Bus::subscribers() {
-  const std::lock_guard lock(mutex_);
-  return subscribers_;
+Bus::Reading::~Reading() {
+  const MutexLock lock(bus_.mutex_);
+  --bus_.readers_[generation_ - bus_.first_generation_];
+  bus_.forget_unread();
+}
+
+void Bus::forget_unread() {
+  const std::uint64_t before = first_generation_;
+  while (readers_.size() > 1 && readers_.front() == 0) {
+    readers_.pop_front();
+    ++first_generation_;
+  }
+  if (first_generation_ != before) unread_.notify_all();
+}
+
+void Bus::replace(const std::shared_ptr<Subscriber>& old, const std::shared_ptr<Subscriber>& fresh) {
+  std::shared_ptr<const List> before;  // ends without the lock
+  MutexLock lock(mutex_);
+  auto list = std::make_shared<List>(*subscribers_);
+  std::erase(*list, old);
+  if (fresh) list->push_back(fresh);
+  before = std::exchange(subscribers_, std::move(list));
+  const std::uint64_t replaced = first_generation_ + readers_.size() - 1;
+  readers_.push_back(0);
+  forget_unread();
+  if (!old) return;
+  // Who reads this generation's list or one before it may still be about to offer to the old one.
+  while (first_generation_ <= replaced) unread_.wait(lock);
 }
 
 void Bus::offer(const BatchRef& batch, const Subscriber* publisher, bool wait_for_room) {
-  const auto list = subscribers();
-  for (const auto& subscriber : *list) {
+  const Reading reading(*this);
+  for (const auto& subscriber : reading.list()) {
     if (subscriber.get() != publisher) subscriber->offer(batch, wait_for_room);
   }
 }
 
 void Bus::end_waiting() {
-  const auto list = subscribers();
-  for (const auto& subscriber : *list) subscriber->end_waiting();
+  const Reading reading(*this);
+  for (const auto& subscriber : reading.list()) subscriber->end_waiting();
 }
 
 bool Bus::wants_message(std::string_view topic, const Subscriber* publisher) {
-  const auto list = subscribers();
-  return std::any_of(list->begin(), list->end(), [&](const std::shared_ptr<Subscriber>& subscriber) {
+  const Reading reading(*this);
+  return std::any_of(reading.list().begin(), reading.list().end(), [&](const std::shared_ptr<Subscriber>& subscriber) {
     return subscriber.get() != publisher && subscriber->wants_message(topic);
   });
 }

@@ -1,12 +1,14 @@
 // The bus: hands each batch to the subscribers whose topics it has.
 #pragma once
 
-#include "bus/queue.hpp"
+#include "bus/memory_queue.hpp"
 #include "event/batch.hpp"
+#include "support/mutex.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,27 +45,30 @@ class Subscription final : public Subscriber {
   void end_waiting() override { queue_.end_waiting(); }
   [[nodiscard]] bool wants_message(std::string_view topic) const override;
 
-  [[nodiscard]] SubscriberQueue& queue() noexcept { return queue_; }
-  [[nodiscard]] const SubscriberQueue& queue() const noexcept { return queue_; }
+  [[nodiscard]] MemoryQueue& queue() noexcept { return queue_; }
+  [[nodiscard]] const MemoryQueue& queue() const noexcept { return queue_; }
 
  private:
-  enum class Match : std::uint8_t { unknown, no, yes };
+  enum class Match : std::uint8_t { unknown = 1, no, yes };
 
-  [[nodiscard]] bool wants(const Batch::TopicCount& topic);
+  // The indices of what is wanted; empty: all or none, as the count says.
+  [[nodiscard]] std::size_t choose(const Batch& batch, std::vector<std::uint32_t>& wanted);
+  [[nodiscard]] bool wants(const Batch::TopicCount& topic) NFBUS_REQUIRES(matched_mutex_);
   [[nodiscard]] bool matches(std::string_view topic) const noexcept;
 
   const Interest interest_;
-  SubscriberQueue queue_;
-  std::vector<Match> matched_;  // by TopicId; owned by the thread that publishes packets
+  MemoryQueue queue_;
+  Mutex matched_mutex_;                                          // taken once a batch
+  std::vector<Match> matched_ NFBUS_GUARDED_BY(matched_mutex_);  // by TopicId
 };
 
-// Thread safety: add(), remove(), replace() and publish() from any thread, but packets from one thread only.
+// Thread safety: any thread. What one thread publishes reaches each subscriber in its order.
 class Bus {
  public:
   void add(const std::shared_ptr<Subscriber>& subscriber) { replace(nullptr, subscriber); }
   void remove(const std::shared_ptr<Subscriber>& subscriber) { replace(subscriber, nullptr); }
   // Each batch goes to one of the two, none to both: nothing is lost or seen twice. Returns when no publish() can still
-  // reach the old one. Not while publish_when_room() may wait. Either may be null.
+  // reach the old one. Not while publish_when_room() may wait, nor from within an offer(). Either may be null.
   void replace(const std::shared_ptr<Subscriber>& old, const std::shared_ptr<Subscriber>& fresh);
 
   // Offers a frozen batch to every subscriber but `publisher`; never waits.
@@ -77,12 +82,32 @@ class Bus {
 
  private:
   using List = std::vector<std::shared_ptr<Subscriber>>;
-  [[nodiscard]] std::shared_ptr<const List> subscribers();
-  void offer(const BatchRef& batch, const Subscriber* publisher, bool wait_for_room);
 
-  std::mutex mutex_;
-  std::shared_ptr<const List> subscribers_ =
-      std::make_shared<const List>();  // guarded by mutex_; replaced, never changed
+  // Reads the list while it lives: replace() waits for it.
+  class Reading {
+   public:
+    explicit Reading(Bus& bus);
+    Reading(const Reading&) = delete;
+    Reading& operator=(const Reading&) = delete;
+    ~Reading();
+    [[nodiscard]] const List& list() const noexcept { return *list_; }
+
+   private:
+    Bus& bus_;
+    std::shared_ptr<const List> list_;
+    std::uint64_t generation_ = 0;
+  };
+
+  void offer(const BatchRef& batch, const Subscriber* publisher, bool wait_for_room);
+  void forget_unread() NFBUS_REQUIRES(mutex_);
+
+  Mutex mutex_;
+  Condition unread_;  // first_generation_ has grown
+  std::shared_ptr<const List> subscribers_ NFBUS_GUARDED_BY(mutex_) =
+      std::make_shared<const List>();  // replaced, never changed
+  // How many read the list of each generation: of first_generation_, and so on, the last being that of subscribers_.
+  std::deque<std::size_t> readers_ NFBUS_GUARDED_BY(mutex_) = {0};
+  std::uint64_t first_generation_ NFBUS_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace nfbus::host

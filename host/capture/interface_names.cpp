@@ -1,5 +1,7 @@
 #include "capture/interface_names.hpp"
 
+#include "support/system_error.hpp"
+
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
@@ -10,7 +12,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 #include <utility>
 
 namespace nfbus::host {
@@ -19,10 +20,6 @@ namespace {
 
 // Room for any datagram of a link dump: the kernel makes them up to 32 KiB when the reader offers as much.
 constexpr std::size_t kDatagramBytes = 32768;
-
-Error system_error(const char* what) {
-  return {.code = Code::io, .text = std::string(what) + ": " + std::generic_category().message(errno)};
-}
 
 // An mnl_attr_cb_t: fills the InterfaceNames::Name in `data` from IFLA_IFNAME.
 int read_name(const nlattr* attribute, void* data) {

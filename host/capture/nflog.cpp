@@ -4,8 +4,10 @@
 #include "capture/interface_names.hpp"
 #include "capture/latency.hpp"
 #include "capture/unseen_drops.hpp"
+#include "support/clock.hpp"
 #include "support/descriptor.hpp"
 #include "support/log.hpp"
+#include "support/system_error.hpp"
 
 #include <linux/sock_diag.h>
 #include <poll.h>
@@ -20,7 +22,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <ctime>
 #include <mutex>
 #include <optional>
 #include <system_error>
@@ -56,16 +57,6 @@ struct GroupSocket {
   bool bound = true;
   bool answered = false;  // the kernel has sent all that it held
 };
-
-Error system_error(const std::string& what, int error) {
-  return {.code = Code::io, .text = fmt::format("{}: {}", what, std::generic_category().message(error))};
-}
-
-std::int64_t realtime_ns() noexcept {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
-}
 
 constexpr std::size_t align_up(std::size_t size) noexcept {
   return (size + SlabWriter::kAlign - 1) & ~(SlabWriter::kAlign - 1);
@@ -118,6 +109,8 @@ class NflogSource final : public Source {
     const std::uint64_t one = 1;
     [[maybe_unused]] const auto written = ::write(stop_event_.get(), &one, sizeof one);
   }
+
+  [[nodiscard]] SourceSnapshot counters() const override { return sum_of(name(), intake_.snapshots()); }
 
   [[nodiscard]] std::vector<CaptureSnapshot> snapshots() const override {
     std::vector<CaptureSnapshot> rows = intake_.snapshots();  // in the order of the sockets

@@ -1,5 +1,6 @@
 #include "capture/replay.hpp"
 
+#include "capture/chunk.hpp"
 #include "capture/frame.hpp"
 #include "capture/intake.hpp"
 
@@ -9,9 +10,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <memory>
-#include <span>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -22,12 +21,6 @@ namespace nfbus::host {
 
 namespace {
 
-// A batch from a file: large enough to be cheap, small enough that its events fit beside it in the slab.
-constexpr std::size_t kChunkBytes = 128UL << 10U;
-constexpr std::size_t kChunkPackets = 1024;
-// No record of ours can be larger: a payload attribute ends at 64 KiB. Nor does any tool write larger DLT_NFLOG frames.
-constexpr std::size_t kMaxFrameBytes = 256UL << 10U;
-
 struct ClosePcap {
   void operator()(pcap_t* file) const noexcept { pcap_close(file); }
 };
@@ -37,13 +30,11 @@ class ReplaySource final : public Source {
  public:
   ReplaySource(std::string name, PcapFile file, LinkLayer layer, std::uint16_t group, std::vector<CaptureSpec> captures,
                const SourceContext& context)
-      : name_(std::move(name)),
+      : file_name_(std::move(name)),
         file_(std::move(file)),
         layer_(layer),
         group_(group),
-        intake_(std::move(captures), context, context.publish_when_room, Intake::Losses::ignored, nullptr) {
-    times_ns_.reserve(kChunkPackets);
-  }
+        intake_(std::move(captures), context, context.publish_when_room, Intake::Losses::ignored, nullptr) {}
 
   [[nodiscard]] std::string_view name() const noexcept override { return "replay"; }
   [[nodiscard]] bool lossless() const noexcept override { return true; }
@@ -56,6 +47,8 @@ class ReplaySource final : public Source {
   }
 
   void stop() noexcept override { stopping_.store(true, std::memory_order_relaxed); }
+  [[nodiscard]] SourceSnapshot counters() const override { return sum_of(name(), intake_.snapshots()); }
+
   [[nodiscard]] std::vector<CaptureSnapshot> snapshots() const override { return intake_.snapshots(); }
 
  private:
@@ -65,47 +58,24 @@ class ReplaySource final : public Source {
       const u_char* data = nullptr;
       const int got = pcap_next_ex(file_.get(), &header, &data);
       if (got == 1) {
-        append({data, header->caplen}, header->ts.tv_sec * 1'000'000'000LL + header->ts.tv_usec);
+        chunk_.append(layer_, {data, header->caplen}, group_, header->ts.tv_sec * 1'000'000'000LL + header->ts.tv_usec);
         continue;
       }
-      publish();
+      chunk_.publish();
       if (got == PCAP_ERROR_BREAK) return {};  // the end of the file
-      return Error{.code = Code::io, .text = fmt::format("{}: {}", name_, pcap_geterr(file_.get()))};
+      return Error{.code = Code::io, .text = fmt::format("{}: {}", file_name_, pcap_geterr(file_.get()))};
     }
-    publish();
+    chunk_.publish();
     return {};
   }
 
-  void append(std::span<const std::uint8_t> frame, std::int64_t time_ns) {
-    frame = frame.first(std::min(frame.size(), kMaxFrameBytes));
-    const std::size_t need = frame.size() + kMessageOverheadBytes;
-    if (times_ns_.size() == kChunkPackets || (used_bytes_ != 0 && used_bytes_ + need > kChunkBytes)) publish();
-    if (used_bytes_ == 0) slab_ = intake_.reserve(std::max(need, kChunkBytes));
-    used_bytes_ += write_message(layer_, frame, group_, time_ns, intake_.writer().room().subspan(used_bytes_));
-    times_ns_.push_back(time_ns);
-  }
-
-  void publish() {
-    if (times_ns_.empty()) return;
-    const Datagram datagram(intake_.writer().room().first(used_bytes_));
-    intake_.writer().commit(used_bytes_);
-    // Each packet has the file's time, so there is no time of receipt.
-    intake_.take(std::exchange(slab_, {}), std::span(&datagram, 1), 0, times_ns_);
-    times_ns_.clear();
-    used_bytes_ = 0;
-    intake_.tick_filters();  // by the clock: the file's times may lie anywhere
-  }
-
-  const std::string name_;
+  const std::string file_name_;
   const PcapFile file_;
   const LinkLayer layer_;
   const std::uint16_t group_;
   Intake intake_;
+  RecordChunk chunk_{intake_};
   std::atomic<bool> stopping_{false};
-  // The chunk being gathered, in the writer's uncommitted room.
-  SlabRef slab_;
-  std::size_t used_bytes_ = 0;
-  std::vector<std::int64_t> times_ns_;
 };
 
 }  // namespace

@@ -56,11 +56,33 @@ struct CaptureSnapshot {
   std::uint32_t unseen_drops;
 };
 
+enum class SourceState : std::uint8_t {
+  running = 1,
+  ended,  // by itself, or after a stop
+  failed,
+};
+[[nodiscard]] std::string_view to_string(SourceState state) noexcept;
+
+// What became of all that a source handed over, packets and messages:
+//   received = published + filtered + malformed + refused, and what is in its hands at the moment.
+struct SourceSnapshot {
+  std::string name;
+  SourceState state = SourceState::running;
+  std::uint64_t received = 0;
+  std::uint64_t published = 0;
+  std::uint64_t filtered = 0;   // not forwarded, or dropped by capture filters
+  std::uint64_t malformed = 0;  // no record or message at all
+  std::uint64_t refused = 0;    // under a topic of the host's own
+};
+
+// [any] The account of a source that has nothing but these groups.
+[[nodiscard]] SourceSnapshot sum_of(std::string_view name, const std::vector<CaptureSnapshot>& groups);
+
 // Thread safety: run() on one thread of its own; all else from any thread.
 class Source {
  public:
   virtual ~Source() = default;
-  // Tells it from others in the log: "nflog", "replay". Constant.
+  // Tells it from others in the status and the log: "nflog", "replay". Constant.
   [[nodiscard]] virtual std::string_view name() const noexcept = 0;
   // Waits for room in the queues instead of having them drop. It ends by itself, and what it had is to be delivered
   // then, however long that takes. Constant.
@@ -72,7 +94,9 @@ class Source {
   // error is final: what was read before it is published.
   virtual Result<void> run() = 0;
   virtual void stop() noexcept = 0;
-  // A row for each group.
+  // Of all that it has handed over; the state is for whoever runs it to tell.
+  [[nodiscard]] virtual SourceSnapshot counters() const = 0;
+  // A row for each group that it captures.
   [[nodiscard]] virtual std::vector<CaptureSnapshot> snapshots() const = 0;
 };
 

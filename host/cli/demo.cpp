@@ -1,11 +1,12 @@
 // `nfbus demo`: the capture and the decoder of `run`, on a small network of its own, printed instead of delivered.
 #include "capture/nflog.hpp"
+#include "cli/colour.hpp"
 #include "cli/commands.hpp"
 #include "cli/demo/network.hpp"
 #include "cli/demo/plan.hpp"
-#include "cli/packet_line.hpp"
 #include "config/config.hpp"
 #include "formats/format.hpp"
+#include "formats/line.hpp"
 #include "support/log.hpp"
 #include "support/signals.hpp"
 
@@ -79,7 +80,7 @@ class Printer {
 
   const bool json_;
   const std::uint64_t wanted_;
-  PacketLines lines_;
+  LineFormat lines_;
   const FormatSet formats_;
   const FormatId format_;
   const Signals& signals_;

@@ -8,6 +8,7 @@
 #include "support/log.hpp"
 #include "support/printable.hpp"
 #include "support/suggest.hpp"
+#include "support/table.hpp"
 
 #include <nfbus/text.hpp>
 
@@ -15,9 +16,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace nfbus::host {
@@ -26,23 +27,7 @@ namespace {
 
 using Row = std::vector<std::string>;
 
-// Aligned columns, two spaces apart; nothing behind a row's last text. What plugins and their schemas say is printable.
-void print_table(std::vector<Row> rows) {
-  for (Row& row : rows) {
-    for (std::string& text : row) text = printable(text);
-  }
-  std::vector<std::size_t> widths;
-  for (const Row& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  for (const Row& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) line += fmt::format("{:<{}}  ", row[i], widths[i]);
-    line.erase(line.find_last_not_of(' ') + 1);
-    fmt::print("{}\n", line);
-  }
-}
+void print_table(std::vector<Row> rows) { fmt::print("{}", table_text(std::move(rows))); }
 
 Row plugin_row(const Plugin& plugin) {
   const nfbus_plugin& entry = *plugin.entry;

@@ -12,23 +12,26 @@
 
 #include <chrono>
 #include <optional>
+#include <utility>
 
 namespace nfbus::host {
 
 namespace {
 
-// What is wrong with the arguments; empty: nothing.
-std::string mistake_in(const PublishOptions& options, const std::string& line) {
+Result<void> check(const PublishOptions& options, const std::string& line) {
+  const auto invalid = [](std::string what) { return Error{.code = Code::invalid, .text = std::move(what)}; };
   for (const std::string_view taken : {kOwnTopics, std::string_view("subscribe:")}) {
-    if (options.topic.starts_with(taken)) return fmt::format("topics that begin with \"{}\" are the host's own", taken);
+    if (options.topic.starts_with(taken)) {
+      return invalid(fmt::format("topics that begin with \"{}\" are the host's own", taken));
+    }
   }
   try {
     [[maybe_unused]] const auto parsed = nlohmann::json::parse(options.json);
   } catch (const nlohmann::json::parse_error& error) {
-    return fmt::format("not JSON: {}", error.what());
+    return invalid(fmt::format("not JSON: {}", error.what()));
   }
   if (line.size() - 1 > kMostReceivedBytes) {
-    return fmt::format("too long: a message has at most {} bytes with its topic", kMostReceivedBytes);
+    return invalid(fmt::format("too long: a message has at most {} bytes with its topic", kMostReceivedBytes));
   }
   return {};
 }
@@ -78,8 +81,8 @@ Result<void> publish(const std::string& socket, const std::string& line) {
 int publish_command(const PublishOptions& options) {
   std::string line = wire_line(options.topic, options.json);
   ask_for_answer(line);
-  if (const std::string mistake = mistake_in(options, line); !mistake.empty()) {
-    log::error(mistake);
+  if (const auto checked = check(options, line); !checked) {
+    log::error(checked.error().text);
     return exit_status::kUsage;
   }
   const Result<void> sent = publish(options.socket, line);

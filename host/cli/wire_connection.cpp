@@ -1,6 +1,7 @@
 #include "cli/wire_connection.hpp"
 
 #include "bus/server/wire_line.hpp"
+#include "support/system_error.hpp"
 
 #include <nfbus/util/json_levels.hpp>
 
@@ -17,7 +18,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 
 namespace nfbus::host {
 
@@ -27,10 +27,6 @@ constexpr std::size_t kReadBytes = 64UL << 10U;
 constexpr std::chrono::seconds kAnswerWithin{5};
 // Beyond what any host sends or relays.
 constexpr std::size_t kMostLineBytes = 1UL << 20U;
-
-Error failed(std::string_view what) {
-  return {.code = Code::io, .text = fmt::format("{}: {}", what, std::generic_category().message(errno))};
-}
 
 }  // namespace
 
@@ -42,12 +38,12 @@ Result<WireConnection> WireConnection::open(const std::string& path) {
   }
   std::memcpy(&address.sun_path, path.data(), path.size());
   Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket.valid()) return failed("cannot make a socket");
+  if (!socket.valid()) return system_error("cannot make a socket");
   // Also of connect(): who neither accepts nor reads must not hold us.
   const timeval patience{.tv_sec = kAnswerWithin.count(), .tv_usec = 0};
   ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    Error error = failed(path);
+    Error error = system_error(path);
     if (errno == ENOENT || errno == ECONNREFUSED) error.text += "; is nfbus running? -s names another socket";
     return error;
   }
@@ -58,7 +54,7 @@ Result<void> WireConnection::send(std::string_view text) {
   while (!text.empty()) {
     const ssize_t sent = ::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0) return failed("cannot send to the host");
+    if (sent < 0) return system_error("cannot send to the host");
     text.remove_prefix(static_cast<std::size_t>(sent));
   }
   return {};
@@ -84,7 +80,7 @@ Result<bool> WireConnection::receive() {
   received_.resize(before + kReadBytes);
   const ssize_t size = ::recv(socket_.get(), received_.data() + before, kReadBytes, 0);
   received_.resize(before + static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
-  if (size < 0 && errno != EINTR) return failed("cannot read from the host");
+  if (size < 0 && errno != EINTR) return system_error("cannot read from the host");
   return size != 0;
 }
 

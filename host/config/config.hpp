@@ -4,6 +4,7 @@
 #include "bus/overflow.hpp"
 #include "capture/settings.hpp"
 #include "config/listen_address.hpp"
+#include "config/option_places.hpp"
 #include "support/placed.hpp"
 
 #include <cstddef>
@@ -61,6 +62,7 @@ struct PluginConfig {
   std::string plugin;  // the plugin: "pcap"
   std::string options_json;
   Placed where;
+  OptionPlaces places;
 
   bool operator==(const PluginConfig&) const = default;
 };

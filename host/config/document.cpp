@@ -95,6 +95,20 @@ Result<Document> Document::parse(std::string_view text, const std::string& file)
 
 json Document::to_json(std::vector<SchemaFinding>& findings) const { return Converter(findings).convert(state_->root); }
 
+Document::Holds Document::holds(const SchemaPath& path) const {
+  const toml::node* node = &state_->root;
+  for (const auto& step : path) {
+    if (const auto* index = std::get_if<std::size_t>(&step)) {
+      node = node->is_array() ? node->as_array()->get(*index) : nullptr;
+    } else {
+      node = node->is_table() ? node->as_table()->get(std::get<std::string>(step)) : nullptr;
+    }
+    if (node == nullptr) return Holds::nothing;
+  }
+  if (node->is_table()) return Holds::table;
+  return node->is_array() ? Holds::array : Holds::value;
+}
+
 Location Document::locate(const SchemaPath& path, bool key) const {
   Location where{state_->file};
   const toml::node* node = &state_->root;

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,6 +28,10 @@ class Document {
   // The whole text: dates and times as RFC 3339 strings; infinite numbers and "not a number" are findings, as JSON has
   // none, and null in `value`.
   [[nodiscard]] nlohmann::json to_json(std::vector<SchemaFinding>& findings) const;
+
+  enum class Holds : std::uint8_t { nothing = 1, table, array, value };
+  // What is at the path.
+  [[nodiscard]] Holds holds(const SchemaPath& path) const;
 
   // Where the value is, or the key that names it if `key`; of a path that does not exist: where its nearest parent is.
   [[nodiscard]] Location locate(const SchemaPath& path, bool key) const;

@@ -20,6 +20,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <utility>
 
 namespace nfbus::host {
@@ -69,12 +70,13 @@ bool is_printable(std::string_view text) {
 
 class Loader {
  public:
-  Loader(const Document& document, const PluginRegistry& plugins, const ConfigFile& file)
-      : document_(document),
+  Loader(std::shared_ptr<const Document> document, const PluginRegistry& plugins, const ConfigFile& file)
+      : kept_document_(std::move(document)),
+        document_(*kept_document_),
         plugins_(plugins),
         started_as_root_(file.way.has_value()),
-        findings_(document),
-        warnings_(document) {
+        findings_(document_),
+        warnings_(document_) {
     config_.file = file.name;
   }
 
@@ -252,6 +254,7 @@ class Loader {
   json read_instance(const SchemaPath& path, json table, std::uint32_t kind, PluginConfig& instance) {
     instance.name = std::get<std::string>(path.back());
     instance.where = document_.locate(path, false);
+    instance.places = OptionPlaces(kept_document_, path);
     check_name(path, instance.name);
     json schema = json::parse(host_keys_schema(kind));
     const json host_keys = schema["properties"];
@@ -409,6 +412,7 @@ class Loader {
     return names;
   }
 
+  const std::shared_ptr<const Document> kept_document_;
   const Document& document_;
   const PluginRegistry& plugins_;
   const bool started_as_root_;
@@ -455,9 +459,9 @@ EarlyConfig read_early_config(const ConfigFile& file) {
 }
 
 LoadedConfig load_config(const ConfigFile& file, const PluginRegistry& plugins, const LoadOptions& options) {
-  const Result<Document> document = parse(file);
+  Result<Document> document = parse(file);
   if (!document) return {.config = {}, .errors = {document.error()}, .warnings = {}, .used_paths = {}};
-  return Loader(*document, plugins, file).load(options);
+  return Loader(std::make_shared<const Document>(std::move(document).value()), plugins, file).load(options);
 }
 
 }  // namespace nfbus::host

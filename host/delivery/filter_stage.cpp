@@ -72,23 +72,22 @@ void FilterStage::finish() {
 // Hands over what waits, without waiting for more.
 void FilterStage::hear() {
   if (!messages_) return;
-  SubscriberQueue& queue = messages_->queue();
-  std::vector<QueueEntry> entries;
+  MemoryQueue& queue = messages_->queue();
+  std::vector<const QueueEntry*> entries;
   for (std::size_t call = 0; call < kCallsInARow; ++call) {
     entries.clear();
     queue.pull(entries, {.enough = kMessagesPerCall, .most = kMessagesPerCall}, {}, Clock::time_point::min());
     if (entries.empty()) return;
     std::vector<const nfbus_event*> messages;
     std::uint64_t size_bytes = 0;
-    for (const QueueEntry& entry : entries) {
-      for (std::size_t i = entry.begin; i < entry.end; ++i) {
-        messages.push_back(&entry[i]);
-        size_bytes += event_size_bytes(entry[i]);
+    for (const QueueEntry* entry : entries) {
+      for (std::size_t i = entry->begin; i < entry->end; ++i) {
+        messages.push_back(&(*entry)[i]);
+        size_bytes += event_size_bytes((*entry)[i]);
       }
     }
     note(filter_->hear(messages, size_bytes), "");
-    queue.settle(messages.size(), 0, 0);
-    for (const QueueEntry& entry : entries) queue.release(entry);
+    if (!queue.settle({.delivered = messages.size(), .begun = messages.size()})) queue.let_go();
   }
 }
 

@@ -55,6 +55,8 @@ SinkWorker::SinkWorker(std::unique_ptr<Sink> sink, nfbus_shape shape, FilterChai
     : sink_(std::move(sink)),
       shape_(with_defaults(shape)),
       subscription_(std::move(subscription)),
+      queue_(subscription_->queue()),
+      mailbox_(queue_),
       changed_(std::move(changed)),
       filters_(std::move(filters)),
       say_reason_([this](std::uint32_t, std::string_view reason) {
@@ -62,7 +64,7 @@ SinkWorker::SinkWorker(std::unique_ptr<Sink> sink, nfbus_shape shape, FilterChai
       }),
       last_tick_(Clock::now()) {
   sink_->set_waker([this] { wake(); });
-  filters_.set_waker([this] { subscription_->queue().request_tick(); });
+  filters_.set_waker([this] { mailbox_.wake(); });
 }
 
 SinkWorker::~SinkWorker() {
@@ -81,32 +83,35 @@ void SinkWorker::start() {
   ::pthread_setname_np(thread_.native_handle(), ("sink:" + name()).substr(0, 15).c_str());
 }
 
-void SinkWorker::request_reopen() { subscription_->queue().request_reopen(); }
+void SinkWorker::request_reopen() { mailbox_.reopen(); }
 
 void SinkWorker::wake() {
   woken_.store(true, std::memory_order_relaxed);
-  subscription_->queue().request_tick();
+  mailbox_.wake();
 }
 
 void SinkWorker::request_drain(Clock::time_point deadline) {
   deadline_.end_by(deadline);
-  subscription_->queue().request_drain();
+  mailbox_.drain();
 }
 
 void SinkWorker::wait_drained(Clock::time_point deadline) {
-  std::unique_lock lock(ended_mutex_);
-  ended_signal_.wait_until(lock, deadline, [&] { return drained_ || ended_; });
+  MutexLock lock(ended_mutex_);
+  while (!drained_ && !ended_ && ended_signal_.wait_until(lock, deadline)) {
+  }
 }
 
 void SinkWorker::request_stop(Clock::time_point deadline) {
   deadline_.end_by(deadline);
-  subscription_->queue().request_stop();
+  mailbox_.stop();
 }
 
 bool SinkWorker::stopped_by(Clock::time_point deadline) {
   {
-    std::unique_lock lock(ended_mutex_);
-    if (!ended_signal_.wait_until(lock, deadline, [&] { return ended_; })) return false;
+    MutexLock lock(ended_mutex_);
+    while (!ended_ && ended_signal_.wait_until(lock, deadline)) {
+    }
+    if (!ended_) return false;
   }
   thread_.join();
   return true;
@@ -116,26 +121,28 @@ SinkSnapshot SinkWorker::snapshot() const {
   return {.name = sink_->name(),
           .plugin = std::string(plugin()),
           .state = state_.load(std::memory_order_relaxed),
-          .events = subscription_->queue().counters(),
+          .events = queue_.counters(),
           .retries = retries_.load(std::memory_order_relaxed),
           .own = sink_->counters(),
           .filters = filters_.snapshots()};
 }
 
 void SinkWorker::run() {
-  SubscriberQueue& queue = subscription_->queue();
   for (;;) {
     serve_control();
     tick_when_due();
+    // Before the look at the queue: only if the request was there already does an empty queue mean that all is done.
+    const bool stopping = mailbox_.stopping();
+    const bool draining = mailbox_.draining();
     if (!failed_ && gather()) {
       deliver();
       if (past_deadline()) break;
-    } else if (filters_finished_ && queue.stopping()) {
+    } else if (filters_finished_ && stopping) {
       break;
-    } else if (queue.draining()) {
+    } else if (draining) {
       finish_filters();  // what they publish may come here: another round
     } else if (failed_) {
-      queue.wait_control(next_tick());
+      mailbox_.wait(next_tick());
     }
   }
   finish_filters();
@@ -149,18 +156,18 @@ void SinkWorker::run() {
     failed_ = true;  // closed: the destructor has nothing left to do
     state_.store(SinkState::stopped, std::memory_order_relaxed);
   }
-  const std::lock_guard lock(ended_mutex_);
+  const MutexLock lock(ended_mutex_);
   ended_ = true;
   ended_signal_.notify_all();
 }
 
 bool SinkWorker::serve_control() {
-  const auto control = subscription_->queue().take_control();
-  if (control.reopen) filters_.reopen();
+  const Mailbox::Requests requests = mailbox_.take();
+  if (requests.reopen) filters_.reopen();
   if (failed_) return false;
   // Filters ask in the same way, and tick_when_due() comes to theirs.
-  if (control.tick && woken_.exchange(false, std::memory_order_relaxed)) tick_sink();
-  if (!control.reopen) return false;
+  if (requests.wake && woken_.exchange(false, std::memory_order_relaxed)) tick_sink();
+  if (!requests.reopen) return false;
   const auto reopened = sink_->reopen();
   if (!reopened) log::error(fmt::format("sink.{}: reopen: {}", name(), reopened.error().text));
   return reopened.ok();
@@ -201,54 +208,69 @@ void SinkWorker::note_tick(const Result<void>& outcome) {
 
 void SinkWorker::finish_filters() {
   if (!std::exchange(filters_finished_, true)) filters_.finish();
-  subscription_->queue().drained();
-  const std::lock_guard lock(ended_mutex_);
+  mailbox_.drained();
+  const MutexLock lock(ended_mutex_);
   drained_ = true;
   ended_signal_.notify_all();
+}
+
+// Adds entries to those in hand where a call would have too few events; waits for them.
+void SinkWorker::pull_more(std::size_t in_hand) {
+  // Captures bring whole batches, and few add up to a full one: to wait for that would mean to split the last.
+  const std::size_t enough = (shape_.batch_events + 1) / 2;
+  std::chrono::milliseconds age(shape_.batch_age_ms);
+  if (in_hand != 0 && (in_hand >= enough || age.count() == 0)) return;
+  const auto due = in_hand == 0 ? kNever : entries_[entry_]->pushed_at + age;
+  auto until = std::min(due, next_tick());
+  if (mailbox_.draining()) {
+    age = std::chrono::milliseconds(0);
+    until = Clock::time_point::min();
+  }
+  const PullSize size{.enough = enough - in_hand, .most = shape_.batch_events - in_hand};
+  if (!queue_.pull(entries_, size, age, until)) let_go();
 }
 
 // Fills items_ with one call's events; false when there are none.
 bool SinkWorker::gather() {
   std::size_t in_hand = 0;
-  for (std::size_t i = entry_; i < entries_.size(); ++i) in_hand += entries_[i].size();
-  const std::chrono::milliseconds age(shape_.batch_age_ms);
-  // Captures bring whole batches, and few add up to a full one: to wait for that would mean to split the last.
-  const std::size_t enough = (shape_.batch_events + 1) / 2;
-  if (in_hand == 0 || (in_hand < enough && age.count() != 0)) {
-    const auto due = in_hand == 0 ? kNever : entries_[entry_].pushed_at + age;
-    subscription_->queue().pull(entries_, {.enough = enough - in_hand, .most = shape_.batch_events - in_hand}, age,
-                                std::min(due, next_tick()));
-  }
+  for (std::size_t i = entry_; i < entries_.size(); ++i) in_hand += entries_[i]->size();
+  pull_more(in_hand - entry_begun_);
   items_bytes_ = 0;
   while (entry_ < entries_.size() && items_.size() < shape_.batch_events) {
-    QueueEntry& entry = entries_[entry_];
+    const QueueEntry& entry = *entries_[entry_];
     if (!items_.empty() && items_.front()->kind != entry.batch->kind()) break;
     // The usual case reads no event.
-    if (entry.is_whole() && items_.size() + entry.size() <= shape_.batch_events &&
+    if (entry_begun_ == 0 && entry.is_whole() && items_.size() + entry.size() <= shape_.batch_events &&
         items_bytes_ + entry.batch->content_bytes() <= shape_.batch_bytes) {
       for (const Event& event : entry.batch->events()) items_.push_back(&event);
       items_bytes_ += entry.batch->content_bytes();
-      entry.begin = entry.end;
+      entry_begun_ = entry.size();
     }
-    while (entry.size() != 0 && items_.size() < shape_.batch_events) {
-      const Event& event = entry[entry.begin];
+    bool is_full = false;
+    while (entry_begun_ != entry.size() && items_.size() < shape_.batch_events) {
+      const Event& event = entry[entry.begin + entry_begun_];
       const std::size_t size_bytes = event_size_bytes(event);
-      if (!items_.empty() && items_bytes_ + size_bytes > shape_.batch_bytes) return true;
+      is_full = !items_.empty() && items_bytes_ + size_bytes > shape_.batch_bytes;
+      if (is_full) break;
       items_.push_back(&event);
       items_bytes_ += size_bytes;
-      ++entry.begin;
+      ++entry_begun_;
     }
-    if (entry.size() == 0) ++entry_;
+    if (is_full) break;
+    if (entry_begun_ == entry.size()) {
+      ++entry_;
+      entry_begun_ = 0;
+    }
   }
+  begun_ += items_.size();
   return !items_.empty();
 }
 
 void SinkWorker::deliver() {
-  SubscriberQueue& queue = subscription_->queue();
   if (!filters_.empty()) {
     const std::size_t dropped = filters_.apply(items_, overlay_);
     if (dropped != 0) {
-      queue.settle(0, dropped, 0);
+      settle(0, dropped, 0);
       items_bytes_ = 0;
       for (const nfbus_event* item : items_) items_bytes_ += event_size_bytes(*item);
     }
@@ -256,9 +278,28 @@ void SinkWorker::deliver() {
   write_all();
   if (!items_.empty()) return;  // the deadline passed: they stay queued
   overlay_.clear();
-  for (std::size_t i = 0; i < entry_; ++i) queue.release(entries_[i]);
   entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(entry_));
   entry_ = 0;
+}
+
+// items_ holds what is left. Entries of which nothing is left are the queue's again, and the events in them gone.
+void SinkWorker::settle(std::uint64_t delivered, std::uint64_t filtered, std::uint64_t rejected) {
+  const Settled settled{.delivered = delivered,
+                        .filtered = filtered,
+                        .rejected = rejected,
+                        .begun = std::exchange(begun_, 0),
+                        .left = items_};
+  if (!queue_.settle(settled)) let_go();
+}
+
+// Whoever has ended the lease sees to its events.
+void SinkWorker::let_go() {
+  items_.clear();
+  entries_.clear();
+  entry_ = 0;
+  entry_begun_ = 0;
+  begun_ = 0;
+  queue_.let_go();
 }
 
 void SinkWorker::write_all() {
@@ -319,7 +360,7 @@ bool SinkWorker::settle_named(const WriteResult& result) {
     items_.resize(left);
   }
   if (delivered + rejected == 0) return false;
-  subscription_->queue().settle(delivered, 0, rejected);
+  settle(delivered, 0, rejected);
   return true;
 }
 
@@ -341,15 +382,14 @@ SinkWorker::Clock::duration SinkWorker::delay_before_retry(const WriteResult& re
 }
 
 void SinkWorker::back_off(const WriteResult& result) {
-  SubscriberQueue& queue = subscription_->queue();
   retries_.fetch_add(1, std::memory_order_relaxed);
   state_.store(SinkState::retrying, std::memory_order_relaxed);
   trouble_ = result.error;
   say(news_.failed(Clock::now()));
   const auto delay = delay_before_retry(result);
   const auto until = Clock::now() + delay;
-  while (Clock::now() < until && !queue.draining()) {
-    queue.wait_control(std::min(until, next_tick()));
+  while (Clock::now() < until && !mailbox_.draining()) {
+    mailbox_.wait(std::min(until, next_tick()));
     if (serve_control()) return;
     tick_when_due();
   }
@@ -383,21 +423,14 @@ void SinkWorker::say(TroubleNews::Say what) {
 }
 
 void SinkWorker::fail(const std::string& why) {
-  SubscriberQueue& queue = subscription_->queue();
   log::error(fmt::format("sink.{}: closed for good: {}", name(), why));
   sink_->close();
   news_ = {};
   failed_ = true;
   state_.store(SinkState::failed, std::memory_order_relaxed);
   tell(SinkState::failed, why);
-  queue.fail();
-  std::uint64_t in_hand = items_.size();
-  for (std::size_t i = entry_; i < entries_.size(); ++i) in_hand += entries_[i].size();
-  queue.settle(0, 0, in_hand);
-  items_.clear();
-  for (const QueueEntry& entry : entries_) queue.release(entry);
-  entries_.clear();
-  entry_ = 0;
+  queue_.fail();
+  let_go();
 }
 
 void SinkWorker::tell(SinkState state, std::string_view why) const {

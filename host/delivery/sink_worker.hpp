@@ -3,9 +3,11 @@
 
 #include "bus/bus.hpp"
 #include "delivery/filter_chain.hpp"
+#include "delivery/mailbox.hpp"
 #include "delivery/overlay.hpp"
 #include "delivery/sink.hpp"
 #include "delivery/trouble_news.hpp"
+#include "support/mutex.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -88,6 +90,9 @@ class SinkWorker {
   [[nodiscard]] Clock::time_point next_sink_tick() const noexcept;
   [[nodiscard]] Clock::time_point next_tick() const noexcept;
   bool gather();
+  void pull_more(std::size_t in_hand);
+  void settle(std::uint64_t delivered, std::uint64_t filtered, std::uint64_t rejected);
+  void let_go();
   void deliver();
   void write_all();
   bool settle_named(const WriteResult& result);  // whether anything was settled
@@ -104,14 +109,18 @@ class SinkWorker {
   const std::unique_ptr<Sink> sink_;
   const nfbus_shape shape_;
   const std::shared_ptr<Subscription> subscription_;
+  EventQueue& queue_;
+  Mailbox mailbox_;
   const StateChanged changed_;
 
   // Owned by the worker thread.
   FilterChain filters_;
   Overlay overlay_;
-  std::vector<QueueEntry> entries_;        // pulled from the queue, oldest first
-  std::size_t entry_ = 0;                  // the first of them that still has events
-  std::vector<const nfbus_event*> items_;  // one call's events; what is delivered or rejected leaves it
+  std::vector<const QueueEntry*> entries_;  // leased from the queue, oldest first
+  std::size_t entry_ = 0;                   // the first of them that still has events
+  std::size_t entry_begun_ = 0;             // of this one, so many are in items_ or settled
+  std::size_t begun_ = 0;                   // events that came into items_ since some were last settled
+  std::vector<const nfbus_event*> items_;   // one call's events; what is delivered or rejected leaves it
   std::uint64_t items_bytes_ = 0;
   std::vector<Outcome> outcomes_;  // one an item of the current call; all unnamed between calls
   const std::function<void(std::uint32_t index, std::string_view reason)> say_reason_;
@@ -130,10 +139,10 @@ class SinkWorker {
   std::atomic<bool> unflushed_{false};
   std::atomic<bool> woken_{false};  // the sink asked for a tick that did not come yet
   WriteDeadline deadline_;
-  std::mutex ended_mutex_;
-  std::condition_variable ended_signal_;
-  bool drained_ = false;  // guarded by ended_mutex_
-  bool ended_ = false;    // guarded by ended_mutex_
+  Mutex ended_mutex_;
+  Condition ended_signal_;
+  bool drained_ NFBUS_GUARDED_BY(ended_mutex_) = false;
+  bool ended_ NFBUS_GUARDED_BY(ended_mutex_) = false;
 
   std::thread thread_;
 };

@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace nfbus::host {
 
@@ -51,14 +52,36 @@ class FormatSet {
   // id must come from find() and not be 0.
   [[nodiscard]] const Format& operator[](FormatId id) const noexcept { return *formats_[id]; }
 
-  // How many instances use a format: with two or more, texts are shared through the batch's TextCache.
-  void add_user(FormatId id) const noexcept { users_[id].fetch_add(1, std::memory_order_relaxed); }
-  void remove_user(FormatId id) const noexcept { users_[id].fetch_sub(1, std::memory_order_relaxed); }
+  // Two FormatUses or more: texts are shared through the batch's TextCache.
   [[nodiscard]] bool shared(FormatId id) const noexcept { return users_[id].load(std::memory_order_relaxed) > 1; }
 
  private:
+  friend class FormatUse;
   std::array<std::unique_ptr<const Format>, kMaxFormats> formats_;  // [0] is empty
   mutable std::array<std::atomic<std::uint32_t>, kMaxFormats> users_{};
+};
+
+// One user of a format, counted while this lives. Thread safety: none; several of one set from any threads.
+class FormatUse {
+ public:
+  FormatUse() = default;
+  // formats: outlives this. id: as of FormatSet's operator[].
+  FormatUse(const FormatSet& formats, FormatId id) noexcept : users_(&formats.users_[id]) {
+    users_->fetch_add(1, std::memory_order_relaxed);
+  }
+  FormatUse(FormatUse&& other) noexcept : users_(std::exchange(other.users_, nullptr)) {}
+  FormatUse& operator=(FormatUse&& other) noexcept {
+    std::swap(users_, other.users_);
+    return *this;
+  }
+  ~FormatUse() {
+    if (users_ != nullptr) users_->fetch_sub(1, std::memory_order_relaxed);
+  }
+
+  explicit operator bool() const noexcept { return users_ != nullptr; }
+
+ private:
+  std::atomic<std::uint32_t>* users_ = nullptr;
 };
 
 }  // namespace nfbus::host

@@ -19,6 +19,9 @@ inline constexpr std::size_t kSlack = 8;
 inline constexpr std::size_t kMaxEscapedByte = 6;
 inline constexpr std::size_t kMaxIpv6Text = 45;
 
+// RFC 4648, section 4.
+inline constexpr std::string_view kBase64Digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 namespace detail {
 
 // Decimal texts of 0 to 255 without leading zeros, and of 0 to 99 with them.
@@ -44,7 +47,6 @@ inline constexpr auto kPairs = [] {
   for (unsigned i = 0; i < 100; ++i) pairs[i] = {static_cast<char>('0' + i / 10), static_cast<char>('0' + i % 10)};
   return pairs;
 }();
-inline constexpr std::string_view kBase64Digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 // Two digits for 12 bits: half the look-ups of one digit for 6.
 inline constexpr auto kBase64Pairs = [] {
   std::array<std::array<char, 2>, 4096> pairs{};
@@ -164,7 +166,7 @@ inline char* put_base64(char* out, std::span<const std::uint8_t> bytes) noexcept
   if (bytes.empty()) return out;
   const std::uint32_t bits = std::uint32_t{bytes[0]} << 16U | (bytes.size() == 2 ? std::uint32_t{bytes[1]} << 8U : 0U);
   out = put_two(out, bits >> 12U);
-  *out++ = bytes.size() == 2 ? detail::kBase64Digits[(bits >> 6U) & 63U] : '=';
+  *out++ = bytes.size() == 2 ? kBase64Digits[(bits >> 6U) & 63U] : '=';
   *out++ = '=';
   return out;
 }

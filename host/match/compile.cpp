@@ -231,9 +231,9 @@ class Compiler {
 
   bool read_values(const std::string& written, const Key& key, const json& value, Values& values) {
     if (!value.is_array()) {
-      const auto wrong = add_value(key, value, values);
-      if (wrong) fault(written, *wrong);
-      return !wrong;
+      const auto added = add_value(key, value, values);
+      if (!added) fault(written, added.error().text);
+      return added.ok();
     }
     if (value.empty()) {
       fault(written, "lists nothing, and so would never match; leave it out");
@@ -241,8 +241,8 @@ class Compiler {
     }
     bool good = true;
     for (std::size_t i = 0; i < value.size(); ++i) {
-      if (const auto wrong = add_value(key, value[i], values)) {
-        fault(written, *wrong, i);
+      if (const auto added = add_value(key, value[i], values); !added) {
+        fault(written, added.error().text, i);
         good = false;
       }
     }

@@ -22,8 +22,8 @@ using nlohmann::json;
 
 namespace {
 
-// What is wrong; nothing: good.
-using Fault = std::optional<std::string>;
+// Its text goes on behind the value: "is no domain name".
+Error wrong(std::string what) { return {.code = Code::invalid, .text = std::move(what)}; }
 
 // Decimal, or hexadecimal behind 0x. None also when it is beyond 64 bits.
 std::optional<std::uint64_t> parse_number(std::string_view text) noexcept {
@@ -48,43 +48,43 @@ std::optional<std::pair<std::string_view, std::string_view>> split_at(std::strin
 
 std::string at_most(std::uint64_t most) { return fmt::format("is out of range; it must be 0 to {}", most); }
 
-Fault add_number_text(std::string_view text, std::uint32_t most, Values& values) {
+Result<void> add_number_text(std::string_view text, std::uint32_t most, Values& values) {
   const auto parts = split_at(text, '-');
   const auto low = parse_number(parts ? parts->first : text);
   const auto high = parts ? parse_number(parts->second) : low;
-  if (!low || !high) return "is neither a number nor a range such as \"10-20\"";
-  if (*low > most || *high > most) return at_most(most);
-  if (*low > *high) return fmt::format("the range is reversed; write \"{}-{}\"", *high, *low);
+  if (!low || !high) return wrong("is neither a number nor a range such as \"10-20\"");
+  if (*low > most || *high > most) return wrong(at_most(most));
+  if (*low > *high) return wrong(fmt::format("the range is reversed; write \"{}-{}\"", *high, *low));
   values.ranges.push_back({.low = static_cast<std::uint32_t>(*low), .high = static_cast<std::uint32_t>(*high)});
   return {};
 }
 
-Fault unknown_name(std::string_view what, const std::string& name, const std::vector<std::string>& names) {
-  return fmt::format("is no {}{}", what, did_you_mean(names::canonical(name), names));
+Error unknown_name(std::string_view what, const std::string& name, const std::vector<std::string>& names) {
+  return wrong(fmt::format("is no {}{}", what, did_you_mean(names::canonical(name), names)));
 }
 
 bool starts_with_digit(std::string_view text) { return !text.empty() && text.front() >= '0' && text.front() <= '9'; }
 
-Fault add_protocol(const Key& key, const std::string& text, Values& values) {
+Result<void> add_protocol(const Key& key, const std::string& text, Values& values) {
   if (starts_with_digit(text)) return add_number_text(text, key.most, values);
   const auto number = names::protocol(text);
-  if (!number && names::canonical(text) == "arp") return "ARP is no protocol on IP; write family = \"arp\"";
+  if (!number && names::canonical(text) == "arp") return wrong("ARP is no protocol on IP; write family = \"arp\"");
   if (!number) return unknown_name("protocol's name or number", text, names::protocols());
   values.ranges.push_back({.low = *number, .high = *number});
   return {};
 }
 
-Fault add_family(const std::string& text, Values& values) {
+Result<void> add_family(const std::string& text, Values& values) {
   const auto families = names::family(text);
   if (!families) return unknown_name("family (ip, ip6, inet, arp, bridge, netdev)", text, names::families());
   values.ranges.push_back({.low = *families, .high = *families});
   return {};
 }
 
-Fault add_action(const std::string& text, Values& values) {
+Result<void> add_action(const std::string& text, Values& values) {
   const std::string action = names::canonical(text);
   if (action != "allowed" && action != "blocked") {
-    return R"(must be "allowed" or "blocked")" + did_you_mean(action, {"allowed", "blocked"});
+    return wrong(R"(must be "allowed" or "blocked")" + did_you_mean(action, {"allowed", "blocked"}));
   }
   const std::uint32_t number = action == "allowed" ? NFBUS_ACTION_ALLOWED : NFBUS_ACTION_BLOCKED;
   values.ranges.push_back({.low = number, .high = number});
@@ -92,9 +92,9 @@ Fault add_action(const std::string& text, Values& values) {
 }
 
 // A number is one of both ICMP and ICMPv6.
-Fault add_icmp_type(const Key& key, const std::string& text, Values& values) {
+Result<void> add_icmp_type(const Key& key, const std::string& text, Values& values) {
   if (starts_with_digit(text)) {
-    if (Fault fault = add_number_text(text, key.most, values)) return fault;
+    if (auto added = add_number_text(text, key.most, values); !added) return added;
     const Range range = values.ranges.back();
     values.ranges.push_back({.low = kIcmpv6Types + range.low, .high = kIcmpv6Types + range.high});
     return {};
@@ -105,18 +105,18 @@ Fault add_icmp_type(const Key& key, const std::string& text, Values& values) {
   return {};
 }
 
-Fault add_mark(const Key& key, const std::string& text, Values& values) {
+Result<void> add_mark(const Key& key, const std::string& text, Values& values) {
   const auto parts = split_at(text, '/');
   const auto number = parse_number(parts ? parts->first : text);
   const auto mask = parts ? parse_number(parts->second) : key.most;
-  if (!number || !mask) return "is neither a number nor a number and its mask such as \"0x10/0xf0\"";
-  if (*number > key.most || *mask > key.most) return at_most(key.most);
-  if ((*number & ~*mask) != 0) return "has bits outside of its mask, so that no mark can match";
+  if (!number || !mask) return wrong("is neither a number nor a number and its mask such as \"0x10/0xf0\"");
+  if (*number > key.most || *mask > key.most) return wrong(at_most(key.most));
+  if ((*number & ~*mask) != 0) return wrong("has bits outside of its mask, so that no mark can match");
   values.ranges.push_back({.low = static_cast<std::uint32_t>(*number), .high = static_cast<std::uint32_t>(*mask)});
   return {};
 }
 
-Fault add_tcp_flags(const std::string& text, Values& values) {
+Result<void> add_tcp_flags(const std::string& text, Values& values) {
   std::uint32_t wanted = 0;
   std::uint32_t mask = 0;
   std::string_view rest = text;
@@ -130,10 +130,10 @@ Fault add_tcp_flags(const std::string& text, Values& values) {
     const std::string name(word);
     const auto flag = names::tcp_flag(name);
     if (!flag) {
-      return fmt::format("{} is no TCP flag{}", shown(json(name)),
-                         did_you_mean(names::canonical(name), names::tcp_flags()));
+      return wrong(fmt::format("{} is no TCP flag{}", shown(json(name)),
+                               did_you_mean(names::canonical(name), names::tcp_flags())));
     }
-    if ((mask & *flag) != 0) return fmt::format("names {} twice", shown(json(name)));
+    if ((mask & *flag) != 0) return wrong(fmt::format("names {} twice", shown(json(name))));
     mask |= *flag;
     if (!negated) wanted |= *flag;
   }
@@ -178,32 +178,33 @@ void add_network(const Address& address, unsigned length, Values& values) {
                             .high = {address.ipv6.high | high, address.ipv6.low | low}});
 }
 
-Fault no_address(std::string_view text, std::string_view part) {
+Error no_address(std::string_view text, std::string_view part) {
   const std::string which = text == part ? std::string() : fmt::format("{} ", shown(json(std::string(part))));
-  return which + "is no IPv4 or IPv6 address";
+  return wrong(which + "is no IPv4 or IPv6 address");
 }
 
-Fault add_cidr(std::string_view text, std::string_view address_text, std::string_view length_text, Values& values) {
+Result<void> add_cidr(std::string_view text, std::string_view address_text, std::string_view length_text,
+                      Values& values) {
   const auto address = parse_address(address_text);
   if (!address) return no_address(text, address_text);
   const unsigned most = address->is_ipv6 ? 128 : 32;
   const auto length = parse_number(length_text);
   if (!length || length_text.starts_with("0x")) {
-    return fmt::format("the prefix length must be a number, 0 to {}", most);
+    return wrong(fmt::format("the prefix length must be a number, 0 to {}", most));
   }
-  if (*length > most) return fmt::format("the prefix length is at most {}", most);
+  if (*length > most) return wrong(fmt::format("the prefix length is at most {}", most));
   add_network(*address, static_cast<unsigned>(*length), values);
   return {};
 }
 
-Fault add_address_range(std::string_view text, std::string_view from, std::string_view to, Values& values) {
+Result<void> add_address_range(std::string_view text, std::string_view from, std::string_view to, Values& values) {
   const auto low = parse_address(from);
   if (!low) return no_address(text, from);
   const auto high = parse_address(to);
   if (!high) return no_address(text, to);
-  if (low->is_ipv6 != high->is_ipv6) return "the range goes from one version of IP to the other";
+  if (low->is_ipv6 != high->is_ipv6) return wrong("the range goes from one version of IP to the other");
   if (high->ipv4 < low->ipv4 || high->ipv6 < low->ipv6) {
-    return fmt::format("the range is reversed; write \"{}-{}\"", to, from);
+    return wrong(fmt::format("the range is reversed; write \"{}-{}\"", to, from));
   }
   if (low->is_ipv6) {
     values.ranges6.push_back({.low = low->ipv6, .high = high->ipv6});
@@ -213,7 +214,7 @@ Fault add_address_range(std::string_view text, std::string_view from, std::strin
   return {};
 }
 
-Fault add_address(const std::string& text, Values& values) {
+Result<void> add_address(const std::string& text, Values& values) {
   if (const auto cidr = split_at(text, '/')) return add_cidr(text, cidr->first, cidr->second, values);
   if (const auto range = split_at(text, '-')) return add_address_range(text, range->first, range->second, values);
   const auto address = parse_address(text);
@@ -222,43 +223,43 @@ Fault add_address(const std::string& text, Values& values) {
   return {};
 }
 
-Fault add_mac(const std::string& text, Values& values) {
+Result<void> add_mac(const std::string& text, Values& values) {
   constexpr std::size_t kTextBytes = 17;
-  const auto wrong = [] { return Fault("is no hardware address such as \"02:00:00:00:00:01\""); };
-  if (text.size() != kTextBytes) return wrong();
+  const auto wrong_mac = [] { return wrong("is no hardware address such as \"02:00:00:00:00:01\""); };
+  if (text.size() != kTextBytes) return wrong_mac();
   std::uint64_t mac = 0;
   for (std::size_t i = 0; i < kTextBytes; i += 3) {
     std::uint8_t octet = 0;
     const char* const end = text.data() + i + 2;
-    if (std::from_chars(text.data() + i, end, octet, 16).ptr != end) return wrong();
-    if (i + 2 < kTextBytes && (*end != text[2] || (*end != ':' && *end != '-'))) return wrong();
+    if (std::from_chars(text.data() + i, end, octet, 16).ptr != end) return wrong_mac();
+    if (i + 2 < kTextBytes && (*end != text[2] || (*end != ':' && *end != '-'))) return wrong_mac();
     mac = mac << 8U | octet;
   }
   values.macs.push_back(mac);
   return {};
 }
 
-Fault add_pattern(std::string text, Values& values) {
+Result<void> add_pattern(std::string text, Values& values) {
   const bool has_star = text.find('*') != std::string::npos;
   values.patterns.push_back({.text = std::move(text), .has_star = has_star});
   return {};
 }
 
-Fault add_domain(const std::string& text, Values& values) {
+Result<void> add_domain(const std::string& text, Values& values) {
   std::string domain = normalize_prefix(text);
   if (domain.ends_with('.')) domain.pop_back();
-  if (domain.empty()) return "is no domain name";
+  if (domain.empty()) return wrong("is no domain name");
   return add_pattern(std::move(domain), values);
 }
 
-Fault add_bpf(const std::string& text, Values& values) {
+Result<void> add_bpf(const std::string& text, Values& values) {
   auto program = BpfProgram::compile(text, values.bpf_words_left);
-  if (!program) return program.error().text;
+  if (!program) return std::move(program).error();
   values.programs.push_back(std::move(program).value());
   return {};
 }
 
-Fault add_text(const Key& key, const std::string& text, Values& values) {
+Result<void> add_text(const Key& key, const std::string& text, Values& values) {
   switch (key.type) {
     case ValueType::text: return add_pattern(text, values);
     case ValueType::prefix: return add_pattern(normalize_prefix(text), values);
@@ -274,7 +275,7 @@ Fault add_text(const Key& key, const std::string& text, Values& values) {
     case ValueType::tcp_flags: return add_tcp_flags(text, values);
     case ValueType::bpf: return add_bpf(text, values);
   }
-  return "is of no known type";
+  return wrong("is of no known type");
 }
 
 bool takes_numbers(ValueType type) {
@@ -284,18 +285,18 @@ bool takes_numbers(ValueType type) {
 
 }  // namespace
 
-std::optional<std::string> add_value(const Key& key, const json& value, Values& values) {
+Result<void> add_value(const Key& key, const json& value, Values& values) {
   const bool is_number = value.is_number_integer() && takes_numbers(key.type);
   if (!value.is_string() && !is_number) {
-    return fmt::format("expected {}, found {}", takes_numbers(key.type) ? "a number or a string" : "a string",
-                       found_type(value));
+    return wrong(fmt::format("expected {}, found {}", takes_numbers(key.type) ? "a number or a string" : "a string",
+                             found_type(value)));
   }
   if (is_number && !value.is_number_unsigned() && value.get<std::int64_t>() < 0) {
-    return shown(value) + ": " + at_most(key.most);
+    return wrong(shown(value) + ": " + at_most(key.most));
   }
-  Fault fault = add_text(key, is_number ? value.dump() : value.get_ref<const std::string&>(), values);
-  if (fault) *fault = shown(value) + ": " + *fault;
-  return fault;
+  const Result<void> added = add_text(key, is_number ? value.dump() : value.get_ref<const std::string&>(), values);
+  if (!added) return wrong(shown(value) + ": " + added.error().text);
+  return {};
 }
 
 }  // namespace nfbus::host

@@ -4,10 +4,11 @@
 #include "match/keys.hpp"
 #include "match/program.hpp"
 
+#include <nfbus/result.hpp>
+
 #include <nlohmann/json_fwd.hpp>
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,7 @@ struct Values {
   std::size_t bpf_words_left = 0;  // that tcpdump expressions may still have
 };
 
-// [any] Adds a text or a number; else says what is wrong with it, in words for the user that name it, and leaves
-// `values` as they were.
-[[nodiscard]] std::optional<std::string> add_value(const Key& key, const nlohmann::json& value, Values& values);
+// [any] Adds a text or a number. Errors (invalid) name it, in words for the user, and leave `values` as they were.
+[[nodiscard]] Result<void> add_value(const Key& key, const nlohmann::json& value, Values& values);
 
 }  // namespace nfbus::host

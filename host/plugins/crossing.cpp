@@ -15,14 +15,10 @@ std::string clean_text(std::string_view text) {
   std::string clean;
   clean.reserve(text.size());
   while (!text.empty()) {
-    if (static_cast<unsigned char>(text.front()) < 0x80) {
-      clean += text.front();
-      text.remove_prefix(1);
-      continue;
-    }
-    const Utf8Sequence sequence = utf8_sequence(text);
-    clean += sequence.valid ? text.substr(0, sequence.size) : kReplacementCharacter;
-    text.remove_prefix(sequence.size);
+    const bool is_ascii = static_cast<unsigned char>(text.front()) < 0x80;
+    const auto [size, valid] = is_ascii ? Utf8Sequence{.size = 1, .valid = true} : utf8_sequence(text);
+    clean += valid ? text.substr(0, size) : kReplacementCharacter;
+    text.remove_prefix(size);
   }
   return clean;
 }

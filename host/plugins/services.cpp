@@ -86,6 +86,7 @@ struct InstanceServices::State {
 
   // Written by [control], read by [worker].
   std::array<std::atomic<bool>, kMaxFormats> formats_used{};
+  std::array<FormatUse, kMaxFormats> format_uses;  // each made once, by whom formats_used let in
 
   // Owned by [worker].
   Renderer renderer;
@@ -162,7 +163,7 @@ struct ServiceFunctions {
     State& state = of(context);
     const FormatId id = state.shared.formats.find(plugin_view(name));
     if (id == 0) return 0;
-    if (!state.formats_used.at(id).exchange(true)) state.shared.formats.add_user(id);
+    if (!state.formats_used.at(id).exchange(true)) state.format_uses.at(id) = FormatUse(state.shared.formats, id);
     return id;
   }
 
@@ -318,9 +319,6 @@ InstanceServices::InstanceServices(std::string kind_and_name, std::string_view i
 }
 
 InstanceServices::~InstanceServices() {
-  for (FormatId id = 1; id < kMaxFormats; ++id) {
-    if (state_->formats_used.at(id)) state_->shared.formats.remove_user(id);
-  }
   if (const std::uint64_t held = copies_held(); held != 0) {
     state_->say(log::Level::warning,
                 fmt::format("the plugin did not give back {} event copies: freed by the host", held));

@@ -4,6 +4,7 @@
 #include "privileged/protocol.hpp"
 #include "privileged/seccomp.hpp"
 #include "support/log.hpp"
+#include "support/system_error.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -21,7 +22,6 @@
 #include <cstring>
 #include <new>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -39,10 +39,6 @@ constexpr std::chrono::seconds kAnswerDeadline{5};
 constexpr std::chrono::milliseconds kEndDeadline{1000};
 
 constexpr int kRequests = 3;  // the helper's only descriptor besides 0, 1 and 2, which lead nowhere
-
-Error system_error(const char* what) {
-  return {.code = Code::io, .text = fmt::format("{}: {}", what, std::generic_category().message(errno))};
-}
 
 // Signals that a terminal or an administrator sends to all of nfbus: the host drains first, then closes our socket.
 void ignore_signals() noexcept {

@@ -13,6 +13,19 @@ constexpr CounterType kLevel = CounterType::level;
 CounterValue count(std::uint64_t n) { return n; }
 CounterValue seconds(std::chrono::nanoseconds time) { return std::chrono::duration<double>(time).count(); }
 
+constexpr auto kSourceCounters = std::to_array<CounterOf<SourceSnapshot>>({
+    {"received", Unit::events, kTotal, "Packets and messages that the source handed over.",
+     [](const auto& s) { return count(s.received); }},
+    {"published", Unit::events, kTotal, "Of them, published on the bus.",
+     [](const auto& s) { return count(s.published); }},
+    {"filtered", Unit::events, kTotal, "Of them, not forwarded or dropped by filters.",
+     [](const auto& s) { return count(s.filtered); }},
+    {"malformed", Unit::events, kTotal, "Of them, no packet record or message at all.",
+     [](const auto& s) { return count(s.malformed); }},
+    {"refused", Unit::events, kTotal, "Of them, refused: a topic of the host's own.",
+     [](const auto& s) { return count(s.refused); }},
+});
+
 constexpr auto kCaptureCounters = std::to_array<CounterOf<CaptureSnapshot>>({
     {"received", Unit::packets, kTotal, "Packets that the kernel's group handed over.",
      [](const auto& c) { return count(c.received); }},
@@ -122,6 +135,7 @@ constexpr auto kSentCounters = std::to_array<CounterOf<ReceivedCounters>>({
 
 }  // namespace
 
+std::span<const CounterOf<SourceSnapshot>> source_counters() noexcept { return kSourceCounters; }
 std::span<const CounterOf<CaptureSnapshot>> capture_counters() noexcept { return kCaptureCounters; }
 std::span<const CounterOf<FilterSnapshot>> filter_counters() noexcept { return kFilterCounters; }
 std::span<const CounterOf<SinkSnapshot>> sink_counters() noexcept { return kSinkCounters; }

@@ -1,5 +1,6 @@
-// Every counter of a group, a filter, a sink and the bus's clients, once. The status, its table on a terminal, the
-// metrics and the log walk these tables in their order: a counter that is added to one shows in all of them.
+// Every counter of a source, a group, a filter, a sink and the bus's clients, once. The status, its table on a
+// terminal, the metrics and the log walk these tables in their order: a counter that is added to one shows in all of
+// them.
 #pragma once
 
 #include "bus/server/server.hpp"
@@ -61,6 +62,7 @@ struct ClientCounter : CounterOf<ServerSnapshot> {
 };
 
 // [any] In the order in which they are shown.
+[[nodiscard]] std::span<const CounterOf<SourceSnapshot>> source_counters() noexcept;
 [[nodiscard]] std::span<const CounterOf<CaptureSnapshot>> capture_counters() noexcept;
 [[nodiscard]] std::span<const CounterOf<FilterSnapshot>> filter_counters() noexcept;
 [[nodiscard]] std::span<const CounterOf<SinkSnapshot>> sink_counters() noexcept;

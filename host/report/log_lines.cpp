@@ -25,6 +25,12 @@ void append_own(std::string& line, const OwnCounters& own) {
 
 }  // namespace
 
+std::string log_line(const SourceSnapshot& source) {
+  std::string line = fmt::format("source name={} state={}", source.name, to_string(source.state));
+  append_counters(line, source_counters(), source);
+  return line;
+}
+
 std::string log_line(const CaptureSnapshot& capture) {
   std::string line = fmt::format("capture group={}", capture.group);
   append_counters(line, capture_counters(), capture);

@@ -1,4 +1,4 @@
-// The counters for the log: a line for each group, filter and sink, of words that are "name=value".
+// The counters for the log: a line for each source, group, filter and sink, of words that are "name=value".
 #pragma once
 
 #include "capture/source.hpp"
@@ -11,6 +11,7 @@
 namespace nfbus::host {
 
 // [any]
+[[nodiscard]] std::string log_line(const SourceSnapshot& source);
 [[nodiscard]] std::string log_line(const CaptureSnapshot& capture);
 // of: the groups or the sink that the filter belongs to.
 [[nodiscard]] std::string log_line(const FilterSnapshot& filter, std::string_view of);

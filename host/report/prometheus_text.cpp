@@ -42,6 +42,13 @@ struct Labelled {
   const Of* of;
 };
 
+std::vector<Labelled<SourceSnapshot>> rows_of(const std::vector<SourceSnapshot>& sources) {
+  std::vector<Labelled<SourceSnapshot>> rows;
+  rows.reserve(sources.size());
+  for (const auto& source : sources) rows.push_back({{{"source", source.name}}, &source});
+  return rows;
+}
+
 std::vector<Labelled<CaptureSnapshot>> rows_of(const std::vector<CaptureSnapshot>& captures) {
   std::vector<Labelled<CaptureSnapshot>> rows;
   rows.reserve(captures.size());
@@ -130,6 +137,11 @@ void add_process(Exposition& out, const StatusReport& report) {
           count(report.log_dropped));
 }
 
+void add_sources(Exposition& out, const std::vector<SourceSnapshot>& sources) {
+  const auto rows = rows_of(sources);
+  for (const auto& counter : source_counters()) out.add("nfbus_source_", counter, rows);
+}
+
 void add_captures(Exposition& out, const std::vector<CaptureSnapshot>& captures) {
   const auto rows = rows_of(captures);
   for (const auto& counter : capture_counters()) out.add("nfbus_capture_", counter, rows);
@@ -175,6 +187,7 @@ void add_clients(Exposition& out, const ServerSnapshot& server) {
 std::string to_prometheus_text(const StatusReport& report) {
   Exposition out;
   add_process(out, report);
+  add_sources(out, report.sources);
   add_captures(out, report.captures);
   add_sinks(out, report.sinks);
   add_filters(out, report);

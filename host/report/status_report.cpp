@@ -37,6 +37,12 @@ void add_counters(Json& row, std::span<const CounterOf<Of>> counters, const Of& 
   for (const auto& counter : counters) add_counter(row, counter, counter.value(of));
 }
 
+Json source_row(const SourceSnapshot& s) {
+  Json row = {{"name", s.name}, {"state", to_string(s.state)}};
+  add_counters(row, source_counters(), s);
+  return row;
+}
+
 Json capture_row(const CaptureSnapshot& c) {
   Json row = {{"group", c.group}};
   add_counters(row, capture_counters(), c);
@@ -108,6 +114,8 @@ std::string to_json(const StatusReport& report) {
   status["memory"] = {{"resident_bytes", report.process.resident_bytes},
                       {"clients_bytes", report.server.waiting_bytes}};
   status["log"] = {{"dropped", report.log_dropped}};
+  status["sources"] = Json::array();
+  for (const SourceSnapshot& source : report.sources) status["sources"].push_back(source_row(source));
   status["capture"] = Json::array();
   for (const CaptureSnapshot& capture : report.captures) status["capture"].push_back(capture_row(capture));
   status["filters"] = Json::array();

@@ -21,6 +21,7 @@ struct StatusReport {
   ProcessNumbers process;
   std::string topic_root;
   std::optional<HelperState> helper;  // none: a replay needs none
+  std::vector<SourceSnapshot> sources;
   std::vector<CaptureSnapshot> captures;
   std::vector<CaptureFilterSnapshot> capture_filters;
   std::vector<SinkSnapshot> sinks;

@@ -1,7 +1,7 @@
 #include "report/status_table.hpp"
 
 #include "report/counters.hpp"
-#include "support/printable.hpp"
+#include "support/table.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -44,53 +43,18 @@ bool is_shown(const Column& column, const Json& rows) {
   });
 }
 
-// Rows of texts under their titles; numbers stand at the right of their column.
-class Table {
- public:
-  explicit Table(std::vector<std::string> titles) { rows_.push_back(std::move(titles)); }
-
-  // One cell for each title, taken from the object by that name; missing: "-".
-  void add(const Json& object) {
-    std::vector<std::string> row;
-    row.reserve(rows_.front().size());
-    for (const std::string& title : rows_.front()) row.push_back(printable(cell(object.value(title, Json()))));
-    rows_.push_back(std::move(row));
-  }
-
-  [[nodiscard]] std::string text() const {
-    std::vector<std::size_t> widths(rows_.front().size());
-    for (const auto& row : rows_) {
-      for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-    }
-    std::string text;
-    for (const auto& row : rows_) {
-      for (std::size_t i = 0; i < row.size(); ++i) {
-        const bool right = is_number(rows_.back()[i]);
-        fmt::format_to(std::back_inserter(text), fmt::runtime(right ? "  {:>{}}" : "  {:<{}}"), row[i], widths[i]);
-      }
-      text.erase(text.find_last_not_of(' ') + 1);
-      text += '\n';
-    }
-    return text;
-  }
-
- private:
-  static bool is_number(const std::string& text) {
-    return text.find_first_not_of("0123456789.") == std::string::npos && !text.empty();
-  }
-
-  std::vector<std::vector<std::string>> rows_;
-};
-
 void append_table(std::string& text, const char* name, const std::vector<Column>& columns, const Json& rows) {
   if (rows.empty()) return;
   std::vector<std::string> titles;
   for (const Column& column : columns) {
     if (is_shown(column, rows)) titles.push_back(column.title);
   }
-  Table table(std::move(titles));
-  for (const Json& row : rows) table.add(row);
-  text += fmt::format("\n{}\n{}", name, table.text());
+  std::vector<std::vector<std::string>> table = {titles};
+  for (const Json& row : rows) {  // missing: "-"
+    auto& cells = table.emplace_back();
+    for (const std::string& title : titles) cells.push_back(cell(row.value(title, Json())));
+  }
+  text += fmt::format("\n{}\n{}", name, table_text(std::move(table), {.indent = true, .numbers_right = true}));
 }
 
 // The columns that stand before the counters, and those of the counters.
@@ -99,6 +63,8 @@ std::vector<Column> columns_of(std::vector<Column> columns, const Counters& coun
   for (const auto& counter : counters) columns.push_back({status_name(counter), counter.on_terminal});
   return columns;
 }
+
+std::vector<Column> source_columns() { return columns_of({{"name"}, {"state"}}, source_counters()); }
 
 std::vector<Column> capture_columns() { return columns_of({{"group"}}, capture_counters()); }
 
@@ -164,6 +130,10 @@ std::string all_tables(const Json& status) {
   // A host of before this number has none.
   if (const auto dropped = status.value(Json::json_pointer("/log/dropped"), std::uint64_t{0}); dropped != 0) {
     text += fmt::format("{} lines of its log were dropped: its reader is too slow\n", dropped);
+  }
+  // One alone is what the groups say, too. A host of before these numbers has none.
+  if (const Json sources = status.value("sources", Json::array()); sources.size() > 1) {
+    append_table(text, "sources", source_columns(), sources);
   }
   append_table(text, "groups", capture_columns(), status.at("capture"));
   append_table(text, "sinks", sink_columns(), status.at("sinks"));

@@ -133,6 +133,11 @@ KnownFields known_fields(const Config& config, const PluginRegistry& plugins) {
 }
 
 Error at(Error error, const PluginConfig& config, std::string_view kind) {
+  if (auto place = config.places.find(error.option)) {
+    error.text = fmt::format("{}: {}", place->name, error.text);
+    error.where = std::move(place->where);
+    return error;
+  }
   error.text = fmt::format("{}.{}: {}", kind, config.name, error.text);
   if (!error.where) error.where = config.where;
   return error;

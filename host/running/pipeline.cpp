@@ -126,7 +126,7 @@ std::string RunningPipeline::summary() const {
 }
 
 EndingPipeline RunningPipeline::stop_sources(Clock::time_point deadline) && {
-  return EndingPipeline(std::move(*this), deadline);
+  return {std::move(*this), deadline};
 }
 
 }  // namespace nfbus::host

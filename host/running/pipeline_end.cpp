@@ -43,10 +43,10 @@ bool EndingPipeline::stop_server(Clock::time_point deadline) {
 std::uint64_t EndingPipeline::lost_at_the_end() const {
   // A lossless source may lose nothing at all; what a live host had lost before has been told by its counters.
   std::uint64_t lost = stages_->sinks.lost_at_the_end(lossless());
-  for (const CaptureSnapshot& c : stages_->sources.snapshots()) {
+  for (const SourceSnapshot& s : stages_->sources.counters()) {
     // A source that did not end in time goes on counting while these are read.
-    const std::uint64_t settled = c.published + c.not_forwarded + c.filtered;
-    lost += c.received > settled ? c.received - settled : 0;
+    const std::uint64_t settled = s.published + s.filtered + s.malformed + s.refused;
+    lost += s.received > settled ? s.received - settled : 0;
   }
   return lost;
 }

@@ -30,6 +30,7 @@ void Sources::start(std::function<void()> ended) {
 void Sources::run(RunningSource& running) {
   Result<void> result = running.source->run();
   const bool failed = !result.ok();
+  running.state = failed ? SourceState::failed : SourceState::ended;
   running.done.set_value(std::move(result));
   const bool last = left_.fetch_sub(1) == 1;
   if ((failed || last) && !told_.exchange(true)) ended_();
@@ -62,6 +63,16 @@ bool Sources::any_lossless() const noexcept {
 bool Sources::all_reloadable() const noexcept {
   return std::all_of(sources_.begin(), sources_.end(),
                      [](const auto& running) { return running->source->reloadable(); });
+}
+
+std::vector<SourceSnapshot> Sources::counters() const {
+  std::vector<SourceSnapshot> rows;
+  rows.reserve(sources_.size());
+  for (const auto& running : sources_) {
+    rows.push_back(running->source->counters());
+    rows.back().state = running->state;
+  }
+  return rows;
 }
 
 std::vector<CaptureSnapshot> Sources::snapshots() const {

@@ -16,7 +16,7 @@
 
 namespace nfbus::host {
 
-// Thread safety: [control], but snapshots() from any thread once start() was called.
+// Thread safety: [control], but counters() and snapshots() from any thread once start() was called.
 class Sources {
  public:
   using Clock = std::chrono::steady_clock;
@@ -44,6 +44,8 @@ class Sources {
   [[nodiscard]] bool any_lossless() const noexcept;
   // Whether all of them are.
   [[nodiscard]] bool all_reloadable() const noexcept;
+  // The account of each, in the order in which they were added.
+  [[nodiscard]] std::vector<SourceSnapshot> counters() const;
   // The groups of all sources, in the order in which these were added.
   [[nodiscard]] std::vector<CaptureSnapshot> snapshots() const;
 
@@ -54,6 +56,7 @@ class Sources {
     std::promise<Result<void>> done;  // set by its thread
     std::future<Result<void>> result = done.get_future();
     std::thread thread;
+    std::atomic<SourceState> state{SourceState::running};
   };
   void run(RunningSource& running);
 

@@ -1,6 +1,7 @@
 #include "running/stages.hpp"
 
 #include "report/log_lines.hpp"
+#include "support/clock.hpp"
 #include "support/log.hpp"
 
 #include <fmt/format.h>
@@ -20,11 +21,6 @@ constexpr std::size_t kKeepBatches = 256;
 constexpr std::size_t kClientBytes = 8UL << 20U;
 constexpr std::size_t kAllClientsBytes = 64UL << 20U;
 constexpr std::size_t kMostClients = 4096;
-
-std::int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 }  // namespace
 
@@ -96,12 +92,12 @@ void Stages::stop_sources() noexcept {
 
 bool Stages::publish_message(std::string_view topic, std::string_view text, const MessageOrigin& origin) {
   if (topic.starts_with(config.host.topic_root) || topic.starts_with(kOwnTopics)) return false;
-  bus.publish(make_message(topic, text, now_ns(), ::getuid(), origin));
+  bus.publish(make_message(topic, text, realtime_ns(), ::getuid(), origin));
   return true;
 }
 
 void Stages::publish_own(std::string_view topic, std::string_view text) {
-  bus.publish(make_message(topic, text, now_ns(), ::getuid()));
+  bus.publish(make_message(topic, text, realtime_ns(), ::getuid()));
 }
 
 StatusReport Stages::report() const { return report(server ? server->snapshot() : ServerSnapshot()); }
@@ -111,6 +107,7 @@ StatusReport Stages::report(ServerSnapshot of_server) const {
           .process = look_at_process(),
           .topic_root = config.host.topic_root,
           .helper = helper != nullptr ? std::optional(helper->state()) : std::nullopt,
+          .sources = sources.counters(),
           .captures = sources.snapshots(),
           .capture_filters = snapshots_of(capture_chains),
           .sinks = sinks.snapshots(),
@@ -128,6 +125,7 @@ std::string Stages::lasting_failures() const {
 }
 
 void Stages::log_counters() const {
+  for (const SourceSnapshot& source : sources.counters()) log::info(log_line(source));
   for (const CaptureSnapshot& capture : sources.snapshots()) log::info(log_line(capture));
   for (const CaptureFilterSnapshot& shared : snapshots_of(capture_chains)) {
     log::info(log_line(shared.filter, shared.of()));

@@ -30,7 +30,7 @@ namespace nfbus::host {
 
 // Thread safety: [control], but for what says otherwise.
 struct Stages {
-  Stages(Config config, PluginRegistry plugins);
+  Stages(Config of, PluginRegistry found);
   Stages(const Stages&) = delete;
   Stages& operator=(const Stages&) = delete;
   ~Stages();

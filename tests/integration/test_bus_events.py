@@ -158,6 +158,9 @@ file = "@DIR@/diary"
         first, second = self.lines("nfbus:status")[:2]
         self.assertEqual(first.keys(), self.status().keys())
         self.assertEqual(sorted(s["name"] for s in first["sinks"]), ["diary", "wobbly"])
+        source, group = self.status()["sources"][0], self.status()["capture"][0]
+        self.assertEqual((len(first["sources"]), source["name"], source["state"]), (1, "nflog", "running"))
+        self.assertEqual((source["received"], source["published"]), (group["received"], group["published"]))
         self.assertGreaterEqual(second["uptime_s"], first["uptime_s"] + 0.9)
 
     def test_clients_get_no_status_that_is_for_sinks(self):

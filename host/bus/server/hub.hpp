@@ -13,6 +13,8 @@
 #include "match/known_fields.hpp"
 #include "support/side_thread.hpp"
 
+#include <nfbus/result.hpp>
+
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -114,25 +116,26 @@ class Hub {
     bool wants_answer = false;
   };
 
-  // Those that return a text: what is wrong, for whoever wants an answer; empty: nothing.
-  std::string take(Client& client, std::string_view line, const WireLine& read);
-  std::string publish(Client& client, std::string_view line, const WireLine& read);
-  std::string subscribe(Client& client, const WireLine& read);
-  [[nodiscard]] std::string reserved(std::string_view topic) const;
-  [[nodiscard]] std::string read_format(std::string_view given, ClientSubscription& subscription) const;
-  [[nodiscard]] std::string read_match(std::string_view given, ClientSubscription& subscription) const;
+  // Errors are for whoever wants an answer; refuse() or skip() has counted and said them.
+  Result<void> take(Client& client, std::string_view line, const WireLine& read);
+  Result<void> publish(Client& client, std::string_view line, const WireLine& read);
+  Result<void> subscribe(Client& client, const WireLine& read);
+  // Errors of these are neither counted nor said: refuse() is to do that.
+  Result<void> reserved(std::string_view topic) const;
+  Result<void> read_request(const WireLine& read, SubscriptionRequest& request) const;
+  Result<void> read_format(std::string_view given, ClientSubscription& subscription) const;
+  Result<void> read_match(std::string_view given, ClientSubscription& subscription) const;
+  Result<void> add_subscription(Client& client, ClientSubscription subscription);
   // Count, say and return it.
-  static std::string refuse(Client& client, std::string why);
-  static std::string skip(const Client& client, std::string_view why);
+  static Error refuse(Client& client, std::string why);
+  static Error skip(const Client& client, std::string_view why);
   static void say_foreign(const Client& client, std::string_view line);
-  void answer(Client& client, const std::string& mistake);
+  void answer(Client& client, const Result<void>& outcome);
   void relay(std::string_view line, std::string_view topic);
-  [[nodiscard]] std::string read_request(const WireLine& read, SubscriptionRequest& request) const;
   void read_match_aside(Client& client, SubscriptionRequest request);
-  void resume(std::uint64_t id, const SubscriptionRequest& request, const std::string& mistake);
-  std::string finish_subscription(Client& client, SubscriptionRequest request, const std::string& mistake);
+  void resume(std::uint64_t id, const SubscriptionRequest& request, const Result<void>& compiled);
+  Result<void> finish_subscription(Client& client, SubscriptionRequest request, const Result<void>& compiled);
   [[nodiscard]] bool has_memory_for(const Client& client, std::size_t bytes) const noexcept;
-  [[nodiscard]] std::string add_subscription(Client& client, ClientSubscription subscription);
   // The client has a match from now on.
   void share_time_with(Client& client);
   // Whether the client may still ask for so much of the thread's time; takes it off.

@@ -2,6 +2,7 @@
 #include "bus/server/hub.hpp"
 
 #include "event/topic.hpp"
+#include "support/clock.hpp"
 #include "support/log.hpp"
 
 #include <nfbus/util/json_levels.hpp>
@@ -9,7 +10,6 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -41,10 +41,7 @@ constexpr std::string_view kNoMemory = "the subscriptions of all clients take to
 constexpr std::uint64_t kLineNs = 300;
 constexpr std::uint64_t kTopicNs = 100;
 
-std::int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
+Error invalid(std::string why) { return {.code = Code::invalid, .text = std::move(why)}; }
 
 // A request line (RFC 9112, section 3), or what HTTP/2 begins with.
 bool is_http(std::string_view line) {
@@ -67,12 +64,12 @@ bool Hub::receive(Client& client, std::string_view line) {
     say_foreign(client, line);
     return false;
   }
-  const std::string mistake = take(client, line, read);
-  if (read.wants_answer && !client.waits_for_match) answer(client, mistake);
+  const Result<void> taken = take(client, line, read);
+  if (read.wants_answer && !client.waits_for_match) answer(client, taken);
   return true;
 }
 
-std::string Hub::take(Client& client, std::string_view line, const WireLine& read) {
+Result<void> Hub::take(Client& client, std::string_view line, const WireLine& read) {
   const bool asks_for_status = read.kind == WireLine::Kind::subscribe && read.topic == kStatusTopic;
   if (client.provisional && (!asks_for_status || read.asks_for_more())) {
     return refuse(client, "too many clients are connected");
@@ -90,22 +87,22 @@ std::string Hub::take(Client& client, std::string_view line, const WireLine& rea
   return skip(client, "it is no JSON object");
 }
 
-void Hub::answer(Client& client, const std::string& mistake) {
-  nlohmann::ordered_json answer = {{"ok", mistake.empty()}};
-  if (!mistake.empty()) answer["error"] = mistake;
+void Hub::answer(Client& client, const Result<void>& outcome) {
+  nlohmann::ordered_json answer = {{"ok", outcome.ok()}};
+  if (!outcome) answer["error"] = outcome.error().text;
   push(client, maker_.message(kAnswerTopic, answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
   keep_within_total();
 }
 
-std::string Hub::skip(const Client& client, std::string_view why) {
+Error Hub::skip(const Client& client, std::string_view why) {
   log::repeated(log::Level::warning, "bus", why, fmt::format("{}: a line is skipped: {}", client.name(), why));
-  return fmt::format("the line is skipped: {}", why);
+  return invalid(fmt::format("the line is skipped: {}", why));
 }
 
-std::string Hub::refuse(Client& client, std::string why) {
+Error Hub::refuse(Client& client, std::string why) {
   ++client.received.refused;
   log::repeated(log::Level::warning, "bus", kind_of(why), fmt::format("{}: refused: {}", client.name(), why));
-  return why;
+  return {.code = Code::refused, .text = std::move(why)};
 }
 
 void Hub::say_foreign(const Client& client, std::string_view line) {
@@ -116,48 +113,53 @@ void Hub::say_foreign(const Client& client, std::string_view line) {
       fmt::format("{} is cut off: it speaks {}, and this socket takes a JSON object a line", client.name(), what));
 }
 
-std::string Hub::reserved(std::string_view topic) const {
+Result<void> Hub::reserved(std::string_view topic) const {
   const std::string& root = settings_.topic_root;
   const std::string_view quoted = topic.substr(0, kMostQuotedBytes);
   if (topic.starts_with(kOwnTopics)) {
-    return fmt::format(R"(only the host publishes under "{}": "{}")", kOwnTopics, quoted);
+    return invalid(fmt::format(R"(only the host publishes under "{}": "{}")", kOwnTopics, quoted));
   }
   if (!topic.starts_with(root)) return {};
-  return fmt::format(
-      "only the host publishes under \"{}\", the topic_root of its packets ([host] topic_root in its "
-      "configuration): \"{}\"",
-      root, quoted);
+  return invalid(
+      fmt::format("only the host publishes under \"{}\", the topic_root of its packets ([host] topic_root in its "
+                  "configuration): \"{}\"",
+                  root, quoted));
 }
 
-std::string Hub::publish(Client& client, std::string_view line, const WireLine& read) {
-  if (std::string mistake = reserved(read.topic); !mistake.empty()) return refuse(client, std::move(mistake));
+Result<void> Hub::publish(Client& client, std::string_view line, const WireLine& read) {
+  if (auto allowed = reserved(read.topic); !allowed) return refuse(client, std::move(allowed).error().text);
   ++client.received.relayed;
   relay(line, read.topic);
   if (!bus_.wants_message(read.topic, inbox_.get())) return {};
   text_.clear();
   decode_string(read.value, text_);
-  bus_.publish(make_message(read.topic, text_, now_ns(), client.peer.uid), inbox_.get());
+  bus_.publish(make_message(read.topic, text_, realtime_ns(), client.peer.uid), inbox_.get());
   return {};
 }
 
-std::string Hub::subscribe(Client& client, const WireLine& read) {
+Result<void> Hub::subscribe(Client& client, const WireLine& read) {
   SubscriptionRequest request;
-  std::string mistake = read_request(read, request);
-  const bool goes_aside = side_ != nullptr && !request.match.empty();
-  if (mistake.empty() && goes_aside && !has_memory_for(client, request.match.size())) mistake = kNoMemory;
-  if (mistake.empty() && goes_aside) {
+  if (auto was_read = read_request(read, request); !was_read) {
+    return refuse(client, std::move(was_read).error().text);
+  }
+  if (side_ != nullptr && !request.match.empty()) {
+    if (!has_memory_for(client, request.match.size())) return refuse(client, std::string(kNoMemory));
     read_match_aside(client, std::move(request));
     return {};
   }
-  if (mistake.empty()) mistake = read_match(request.match, request.subscription);
-  return finish_subscription(client, std::move(request), mistake);
+  const Result<void> compiled = read_match(request.match, request.subscription);
+  return finish_subscription(client, std::move(request), compiled);
 }
 
-// Bounds all of it before anything is copied. Returns what is wrong with it; empty: nothing.
-std::string Hub::read_request(const WireLine& read, SubscriptionRequest& request) const {
-  if (read.topic.size() > kMostPrefixBytes) return fmt::format("a prefix of more than {} bytes", kMostPrefixBytes);
-  if (read.match.size() > kMostWrittenMatchBytes) return std::string(kTooLongMatch);
-  if (!read.marker.empty() && read.marker != "true" && read.marker != "false") return "\"marker\" is not true or false";
+// Bounds all of it before anything is copied.
+Result<void> Hub::read_request(const WireLine& read, SubscriptionRequest& request) const {
+  if (read.topic.size() > kMostPrefixBytes) {
+    return invalid(fmt::format("a prefix of more than {} bytes", kMostPrefixBytes));
+  }
+  if (read.match.size() > kMostWrittenMatchBytes) return invalid(std::string(kTooLongMatch));
+  if (!read.marker.empty() && read.marker != "true" && read.marker != "false") {
+    return invalid("\"marker\" is not true or false");
+  }
   request.marker = read.marker == "true";
   request.wants_answer = read.wants_answer;
   request.match = read.match;
@@ -172,12 +174,12 @@ void Hub::read_match_aside(Client& client, SubscriptionRequest request) {
   waiting_.emplace(client.id, &client);
   subscription_bytes_ += request.match.size();
   side_->run([this, id = client.id, kept = std::make_shared<SubscriptionRequest>(std::move(request))] {
-    std::string mistake = read_match(kept->match, kept->subscription);
-    return [this, id, kept, mistake = std::move(mistake)] { resume(id, *kept, mistake); };
+    Result<void> compiled = read_match(kept->match, kept->subscription);
+    return [this, id, kept, compiled = std::move(compiled)] { resume(id, *kept, compiled); };
   });
 }
 
-void Hub::resume(std::uint64_t id, const SubscriptionRequest& request, const std::string& mistake) {
+void Hub::resume(std::uint64_t id, const SubscriptionRequest& request, const Result<void>& compiled) {
   subscription_bytes_ -= request.match.size();
   const auto found = waiting_.find(id);
   if (found == waiting_.end()) return;  // it has left
@@ -185,17 +187,17 @@ void Hub::resume(std::uint64_t id, const SubscriptionRequest& request, const std
   waiting_.erase(found);
   client.waits_for_match = false;
   resumed_.push_back(&client);
-  const std::string outcome = finish_subscription(client, request, mistake);
+  const Result<void> outcome = finish_subscription(client, request, compiled);
   if (request.wants_answer) answer(client, outcome);
 }
 
-std::string Hub::finish_subscription(Client& client, SubscriptionRequest request, const std::string& mistake) {
-  if (!mistake.empty()) return refuse(client, mistake);
+Result<void> Hub::finish_subscription(Client& client, SubscriptionRequest request, const Result<void>& compiled) {
+  if (!compiled) return refuse(client, compiled.error().text);
   const bool to_status = request.subscription.prefix == kStatusTopic;
   const std::string shown_prefix = request.subscription.prefix.substr(0, kMostQuotedBytes);
   if (!to_status) {
-    if (std::string why = add_subscription(client, std::move(request.subscription)); !why.empty()) {
-      return refuse(client, std::move(why));
+    if (auto added = add_subscription(client, std::move(request.subscription)); !added) {
+      return refuse(client, std::move(added).error().text);
     }
   }
   ++client.received.subscribed;
@@ -216,12 +218,11 @@ bool Hub::has_memory_for(const Client& client, std::size_t bytes) const noexcept
   return is_small_first || subscription_bytes_ + bytes <= kMostSubscriptionBytes;
 }
 
-// Returns what is wrong with it; empty: nothing.
-std::string Hub::add_subscription(Client& client, ClientSubscription subscription) {
-  if (client.subscriptions.size() == kMostSubscriptions) return "too many subscriptions";
+Result<void> Hub::add_subscription(Client& client, ClientSubscription subscription) {
+  if (client.subscriptions.size() == kMostSubscriptions) return invalid("too many subscriptions");
   const std::size_t bytes =
       kSubscriptionBytes + 2 * subscription.prefix.size() + (subscription.match ? subscription.match->size_bytes() : 0);
-  if (!has_memory_for(client, bytes)) return std::string(kNoMemory);
+  if (!has_memory_for(client, bytes)) return invalid(std::string(kNoMemory));
   subscription_bytes_ += bytes;
   client.subscription_bytes += bytes;
   if (subscription.match) share_time_with(client);
@@ -233,9 +234,9 @@ std::string Hub::add_subscription(Client& client, ClientSubscription subscriptio
   return {};
 }
 
-std::string Hub::read_format(std::string_view given, ClientSubscription& subscription) const {
+Result<void> Hub::read_format(std::string_view given, ClientSubscription& subscription) const {
   if (given.empty()) return {};
-  if (given.size() > kMostQuotedBytes) return "there is no format of so long a name";
+  if (given.size() > kMostQuotedBytes) return invalid("there is no format of so long a name");
   std::string name;
   if (given.starts_with('"')) decode_string(given.substr(1, given.size() - 2), name);
   if (name == "nflog") {
@@ -245,17 +246,18 @@ std::string Hub::read_format(std::string_view given, ClientSubscription& subscri
   } else {
     subscription.form = name == "packet" ? settings_.packet_form : name == "ulogd" ? formats_.find(name) : 0;
   }
-  return subscription.form != 0 ? "" : fmt::format("there is no such format: {}", given);
+  if (subscription.form == 0) return invalid(fmt::format("there is no such format: {}", given));
+  return {};
 }
 
-std::string Hub::read_match(std::string_view given, ClientSubscription& subscription) const {
+Result<void> Hub::read_match(std::string_view given, ClientSubscription& subscription) const {
   if (given.empty()) return {};
-  if (util::is_nested_deeper(given)) return "a match that is nested too deep";
+  if (util::is_nested_deeper(given)) return invalid("a match that is nested too deep");
   const auto tables = nlohmann::json::parse(given.begin(), given.end(), nullptr, false);
-  if (tables.is_discarded()) return "a match that is not UTF-8, or holds a number that is too large";
-  if (tables.dump().size() > kMostMatchBytes) return std::string(kTooLongMatch);
+  if (tables.is_discarded()) return invalid("a match that is not UTF-8, or holds a number that is too large");
+  if (tables.dump().size() > kMostMatchBytes) return invalid(std::string(kTooLongMatch));
   CompiledMatch compiled = compile_match(tables, settings_.fields, kClientMatch);
-  if (!compiled.faults.empty()) return "a match: " + to_string(compiled.faults.front());
+  if (!compiled.faults.empty()) return invalid("a match: " + to_string(compiled.faults.front()));
   subscription.match = std::make_shared<const MatchSet>(std::move(compiled.matches));
   return {};
 }

@@ -19,12 +19,6 @@ constexpr std::size_t kMostTopicBytes = 4096;
 LineMaker::LineMaker(const FormatSet& formats, LineStore& store)
     : formats_(formats), store_(store), renderer_(formats) {}
 
-LineMaker::~LineMaker() {
-  for (FormatId id = 1; id < used_.size(); ++id) {
-    if (used_.at(id)) formats_.remove_user(id);
-  }
-}
-
 void LineMaker::append(std::string_view text) { line_.append(text); }
 
 void LineMaker::append_escaped(std::string_view text) {
@@ -43,10 +37,7 @@ LineRef LineMaker::text_line(std::string_view topic, std::string_view value) {
 }
 
 std::string_view LineMaker::event_text(const Event& event, FormatId format) {
-  if (!used_.at(format)) {
-    used_.at(format) = true;
-    formats_.add_user(format);
-  }
+  if (!uses_.at(format)) uses_.at(format) = FormatUse(formats_, format);
   return renderer_.render(event, format);
 }
 

@@ -22,7 +22,6 @@ class LineMaker {
   LineMaker(const FormatSet& formats, LineStore& store);
   LineMaker(const LineMaker&) = delete;
   LineMaker& operator=(const LineMaker&) = delete;
-  ~LineMaker();
 
   // An event of a frozen batch.
   [[nodiscard]] LineRef packet(const Event& event, FormId form);
@@ -46,7 +45,7 @@ class LineMaker {
   TextBuffer line_;
   TextBuffer text_;
   std::vector<std::uint8_t> record_;
-  std::array<bool, kMaxFormats> used_{};  // formats that this is counted as a user of
+  std::array<FormatUse, kMaxFormats> uses_;
 };
 
 }  // namespace nfbus::host

@@ -1,8 +1,8 @@
 #include "bus/server/server.hpp"
 
 #include "support/log.hpp"
+#include "support/system_error.hpp"
 
-#include <fmt/format.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -15,7 +15,6 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
-#include <system_error>
 #include <utility>
 
 namespace nfbus::host {
@@ -97,8 +96,7 @@ Result<void> Server::start() {
   if (!add_to_epoll(listener_->descriptor(), &listener_) ||
       !add_to_epoll(wake_.get(), const_cast<Descriptor*>(&wake_)) || !add_to_epoll(timer_.get(), &timer_runs_) ||
       !add_to_epoll(hub_.bus_descriptor(), &hub_)) {
-    return Error{.code = Code::io,
-                 .text = fmt::format("bus: cannot wait for clients: {}", std::generic_category().message(errno))};
+    return system_error("bus: cannot wait for clients");
   }
   hub_.read_aside(side_.emplace([this] { wake(); }));
   running_ = true;

@@ -1,7 +1,8 @@
 #include "cli/tap/output.hpp"
 
-#include "cli/packet_line.hpp"
+#include "cli/colour.hpp"
 #include "formats/json_writer.hpp"
+#include "formats/line.hpp"
 
 #include <nfbus/util/json_levels.hpp>
 
@@ -73,7 +74,7 @@ class LineOutput final : public TapOutput {
   }
 
  private:
-  PacketLines lines_{stdout_wants_colour()};
+  LineFormat lines_{stdout_wants_colour()};
   TextBuffer text_;
 };
 

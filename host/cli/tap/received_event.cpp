@@ -1,14 +1,15 @@
 #include "cli/tap/received_event.hpp"
 
 #include "event/topic.hpp"
+#include "formats/json_writer.hpp"
 #include "record/record.hpp"
+#include "support/clock.hpp"
 
 #include <nfbus/util/json_levels.hpp>
 
 #include <nlohmann/json.hpp>
 
 #include <array>
-#include <chrono>
 
 namespace nfbus::host {
 
@@ -19,9 +20,8 @@ using Json = nlohmann::ordered_json;
 constexpr auto kBase64Values = [] {  // RFC 4648, section 4; -1: no digit
   std::array<std::int8_t, 256> values{};
   values.fill(-1);
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  for (std::size_t i = 0; i < kDigits.size(); ++i) {
-    values.at(static_cast<unsigned char>(kDigits[i])) = static_cast<std::int8_t>(i);
+  for (std::size_t i = 0; i < json::kBase64Digits.size(); ++i) {
+    values.at(static_cast<unsigned char>(json::kBase64Digits[i])) = static_cast<std::int8_t>(i);
   }
   return values;
 }();
@@ -55,11 +55,6 @@ std::int64_t number_at(const Json& object, const char* key) {
   return found != object.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
 }
 
-std::int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 }  // namespace
 
 ReceivedEvent::Kind ReceivedEvent::read(std::string_view line) {
@@ -75,7 +70,7 @@ ReceivedEvent::Kind ReceivedEvent::read(std::string_view line) {
   if (packet_root_ && topic_.starts_with(*packet_root_) && !topic_.starts_with(kOwnTopics)) return read_packet();
   event_.kind = NFBUS_EVENT_MESSAGE;
   event_.topic = text(topic_);
-  event_.time_ns = now_ns();
+  event_.time_ns = realtime_ns();
   event_.payload = {.data = reinterpret_cast<const std::uint8_t*>(value_.data()), .size = value_.size()};
   return Kind::message;
 }

@@ -30,6 +30,7 @@ struct Error {
   Code code;
   std::string text;  // one sentence: what is wrong and, where known, the fix; no final full stop
   std::optional<Location> where = {};
+  std::string option = {};  // of a plugin's create(): which option is meant, a JSON pointer: "/drop/0/dst"
 };
 
 // "FILE:LINE:COL: text", "FILE: text" or "text".

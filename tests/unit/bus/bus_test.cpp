@@ -6,7 +6,9 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <atomic>
 #include <chrono>
+#include <future>
 #include <string>
 #include <thread>
 #include <vector>
@@ -21,12 +23,12 @@ constexpr QueueLimits kLimits{.events = 1000, .bytes = 1UL << 30, .overflow = Ov
 
 // Of what waits in its queue.
 std::vector<std::string> topics_of(Subscription& subscription) {
-  std::vector<QueueEntry> entries;
+  std::vector<const QueueEntry*> entries;
   subscription.queue().pull(entries, {.enough = 1, .most = 1000}, std::chrono::milliseconds(0),
-                            SubscriberQueue::Clock::now());
+                            MemoryQueue::Clock::now());
   std::vector<std::string> topics;
-  for (const QueueEntry& entry : entries) {
-    for (std::size_t i = entry.begin; i < entry.end; ++i) topics.emplace_back(view(entry[i].topic));
+  for (const QueueEntry* entry : entries) {
+    for (std::size_t i = entry->begin; i < entry->end; ++i) topics.emplace_back(view((*entry)[i].topic));
   }
   return topics;
 }
@@ -127,6 +129,66 @@ TEST(Bus, HandsEachEventToOneOfTwoWhenOneReplacesTheOther) {
   }
   publisher.join();
   EXPECT_EQ(seen + current->queue().counters().published, kBatches);
+}
+
+// Holds whoever offers to it until it is told to let go.
+class Holding final : public Subscriber {
+ public:
+  void offer(const BatchRef& /*batch*/, bool /*wait_for_room*/) override {
+    entered.set_value();
+    go_.get_future().wait();
+  }
+  void end_waiting() override {}
+  [[nodiscard]] bool wants_message(std::string_view /*topic*/) const override { return false; }
+  void let_go() { go_.set_value(); }
+
+  std::promise<void> entered;
+
+ private:
+  std::promise<void> go_;
+};
+
+TEST(Bus, WaitsForWhoeverMayStillOfferToTheOneThatLeavesAlsoByAnOlderList) {
+  Events events;
+  Bus bus;
+  const auto holding = std::make_shared<Holding>();
+  bus.add(holding);
+  const auto leaves = subscribe(bus, {}, kLimits);
+  auto publisher = std::async(std::launch::async, [&] { bus.publish(events.packets(1)); });
+  holding->entered.get_future().wait();
+  // The publisher reads a list that is not the newest when the subscriber leaves.
+  const auto later = subscribe(bus, {}, kLimits);
+  std::atomic<bool> let_go = false;
+  auto leaving = std::async(std::launch::async, [&] {
+    bus.remove(leaves);
+    return let_go.load();
+  });
+  EXPECT_EQ(leaving.wait_for(std::chrono::milliseconds(20)), std::future_status::timeout);
+  let_go = true;
+  holding->let_go();
+  EXPECT_TRUE(leaving.get());
+  EXPECT_EQ(leaves->queue().counters().published, 1U);
+  publisher.get();
+}
+
+TEST(Bus, TakesPacketsOfSeveralThreadsAtOnce) {
+  constexpr std::size_t kBatches = 500;
+  constexpr std::size_t kThreads = 3;
+  std::array<Events, kThreads> events;  // each meets new topics all the time, and all the same ones
+  Bus bus;
+  const auto drops = subscribe(bus, {.topics = {"nft:drop"}},
+                               {.events = 1UL << 20, .bytes = 1UL << 30, .overflow = Overflow::drop_oldest});
+  std::vector<std::thread> publishers;
+  for (Events& own : events) {
+    publishers.emplace_back([&bus, &own] {
+      for (std::size_t i = 0; i < kBatches; ++i) {
+        bus.publish(own.packets({"drop" + std::to_string(i) + " ", "lan:" + std::to_string(i) + " "}));
+      }
+    });
+  }
+  for (std::thread& publisher : publishers) publisher.join();
+  EXPECT_EQ(drops->queue().counters().published, kThreads * kBatches);
+  for (const std::string& topic : topics_of(*drops)) EXPECT_EQ(topic.rfind("nft:drop", 0), 0U) << topic;
 }
 
 TEST(Bus, KeepsAFullQueueFromDelayingTheOthers) {

@@ -329,8 +329,8 @@ TEST_F(FilterChainTest, ShowsTheSinkWhatAFilterMadeOfATopicAndNobodyElse) {
 }
 
 TEST_F(CaptureFilterChainTest, LetsAFilterRenderEventsThatHaveNoPlaceInTheSharedTextsYet) {
-  formats_.add_user(formats_.find("ulogd"));
-  formats_.add_user(formats_.find("ulogd"));
+  const FormatUse first(formats_, formats_.find("ulogd"));
+  const FormatUse second(formats_, formats_.find("ulogd"));
   CaptureFilterChain filters(chain({{.apply = render_into_field}}));
   const BatchRef batch = events_.batches().take();
   batch->reserve_events(events_.writer(), 1);

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
 namespace nfbus::host {
 namespace {
@@ -16,8 +17,8 @@ class SharedTexts : public ::testing::Test {
  protected:
   SharedTexts() {
     for (const char* name : {"ulogd", "packet"}) {
-      formats_.add_user(formats_.find(name));
-      formats_.add_user(formats_.find(name));
+      uses_.emplace_back(formats_, formats_.find(name));
+      uses_.emplace_back(formats_, formats_.find(name));
     }
   }
 
@@ -48,6 +49,7 @@ class SharedTexts : public ::testing::Test {
 
   test::Events events_;
   FormatSet formats_{"spr"};
+  std::vector<FormatUse> uses_;
   Renderer renderer_{formats_};
 };
 

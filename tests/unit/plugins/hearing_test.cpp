@@ -88,11 +88,10 @@ TEST_F(Loops, ASinkThatPublishesAnOldMessageOnceMoreIsRefusedAndNamed) {
   const auto write = [&](std::uint8_t hops) {
     const BatchRef heard = make_message("say", "1", 1, 0, {.hops = hops, .publisher = "sink.other"});
     const nfbus_event* const events[] = {heard->events().data()};
-    std::array outcomes = {Outcome::unnamed};
-    const WriteDeadline deadline;
-    const auto result = echo->write(
-        {.items = events, .size_bytes = 1, .outcomes = outcomes, .reason = [](auto, auto) {}, .deadline = deadline});
-    EXPECT_EQ(result.status, WriteResult::Status::ok);
+    Outcome outcomes[] = {Outcome::unnamed};
+    const WriteCall call{
+        .items = events, .size_bytes = 1, .outcomes = outcomes, .reason = [](auto, auto) {}, .deadline = {}};
+    EXPECT_EQ(echo->write(call).status, WriteResult::Status::ok);
   };
   write(kMostHops - 1);
   EXPECT_EQ(published_.size(), 1U);

@@ -30,6 +30,13 @@ using testing::Not;
 
 // Numbers that occur once each, so that none can stand for another.
 StatusReport made_report() {
+  const SourceSnapshot source{.name = "nflog",
+                              .state = SourceState::ended,
+                              .received = 601,
+                              .published = 602,
+                              .filtered = 603,
+                              .malformed = 604,
+                              .refused = 605};
   const CaptureSnapshot capture{.group = 7,
                                 .received = 101,
                                 .lost = 102,
@@ -87,6 +94,7 @@ StatusReport made_report() {
           .process = {.resident_bytes = 1 << 20, .cpu = std::chrono::seconds(1)},
           .topic_root = "nft:",
           .helper = HelperState::running,
+          .sources = {source, {.name = "other"}},
           .captures = {capture},
           .capture_filters = {{.filter = filter, .groups = {7}}},
           .sinks = {sink},
@@ -140,6 +148,20 @@ class Counters : public testing::Test {
   Json status_ = Json::parse(to_json(report_));
   const std::string metrics_ = to_prometheus_text(report_);
 };
+
+TEST_F(Counters, OfASourceShowInStatusTableMetricsAndLog) {
+  const SourceSnapshot& source = report_.sources.front();
+  for (const auto& counter : source_counters()) {
+    expect_reported(counter, source, status_["sources"][0],
+                    metric_name("nfbus_source_", counter) + R"({source="nflog"})");
+    EXPECT_EQ(cell(table(), "sources", status_name(counter)), text(counter, source));
+    EXPECT_THAT(words(log_line(source)), testing::Contains(status_name(counter) + "=" + text(counter, source)));
+  }
+  EXPECT_EQ(status_["sources"][0]["state"], "ended");
+  EXPECT_EQ(status_["sources"][1]["state"], "running");
+  status_["sources"].erase(1);
+  EXPECT_THAT(table(), Not(HasSubstr("\nsources\n")));
+}
 
 TEST_F(Counters, OfAGroupShowInStatusTableMetricsAndLog) {
   const CaptureSnapshot& capture = report_.captures.front();

@@ -35,6 +35,7 @@ class FakeSource final : public Source {
     if (deaf_) return;
     end();
   }
+  [[nodiscard]] SourceSnapshot counters() const override { return {.name = "fake", .received = group_}; }
   [[nodiscard]] std::vector<CaptureSnapshot> snapshots() const override {
     CaptureSnapshot row{};
     row.group = group_;
@@ -97,6 +98,8 @@ TEST_F(SourcesTest, TellAtOnceWhenOneHasFailedAndGoOnWithTheOthers) {
   first.end("no more packets");
   ASSERT_TRUE(are_told());
   EXPECT_FALSE(sources_.ended_by(steady_clock::now()));
+  EXPECT_EQ(sources_.counters()[0].state, SourceState::failed);
+  EXPECT_EQ(sources_.counters()[1].state, SourceState::running);
   sources_.stop();
   ASSERT_TRUE(sources_.ended_by(steady_clock::now() + hours(1)));
   const Result<void> result = sources_.join();

@@ -1,7 +1,9 @@
-#include "cli/dns_text.hpp"
+#include "formats/line_dns.hpp"
 
-#include "cli/terminal_text.hpp"
 #include "event/event.hpp"
+#include "support/printable.hpp"
+
+#include <nfbus/event.hpp>
 
 #include <array>
 #include <cstddef>
@@ -67,7 +69,7 @@ std::string name_text(std::string_view name) { return name.empty() ? "." : print
 std::string answer_text(const nfbus_dns_record& record, std::uint16_t asked) {
   std::string text;
   if ((record.type == kDnsTypeA && record.data.size == 4) || (record.type == kDnsTypeAaaa && record.data.size == 16)) {
-    text = address_text({record.data.data, record.data.size});
+    text = AddressText({record.data.data, record.data.size}).view();
   } else if (record.type == kDnsTypeNs || record.type == kDnsTypeCname || record.type == kDnsTypePtr ||
              record.type == kDnsTypeMx || record.type == kDnsTypeSrv) {
     text = name_text(view(record.target));

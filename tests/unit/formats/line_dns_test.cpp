@@ -1,4 +1,4 @@
-#include "cli/dns_text.hpp"
+#include "formats/line_dns.hpp"
 
 #include "../carried_messages.hpp"
 

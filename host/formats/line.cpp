@@ -1,16 +1,16 @@
-#include "cli/packet_line.hpp"
+#include "formats/line.hpp"
 
-#include "cli/dns_text.hpp"
-#include "cli/terminal_text.hpp"
+#include "decode/names.hpp"
 #include "event/event.hpp"
+#include "formats/line_dns.hpp"
+#include "support/printable.hpp"
+
+#include <nfbus/event.hpp>
 
 #include <fmt/format.h>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <ctime>
 #include <iterator>
 #include <span>
@@ -54,63 +54,31 @@ std::string endpoint(const nfbus_event& event, bool source) {
   const bool ports = (event.present & NFBUS_HAS_PORTS) != 0;
   const unsigned port = source ? event.source_port : event.destination_port;
   if (has(event, NFBUS_LAYER_IPV4)) {
-    const std::string text = address_text(packet.subspan(source ? 12 : 16, 4));  // RFC 791
-    return ports ? fmt::format("{}:{}", text, port) : text;
+    const AddressText text(packet.subspan(source ? 12 : 16, 4));  // RFC 791
+    return ports ? fmt::format("{}:{}", text.view(), port) : std::string(text.view());
   }
   if (has(event, NFBUS_LAYER_IPV6)) {
-    const std::string text = address_text(packet.subspan(source ? 8 : 24, 16));  // RFC 8200
-    return ports ? fmt::format("[{}]:{}", text, port) : text;
+    const AddressText text(packet.subspan(source ? 8 : 24, 16));  // RFC 8200
+    return ports ? fmt::format("[{}]:{}", text.view(), port) : std::string(text.view());
   }
   if (has(event, NFBUS_LAYER_ARP) && packet.size() >= 28) {
-    return address_text(packet.subspan(source ? 14 : 24, 4));  // RFC 826, Ethernet and IPv4
+    return std::string(AddressText(packet.subspan(source ? 14 : 24, 4)).view());  // RFC 826, Ethernet and IPv4
   }
   return "?";
 }
 
 std::string protocol(const nfbus_event& event) {
-  constexpr std::array<std::pair<std::uint32_t, std::string_view>, 8> kNames = {{{NFBUS_LAYER_TCP, "TCP"},
-                                                                                 {NFBUS_LAYER_UDP, "UDP"},
-                                                                                 {NFBUS_LAYER_ICMP, "ICMP"},
-                                                                                 {NFBUS_LAYER_ICMPV6, "ICMPv6"},
-                                                                                 {NFBUS_LAYER_SCTP, "SCTP"},
-                                                                                 {NFBUS_LAYER_ARP, "ARP"},
-                                                                                 {NFBUS_LAYER_ESP, "ESP"},
-                                                                                 {NFBUS_LAYER_AH, "AH"}}};
-  for (const auto& [layer, name] : kNames) {
-    if (has(event, layer)) return std::string(name);
-  }
+  if (const std::string_view title = protocol_title(event.layers); !title.empty()) return std::string(title);
+  if (has(event, NFBUS_LAYER_ARP)) return "ARP";
   if (has(event, NFBUS_LAYER_IPV4 | NFBUS_LAYER_IPV6)) return fmt::format("IP {}", event.ip_protocol);
   return fmt::format("0x{:04x}", event.ether_type);
 }
 
-std::string_view icmp_name(std::uint8_t type) {  // IANA, ICMP type numbers
-  switch (type) {
-    case 0: return "echo reply";
-    case 3: return "unreachable";
-    case 5: return "redirect";
-    case 8: return "echo request";
-    case 11: return "time exceeded";
-    case 12: return "parameter problem";
-    default: return {};
-  }
-}
-
-std::string_view icmpv6_name(std::uint8_t type) {  // IANA, ICMPv6 type numbers
-  switch (type) {
-    case 1: return "unreachable";
-    case 2: return "packet too big";
-    case 3: return "time exceeded";
-    case 4: return "parameter problem";
-    case 128: return "echo request";
-    case 129: return "echo reply";
-    case 133: return "router solicitation";
-    case 134: return "router advertisement";
-    case 135: return "neighbour solicitation";
-    case 136: return "neighbour advertisement";
-    case 137: return "redirect";
-    case 143: return "multicast listener report";
-    default: return {};
-  }
+void add_icmp(Line& line, IcmpVersion version, std::uint8_t type, std::uint8_t code) {
+  std::string name(icmp_line_name(version, type));
+  if (name.empty()) return add(line, " type {} code {}", type, code);
+  std::replace(name.begin(), name.end(), '-', ' ');
+  add(line, " {}", name);
 }
 
 void add_tcp_flags(Line& line, std::uint8_t flags) {  // RFC 9293, section 3.1
@@ -129,12 +97,8 @@ std::string_view add_details(Line& line, const nfbus_event& event, DnsDecoder& d
     const auto transport = packet.subspan(std::min<std::size_t>(event.transport_offset, packet.size()));
     if (has(event, NFBUS_LAYER_TCP) && transport.size() > 13) add_tcp_flags(line, transport[13]);
     if (has(event, NFBUS_LAYER_ICMP | NFBUS_LAYER_ICMPV6) && transport.size() > 1) {
-      const std::string_view name = has(event, NFBUS_LAYER_ICMP) ? icmp_name(transport[0]) : icmpv6_name(transport[0]);
-      if (name.empty()) {
-        add(line, " type {} code {}", transport[0], transport[1]);
-      } else {
-        add(line, " {}", name);
-      }
+      const bool is_icmp = has(event, NFBUS_LAYER_ICMP);
+      add_icmp(line, is_icmp ? IcmpVersion::icmp : IcmpVersion::icmpv6, transport[0], transport[1]);
     }
   }
   const std::string_view broken = append_dns_text(event, dns, line);
@@ -144,9 +108,7 @@ std::string_view add_details(Line& line, const nfbus_event& event, DnsDecoder& d
 
 }  // namespace
 
-bool stdout_wants_colour() { return ::isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr; }
-
-void PacketLines::append(const nfbus_event& event, TextBuffer& out) {
+void LineFormat::append(const nfbus_event& event, TextBuffer& out) {
   const Colours& colours = colour_ ? kAnsiColours : kNoColours;
   Line line;
   line.append(colours.dim);

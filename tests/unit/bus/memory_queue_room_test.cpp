@@ -1,5 +1,5 @@
 // What is waited for is never lost: random batches, slabs, texts and limits.
-#include "bus/queue.hpp"
+#include "bus/memory_queue.hpp"
 
 #include "../make_events.hpp"
 #include "bus/bus.hpp"
@@ -14,6 +14,7 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 
 namespace nfbus::host {
 namespace {
@@ -46,7 +47,7 @@ void render(const QueueEntry& entry, Random& random) {
   }
 }
 
-// A sink's worker: pulls, renders, settles in pieces, releases; ends when its queue stops and is empty.
+// A sink's worker: pulls, renders, settles in pieces; ends when it is told to and its queue is empty.
 class Worker {
  public:
   Worker(std::shared_ptr<Subscription> subscription, unsigned seed) : subscription_(std::move(subscription)) {
@@ -58,7 +59,8 @@ class Worker {
 
   void stop() {
     if (!thread_.joinable()) return;
-    subscription_->queue().request_stop();
+    stopping_ = true;
+    subscription_->queue().interrupt();
     thread_.join();
   }
 
@@ -67,39 +69,40 @@ class Worker {
 
  private:
   void run(Random random) {
-    SubscriberQueue& queue = subscription_->queue();
-    std::deque<QueueEntry> held;
+    MemoryQueue& queue = subscription_->queue();
     for (;;) {
-      std::vector<QueueEntry> entries;
+      std::vector<const QueueEntry*> entries;
       const std::size_t enough = between(random, 1, 2000);
-      queue.pull(entries, {.enough = enough, .most = enough * 2}, std::chrono::milliseconds(between(random, 0, 20'000)),
-                 SubscriberQueue::Clock::time_point::max());
-      const bool none = entries.empty();
-      for (QueueEntry& entry : entries) {
+      const bool stopping = stopping_;
+      const std::chrono::milliseconds age(stopping ? 0 : between(random, 0, 20'000));
+      queue.pull(entries, {.enough = enough, .most = enough * 2}, age,
+                 stopping ? MemoryQueue::Clock::time_point::min() : MemoryQueue::Clock::time_point::max());
+      if (entries.empty() && stopping) return;
+      std::vector<const nfbus_event*> left;
+      for (const QueueEntry* leased : entries) {
+        const QueueEntry& entry = *leased;
         render(entry, random);
+        left.clear();
         for (std::size_t i = entry.begin; i < entry.end; ++i) {
+          left.push_back(&entry[i]);
           if (entry[i].kind == NFBUS_EVENT_MESSAGE) {
             ++messages;
           } else {
             packets.push_back(entry[i].sequence);
           }
         }
-        for (std::size_t left = entry.size(); left != 0;) {
-          const std::size_t part = between(random, 1, left);
-          queue.settle(part, 0, 0);
-          left -= part;
+        std::size_t begun = left.size();
+        while (!left.empty()) {
+          const std::size_t part = between(random, 1, left.size());
+          left.resize(left.size() - part);
+          queue.settle({.delivered = part, .begun = std::exchange(begun, 0), .left = left});
         }
-        held.push_back(std::move(entry));
         if (between(random, 0, 2) == 0) std::this_thread::yield();
       }
-      while (!held.empty()) {
-        queue.release(held.front());
-        held.pop_front();
-      }
-      if (none && queue.stopping()) return;
     }
   }
 
+  std::atomic<bool> stopping_ = false;
   const std::shared_ptr<Subscription> subscription_;
   std::thread thread_;
 };
@@ -192,22 +195,21 @@ TEST(WaitingPush, JudgesABatchOverTwoSlabsByBoth) {
   const BatchRef two_slabs = events.packets(150);
   ASSERT_EQ(two_slabs->slabs().size(), 2U);
   const std::size_t three_slabs = 3 * two_slabs->slabs().front()->size_bytes();
-  SubscriberQueue queue({.events = 10'000, .bytes = three_slabs - 1, .overflow = Overflow::drop_oldest});
+  MemoryQueue queue({.events = 10'000, .bytes = three_slabs - 1, .overflow = Overflow::drop_oldest});
   queue.push_when_room(first);
   std::atomic<bool> pushed = false;
   std::thread replay([&] {
     queue.push_when_room(two_slabs);
     pushed = true;
   });
-  std::vector<QueueEntry> entries;
+  std::vector<const QueueEntry*> entries;
   // A full queue wakes the worker, however long it would have waited for more.
   while (entries.empty()) {
-    queue.pull(entries, {.enough = 10'000, .most = 10'000}, 1h, SubscriberQueue::Clock::now() + 1h);
+    queue.pull(entries, {.enough = 10'000, .most = 10'000}, 1h, MemoryQueue::Clock::now() + 1h);
   }
   EXPECT_FALSE(pushed) << "the first is in hand: its slab is pinned";
   EXPECT_EQ(queue.counters().overflowed, 0U);
-  queue.settle(100, 0, 0);
-  queue.release(entries.front());
+  queue.settle({.delivered = 100, .begun = 100});
   replay.join();
   EXPECT_EQ(queue.counters().queued, 150U);
   EXPECT_EQ(queue.counters().overflowed, 0U);
@@ -215,14 +217,14 @@ TEST(WaitingPush, JudgesABatchOverTwoSlabsByBoth) {
 
 TEST(WaitingPush, IsNotPushedOutByMessages) {
   Events events;
-  SubscriberQueue queue({.events = 4, .bytes = 1UL << 30U, .overflow = Overflow::drop_oldest});
+  MemoryQueue queue({.events = 4, .bytes = 1UL << 30U, .overflow = Overflow::drop_oldest});
   queue.push_when_room(events.packets(4));
   for (int i = 0; i < 6; ++i) queue.push(make_message("web:x", "{}", 0, 0));
   EXPECT_EQ(queue.counters().queued, 8U) << "as much room again";
   EXPECT_EQ(queue.counters().overflowed, 2U);
-  std::vector<QueueEntry> entries;
-  queue.pull(entries, {.enough = 4, .most = 4}, 0ms, SubscriberQueue::Clock::now());
-  EXPECT_EQ(entries.front().batch->kind(), std::uint32_t{NFBUS_EVENT_PACKET});
+  std::vector<const QueueEntry*> entries;
+  queue.pull(entries, {.enough = 4, .most = 4}, 0ms, MemoryQueue::Clock::now());
+  EXPECT_EQ(entries.front()->batch->kind(), std::uint32_t{NFBUS_EVENT_PACKET});
 }
 
 std::vector<std::uint32_t> taken_sequences(Inbox& inbox, std::vector<Inbox::Shed>& shed) {

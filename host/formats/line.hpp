@@ -1,4 +1,5 @@
-// A packet as one line that a person reads, for the terminal.
+// The format "line": an event as one line that a person reads. It is no JSON, and so in no FormatSet: who wants it has
+// one of its own.
 #pragma once
 
 #include "decode/dns.hpp"
@@ -9,10 +10,10 @@
 namespace nfbus::host {
 
 // Thread safety: none.
-class PacketLines {
+class LineFormat {
  public:
   // colour: with ANSI colours.
-  explicit PacketLines(bool colour) noexcept : colour_(colour) {}
+  explicit LineFormat(bool colour) noexcept : colour_(colour) {}
 
   // Appends one line with its newline: local time, action, topic, devices, protocol, addresses, and what tells this
   // packet from others of its kind (TCP flags, ICMP type, DNS names, what a decoder missed, fields). A message event is
@@ -23,8 +24,5 @@ class PacketLines {
   const bool colour_;
   DnsDecoder dns_;
 };
-
-// Whether standard output is a terminal that wants colours; NO_COLOR in the environment says no.
-[[nodiscard]] bool stdout_wants_colour();
 
 }  // namespace nfbus::host

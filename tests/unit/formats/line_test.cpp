@@ -1,4 +1,4 @@
-#include "cli/packet_line.hpp"
+#include "formats/line.hpp"
 
 #include "../carried_messages.hpp"
 #include "decode/decode.hpp"
@@ -48,7 +48,7 @@ class PacketLine : public testing::Test {
 
   std::string line(bool colour = false) {
     TextBuffer out;
-    PacketLines(colour).append(event_, out);
+    LineFormat(colour).append(event_, out);
     return std::string(out.view());
   }
 
@@ -125,14 +125,14 @@ TEST_F(PacketLine, TellsWhatADnsMessageIsAbout) {
   const test::DnsMessage query = test::DnsMessage(0x0100).question(test::dns_name("www.example.org"), 28);
   const test::CarriedEvent carried(query.octets(), {.source_port = 40000, .destination_port = 53});
   TextBuffer out;
-  PacketLines(false).append(carried.event, out);
+  LineFormat(false).append(carried.event, out);
   EXPECT_THAT(std::string(out.view()), EndsWith(" DNS AAAA? www.example.org 61 B\n"));
 }
 
 TEST_F(PacketLine, SaysWhatIsWrongWithABrokenDnsMessage) {
   const test::CarriedEvent carried(test::DnsMessage().question(test::dns_name("a.b")).announce(1, 1).octets());
   TextBuffer out;
-  PacketLines(true).append(carried.event, out);
+  LineFormat(true).append(carried.event, out);
   EXPECT_THAT(std::string(out.view()), HasSubstr(" DNS A a.b 49 B"));
   EXPECT_THAT(std::string(out.view()), testing::ContainsRegex("\x1b\\[33m[^\x1b]*DNS"));
 }

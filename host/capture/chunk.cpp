@@ -1,0 +1,39 @@
+#include "capture/chunk.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace nfbus::host {
+
+namespace {
+
+// Large enough to be cheap, small enough that the events fit beside it in the slab.
+constexpr std::size_t kChunkBytes = 128UL << 10U;
+constexpr std::size_t kChunkPackets = 1024;
+
+}  // namespace
+
+RecordChunk::RecordChunk(Intake& intake) : intake_(intake) { times_ns_.reserve(kChunkPackets); }
+
+void RecordChunk::append(LinkLayer layer, std::span<const std::uint8_t> frame, std::uint16_t group,
+                         std::int64_t time_ns) {
+  frame = frame.first(std::min(frame.size(), kMaxFrameBytes));
+  const std::size_t need = frame.size() + kMessageOverheadBytes;
+  if (times_ns_.size() == kChunkPackets || (used_bytes_ != 0 && used_bytes_ + need > kChunkBytes)) publish();
+  if (used_bytes_ == 0) slab_ = intake_.reserve(std::max(need, kChunkBytes));
+  used_bytes_ += write_message(layer, frame, group, time_ns, intake_.writer().room().subspan(used_bytes_));
+  times_ns_.push_back(time_ns);
+}
+
+void RecordChunk::publish() {
+  if (times_ns_.empty()) return;
+  const Datagram datagram(intake_.writer().room().first(used_bytes_));
+  intake_.writer().commit(used_bytes_);
+  // Each record has its time, so there is no time of receipt.
+  intake_.take(std::exchange(slab_, {}), std::span(&datagram, 1), 0, times_ns_);
+  times_ns_.clear();
+  used_bytes_ = 0;
+  intake_.tick_filters();
+}
+
+}  // namespace nfbus::host

@@ -1,0 +1,40 @@
+// Records that come one by one, gathered into a slab until they make a batch that is worth its cost.
+#pragma once
+
+#include "capture/frame.hpp"
+#include "capture/intake.hpp"
+#include "event/slab.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace nfbus::host {
+
+// Thread safety: none; on the thread of its intake, which it is the only one to reserve() of.
+class RecordChunk {
+ public:
+  // No record of ours can be larger: a payload attribute ends at 64 KiB. Nor does any tool write larger DLT_NFLOG
+  // frames.
+  static constexpr std::size_t kMaxFrameBytes = 256UL << 10U;
+
+  // intake outlives it.
+  explicit RecordChunk(Intake& intake);
+
+  // Adds a frame, cut to kMaxFrameBytes, as write_message() says; publishes those before it when there is no room for
+  // it beside them. time_ns: of the event, whatever the frame says.
+  void append(LinkLayer layer, std::span<const std::uint8_t> frame, std::uint16_t group, std::int64_t time_ns);
+  // Publishes what has been gathered, and ticks the filters that are due: by the clock, since the events' times may lie
+  // anywhere.
+  void publish();
+
+ private:
+  Intake& intake_;
+  // In the writer's uncommitted room:
+  SlabRef slab_;
+  std::size_t used_bytes_ = 0;
+  std::vector<std::int64_t> times_ns_;
+};
+
+}  // namespace nfbus::host
