@@ -34,6 +34,10 @@ std::string text_of(const nfbus_error& error) {
   return clean_text({error.text, std::min<std::size_t>(error.size, sizeof error.text)});
 }
 
+std::string option_of(const nfbus_error& error) {
+  return clean_text({error.option, std::min<std::size_t>(error.option_size, sizeof error.option)});
+}
+
 std::string failure_text(std::uint32_t status, const nfbus_error& error, std::string_view function) {
   std::string said = text_of(error);
   if (said.empty()) said = "it does not say why";

@@ -67,6 +67,9 @@ std::uint32_t call_plugin(nfbus_error& error, const Call& call, std::uint32_t of
 // What the plugin said; empty: nothing.
 [[nodiscard]] std::string text_of(const nfbus_error& error);
 
+// The option that create() names, a JSON pointer; empty: none.
+[[nodiscard]] std::string option_of(const nfbus_error& error);
+
 // The same of a call to `function` that did not return NFBUS_OK. Names a status that the ABI does not know.
 [[nodiscard]] std::string failure_text(std::uint32_t status, const nfbus_error& error, std::string_view function);
 

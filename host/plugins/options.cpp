@@ -86,8 +86,10 @@ Result<void*> create_instance(CreateFunction create, const nfbus_host& host, std
   const std::uint32_t status = call_plugin(error, [&] { return create(&host, &given, &instance, &error); });
   if (status == NFBUS_OK) return instance;
   // What a plugin has against its options is for the user, who knows no functions.
-  if (status == NFBUS_FATAL && error.size != 0) return Error{.code = Code::invalid, .text = text_of(error)};
-  return Error{.code = Code::invalid, .text = failure_text(status, error, "create")};
+  Error refusal{.code = Code::invalid, .text = text_of(error)};
+  if (status != NFBUS_FATAL || error.size == 0) refusal.text = failure_text(status, error, "create");
+  refusal.option = option_of(error);
+  return refusal;
 }
 
 }  // namespace nfbus::host

@@ -63,9 +63,9 @@ class SdkPackage(unittest.TestCase):
     def test_a_plugin_shows_its_entry_and_no_symbol_of_its_own(self):
         for plugin in (self.prefix / "lib/nfbus/plugins").glob("*.so"):
             symbols = [line.split()[-2:] for line in run("nm", "-D", "--defined-only", plugin).splitlines()]
-            self.assertIn("nfbus_plugin_entry", [name for _, name in symbols], plugin.name)
+            self.assertIn("nfbus_library_v1", [name for _, name in symbols], plugin.name)
             if not self._sanitized(plugin):
-                others = [name for _, name in symbols if name != "nfbus_plugin_entry" and "nfbus" in name]
+                others = [name for _, name in symbols if name != "nfbus_library_v1" and "nfbus" in name]
                 self.assertEqual(others, [], plugin.name)
                 self.assertNotIn("u", [kind for kind, _ in symbols], f"{plugin.name} has symbols unique in the process")
 

@@ -66,7 +66,7 @@ typedef struct nfbus_bytes {
 
 /* ---- Events ---------------------------------------------------------------------------------------------------- */
 
-/* Kinds of events; a bit mask in nfbus_entry.event_kinds. */
+/* Kinds of events; a bit mask in nfbus_plugin.event_kinds. */
 #define NFBUS_EVENT_PACKET 1u  /* a packet that the kernel logged */
 #define NFBUS_EVENT_MESSAGE 2u /* a text that a client, a plugin or the host published */
 
