@@ -99,6 +99,13 @@ void Bus::end_waiting() {
   for (const auto& subscriber : reading.list()) subscriber->end_waiting();
 }
 
+bool Bus::is_full() {
+  const Reading reading(*this);
+  const List& list = reading.list();
+  return std::any_of(list.begin(), list.end(),
+                     [](const std::shared_ptr<Subscriber>& subscriber) { return subscriber->is_full(); });
+}
+
 bool Bus::wants_message(std::string_view topic, const Subscriber* publisher) {
   const Reading reading(*this);
   return std::any_of(reading.list().begin(), reading.list().end(), [&](const std::shared_ptr<Subscriber>& subscriber) {

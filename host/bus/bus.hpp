@@ -34,6 +34,8 @@ class Subscriber {
   // offer() never waits from now on, and takes what would have waited all the same. [any]
   virtual void end_waiting() = 0;
   [[nodiscard]] virtual bool wants_message(std::string_view topic) const = 0;
+  // Whether it has no room left that anybody could wait for. [any]
+  [[nodiscard]] virtual bool is_full() const { return false; }
 };
 
 // A subscriber with fixed topics and a queue.
@@ -44,6 +46,7 @@ class Subscription final : public Subscriber {
   void offer(const BatchRef& batch, bool wait_for_room) override;
   void end_waiting() override { queue_.end_waiting(); }
   [[nodiscard]] bool wants_message(std::string_view topic) const override;
+  [[nodiscard]] bool is_full() const override { return queue_.is_full(); }
 
   [[nodiscard]] MemoryQueue& queue() noexcept { return queue_; }
   [[nodiscard]] const MemoryQueue& queue() const noexcept { return queue_; }
@@ -77,6 +80,8 @@ class Bus {
   void publish_when_room(const BatchRef& batch) { offer(batch, nullptr, true); }
   // publish_when_room() waits no more from now on, for whoever is subscribed now.
   void end_waiting();
+  // Whether some subscriber has no room left.
+  [[nodiscard]] bool is_full();
   // Whether publishing a message would reach anybody: spares making one for nobody.
   [[nodiscard]] bool wants_message(std::string_view topic, const Subscriber* publisher = nullptr);
 

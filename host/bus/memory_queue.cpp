@@ -415,6 +415,11 @@ QueueCounters MemoryQueue::counters() const {
   return account_.counters();
 }
 
+bool MemoryQueue::is_full() const {
+  const MutexLock lock(mutex_);
+  return account_.queued() >= limits_.events || total_bytes() >= limits_.bytes;
+}
+
 std::size_t MemoryQueue::pinned_bytes() const {
   const MutexLock lock(mutex_);
   return total_bytes();

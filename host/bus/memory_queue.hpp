@@ -42,6 +42,8 @@ class MemoryQueue final : public EventQueue {
   void take_back() override;
   void fail() override;
   [[nodiscard]] QueueCounters counters() const override;
+  // [any] Whether it holds as much as it may.
+  [[nodiscard]] bool is_full() const;
   [[nodiscard]] std::size_t pinned_bytes() const;
 
  private:

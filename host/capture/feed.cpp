@@ -37,7 +37,8 @@ void Feed::take(std::span<const FedMessage> messages) {
       refused_.add(1);
     } else {
       received_.add(1);
-      publish_(make_message(message.topic, message.text, realtime_ns(), ::getuid()));
+      publish_(make_message(message.topic, message.text, message.time_ns == 0 ? realtime_ns() : message.time_ns,
+                            ::getuid()));
       published_.add(1);
     }
   }

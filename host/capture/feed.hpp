@@ -22,6 +22,7 @@ struct FedRecord {
 struct FedMessage {
   std::string_view topic;
   std::string_view text;
+  std::int64_t time_ns = 0;  // 0: now
 };
 
 // Its packets are published as allowed, whatever their group; its gaps are nobody's loss. What it is given is copied.

@@ -26,8 +26,9 @@ struct SourceContext {
   TopicTable& topics;
   SlabPool& slabs;
   BatchPool& batches;
-  Publish publish;            // never waits
-  Publish publish_when_room;  // waits until each subscriber has room: for sources that are lossless()
+  Publish publish;                     // never waits
+  Publish publish_when_room;           // waits until each subscriber has room: for sources that are lossless()
+  std::function<bool()> is_full = {};  // whether some subscriber has no room at all
 };
 
 // Size of the slabs in SourceContext.slabs: room for a full datagram of small packets and their events, or several of
@@ -87,6 +88,8 @@ class Source {
   // Waits for room in the queues instead of having them drop. It ends by itself, and what it had is to be delivered
   // then, however long that takes. Constant.
   [[nodiscard]] virtual bool lossless() const noexcept = 0;
+  // Its failure ends the host; else the others go on without it. Constant.
+  [[nodiscard]] virtual bool essential() const noexcept { return true; }
   // The sinks behind it may be replaced while it runs, which what waits for room would be lost by. Constant.
   [[nodiscard]] virtual bool reloadable() const noexcept = 0;
 

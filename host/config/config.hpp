@@ -87,6 +87,7 @@ struct Config {
   std::vector<CaptureConfig> captures;
   std::vector<FilterConfig> filters;
   std::vector<SinkConfig> sinks;
+  std::vector<PluginConfig> sources;
 };
 
 }  // namespace nfbus::host

@@ -1,5 +1,5 @@
-// The host's own keys, as a schema; those of [filter.NAME] and [sink.NAME]: schema/host_keys.hpp. Limits stand here,
-// defaults in config.hpp and capture/settings.hpp.
+// The host's own keys, as a schema; those of [filter.NAME], [source.NAME] and [sink.NAME]: schema/host_keys.hpp. Limits
+// stand here, defaults in config.hpp and capture/settings.hpp.
 #pragma once
 
 #include <string_view>
@@ -52,6 +52,10 @@ inline constexpr std::string_view kHostSchema = R"({
       }
     },
     "filter": {
+      "type": "object",
+      "additionalProperties": {"type": "object", "additionalProperties": true}
+    },
+    "source": {
       "type": "object",
       "additionalProperties": {"type": "object", "additionalProperties": true}
     },

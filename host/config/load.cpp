@@ -7,6 +7,7 @@
 #include "config/secrets.hpp"
 #include "event/topic.hpp"
 #include "plugins/annotations.hpp"
+#include "plugins/handshake.hpp"
 #include "schema/host_keys.hpp"
 #include "schema/words.hpp"
 #include "support/suggest.hpp"
@@ -85,7 +86,7 @@ class Loader {
     json root = document_.to_json(unusable);
     findings_.add(unusable);
     const bool empty = root.empty();
-    const bool has_work = root.contains("capture") || root.contains("sink");
+    const bool has_work = root.contains("capture") || root.contains("sink") || root.contains("source");
     check(json::parse(kHostSchema), root, {});
     if (!has_work && !options.replay) {
       findings_.about_file(std::string(empty ? "it is empty: " : "") +
@@ -99,6 +100,8 @@ class Loader {
     read_filters(table_at(root, "filter"));
     read_captures(table_at(root, "capture"));
     read_sinks(table_at(root, "sink"));
+    read_sources(table_at(root, "source"));
+    if (options.replay) config_.sources.clear();  // the file alone is read
     return {.config = std::move(config_),
             .errors = findings_.take(),
             .warnings = warnings_.take(),
@@ -233,6 +236,14 @@ class Loader {
     check_outputs();
   }
 
+  void read_sources(const json& instances) {
+    for (const auto& [name, given] : instances.items()) {
+      PluginConfig source;
+      read_instance({"source", name}, given, NFBUS_PLUGIN_SOURCE, source);
+      config_.sources.push_back(std::move(source));
+    }
+  }
+
   // Each file has one writer: two that append to it lose lines as soon as one of them rotates it.
   void check_outputs() {
     std::sort(outputs_.begin(), outputs_.end(), [](const Output& a, const Output& b) {
@@ -331,7 +342,7 @@ class Loader {
     if (plugin == nullptr) {
       findings_.at_value(place, unknown_plugin(name, kind));
     } else if (plugin->entry->plugin_kind != kind) {
-      const std::string right = kind == NFBUS_PLUGIN_SINK ? "filter" : "sink";
+      const std::string right(kind_name(plugin->entry->plugin_kind));
       findings_.at_value(place, '"' + name + "\" is a " + right + "; name it under [" + right + ".NAME]");
       return nullptr;
     }

@@ -55,6 +55,12 @@ class Maker {
                      .instance = std::move(instance).value()});
   }
 
+  void make_source(const PluginConfig& config, std::vector<MadeSource>& sources) {
+    auto instance = SourceInstance::create(*plugins_.find(config.plugin), config.name, config.options_json, services_);
+    if (!instance) return add_once(at(std::move(instance).error(), config, "source"), errors_);
+    sources.push_back({.config = config, .instance = std::move(instance).value()});
+  }
+
  private:
   // Makes the stages that are not in `stages` yet, and adds them. Those that cannot be made are left out.
   FilterChain make_chain(const std::vector<FilterConfig>& configs, Stages& stages) {
@@ -90,6 +96,7 @@ Pieces make_pieces(const Config& config, const PluginRegistry& plugins, const Sh
   Maker maker(config, plugins, services, errors);
   maker.make_captures(pieces);
   for (const SinkConfig& sink : config.sinks) maker.make_sink(sink, pieces.sinks);
+  for (const PluginConfig& source : config.sources) maker.make_source(source, pieces.sources);
   return pieces;
 }
 

@@ -9,6 +9,7 @@
 #include "match/known_fields.hpp"
 #include "plugins/instance.hpp"
 #include "plugins/registry.hpp"
+#include "plugins/source_instance.hpp"
 
 #include <nfbus/result.hpp>
 
@@ -30,6 +31,12 @@ struct MadeSink {
   std::unique_ptr<Sink> instance;
 };
 
+// A source that a plugin brings.
+struct MadeSource {
+  PluginConfig config;
+  std::unique_ptr<SourceInstance> instance;
+};
+
 // The filters of each group that has some.
 using CaptureChains = std::vector<std::pair<std::uint16_t, CaptureFilterChain*>>;
 
@@ -38,6 +45,7 @@ struct Pieces {
   std::vector<CaptureSpec> captures;
   CaptureChains capture_chains;  // owned by `captures`
   std::vector<MadeSink> sinks;
+  std::vector<MadeSource> sources;
 };
 
 // [control] Makes every sink, and every filter that one of them or a capture names; opens nothing. Appends what plugins

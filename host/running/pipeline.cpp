@@ -1,6 +1,7 @@
 #include "running/pipeline.hpp"
 
 #include "report/prometheus_text.hpp"
+#include "running/plugin_source.hpp"
 #include "running/stages.hpp"
 #include "support/log.hpp"
 
@@ -47,6 +48,10 @@ Result<OpenPipeline> MadePipeline::open(std::optional<Listener> listener, Privil
   stages.capture_chains = std::move(pieces_->capture_chains);
   stages.helper = helper;
   stages.sources.add(std::move(source).value());
+  for (MadeSource& made : pieces_->sources) {
+    if (auto opened = made.instance->open(); !opened) return at(std::move(opened).error(), made.config, "source");
+    stages.sources.add(std::make_unique<PluginSource>(std::move(made.instance), stages.source_context()));
+  }
   return OpenPipeline(std::move(*this));
 }
 
@@ -96,9 +101,11 @@ std::vector<Error> RunningPipeline::reload(Config next, PluginRegistry plugins, 
   }
   Config& config = stages.config;
   if (next.host != config.host || next.bus != config.bus || next.metrics != config.metrics ||
-      next.captures != config.captures || filters_of_captures(next) != stages.capture_filters) {
+      next.captures != config.captures || next.sources != config.sources ||
+      filters_of_captures(next) != stages.capture_filters) {
     log::warning(
-        "changes of [host], [bus], [metrics] and [[capture]], and of its filters, take effect at the next start");
+        "changes of [host], [bus], [metrics], [source.NAME] and [[capture]], and of its filters, take effect at the "
+        "next start");
   }
   std::swap(stages.plugins, plugins);
   stages.sinks.replace(next, std::move(made), deadline);
@@ -122,11 +129,11 @@ std::string RunningPipeline::summary() const {
   const auto plural = [](std::size_t n, std::string_view what) {
     return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
   };
-  return plural(stages_->config.captures.size(), "group") + ", " + plural(stages_->sinks.size(), "sink");
+  const std::size_t sources = stages_->config.sources.size();
+  return plural(stages_->config.captures.size(), "group") + ", " + plural(stages_->sinks.size(), "sink") +
+         (sources == 0 ? "" : ", " + plural(sources, "source"));
 }
 
-EndingPipeline RunningPipeline::stop_sources(Clock::time_point deadline) && {
-  return {std::move(*this), deadline};
-}
+EndingPipeline RunningPipeline::stop_sources(Clock::time_point deadline) && { return {std::move(*this), deadline}; }
 
 }  // namespace nfbus::host

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 namespace nfbus::host {
@@ -23,7 +24,9 @@ void Sources::start(std::function<void()> ended) {
   left_ = sources_.size();
   for (const auto& running : sources_) {
     running->thread = std::thread([this, of = running.get()] { run(*of); });
-    ::pthread_setname_np(running->thread.native_handle(), "capture");
+    const std::string thread_name =
+        running->source->essential() ? "capture" : "source:" + std::string(running->source->name());
+    ::pthread_setname_np(running->thread.native_handle(), thread_name.substr(0, 15).c_str());
   }
 }
 
@@ -33,7 +36,7 @@ void Sources::run(RunningSource& running) {
   running.state = failed ? SourceState::failed : SourceState::ended;
   running.done.set_value(std::move(result));
   const bool last = left_.fetch_sub(1) == 1;
-  if ((failed || last) && !told_.exchange(true)) ended_();
+  if (((failed && running.source->essential()) || last) && !told_.exchange(true)) ended_();
 }
 
 void Sources::stop() noexcept {

@@ -30,7 +30,7 @@ class Sources {
   // Before start().
   void add(std::unique_ptr<Source> source);
   // Starts the threads. ended is called once, on the thread of a source: when all have ended, by themselves or after a
-  // stop, or when the first has failed.
+  // stop, or when one that is essential has failed.
   void start(std::function<void()> ended);
   // Each is asked to drain and end.
   void stop() noexcept;

@@ -59,7 +59,8 @@ SourceContext Stages::source_context() {
           .slabs = slabs,
           .batches = batches,
           .publish = [this](const BatchRef& batch) { bus.publish(batch); },
-          .publish_when_room = [this](const BatchRef& batch) { bus.publish_when_room(batch); }};
+          .publish_when_room = [this](const BatchRef& batch) { bus.publish_when_room(batch); },
+          .is_full = [this] { return bus.is_full(); }};
 }
 
 void Stages::open_server(Listener listener) {

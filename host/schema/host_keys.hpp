@@ -1,4 +1,4 @@
-// The keys of [filter.NAME] and [sink.NAME] that are the host's own, as a schema; a plugin's schema may not use them.
+// The keys of [filter.NAME], [source.NAME] and [sink.NAME] that are the host's own, as a schema; a plugin's schema may not use them.
 #pragma once
 
 #include <nfbus/abi.h>
@@ -10,7 +10,7 @@ namespace nfbus::host {
 
 // [any] plugin_kind: NFBUS_PLUGIN_*. Limits stand here, defaults in config/config.hpp.
 inline std::string_view host_keys_schema(std::uint32_t plugin_kind) noexcept {
-  constexpr std::string_view kFilter = R"({
+  constexpr std::string_view kOthers = R"({
     "type": "object",
     "required": ["plugin"],
     "properties": {"plugin": {"type": "string"}}
@@ -27,7 +27,7 @@ inline std::string_view host_keys_schema(std::uint32_t plugin_kind) noexcept {
       "overflow": {"enum": ["drop_oldest", "drop_newest"]}
     }
   })";
-  return plugin_kind == NFBUS_PLUGIN_SINK ? kSink : kFilter;
+  return plugin_kind == NFBUS_PLUGIN_SINK ? kSink : kOthers;
 }
 
 }  // namespace nfbus::host

@@ -465,7 +465,7 @@ NFBUS_ENDS_WITH(nfbus_filter, diagnose);
 /* A packet as the kernel would log it. */
 typedef struct nfbus_record {
   uint32_t struct_size;
-  uint32_t lost_before; /* packets that the source knows to be lost just before this one */
+  uint32_t reserved;
   int64_t time_ns;      /* ns since 1970-01-01 UTC, where the record has none; 0: now */
   nfbus_bytes data;     /* nfgenmsg and netlink attributes (linux/netfilter/nfnetlink_log.h): the DLT_NFLOG body */
 } nfbus_record;

@@ -1,0 +1,91 @@
+#include "running/plugin_source.hpp"
+
+#include "support/log.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+namespace nfbus::host {
+
+namespace {
+
+// How long a lossless source waits for room before it is told that there is none, so that it sees to its other work.
+constexpr int kLooksForRoom = 20;
+constexpr std::uint32_t kBetweenLooksMs = 5;
+
+}  // namespace
+
+PluginSource::PluginSource(std::unique_ptr<SourceInstance> instance, const SourceContext& context)
+    : instance_(std::move(instance)),
+      is_full_(context.is_full),
+      feed_(instance_->name(), instance_->lossless(), context) {}
+
+PluginSource::~PluginSource() {
+  if (!ran_) instance_->close();
+}
+
+Result<void> PluginSource::run() {
+  ran_ = true;
+  Result<void> result = instance_->run(*this);
+  instance_->close();
+  if (result) return result;
+  // The other sources go on.
+  log::error(fmt::format("source.{}: ended: {}", name(), result.error().text));
+  return Error{.code = result.error().code, .text = fmt::format("source.{}: {}", name(), result.error().text)};
+}
+
+void PluginSource::stop() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(stopping_, true)) return;
+  }
+  stopped_.notify_all();
+  instance_->stop();
+}
+
+bool PluginSource::wait_for_stop(std::uint32_t timeout_ms) {
+  std::unique_lock lock(mutex_);
+  return stopped_.wait_for(lock, std::chrono::milliseconds(timeout_ms), [&] { return stopping_; });
+}
+
+bool PluginSource::stays_full() {
+  for (int look = 0; look < kLooksForRoom; ++look) {
+    if (!is_full_()) return false;
+    if (wait_for_stop(kBetweenLooksMs)) return false;  // nobody waits for room any more
+  }
+  return true;
+}
+
+template <typename Items, typename Hand>
+SourceFeed::Taken PluginSource::take_all(const Items& items, const Hand& hand) {
+  const auto count = static_cast<std::uint32_t>(items.size());
+  if (instance_->lossless() && stays_full()) return {.count = 0, .status = NFBUS_FULL};
+  hand();
+  if (wait_for_stop(0)) return {.count = count, .status = NFBUS_STOPPING};
+  const bool drops = !instance_->lossless() && is_full_();
+  return {.count = count, .status = drops ? NFBUS_FULL : NFBUS_OK};
+}
+
+SourceFeed::Taken PluginSource::take(std::span<const nfbus_record* const> records) {
+  records_.clear();
+  for (const nfbus_record* record : records) {
+    records_.push_back({.bytes = {record->data.data, record->data.data == nullptr ? 0 : record->data.size},
+                        .time_ns = record->time_ns});
+  }
+  return take_all(records_, [&] { feed_.take(std::span<const FedRecord>(records_)); });
+}
+
+SourceFeed::Taken PluginSource::take(std::span<const nfbus_message* const> messages) {
+  const auto to_view = [](nfbus_text text) {
+    return text.data == nullptr ? std::string_view() : std::string_view(text.data, text.size);
+  };
+  messages_.clear();
+  for (const nfbus_message* message : messages) {
+    messages_.push_back(
+        {.topic = to_view(message->topic), .text = to_view(message->text), .time_ns = message->time_ns});
+  }
+  return take_all(messages_, [&] { feed_.take(std::span<const FedMessage>(messages_)); });
+}
+
+}  // namespace nfbus::host
