@@ -36,7 +36,7 @@ class NFBUS_THREAD_ATTRIBUTE(scoped_lockable) MutexLock {
   explicit MutexLock(Mutex& mutex) NFBUS_THREAD_ATTRIBUTE(acquire_capability(mutex)) : lock_(mutex.mutex_) {}
   MutexLock(const MutexLock&) = delete;
   MutexLock& operator=(const MutexLock&) = delete;
-  ~MutexLock() NFBUS_THREAD_ATTRIBUTE(release_capability()) {}
+  ~MutexLock() NFBUS_THREAD_ATTRIBUTE(release_capability()) = default;
 
   void unlock() NFBUS_THREAD_ATTRIBUTE(release_capability()) { lock_.unlock(); }
 

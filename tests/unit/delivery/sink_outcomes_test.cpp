@@ -291,7 +291,7 @@ TEST_P(RandomOutcomes, SettleEachEventOnceOrLeaveItQueuedAndTheSumsHoldAtEveryMo
     }
   });
   std::thread publisher([&] {
-    std::mt19937 random(7);
+    std::mt19937 random(static_cast<unsigned>(GetParam()));
     for (std::size_t left = kEvents; left != 0;) {
       const std::size_t size = std::min(left, std::uniform_int_distribution<std::size_t>(1, 300)(random));
       bus_.publish_when_room(events_.packets(size));
