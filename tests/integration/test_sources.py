@@ -1,7 +1,11 @@
 '''Sources that plugins bring, beside the kernel's groups: each is accounted for by its name.'''
 
+import os
+import pathlib
+import tempfile
+
 import nfbustest
-from nfbustest import UDP, ipv4, read_json_lines, send, udp, wait_until
+from nfbustest import UDP, ipv4, read_json_lines, run_nfbus, send, udp, wait_until
 from wire_client import ask_status
 
 CONFIG = f"""
@@ -101,10 +105,15 @@ class Sources(nfbustest.IntegrationTest):
         self.assertEqual(host.stop(), 0, host.stderr)
 
     def test_a_mistake_in_a_source_has_its_place(self):
-        done = self.check(CONFIG + '[source.a]\nplugin = "feeds"\nend = "never"\n')
-        self.assertIn(":8:", done.stdout)
-        done = self.check(CONFIG + '[source.a]\nplugin = "noop"\n')
-        self.assertIn('"noop" is a sink; name it under [sink.NAME]', done.stdout)
+        directory = tempfile.TemporaryDirectory(prefix=f"nfbustest-{os.getpid()}-")
+        self.addCleanup(directory.cleanup)
+        file = pathlib.Path(directory.name) / "nfbus.toml"
+        for table, said in ((source("a", "feeds", end="never"), f"{file}:8:"),
+                            (source("a", "noop"), '"noop" is a sink; name it under [sink.NAME]')):
+            file.write_text(CONFIG.replace("@DIR@", directory.name) + table)
+            done = run_nfbus("check", "-c", file)
+            self.assertIn(said, done.stdout)
+            self.assertEqual(done.returncode, 78)
 
 
 if __name__ == "__main__":
