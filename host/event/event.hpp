@@ -17,9 +17,10 @@ using TopicId = std::uint32_t;
 // Owned by its batch; never moves once the batch is frozen. Plugins get `const nfbus_event*` to exactly this object.
 struct Event : nfbus_event {
   const Batch* batch;   // the batch that owns this event
-  const Event* origin;  // the event in the frozen batch that this one shows, but for its fields; itself for others
+  const Event* origin;  // the event in the frozen batch that a sink's filters changed into this one; itself for others
   TopicId topic_id;     // of `topic`
   std::uint32_t index;  // in its batch
+  bool is_changed;      // more than fields differ from the origin
 };
 
 inline std::string_view view(nfbus_text text) noexcept { return {text.data, text.size}; }

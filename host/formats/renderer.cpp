@@ -16,9 +16,10 @@ std::string_view Renderer::render(const Event& event, FormatId id) {
   const Format& format = formats_[id];
   const Event& origin = *event.origin;
   buffer_.clear();
-  // Before its batch is frozen (a capture's filter asks), an event has no place in the cache; nor has one whose filters
-  // changed what the format shows outside of "Fields", or the packet itself.
-  if (!is_in_batch(origin) || !formats_.shared(id) || !format.renders_alike(event, origin)) {
+  // Before its batch is frozen (a capture's filter asks), an event has no place in the cache; nor has one whose sink's
+  // filters changed what the format shows outside of "Fields".
+  const bool shows_another = event.is_changed && &event != &origin;
+  if (origin.batch == nullptr || shows_another || !formats_.shared(id) || !format.renders_alike(event, origin)) {
     format.render(event, buffer_);
   } else {
     // The cached text is the one without fields, so that it also serves those whose filters added some.

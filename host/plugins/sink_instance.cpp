@@ -41,9 +41,12 @@ struct SinkInstance::State {
 
   // Owned by the thread that is in a call; calls never overlap.
   nfbus_error error{};
-  nfbus_report report{};  // here and not on the stack: a plugin that keeps it past the call does no harm
-  std::atomic<const WriteCall*> writing{nullptr};  // null outside of write(); read by any thread for the deadline
+  nfbus_report report{};               // here and not on the stack: a plugin that keeps it past the call does no harm
+  const WriteCall* writing = nullptr;  // null outside of write()
   bool complained = false;
+
+  // Read by any thread of the plugin; null outside of write(). The worker's, which outlives its calls.
+  std::atomic<const WriteDeadline*> deadline{nullptr};
 
   void complain_once(std::string_view of) noexcept {
     if (std::exchange(complained, true)) return;
@@ -61,7 +64,7 @@ struct SinkInstance::State {
   }
 
   void name_events(std::uint32_t first, std::uint32_t count, std::uint32_t outcome, std::string_view reason) {
-    const WriteCall* call = writing.load(std::memory_order_relaxed);
+    const WriteCall* call = writing;
     if (call == nullptr) return complain_once("the plugin named an event's outcome outside of write(): ignored");
     const std::size_t events = call->outcomes.size();
     if (first >= events || count > events - first) {
@@ -79,10 +82,10 @@ struct SinkInstance::State {
   }
 
   static uint32_t time_left_ms(void* context) noexcept {
-    const WriteCall* call = static_cast<State*>(context)->writing.load(std::memory_order_acquire);
-    if (call == nullptr) return 0;
+    const WriteDeadline* of_call = static_cast<State*>(context)->deadline.load(std::memory_order_acquire);
+    if (of_call == nullptr) return 0;
     constexpr std::int64_t kMost = std::numeric_limits<std::uint32_t>::max();
-    return static_cast<std::uint32_t>(std::min<std::int64_t>(call->deadline.left().count(), kMost));
+    return static_cast<std::uint32_t>(std::min<std::int64_t>(of_call->left().count(), kMost));
   }
 
   template <typename Call>
@@ -145,10 +148,12 @@ WriteResult SinkInstance::write(const WriteCall& call) {
   s.report.retry_after_ms = 0;
   const nfbus_events events = events_of(call.items, call.size_bytes);
   const Hearing hearing(call.items);
-  s.writing.store(&call, std::memory_order_release);
+  s.writing = &call;
+  s.deadline.store(&call.deadline, std::memory_order_release);
   const std::uint32_t status = call_plugin(
       s.error, [&] { return s.calls.write(s.instance, &events, &s.report, &s.error); }, NFBUS_FAILED);
-  s.writing.store(nullptr, std::memory_order_relaxed);
+  s.deadline.store(nullptr, std::memory_order_relaxed);
+  s.writing = nullptr;
   WriteResult result{.status = WriteResult::Status::ok, .retry_after_ms = s.report.retry_after_ms, .error = {}};
   switch (status) {
     case NFBUS_OK: break;

@@ -103,7 +103,8 @@ void decode_anew(Event& event, std::span<const std::uint8_t> record) noexcept {
   fresh.batch = event.batch;
   fresh.topic_id = event.topic_id;
   fresh.index = event.index;
-  fresh.origin = &event;  // it shows what the event that it came from does not
+  fresh.origin = event.origin;
+  fresh.is_changed = true;
   event = fresh;
 }
 
@@ -143,7 +144,7 @@ bool set_topic(Event& event, std::string_view topic, EditRoom& room) {
   if (std::any_of(topic.begin(), topic.end(), is_control) || !is_utf8(topic)) return false;
   event.topic = keep(topic, room);
   event.topic_id = 0;
-  event.origin = &event;
+  event.is_changed = true;
   return true;
 }
 
