@@ -39,13 +39,11 @@ class Wavers {
           break;
       }
     }
-    switch (random_() % 4) {
-      case 0: throw std::runtime_error("not this time");
-      case 1: return nfbus::Delivery::retry(0, "later", 1);
-      default: break;
-    }
+    const std::uint32_t mood = random_() % 64;
+    if (mood == 0) throw std::runtime_error("not this time");
+    if (mood < 16) return nfbus::Delivery::retry(0, "later", 1);
     for (const std::uint32_t sequence : unnamed) std::fprintf(out_, "d %u\n", sequence);
-    return nfbus::Delivery::ok();
+    return nfbus::Delivery::ok(1);
   }
 
   void close() { std::fclose(out_); }
@@ -63,4 +61,4 @@ NFBUS_SINK(Wavers, "wavers",
             .version = "1.0",
             .schema = R"({"type":"object","required":["file"],"properties":{
               "file":{"type":"string"},"seed":{"type":"integer","default":1}}})",
-            .shape = {.batch_events = 200}})
+            .shape = {.batch_events = 1000}})

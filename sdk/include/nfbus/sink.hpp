@@ -41,8 +41,10 @@ struct Delivery {
   std::uint32_t retry_after_ms = 0;
   std::string reason = {};
 
-  // They are delivered, not merely buffered.
-  [[nodiscard]] static Delivery ok() { return {.status = NFBUS_OK}; }
+  // They are delivered, not merely buffered. after_ms: when some were named to come again: a hint for the backoff.
+  [[nodiscard]] static Delivery ok(std::uint32_t after_ms = 0) {
+    return {.status = NFBUS_OK, .retry_after_ms = after_ms};
+  }
   // The first `done` events of the batch are delivered; the others come again after a backoff that the host keeps.
   // after_ms: a hint for it; 0: none.
   [[nodiscard]] static Delivery retry(std::uint32_t done, std::string reason, std::uint32_t after_ms = 0) {
