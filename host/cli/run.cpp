@@ -167,7 +167,13 @@ void reload(RunningPipeline& pipeline, const Start& start) {
   const std::string& config_file = start.options.config_file;
   pipeline.reopen_sinks();
   pipeline.renew_socket();
-  if (!pipeline.reloadable()) return;
+  if (!pipeline.reloadable()) {
+    if (!start.source.replay_file) {
+      log::warning(
+          "the configuration stays as it was: a source waits for the sinks, which cannot be replaced meanwhile");
+    }
+    return;
+  }
   const ConfigFile file = read_config_file(config_file, start.source.started_as_root);
   std::vector<Error> mistakes = distrust(file, ::geteuid());
   PluginRegistry plugins;

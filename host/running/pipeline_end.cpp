@@ -22,7 +22,7 @@ EndingPipeline::EndingPipeline(PipelineState&& running, Clock::time_point deadli
                                                     time.count())};
 }
 
-bool EndingPipeline::lossless() const { return stages_->sources.any_lossless(); }
+bool EndingPipeline::lossless() const { return stages_->sources.all_lossless(); }
 
 bool EndingPipeline::all_settled() const { return stages_->sinks.all_settled(); }
 

@@ -54,13 +54,14 @@ Result<void> Sources::join() {
   for (const auto& running : sources_) {
     running->thread.join();
     Result<void> result = running->result.get();
-    if (!result && first) first = std::move(result);
+    if (!result && first && running->source->essential()) first = std::move(result);
   }
   return first;
 }
 
-bool Sources::any_lossless() const noexcept {
-  return std::any_of(sources_.begin(), sources_.end(), [](const auto& running) { return running->source->lossless(); });
+bool Sources::all_lossless() const noexcept {
+  return !sources_.empty() &&
+         std::all_of(sources_.begin(), sources_.end(), [](const auto& running) { return running->source->lossless(); });
 }
 
 bool Sources::all_reloadable() const noexcept {

@@ -37,11 +37,11 @@ class Sources {
   // False when one has not ended by `deadline`: it is inside a filter, or its file does not end. It can never be ended
   // then, and the process must end without destroying this object.
   [[nodiscard]] bool ended_by(Clock::time_point deadline);
-  // Once all have ended: what went wrong first.
+  // Once all have ended: what went wrong first with one that is essential.
   Result<void> join();
 
-  // Whether one of them is; of none: false.
-  [[nodiscard]] bool any_lossless() const noexcept;
+  // Whether all of them are; of none: false.
+  [[nodiscard]] bool all_lossless() const noexcept;
   // Whether all of them are.
   [[nodiscard]] bool all_reloadable() const noexcept;
   // The account of each, in the order in which they were added.

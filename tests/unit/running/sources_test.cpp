@@ -118,14 +118,14 @@ TEST_F(SourcesTest, OneThatDoesNotEndIsNotWaitedForBeyondTheDeadline) {
   EXPECT_TRUE(sources_.ended_by(steady_clock::now() + hours(1)));
 }
 
-TEST_F(SourcesTest, AreLosslessIfOneIsAndReloadableIfAllAre) {
-  EXPECT_FALSE(sources_.any_lossless());
-  add(1);
-  EXPECT_FALSE(sources_.any_lossless());
+TEST_F(SourcesTest, AreLosslessAndReloadableIfAllAre) {
+  EXPECT_FALSE(sources_.all_lossless());
   EXPECT_TRUE(sources_.all_reloadable());
-  add(2, /*lossless=*/true, /*reloadable=*/false);
-  EXPECT_TRUE(sources_.any_lossless());
+  add(1, /*lossless=*/true, /*reloadable=*/false);
+  EXPECT_TRUE(sources_.all_lossless());
   EXPECT_FALSE(sources_.all_reloadable());
+  add(2);
+  EXPECT_FALSE(sources_.all_lossless());
 }
 
 TEST_F(SourcesTest, ShowTheGroupsOfAllInTheirOrder) {
