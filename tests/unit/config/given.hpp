@@ -18,7 +18,6 @@ namespace nfbus::test {
 
 inline nfbus_plugin entry_of(std::string_view name, std::uint32_t kind, std::string_view schema) {
   nfbus_plugin entry = {};
-  entry.abi_major = NFBUS_ABI_MAJOR;
   entry.struct_size = sizeof(nfbus_plugin);
   entry.plugin_kind = kind;
   entry.name = {name.data(), name.size()};
@@ -30,7 +29,6 @@ inline nfbus_plugin entry_of(std::string_view name, std::uint32_t kind, std::str
 inline nfbus_plugin declaring_filter() {
   static constexpr nfbus_text kFields[] = {NFBUS_TEXT("country")};
   nfbus_plugin entry = entry_of("geo", NFBUS_PLUGIN_FILTER, "");
-  entry.abi_minor = 1;
   entry.annotates = kFields;
   entry.annotates_count = 1;
   return entry;
@@ -40,10 +38,11 @@ inline host::PluginRegistry plugins() {
   static const nfbus_plugin kSink = entry_of("files", NFBUS_PLUGIN_SINK, kFileSinkSchema);
   static const nfbus_plugin kFilter = entry_of("sieve", NFBUS_PLUGIN_FILTER, "");
   static const nfbus_plugin kGeo = declaring_filter();
-  return host::PluginRegistry::of({{&kSink, "/plugins/files.so"}, {&kFilter, "/plugins/sieve.so"}, {&kGeo, "/g.so"}},
-                                  {{"/plugins/broken.so", {Code::invalid, "is not a shared object"}},
-                                   {"/gone", {Code::not_found, "no such folder"}}},
-                                  {"/plugins", "/gone"});
+  return host::PluginRegistry::of(
+      {{&kSink, "/plugins/files.so", nullptr}, {&kFilter, "/plugins/sieve.so", nullptr}, {&kGeo, "/g.so", nullptr}},
+      {{"/plugins/broken.so", {Code::invalid, "is not a shared object"}},
+       {"/gone", {Code::not_found, "no such folder"}}},
+      {"/plugins", "/gone"});
 }
 
 // A folder with the configuration in it; gone with the object.

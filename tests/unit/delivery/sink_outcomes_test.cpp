@@ -56,6 +56,7 @@ class ScriptedCalls final : public Sink {
     return {};
   }
   void close() noexcept override {}
+  void set_waker(std::function<void()> /*waker*/) override {}
 
  private:
   const std::string name_ = "test";

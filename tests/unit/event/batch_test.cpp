@@ -104,7 +104,7 @@ TEST(Batch, CountsTopicsThatAreNotInternedByTheirTexts) {
 TEST(CopyEvents, CopiesAllThatAnEventPointsToAndRebasesWhatLiesInItsRecord) {
   Events events;
   BatchRef batch = events.packets({"lan:in ", "drop:input "});
-  nfbus_field field{.name = text("rule"), .value = text("r1")};
+  nfbus_field field{.name = text("rule"), .value = text("r1"), .type = NFBUS_VALUE_TEXT, .reserved = 0};
   batch->mutable_events()[1].fields = &field;
   batch->mutable_events()[1].field_count = 1;
   const Event* const wanted = &batch->events()[1];

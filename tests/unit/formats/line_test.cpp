@@ -111,7 +111,7 @@ TEST_F(PacketLine, ColoursTheActionOnlyWhenAsked) {
 
 TEST_F(PacketLine, NeverLetsAPrefixOrAFieldSteerTheTerminal) {
   event_.topic = text("nft:\x1b[2Jgone\r");
-  const nfbus_field field = {text("name"), text("a\nb\x1b]0;c\x07")};
+  const nfbus_field field = {text("name"), text("a\nb\x1b]0;c\x07"), NFBUS_VALUE_TEXT, 0};
   event_.fields = &field;
   event_.field_count = 1;
   const std::string shown = line_of(syn(), 0x0800);

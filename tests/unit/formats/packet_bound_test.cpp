@@ -110,7 +110,7 @@ TEST(BoundedLine, LeavesOutTheLastFieldsWhereTheyAreTooMany) {
   std::deque<std::string> names;
   std::vector<nfbus_field> fields;
   for (int i = 0; i < 100; ++i) {
-    fields.push_back({text(names.emplace_back("name" + std::to_string(i))), text(value)});
+    fields.push_back({text(names.emplace_back("name" + std::to_string(i))), text(value), NFBUS_VALUE_TEXT, 0});
   }
   packet.event.fields = fields.data();
   packet.event.field_count = static_cast<std::uint32_t>(fields.size());
@@ -185,11 +185,13 @@ TEST(BoundedLine, IsValidJsonWithinItsBoundWhateverTheEventHolds) {
     event.event.out_name = text(out_name);
     std::deque<std::string> texts;
     std::vector<nfbus_field> fields;
-    if (random() % 2 == 0) fields.push_back({NFBUS_TEXT("RecentDomainSrc"), text(texts.emplace_back(some_text(9000)))});
-    if (random() % 2 == 0) fields.push_back({NFBUS_TEXT("RecentDomainDst"), text(texts.emplace_back(some_text(9000)))});
+    if (random() % 2 == 0)
+      fields.push_back({NFBUS_TEXT("RecentDomainSrc"), text(texts.emplace_back(some_text(9000))), NFBUS_VALUE_TEXT, 0});
+    if (random() % 2 == 0)
+      fields.push_back({NFBUS_TEXT("RecentDomainDst"), text(texts.emplace_back(some_text(9000))), NFBUS_VALUE_TEXT, 0});
     for (auto left = random() % 3 == 0 ? random() % 500 : 0; left != 0; --left) {
       const std::string& name = texts.emplace_back(some_text(300));
-      fields.push_back({text(name), text(texts.emplace_back(some_text(900)))});
+      fields.push_back({text(name), text(texts.emplace_back(some_text(900))), NFBUS_VALUE_TEXT, 0});
     }
     event.event.fields = fields.data();
     event.event.field_count = static_cast<std::uint32_t>(fields.size());

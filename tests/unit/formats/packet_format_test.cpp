@@ -110,7 +110,8 @@ TEST(PacketFormat, HasSprsKeysAndValuesInItsOrder) {
     packet.event.time_ns = time_of(theirs["Timestamp"]);
     std::vector<nfbus_field> fields;
     for (const char* name : {"RecentDomainSrc", "RecentDomainDst"}) {
-      if (theirs.contains(name)) fields.push_back({text(name), text(theirs[name].get_ref<const std::string&>())});
+      if (theirs.contains(name))
+        fields.push_back({text(name), text(theirs[name].get_ref<const std::string&>()), NFBUS_VALUE_TEXT, 0});
     }
     packet.event.fields = fields.data();
     packet.event.field_count = static_cast<std::uint32_t>(fields.size());
@@ -329,9 +330,10 @@ TEST(PacketFormat, GivesTheTimeAsSprDoes) {
 
 TEST(PacketFormat, ShowsDomainsInSprsPlaceAndOtherAnnotationsLast) {
   PacketEvent packet(RecordBuilder(AF_INET, 0x0800, 1).bytes());
-  const std::array<nfbus_field, 3> fields{{{NFBUS_TEXT("RecentDomainDst"), NFBUS_TEXT("www.example.org")},
-                                           {NFBUS_TEXT("rule"), NFBUS_TEXT("a\"b")},
-                                           {NFBUS_TEXT("RecentDomainSrc"), NFBUS_TEXT("host.lan")}}};
+  const std::array<nfbus_field, 3> fields{
+      {{NFBUS_TEXT("RecentDomainDst"), NFBUS_TEXT("www.example.org"), NFBUS_VALUE_TEXT, 0},
+       {NFBUS_TEXT("rule"), NFBUS_TEXT("a\"b"), NFBUS_VALUE_TEXT, 0},
+       {NFBUS_TEXT("RecentDomainSrc"), NFBUS_TEXT("host.lan"), NFBUS_VALUE_TEXT, 0}}};
   packet.event.fields = fields.data();
   packet.event.field_count = fields.size();
   const std::string line = rendered(packet.event, "packet");
@@ -356,7 +358,7 @@ TEST(PacketFormat, RendersMessagesAsTheUlogdFormatDoes) {
 // --------------------------------------------------------------------------------------------------
 
 TEST(PacketFormat, IsValidJsonForEveryPacketWithAndWithoutFields) {
-  const nfbus_field field{NFBUS_TEXT("na\"me"), NFBUS_TEXT("va\xfflue")};
+  const nfbus_field field{NFBUS_TEXT("na\"me"), NFBUS_TEXT("va\xfflue"), NFBUS_VALUE_TEXT, 0};
   for (const nfbus::test::Packet& fixture : nfbus::test::load_packets(NFBUS_TEST_DATA)) {
     SCOPED_TRACE(fixture.name);
     PacketEvent packet(fixture.record);

@@ -53,9 +53,9 @@ class SharedTexts : public ::testing::Test {
   Renderer renderer_{formats_};
 };
 
-constexpr nfbus_field kSource{NFBUS_TEXT("RecentDomainSrc"), NFBUS_TEXT("source.example")};
-constexpr nfbus_field kOtherSource{NFBUS_TEXT("RecentDomainSrc"), NFBUS_TEXT("other.example")};
-constexpr nfbus_field kRule{NFBUS_TEXT("rule"), NFBUS_TEXT("7")};
+constexpr nfbus_field kSource{NFBUS_TEXT("RecentDomainSrc"), NFBUS_TEXT("source.example"), NFBUS_VALUE_TEXT, 0};
+constexpr nfbus_field kOtherSource{NFBUS_TEXT("RecentDomainSrc"), NFBUS_TEXT("other.example"), NFBUS_VALUE_TEXT, 0};
+constexpr nfbus_field kRule{NFBUS_TEXT("rule"), NFBUS_TEXT("7"), NFBUS_VALUE_TEXT, 0};
 
 TEST_F(SharedTexts, HaveTheDomainThatTheCaptureFoundAndEachSinksOwnFields) {
   const std::array at_capture{kSource};

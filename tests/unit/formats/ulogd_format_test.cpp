@@ -222,8 +222,8 @@ TEST(UlogdFormat, EscapesTheDeviceAndInterfaceNames) {
 
 TEST(UlogdFormat, ShowsAnnotationsLast) {
   PacketEvent packet(RecordBuilder(AF_INET, 0x0800, 1).bytes());
-  const std::array<nfbus_field, 2> fields{
-      {{NFBUS_TEXT("domain"), NFBUS_TEXT("example.org")}, {NFBUS_TEXT("quo\"te"), NFBUS_TEXT("\xff")}}};
+  const std::array<nfbus_field, 2> fields{{{NFBUS_TEXT("domain"), NFBUS_TEXT("example.org"), NFBUS_VALUE_TEXT, 0},
+                                           {NFBUS_TEXT("quo\"te"), NFBUS_TEXT("\xff"), NFBUS_VALUE_TEXT, 0}}};
   packet.event.fields = fields.data();
   packet.event.field_count = fields.size();
   const std::string line = rendered(packet.event);

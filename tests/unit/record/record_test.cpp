@@ -115,7 +115,8 @@ void expect_same(const nfbus_event& a, const nfbus_event& b) {
 }
 
 const std::array<nfbus_field, 2> kFields = {
-    {{.name = text("rule"), .value = text("r1")}, {.name = text("RecentDomainDst"), .value = text("example.org")}}};
+    {{.name = text("rule"), .value = text("r1"), .type = NFBUS_VALUE_TEXT, .reserved = 0},
+     {.name = text("RecentDomainDst"), .value = text("example.org"), .type = NFBUS_VALUE_JSON, .reserved = 0}}};
 
 // As a capture makes it of a record, and its filters annotate it.
 Event captured(const test::Packet& packet) {
@@ -200,7 +201,8 @@ TEST(EventRecord, HasTheLayoutOfVersionOne) {
   event.present = NFBUS_HAS_UID;
   event.uid = 0x01020304;
   event.time_ns = 0x1122334455667788;
-  const std::array<nfbus_field, 1> field = {{{.name = text("n"), .value = text("val")}}};
+  const std::array<nfbus_field, 1> field = {
+      {{.name = text("n"), .value = text("val"), .type = NFBUS_VALUE_TEXT, .reserved = 0}}};
   event.fields = field.data();
   event.field_count = 1;
   const ByteVector expected = {
@@ -211,10 +213,11 @@ TEST(EventRecord, HasTheLayoutOfVersionOne) {
       4,    3,    2,    1,                             // uid
       0,    0,    0,    0,                             // group, reserved
       3,    0,    0,    0,    0,    0,    0,    0,     // bytes of the topic, of the input interface's name
-      0,    0,    0,    0,    12,   0,    0,    0,     // of the output interface's, of the fields
+      0,    0,    0,    0,    16,   0,    0,    0,     // of the output interface's, of the fields
       2,    0,    0,    0,                             // of the text
       'a',  ':',  'b',                                 //
       1,    0,    0,    0,    3,    0,    0,    0,     // bytes of the name and the value
+      1,    0,    0,    0,                             // its type: text
       'n',  'v',  'a',  'l',  'h',  'i'};
   EXPECT_EQ(encoded(event), expected);
 

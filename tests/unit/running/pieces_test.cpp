@@ -23,7 +23,7 @@ class PiecesTest : public testing::Test {
   PiecesTest() {
     filter_.entry.name = NFBUS_TEXT("sample");
     test::ScriptedFilter::current() = &filter_;
-    config_.filters.push_back({.name = "few", .plugin = "sample", .options_json = "{}", .where = {}});
+    config_.filters.push_back({.name = "few", .plugin = "sample", .options_json = "{}", .where = {}, .places = {}});
     for (const std::uint16_t group : std::initializer_list<std::uint16_t>{1, 2}) {
       CaptureConfig capture;
       capture.group = group;
@@ -40,7 +40,8 @@ class PiecesTest : public testing::Test {
     }
   }
   [[nodiscard]] PluginRegistry plugins() const {
-    return PluginRegistry::of({test::ScriptedSink::plugin(), {.entry = &filter_.entry, .file = "sample.so"}});
+    return PluginRegistry::of(
+        {test::ScriptedSink::plugin(), {.entry = &filter_.entry, .file = "sample.so", .library = nullptr}});
   }
   Pieces make() {
     Pieces pieces = make_pieces(config_, plugins_, services_, errors_);

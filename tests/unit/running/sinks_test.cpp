@@ -64,6 +64,7 @@ class NotingSink final : public Sink {
   Result<void> flush() override { return {}; }
   Result<void> tick() override { return {}; }
   void close() noexcept override { history_.add(name_, "close"); }
+  void set_waker(std::function<void()> /*waker*/) override {}
 
  private:
   const std::string name_;
