@@ -25,9 +25,7 @@ std::vector<std::uint8_t> record_of(std::uint32_t number) {
     std::memcpy(&out[at + NLA_HDRLEN], value.data(), value.size());
   };
   const std::string prefix = "fed:in ";
-  std::vector<std::uint8_t> text(prefix.begin(), prefix.end());
-  text.push_back(0);
-  add(NFULA_PREFIX, text);
+  add(NFULA_PREFIX, {prefix.c_str(), prefix.c_str() + prefix.size() + 1});  // with its NUL
   add(NFULA_PAYLOAD, {0x45,
                       0,
                       0,
