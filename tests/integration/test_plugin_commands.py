@@ -1,5 +1,6 @@
 '''Commands that plugins bring, what plugins find wrong around them, and plugins to start from.'''
 
+import functools
 import json
 import os
 import pathlib
@@ -25,17 +26,20 @@ plugin = "roles_filter"
 """
 
 
-class OutsideTheTree(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.installed = Installed()
-        cls.addClassCleanup(cls.installed.close)
-        cls.installed.build(OUTSIDE / "two_roles")
-        token = cls.installed.folder / "token"
-        token.write_text("s3cret\n")
-        token.chmod(0o644)
+@functools.cache
+def installed_with_two_roles():
+    installed = Installed()
+    unittest.addModuleCleanup(installed.close)
+    installed.build(OUTSIDE / "two_roles")
+    token = installed.folder / "token"
+    token.write_text("s3cret\n")
+    token.chmod(0o644)
+    return installed
 
+
+class OutsideTheTree(unittest.TestCase):
     def setUp(self):
+        self.installed = installed_with_two_roles()
         self.config = self.installed.config("nfbus.toml", CONFIG)
         self.ports = self.installed.folder / "ports.txt"
         self.ports.unlink(missing_ok=True)
