@@ -4,8 +4,8 @@
 #include "support/environment.hpp"
 #include "support/log.hpp"
 #include "support/standard_streams.hpp"
-#include "support/suggest.hpp"
 
+#include <nfbus/abi.h>
 #include <nfbus/version.h>
 
 #include <CLI/App.hpp>
@@ -18,16 +18,32 @@
 #include <exception>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
 
 using namespace nfbus::host;  // NOLINT(google-build-using-namespace)
 
+// A word that is none of the host's own is a plugin's.
+int run_of_plugin(CommandWords line, const std::vector<std::string>& own_commands) {
+  if (line.lacks_value || line.config_files.size() > 1) {
+    log::error(line.lacks_value ? "-c needs a FILE" : "-c may be given once; what follows \"--\" is the command's");
+    return exit_status::kUsage;
+  }
+  PluginCommandOptions options{.config_file = defaults::kConfigFile,
+                               .config_given = !line.config_files.empty(),
+                               .words = std::move(line.words),
+                               .own_commands = own_commands};
+  if (options.config_given) options.config_file = line.config_files.front();
+  return plugin_command(options);
+}
+
 int run(int argc, char** argv) {
   CLI::App app("nfbus: netfilter packet logs, decoded once, for any number of plugins");
   app.require_subcommand(1);
-  app.set_version_flag("--version", "nfbus " NFBUS_VERSION);
+  app.set_version_flag("--version",
+                       fmt::format("nfbus {}, plugin ABI {}.{}", NFBUS_VERSION, NFBUS_ABI_MAJOR, NFBUS_ABI_MINOR));
 
   int status = exit_status::kUsage;
   std::string config_file = defaults::kConfigFile;
@@ -65,6 +81,22 @@ int run(int argc, char** argv) {
     status = plugins_command(plugins_options);
   });
 
+  DoctorOptions doctor_options;
+  CLI::App* doctor = add("doctor", "what the configured plugins find wrong around them, and the fix");
+  add_config(doctor);
+  doctor->add_flag("--json", doctor_options.json, "as one line of JSON");
+  doctor->callback([&] {
+    doctor_options.config_file = config_file;
+    status = doctor_command(doctor_options);
+  });
+
+  NewPluginOptions new_options;
+  CLI::App* new_plugin = add("new-plugin", "the sources of a plugin to start from");
+  new_plugin->add_option("NAME", new_options.name, "the plugin's name: [a-z0-9_-]+")->required();
+  new_plugin->add_option("DIR", new_options.folder, "where to put it; without it, ./NAME");
+  new_plugin->add_option("--kind", new_options.kind, "sink, filter or source")->capture_default_str();
+  new_plugin->callback([&] { status = new_plugin_command(new_options); });
+
   DemoOptions demo_options;
   CLI::App* demo = add("demo", "real rules and packets in throw-away namespaces");
   demo->add_flag("--json", demo_options.json, "the events' JSON, one a line");
@@ -100,9 +132,10 @@ int run(int argc, char** argv) {
 
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
-  if (argc > 1 && argv[1][0] != '-' && std::find(names.begin(), names.end(), argv[1]) == names.end()) {
-    log::error(fmt::format("there is no command \"{}\"{}; see nfbus --help", argv[1], did_you_mean(argv[1], names)));
-    return exit_status::kUsage;
+  CommandWords line = split_words(std::span(argv, static_cast<std::size_t>(argc)).subspan(argc > 0 ? 1 : 0));
+  const bool has_word = !line.words.empty() && !line.words.front().starts_with('-');
+  if (has_word && std::find(names.begin(), names.end(), line.words.front()) == names.end()) {
+    return run_of_plugin(std::move(line), names);
   }
   try {
     app.parse(argc, argv);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,31 @@ struct PluginsOptions {
   std::string config_file;
   bool config_given = false;        // else a missing default file is no error
   std::optional<std::string> name;  // show this plugin's options
+};
+
+// A command line whose first word is none of the host's own commands.
+struct CommandWords {
+  std::vector<std::string> config_files;  // of -c FILE, --config FILE and --config=FILE, which are the host's
+  bool lacks_value = false;               // the last word is -c or --config
+  std::vector<std::string> words;         // all else, in its order
+};
+
+struct PluginCommandOptions {
+  std::string config_file;
+  bool config_given = false;              // else a missing default file means: no instances
+  std::vector<std::string> words;         // the command's name, and its arguments
+  std::vector<std::string> own_commands;  // the host's, for suggestions
+};
+
+struct DoctorOptions {
+  std::string config_file;
+  bool json = false;
+};
+
+struct NewPluginOptions {
+  std::string name;
+  std::string kind = "sink";
+  std::optional<std::string> folder;  // else ./NAME
 };
 
 struct DemoOptions {
@@ -58,9 +84,15 @@ struct TapOptions {
 int run_command(const RunOptions& options);
 int check_command(const std::string& config_file);
 int plugins_command(const PluginsOptions& options);
+int plugin_command(const PluginCommandOptions& options);
+int doctor_command(const DoctorOptions& options);
+int new_plugin_command(const NewPluginOptions& options);
 int demo_command(const DemoOptions& options);
 int publish_command(const PublishOptions& options);
 int status_command(const StatusOptions& options);
 int tap_command(const TapOptions& options);
+
+// arguments: main's, without the program's name. After "--" all are words.
+[[nodiscard]] CommandWords split_words(std::span<char* const> arguments);
 
 }  // namespace nfbus::host

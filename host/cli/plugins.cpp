@@ -1,9 +1,7 @@
+#include "cli/checked_config.hpp"
 #include "cli/commands.hpp"
-#include "config/load.hpp"
 #include "plugins/handshake.hpp"
 #include "plugins/registry.hpp"
-#include "privileged/helper.hpp"
-#include "running/way_down.hpp"
 #include "schema/schema.hpp"
 #include "support/log.hpp"
 #include "support/printable.hpp"
@@ -13,7 +11,6 @@
 #include <nfbus/text.hpp>
 
 #include <fmt/core.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <string>
@@ -75,31 +72,22 @@ void show_options(const Plugin& plugin) {
   }
 }
 
-void warn_of_refused(const PluginRegistry& registry) {
-  for (const RefusedPlugin& refused : registry.refused()) {
-    log::warning(fmt::format("{}: {}", refused.file.string(), refused.error.text));
-  }
-}
-
 }  // namespace
 
 int plugins_command(const PluginsOptions& options) {
   log::set_level(log::Level::warning);
-  const ConfigFile file = read_config_file(options.config_file, ::geteuid() == 0);
-  if (options.config_given && !file.text) {
-    log::error(to_string(file.text.error()));
-    return exit_status::kConfig;
-  }
-  const EarlyConfig early = read_early_config(file);
-  const std::vector<Error> mistakes = distrust(file, uid_to_become(early.user));
-  for (const Error& mistake : mistakes) log::error(to_string(mistake));
-  if (!mistakes.empty()) return exit_status::kConfig;
-  // To look at a plugin is to run its code.
-  if (auto stepped = step_down(early, may_use_roots_rights(file, early)); !stepped) {
-    log::error(to_string(stepped.error()));
+  const auto found = find_plugins(options.config_file);
+  if (!found) {
+    log::error(to_string(found.error()));
     return exit_status::kFailed;
   }
-  const PluginRegistry registry = PluginRegistry::scan(early.plugin_folders);
+  if (options.config_given && !found->file.text) {
+    log::error(to_string(found->file.text.error()));
+    return exit_status::kConfig;
+  }
+  for (const Error& mistake : found->mistakes) log::error(to_string(mistake));
+  if (!found->mistakes.empty()) return exit_status::kConfig;
+  const PluginRegistry& registry = found->plugins;
 
   if (options.name) {
     if (const Plugin* plugin = registry.find(*options.name); plugin != nullptr) {

@@ -187,6 +187,8 @@ Result<void> FilterInstance::finish() {
   return s.call("finish", [&] { return s.calls.finish(s.instance, &s.error); });
 }
 
+std::vector<Finding> FilterInstance::diagnose() { return diagnose_instance(state_->calls.diagnose, state_->instance); }
+
 bool FilterInstance::finishes() const noexcept { return state_->calls.finish != nullptr; }
 
 std::uint32_t FilterInstance::tick_ms() const noexcept { return state_->tick_ms; }

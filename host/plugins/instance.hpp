@@ -6,6 +6,7 @@
 #include "formats/format.hpp"
 #include "formats/renderer.hpp"
 #include "match/known_fields.hpp"
+#include "plugins/diagnosis.hpp"
 #include "plugins/registry.hpp"
 #include "rewrite/edits.hpp"
 #include "support/log.hpp"
@@ -87,6 +88,8 @@ class SinkInstance final : public Sink {
   void close() noexcept override;
   void set_waker(std::function<void()> waker) override;
   [[nodiscard]] OwnCounters counters() const override;
+  // [control] Before open(). Nothing is found by a sink without diagnose().
+  [[nodiscard]] std::vector<Finding> diagnose();
 
   [[nodiscard]] InstanceServices& services() noexcept;
 
@@ -120,6 +123,8 @@ class FilterInstance {
   Result<void> tick();
   // Once, after the last event. Nothing happens to a filter without finish().
   Result<void> finish();
+  // [control] As SinkInstance::diagnose().
+  [[nodiscard]] std::vector<Finding> diagnose();
 
   [[nodiscard]] bool finishes() const noexcept;
   // Whether it has a tick() at all.

@@ -11,6 +11,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace nfbus::host {
 
@@ -18,11 +19,16 @@ namespace {
 
 using nlohmann::json;
 
-// What get_option reads from; lives as long as create().
-struct Options {
+}  // namespace
+
+struct GivenOptions::State {
   json root;
+  std::string text;               // as it was given
   std::deque<std::string> texts;  // of tables and arrays that were asked for
+  nfbus_options abi{};
 };
+
+namespace {
 
 // Empty for null, which TOML does not have. Its text lies in `value`, or in `texts`.
 std::optional<nfbus_value> describe(const json& value, std::deque<std::string>& texts) {
@@ -53,10 +59,12 @@ std::optional<nfbus_value> describe(const json& value, std::deque<std::string>& 
   return out;
 }
 
-uint32_t get_option(void* context, nfbus_text pointer, nfbus_value* value) noexcept {
+}  // namespace
+
+uint32_t GivenOptions::get(void* context, nfbus_text pointer, nfbus_value* value) noexcept {
   if (value == nullptr) return NFBUS_REFUSED;
   try {
-    Options& options = *static_cast<Options*>(context);
+    State& options = *static_cast<State*>(context);
     const json& root = options.root;
     const json::json_pointer path{std::string(plugin_view(pointer))};
     if (!root.contains(path)) return NFBUS_REFUSED;
@@ -71,19 +79,31 @@ uint32_t get_option(void* context, nfbus_text pointer, nfbus_value* value) noexc
   }
 }
 
-}  // namespace
+GivenOptions::GivenOptions(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+GivenOptions::GivenOptions(GivenOptions&&) noexcept = default;
+GivenOptions::~GivenOptions() = default;
+
+Result<GivenOptions> GivenOptions::parse(std::string_view options_json) {
+  auto state = std::make_unique<State>();
+  state->root = json::parse(options_json, nullptr, false);
+  if (!state->root.is_object()) return Error{.code = Code::invalid, .text = "the options are no JSON object"};
+  state->text = options_json;
+  state->abi = {.struct_size = sizeof(nfbus_options),
+                .reserved = 0,
+                .context = state.get(),
+                .json = {.data = state->text.data(), .size = state->text.size()},
+                .get = get};
+  return GivenOptions(std::move(state));
+}
+
+const nfbus_options& GivenOptions::abi() const noexcept { return state_->abi; }
 
 Result<void*> create_instance(CreateFunction create, const nfbus_host& host, std::string_view options_json) {
-  Options options{.root = json::parse(options_json, nullptr, false), .texts = {}};
-  if (!options.root.is_object()) return Error{.code = Code::invalid, .text = "the options are no JSON object"};
-  const nfbus_options given = {.struct_size = sizeof(nfbus_options),
-                               .reserved = 0,
-                               .context = &options,
-                               .json = {.data = options_json.data(), .size = options_json.size()},
-                               .get = get_option};
+  const auto options = GivenOptions::parse(options_json);
+  if (!options) return options.error();
   nfbus_error error{};
   void* instance = nullptr;
-  const std::uint32_t status = call_plugin(error, [&] { return create(&host, &given, &instance, &error); });
+  const std::uint32_t status = call_plugin(error, [&] { return create(&host, &options->abi(), &instance, &error); });
   if (status == NFBUS_OK) return instance;
   // What a plugin has against its options is for the user, who knows no functions.
   Error refusal{.code = Code::invalid, .text = text_of(error)};

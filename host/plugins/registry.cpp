@@ -5,6 +5,7 @@
 #include "plugins/handshake.hpp"
 #include "plugins/library.hpp"
 #include "plugins/trust.hpp"
+#include "support/program.hpp"
 
 #include <nfbus/util/dac_override.hpp>
 
@@ -110,9 +111,7 @@ const Plugin* PluginRegistry::find(std::string_view name) const noexcept {
 }
 
 fs::path builtin_plugin_folder() {
-  std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  return program.parent_path().parent_path() / "lib/nfbus/plugins";
+  return program_prefix() / "lib/nfbus/plugins";
 }
 
 }  // namespace nfbus::host

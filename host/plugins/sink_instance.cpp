@@ -171,6 +171,8 @@ Result<void> SinkInstance::flush() { return state_->call_optional("flush", state
 Result<void> SinkInstance::tick() { return state_->call_optional("tick", state_->calls.tick); }
 void SinkInstance::close() noexcept { state_->call_last("close", state_->calls.close); }
 
+std::vector<Finding> SinkInstance::diagnose() { return diagnose_instance(state_->calls.diagnose, state_->instance); }
+
 void SinkInstance::set_waker(std::function<void()> waker) { state_->services.set_waker(std::move(waker)); }
 OwnCounters SinkInstance::counters() const { return state_->services.counters(); }
 std::string_view SinkInstance::plugin_name() const noexcept { return view(state_->plugin.entry->name); }

@@ -1,6 +1,7 @@
 // An instance of a source plugin, as the host holds it.
 #pragma once
 
+#include "plugins/diagnosis.hpp"
 #include "plugins/instance.hpp"
 #include "plugins/registry.hpp"
 
@@ -12,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace nfbus::host {
 
@@ -55,6 +57,8 @@ class SourceInstance {
   void stop() noexcept;
   // On the thread that ran, or [control] where none did.
   void close() noexcept;
+  // [control] Before open(). Nothing is found by a source without diagnose().
+  [[nodiscard]] std::vector<Finding> diagnose();
 
   [[nodiscard]] bool lossless() const noexcept;
   [[nodiscard]] const std::string& name() const noexcept;

@@ -110,13 +110,15 @@ std::vector<MadeSink> make_sinks(const Config& config, const PluginRegistry& plu
   return sinks;
 }
 
+SharedServices services_at_rest(const FormatSet& formats, const Config& config, const PluginRegistry& plugins) {
+  return {.formats = formats,
+          .publish = [](std::string_view, std::string_view, const MessageOrigin&) { return false; },
+          .fields = known_fields(config, plugins)};
+}
+
 std::vector<Error> try_pieces(const Config& config, const PluginRegistry& plugins) {
   const FormatSet formats(config.host.device);
-  // Nothing is at work yet, so nobody would hear what an instance publishes while it is made.
-  const SharedServices services{
-      .formats = formats,
-      .publish = [](std::string_view, std::string_view, const MessageOrigin&) { return false; },
-      .fields = known_fields(config, plugins)};
+  const SharedServices services = services_at_rest(formats, config, plugins);
   std::vector<Error> errors;
   const Pieces pieces = make_pieces(config, plugins, services, errors);
   return errors;

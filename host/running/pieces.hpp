@@ -6,6 +6,7 @@
 #include "delivery/capture_filters.hpp"
 #include "delivery/filter_chain.hpp"
 #include "delivery/sink.hpp"
+#include "formats/format.hpp"
 #include "match/known_fields.hpp"
 #include "plugins/instance.hpp"
 #include "plugins/registry.hpp"
@@ -58,6 +59,10 @@ struct Pieces {
                                                const SharedServices& services,
                                                const std::function<bool(const SinkConfig&)>& is_new,
                                                std::vector<Error>& errors);
+
+// [control] For instances of which none is ever at work: nobody would hear what they publish, so that is refused.
+[[nodiscard]] SharedServices services_at_rest(const FormatSet& formats, const Config& config,
+                                              const PluginRegistry& plugins);
 
 // [control] Makes all pieces, and drops them: returns what plugins have against their options.
 [[nodiscard]] std::vector<Error> try_pieces(const Config& config, const PluginRegistry& plugins);

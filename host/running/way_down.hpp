@@ -1,4 +1,4 @@
-// How `run`, `check` and `plugins` use root's rights, and give them up.
+// How `run`, and all commands that load plugins, use root's rights and give them up.
 #pragma once
 
 #include "capture/replay.hpp"

@@ -217,17 +217,18 @@ class Host:
     """`nfbus run` with a configuration of its own in a directory of its own; ready when the constructor returns.
 
     config: TOML; @DIR@ stands for the directory. namespace: where it runs. arguments: more of the command line.
-    wait: until its "ready:" line; else only started. A context manager.
+    wait: until its "ready:" line; else only started. program: another than the build's. A context manager.
     """
 
-    def __init__(self, config, namespace=None, arguments=(), env=None, wait=True, ready_seconds=15):
+    def __init__(self, config, namespace=None, arguments=(), env=None, wait=True, ready_seconds=15,
+                 program=NFBUS_BIN):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"nfbustest-{os.getpid()}-"))
         self._stderr = []
         self.config_file = self.path("nfbus.toml")
         self.config_file.write_text(config.replace("@DIR@", str(self.directory)))
         self.config_file.chmod(0o644)  # whatever the umask: root starts nothing that others may write
         # `ip netns exec` becomes the program, so that signals to the child reach it.
-        argv = [NFBUS_BIN, "run", "-c", self.config_file, *arguments]
+        argv = [program, "run", "-c", self.config_file, *arguments]
         argv = namespace.command(*argv) if namespace else list(map(str, argv))
         with open(self.path("stdout"), "wb") as stdout:
             self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,

@@ -12,7 +12,8 @@ class CommandLine(unittest.TestCase):
         self.assertIn('there is no command "chek"; did you mean "check"?', done.stderr)
 
     def test_wrong_words_are_wrong_usage(self):
-        for words in ((), ("run", "--nonsense"), ("run", "-c"), ("demo", "-n", "many"), ("demo", "-n", "-1")):
+        for words in ((), ("run", "--nonsense"), ("run", "-c"), ("-c", "/nowhere"), ("demo", "-n", "many"),
+                      ("demo", "-n", "-1"), ("doctor", "word"), ("new-plugin",)):
             done = run_nfbus(*words)
             self.assertEqual((done.returncode, done.stdout), (2, ""), words)
             self.assertNotEqual(done.stderr, "", words)

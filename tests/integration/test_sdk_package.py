@@ -1,15 +1,11 @@
 '''The installed package: plugins outside of this tree build against it, and the installed program runs them.'''
 
-import pathlib
-import shutil
 import struct
-import subprocess
-import tempfile
 import unittest
 
-from nfbustest import NFBUS_BIN, REPOSITORY, UDP, ipv4, main, read_json_lines, udp
+from installed import OUTSIDE, Installed, run
+from nfbustest import UDP, Host, Namespace, ipv4, main, read_json_lines, udp, wait_until
 
-BUILD = NFBUS_BIN.parent.parent
 DLT_RAW = 101
 PORTS = [53, 80, 53, 443, 8080]  # of the replayed packets
 
@@ -20,44 +16,21 @@ def pcap(packets):
     return struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, DLT_RAW) + b"".join(records)
 
 
-def run(*argv):
-    done = subprocess.run(list(map(str, argv)), capture_output=True, text=True)
-    if done.returncode != 0:
-        raise AssertionError(f"{argv} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return done.stdout + done.stderr
-
-
 class SdkPackage(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="nfbustest-sdk-"))
-        cls.addClassCleanup(shutil.rmtree, cls.folder)
-        cls.prefix = cls.folder / "prefix"
-        run("cmake", "--install", BUILD, "--prefix", cls.prefix)
-        for kind in "sink", "filter":
-            cls._build(cls._from_template(kind, f"my_{kind}"))
-        cls._build(pathlib.Path(__file__).parent / "outside/c_sink")
-
-    @classmethod
-    def _from_template(cls, kind, name):
-        source = cls.folder / name
-        source.mkdir()
-        for template in (cls.prefix / "share/nfbus/template" / kind).iterdir():
-            (source / template.name.replace("@NAME@", name)).write_text(template.read_text().replace("@NAME@", name))
-        return source
-
-    @classmethod
-    def _build(cls, source):
-        build = cls.folder / f"build-{source.name}"
-        run("cmake", "-S", source, "-B", build, f"-DCMAKE_PREFIX_PATH={cls.prefix}", "-DCMAKE_BUILD_TYPE=Release",
-            "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Wpedantic -Werror", "-DCMAKE_C_FLAGS=-Wall -Wextra -Wpedantic -Werror")
-        run("cmake", "--build", build)
-        run("cmake", "--install", build, "--prefix", cls.prefix)
+        cls.installed = Installed()
+        cls.addClassCleanup(cls.installed.close)
+        cls.folder, cls.prefix = cls.installed.folder, cls.installed.prefix
+        for kind in "sink", "filter", "source":
+            run(cls.installed.program, "new-plugin", f"my_{kind}", "--kind", kind, cwd=cls.folder)
+            cls.installed.build(cls.folder / f"my_{kind}")
+        cls.installed.build(OUTSIDE / "c_sink")
 
     def test_everything_is_where_the_design_says(self):
         for name in ("bin/nfbus", "include/nfbus/abi.h", "include/nfbus/sink.hpp", "lib/cmake/nfbus/nfbus-config.cmake",
                      "lib/nfbus/plugins/jsonl.so", "lib/nfbus/plugins/my_sink.so", "lib/nfbus/plugins/my_filter.so",
-                     "lib/nfbus/plugins/c_sink.so"):
+                     "lib/nfbus/plugins/my_source.so", "lib/nfbus/plugins/c_sink.so"):
             self.assertTrue((self.prefix / name).is_file(), name)
 
     def test_a_plugin_shows_its_entry_and_no_symbol_of_its_own(self):
@@ -74,14 +47,14 @@ class SdkPackage(unittest.TestCase):
         return "asan" in run("nm", "-D", plugin) or "tsan" in run("nm", "-D", plugin)
 
     def test_the_installed_program_lists_them(self):
-        listed = run(self.prefix / "bin/nfbus", "plugins", "-c", self._config("list.toml", ""))
-        for name in "jsonl", "my_sink", "my_filter", "c_sink":
+        listed = run(self.installed.program, "plugins", "-c", self.installed.config("list.toml", ""))
+        for name in "jsonl", "my_sink", "my_filter", "my_source", "c_sink":
             self.assertRegex(listed, rf"(?m)^{name}\b")
 
     def test_the_installed_program_runs_them(self):
         capture = self.folder / "in.pcap"
         capture.write_bytes(pcap([ipv4("192.0.2.1", "198.51.100.7", UDP, udp(1024, port)) for port in PORTS]))
-        config = self._config("run.toml", """
+        config = self.installed.config("run.toml", """
             [filter.no_dns]
             plugin = "my_filter"
             [sink.mine]
@@ -95,7 +68,7 @@ class SdkPackage(unittest.TestCase):
             plugin = "jsonl"
             file = "@DIR@/lines.json"
         """)
-        run(self.prefix / "bin/nfbus", "run", "-c", config, "--replay", capture)
+        run(self.installed.program, "run", "-c", config, "--replay", capture)
         mine = (self.folder / "mine.txt").read_text().splitlines()
         self.assertEqual(len(mine), len(PORTS))
         for line in mine:
@@ -105,10 +78,19 @@ class SdkPackage(unittest.TestCase):
         self.assertEqual([record["Fields"] for record in kept], [{"length": "28"}] * 3, "what the filter noted")
         self.assertEqual([record["dest_port"] for record in read_json_lines(self.folder / "lines.json")], PORTS)
 
-    def _config(self, name, text):
-        path = self.folder / name
-        path.write_text(text.replace("@DIR@", str(self.folder)))
-        return path
+    def test_the_installed_program_runs_the_source(self):
+        config = """
+            [source.mine]
+            plugin = "my_source"
+            interval_ms = 1
+            [sink.heard]
+            plugin = "jsonl"
+            topics = ["my_source"]
+            file = "@DIR@/heard.json"
+        """
+        with Namespace() as namespace, Host(config, namespace, program=self.installed.program) as host:
+            wait_until(lambda: len(read_json_lines(host.path("heard.json"))) > 2, 10, "its messages")
+            self.assertEqual(host.stop(), 0, host.stderr)
 
 
 if __name__ == "__main__":

@@ -207,12 +207,13 @@ NFBUS_ENDS_WITH(nfbus_dns, records);
 #define NFBUS_OK 1u
 #define NFBUS_RETRY 2u    /* write: what has no outcome comes again, after a backoff that the host keeps */
 #define NFBUS_FATAL 3u    /* this instance cannot go on; it is closed, and what is queued counts as rejected */
-#define NFBUS_FAILED 4u   /* write: something unforeseen, as an exception: as RETRY, but ten in a row close the sink */
+#define NFBUS_FAILED 4u   /* write: something unforeseen, as an exception: as RETRY; ten without progress close it */
 #define NFBUS_REFUSED 5u  /* a function of the host: the argument is not allowed; nothing has changed */
 #define NFBUS_FULL 6u     /* nfbus_feed: not all was taken */
 #define NFBUS_STOPPING 7u /* nfbus_feed: run() is to return */
 
-/* Where a plugin says what went wrong: owned by the host, cleared by it before each call. */
+/* Where the one that is called says what went wrong. Of a plugin's function: owned by the host, cleared by it before
+ * each call. Of a function of the host (match_compile, event_of): the plugin's own, with its struct_size set. */
 typedef struct nfbus_error {
   uint32_t struct_size;
   uint32_t size;        /* bytes used in text */
@@ -306,8 +307,8 @@ typedef struct nfbus_options {
   uint32_t reserved;
   void* context;
   nfbus_text json; /* the whole table as JSON */
-  /* [control] Finds a value by JSON pointer (RFC 6901): "/file", "/drop/0/dst". Fills *value and returns NFBUS_OK, or
-   * returns NFBUS_REFUSED and leaves *value alone when there is none. */
+  /* [control] Finds a value by JSON pointer (RFC 6901): "/file", "/drop/0/dst". Fills *value, whose struct_size the
+   * caller has set, and returns NFBUS_OK, or returns NFBUS_REFUSED and leaves *value alone when there is none. */
   uint32_t (*get)(void* context, nfbus_text pointer, nfbus_value* value);
 } nfbus_options;
 NFBUS_ENDS_WITH(nfbus_options, get);
@@ -421,13 +422,14 @@ typedef struct nfbus_filter_call {
    * NFBUS_REFUSED: beyond the limits above, of an unknown type, no value of that type, or no memory. */
   uint32_t (*annotate)(void* context, uint32_t index, const nfbus_field* field);
   /* [worker] Gives an event another topic, which sinks and their filters see; who gets it was decided before, but for a
-   * filter under [[capture]]. NFBUS_REFUSED: empty, too long, with control characters, or under `nfbus:`. */
+   * filter under [[capture]]. NFBUS_REFUSED: empty, too long, no UTF-8, with control characters, or under `nfbus:`. */
   uint32_t (*set_topic)(void* context, uint32_t index, nfbus_text topic);
-  /* [worker] Writes other bytes over a part of a packet, from `offset` on. The checksums of IP, TCP, UDP and ICMPv6
-   * follow (as far as they were right before), and what was decoded is decoded anew: a mask for addresses, for one.
-   * NFBUS_REFUSED: not within that part, or a message. */
+  /* [worker] Writes other bytes over a part of a packet, from `offset` on. The checksums of IP, TCP, UDP,
+   * ICMP and ICMPv6 follow (one that was wrong stays wrong), and what was decoded is decoded anew: a mask for
+   * addresses, for one. NFBUS_REFUSED: not within that part, a message, or no memory. */
   uint32_t (*rewrite)(void* context, uint32_t index, uint32_t part, uint32_t offset, nfbus_bytes bytes);
-  /* [worker] Keeps the first `size_bytes` of a packet's payload; packet_size stays. NFBUS_REFUSED: a message. */
+  /* [worker] Keeps the first `size_bytes` of a packet's payload, or all when it has no more; packet_size stays.
+   * NFBUS_REFUSED: a message, or no memory. */
   uint32_t (*cut)(void* context, uint32_t index, uint32_t size_bytes);
 } nfbus_filter_call;
 NFBUS_ENDS_WITH(nfbus_filter_call, cut);
@@ -440,7 +442,8 @@ typedef struct nfbus_filter {
   /* [control] As nfbus_sink.open; of the shape only tick_ms counts. May be NULL. */
   uint32_t (*open)(void* instance, nfbus_shape* shape, nfbus_error* error);
   /* [worker] Judges a batch ([worker] is the capture thread for a filter named under [[capture]]). On anything but
-   * NFBUS_OK the verdicts are ignored, every event is kept, and the failure is logged and counted. */
+   * NFBUS_OK the verdicts are ignored, every event is kept (with what was changed of it by then), and the failure is
+   * logged and counted. */
   uint32_t (*apply)(void* instance, nfbus_filter_call* call, nfbus_error* error);
   /* [worker] As nfbus_sink.reopen. May be NULL. */
   uint32_t (*reopen)(void* instance, nfbus_error* error);
@@ -466,8 +469,8 @@ NFBUS_ENDS_WITH(nfbus_filter, diagnose);
 typedef struct nfbus_record {
   uint32_t struct_size;
   uint32_t reserved;
-  int64_t time_ns;      /* ns since 1970-01-01 UTC, where the record has none; 0: now */
-  nfbus_bytes data;     /* nfgenmsg and netlink attributes (linux/netfilter/nfnetlink_log.h): the DLT_NFLOG body */
+  int64_t time_ns;  /* ns since 1970-01-01 UTC, where the record has none; 0: now */
+  nfbus_bytes data; /* nfgenmsg and netlink attributes (linux/netfilter/nfnetlink_log.h): the DLT_NFLOG body */
 } nfbus_record;
 NFBUS_ENDS_WITH(nfbus_record, data);
 

@@ -41,7 +41,8 @@ class Received : public testing::Test {
     return event;
   }
 
-  static constexpr nfbus_field kField = {.name = NFBUS_TEXT("rule"), .value = NFBUS_TEXT("r\"1\""), .type = NFBUS_VALUE_TEXT, .reserved = 0};
+  static constexpr nfbus_field kField = {
+      .name = NFBUS_TEXT("rule"), .value = NFBUS_TEXT("r\"1\""), .type = NFBUS_VALUE_TEXT, .reserved = 0};
   const FormatSet formats_{"test"};
   LineStore store_;
   LineMaker maker_{formats_, store_};

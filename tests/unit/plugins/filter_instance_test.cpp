@@ -5,31 +5,12 @@
 
 #include <gmock/gmock.h>
 
-#include <deque>
 #include <span>
 
 namespace nfbus::host::test {
 namespace {
 
 using ::testing::ElementsAre;
-
-// Stand-ins for the events of frozen batches.
-class TestRoom final : public EditRoom {
- public:
-  Event& writable(const nfbus_event& event) override {
-    if (!is_in_batch(host_event(event))) return const_cast<Event&>(host_event(event));
-    return events_.emplace_back(host_event(event));
-  }
-  std::span<std::uint8_t> allocate(std::size_t size_bytes) override { return memory_.emplace_back(size_bytes + 8); }
-  void clear() {
-    events_.clear();
-    memory_.clear();
-  }
-
- private:
-  std::deque<Event> events_;
-  std::deque<std::vector<std::uint8_t>> memory_;
-};
 
 class FilterInstances : public Instances {
  protected:
