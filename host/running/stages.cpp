@@ -126,7 +126,11 @@ std::string Stages::lasting_failures() const {
 }
 
 void Stages::log_counters() const {
-  for (const SourceSnapshot& source : sources.counters()) log::info(log_line(source));
+  // A single source's account is the sum of its groups, which have lines of their own.
+  const std::vector<SourceSnapshot> accounts = sources.counters();
+  if (accounts.size() > 1) {
+    for (const SourceSnapshot& source : accounts) log::info(log_line(source));
+  }
   for (const CaptureSnapshot& capture : sources.snapshots()) log::info(log_line(capture));
   for (const CaptureFilterSnapshot& shared : snapshots_of(capture_chains)) {
     log::info(log_line(shared.filter, shared.of()));
