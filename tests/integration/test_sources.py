@@ -97,7 +97,7 @@ class Sources(nfbustest.IntegrationTest):
 
     def test_a_source_that_fails_is_said_and_the_others_go_on(self):
         host = self.start(CONFIG + CAPTURE + PACKETS + source("broken", "feeds", end="fails"))
-        host.wait_for("source.broken: ended: run() failed: no more to read")
+        host.wait_for(r"source\.broken: ended: run\(\) failed: no more to read")
         self.namespace.nft(RULES)
         send(self.namespace, [ipv4("127.0.0.1", "127.0.0.1", UDP, udp(1000, 7001, b"x"))], repeat=3)
         self.wait_received(host, "nflog", 3)
