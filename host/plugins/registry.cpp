@@ -110,8 +110,6 @@ const Plugin* PluginRegistry::find(std::string_view name) const noexcept {
   return found == plugins_.end() ? nullptr : &*found;
 }
 
-fs::path builtin_plugin_folder() {
-  return program_prefix() / "lib/nfbus/plugins";
-}
+fs::path builtin_plugin_folder() { return program_prefix() / "lib/nfbus/plugins"; }
 
 }  // namespace nfbus::host

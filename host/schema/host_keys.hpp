@@ -1,4 +1,5 @@
-// The keys of [filter.NAME], [source.NAME] and [sink.NAME] that are the host's own, as a schema; a plugin's schema may not use them.
+// The keys of [filter.NAME], [source.NAME] and [sink.NAME] that are the host's own, as a schema; a plugin's schema may
+// not use them.
 #pragma once
 
 #include <nfbus/abi.h>

@@ -26,8 +26,9 @@ inline const host::KnownFields& known_fields() {
 // Each fixture as it is, and one more that a filter has annotated.
 inline const std::vector<host::Event>& events() {
   static const std::vector<test::Packet> packets = test::load_packets(NFBUS_TEST_DATA);
-  static const nfbus_field fields[] = {{NFBUS_TEXT("country"), NFBUS_TEXT("DE"), NFBUS_VALUE_TEXT, 0},
-                                       {NFBUS_TEXT("RecentDomainDst"), NFBUS_TEXT("www.example.com."), NFBUS_VALUE_TEXT, 0}};
+  static const nfbus_field fields[] = {
+      {NFBUS_TEXT("country"), NFBUS_TEXT("DE"), NFBUS_VALUE_TEXT, 0},
+      {NFBUS_TEXT("RecentDomainDst"), NFBUS_TEXT("www.example.com."), NFBUS_VALUE_TEXT, 0}};
   static const std::vector<host::Event> all = [] {
     std::vector<host::Event> made;
     for (const test::Packet& packet : packets) made.push_back(test::decode_record(packet.record));

@@ -62,11 +62,11 @@ TEST_F(JsonlTest, AppendsToAFileAndEndsALineThatACrashLeftBroken) {
 
 TEST_F(JsonlTest, WaitsForItsFolderAndSaysSoOnce) {
   SinkDriver sink(nfbus::test::plugin(), {{"/file", (folder_ / "sub/out.json").string()},
-                                       {"/format", "ulogd"},
-                                       {"/payload", "none"},
-                                       {"/rotate_bytes", std::int64_t{0}},
-                                       {"/rotate_age_s", std::int64_t{0}},
-                                       {"/rotate_keep", std::int64_t{1}}});
+                                          {"/format", "ulogd"},
+                                          {"/payload", "none"},
+                                          {"/rotate_bytes", std::int64_t{0}},
+                                          {"/rotate_age_s", std::int64_t{0}},
+                                          {"/rotate_keep", std::int64_t{1}}});
   ASSERT_TRUE(sink.open());
   for (int i = 0; i < 3; ++i) {
     const Written written = sink.write({R"({"n":1})"});

@@ -327,8 +327,8 @@ TEST_F(PcapTest, RotatesBySizeAndNoFileIsLarger) {
     fs::create_directory(path(format));
     {
       SinkDriver sink(nfbus::test::plugin(), options({{"/file", (path(format) / "out").string()},
-                                                   {"/format", format},
-                                                   {"/rotate_bytes", std::int64_t{2000}}}));
+                                                      {"/format", format},
+                                                      {"/rotate_bytes", std::int64_t{2000}}}));
       ASSERT_TRUE(sink.open());
       Packets packets(std::vector<std::string>(100, std::string(100, 'x')));
       packets.event(50).lost_before = 3;
@@ -362,7 +362,8 @@ TEST_F(PcapTest, RotatesByAgeAlsoWhenNothingArrivesButNoEmptyFile) {
 TEST_F(PcapTest, KeepsSoManyFilesAndTouchesNoOthers) {
   write_file(path("out-000000.txt"), "mine");
   write_file(path("outer-000001.pcap"), "mine");
-  SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{2}}}));
+  SinkDriver sink(nfbus::test::plugin(),
+                  options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{2}}}));
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write(Packets(numbered_texts(1, 6))).status, NFBUS_OK);
   EXPECT_THAT(names(), ElementsAre("out-000000.txt", "out-000004.pcap", "out-000005.pcap", "out-000006.pcap.part",
@@ -383,7 +384,8 @@ TEST_F(PcapTest, KeepsSoManyBytesAcrossStarts) {
 }
 
 TEST_F(PcapTest, FilesThatSomebodyRemovedCostNoOthers) {
-  SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{4}}}));
+  SinkDriver sink(nfbus::test::plugin(),
+                  options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{4}}}));
   ASSERT_TRUE(sink.open());
   sink.write(Packets(numbered_texts(1, 5)));
   fs::remove(path("out-000002.pcap"));
@@ -394,7 +396,8 @@ TEST_F(PcapTest, FilesThatSomebodyRemovedCostNoOthers) {
 }
 
 TEST_F(PcapTest, AFileThatCannotBeRemovedCountsAndGoesAsSoonAsItCan) {
-  SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{2}}}));
+  SinkDriver sink(nfbus::test::plugin(),
+                  options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{2}}}));
   ASSERT_TRUE(sink.open());
   sink.write(Packets(numbered_texts(1, 2)));
   fs::remove(path("out-000001.pcap"));

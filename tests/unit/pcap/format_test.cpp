@@ -202,7 +202,8 @@ TEST_F(PcapTest, ACutPcapngFileIsContinuedAfterItsLastWholeBlock) {
 }
 
 TEST_F(PcapTest, PcapngMayHaveRawPacketsBesideEthernet) {
-  SinkDriver sink(nfbus::test::plugin(), options({{"/format", "pcapng"}, {"/link", "ethernet"}, {"/headerless", "raw"}}));
+  SinkDriver sink(nfbus::test::plugin(),
+                  options({{"/format", "pcapng"}, {"/link", "ethernet"}, {"/headerless", "raw"}}));
   ASSERT_TRUE(sink.open());
   Packets packets({"one", "two"});
   const std::string header(14, 'h');

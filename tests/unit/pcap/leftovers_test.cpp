@@ -56,7 +56,8 @@ TEST_F(PcapTest, APartThatCanBeContinuedGoesOnThoughForeignOnesCameAfterIt) {
   write_file(path("out-000002.pcap.part"), "a text\n");
   write_file(path("out-000003.pcap"), "mine\n");
   write_file(path("out-000003.pcap.part"), "another text\n");
-  SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{9}}, {"/max_files", std::int64_t{3}}}));
+  SinkDriver sink(nfbus::test::plugin(),
+                  options({{"/rotate_packets", std::int64_t{9}}, {"/max_files", std::int64_t{3}}}));
   ASSERT_TRUE(sink.open());
   sink.write(Packets({"two"}));
   EXPECT_THAT(names(), ElementsAre("out-000001.pcap.part", "out-000002.pcap", "out-000003.pcap", "out-000004.pcap"));
