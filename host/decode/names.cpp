@@ -100,13 +100,13 @@ std::span<const ProtocolName> protocol_names() noexcept { return kProtocols; }
 std::span<const IcmpTypeName> icmp_type_names() noexcept { return kIcmpTypes; }
 
 std::string_view protocol_title(std::uint32_t layers) noexcept {
-  const auto found =
+  const auto* const found =
       std::ranges::find_if(kProtocols, [&](const ProtocolName& one) { return (layers & one.layer) != 0; });
   return found == kProtocols.end() ? std::string_view() : found->title;
 }
 
 std::string_view icmp_line_name(IcmpVersion version, std::uint8_t type) noexcept {
-  const auto found = std::ranges::find_if(
+  const auto* const found = std::ranges::find_if(
       kIcmpTypes, [&](const IcmpTypeName& one) { return one.in_lines && one.version == version && one.type == type; });
   return found == kIcmpTypes.end() ? std::string_view() : found->name;
 }

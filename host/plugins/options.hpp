@@ -14,7 +14,7 @@ class GivenOptions {
  public:
   // [control] Code::invalid: options_json is no JSON object.
   [[nodiscard]] static Result<GivenOptions> parse(std::string_view options_json);
-  GivenOptions(GivenOptions&&) noexcept;
+  GivenOptions(GivenOptions&& other) noexcept;
   GivenOptions& operator=(GivenOptions&&) = delete;
   GivenOptions(const GivenOptions&) = delete;
   GivenOptions& operator=(const GivenOptions&) = delete;

@@ -89,7 +89,7 @@ struct SourceInstance::State {
   }
 
   // For functions that cannot fail, but for an exception; `into` is theirs alone.
-  void call_last(std::string_view function_name, void (*function)(void* instance), nfbus_error& into) noexcept {
+  void call_last(std::string_view function_name, void (*function)(void* instance), nfbus_error& into) const noexcept {
     if (function == nullptr) return;
     const std::uint32_t status = call_plugin(into, [&] {
       function(instance);

@@ -51,11 +51,11 @@ void check_bytes(Bytes bytes) {
 }
 
 bool same(const Event& a, const Event& b) {
-  const auto same_fields =
-      std::ranges::equal(std::span(a.fields, a.field_count), std::span(b.fields, b.field_count),
-                         [](const nfbus_field& left, const nfbus_field& right) {
-                           return view(left.name) == view(right.name) && view(left.value) == view(right.value);
-                         });
+  const auto same_fields = std::ranges::equal(std::span(a.fields, a.field_count), std::span(b.fields, b.field_count),
+                                              [](const nfbus_field& left, const nfbus_field& right) {
+                                                return view(left.name) == view(right.name) &&
+                                                       view(left.value) == view(right.value) && left.type == right.type;
+                                              });
   const bool packet = a.kind == NFBUS_EVENT_PACKET;
   const auto body = [&](const Event& event) { return packet ? to_bytes(event.record) : to_bytes(event.payload); };
   return same_fields && a.kind == b.kind && a.time_ns == b.time_ns && view(a.topic) == view(b.topic) &&
@@ -74,12 +74,13 @@ void check_made(FuzzedDataProvider given) {
   const std::string topic = some_text();
   const std::string in_name = some_text();
   const std::string out_name = some_text();
-  std::vector<std::string> texts(2UL * given.ConsumeIntegralInRange(0, 4));
+  std::vector<std::string> texts(2UL * given.ConsumeIntegralInRange(0U, 4U));
   std::ranges::generate(texts, some_text);
   std::vector<nfbus_field> fields(texts.size() / 2);
   for (std::size_t i = 0; i < fields.size(); ++i) {
     fields[i].name = text(texts[2 * i]);
     fields[i].value = text(texts[2 * i + 1]);
+    fields[i].type = i % 2 == 0 ? NFBUS_VALUE_TEXT : NFBUS_VALUE_JSON;
   }
   const auto body = given.ConsumeRemainingBytes<std::uint8_t>();
 
