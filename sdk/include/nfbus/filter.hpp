@@ -90,7 +90,7 @@ class Candidate {
   // NOLINTEND(modernize-use-nodiscard)
 
  private:
-  bool annotate(std::string_view name, std::string_view value, std::uint32_t type) const noexcept {
+  [[nodiscard]] bool annotate(std::string_view name, std::string_view value, std::uint32_t type) const noexcept {
     const nfbus_field field{to_text(name), to_text(value), type, 0};
     return call_->annotate(call_->context, index_, &field) == NFBUS_OK;
   }
