@@ -1,5 +1,6 @@
 #include "running/plugin_source.hpp"
 
+#include "plugins/crossing.hpp"
 #include "support/log.hpp"
 
 #include <fmt/format.h>
@@ -77,13 +78,10 @@ SourceFeed::Taken PluginSource::take(std::span<const nfbus_record* const> record
 }
 
 SourceFeed::Taken PluginSource::take(std::span<const nfbus_message* const> messages) {
-  const auto to_view = [](nfbus_text text) {
-    return text.data == nullptr ? std::string_view() : std::string_view(text.data, text.size);
-  };
   messages_.clear();
   for (const nfbus_message* message : messages) {
     messages_.push_back(
-        {.topic = to_view(message->topic), .text = to_view(message->text), .time_ns = message->time_ns});
+        {.topic = plugin_view(message->topic), .text = plugin_view(message->text), .time_ns = message->time_ns});
   }
   return take_all(messages_, [&] { feed_.take(std::span<const FedMessage>(messages_)); });
 }
