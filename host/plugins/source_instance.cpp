@@ -58,7 +58,7 @@ struct SourceInstance::State {
         }
         const auto good = given.first(static_cast<std::size_t>(null - given.begin()));
         result = state.target->take(good);
-        if (result.status != NFBUS_FULL) result.count = count;
+        if (result.count == good.size()) result.count = count;  // what is ignored must not come again
       }
     } catch (const std::exception& thrown) {
       state.complain_once(thrown.what());
