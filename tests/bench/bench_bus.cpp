@@ -1,8 +1,8 @@
 // Fan-out: what a batch costs the capture thread for each subscriber.
 #include "bus/bus.hpp"
 
-#include "../unit/make_events.hpp"
-#include "../unit/subscribe.hpp"
+#include "make_events.hpp"
+#include "subscribe.hpp"
 
 #include <benchmark/benchmark.h>
 

@@ -1,7 +1,7 @@
 // Time per packet from the kernel's bytes to a decoded event.
 #include "decode/decode.hpp"
 
-#include "packets/packets.hpp"
+#include "packets.hpp"
 
 #include <benchmark/benchmark.h>
 

@@ -1,9 +1,9 @@
 // What an event costs between its queue and a sink that does nothing with it.
 #include "delivery/sink_worker.hpp"
 
-#include "../unit/delivery/scripted_sink.hpp"
-#include "../unit/make_events.hpp"
-#include "../unit/subscribe.hpp"
+#include "make_events.hpp"
+#include "scripted_sink.hpp"
+#include "subscribe.hpp"
 
 #include <benchmark/benchmark.h>
 

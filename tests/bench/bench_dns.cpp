@@ -1,5 +1,5 @@
 // What DNS costs for each packet that carries it: decoding alone, as JSON, and only the names of the questions.
-#include "../unit/carried_messages.hpp"
+#include "carried_messages.hpp"
 
 #include "decode/dns.hpp"
 #include "formats/packet_dns.hpp"

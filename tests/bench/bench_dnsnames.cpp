@@ -1,5 +1,5 @@
 // What dnsnames costs a packet: two addresses to look up, known or not.
-#include "../../plugins/filters/dnsnames/names.hpp"
+#include "names.hpp"
 
 #include <benchmark/benchmark.h>
 

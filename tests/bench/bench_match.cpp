@@ -3,7 +3,7 @@
 #include "event/event.hpp"
 #include "formats/format.hpp"
 #include "match/match.hpp"
-#include "packets/packets.hpp"
+#include "packets.hpp"
 #include "plugins/instance.hpp"
 
 #include <benchmark/benchmark.h>

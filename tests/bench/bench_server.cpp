@@ -1,19 +1,18 @@
 // The bus socket: what a message costs the host's thread at a steady rate, and how many deliveries it manages.
 #include "bus/server/server.hpp"
 #include "support/log.hpp"
+#include "unix_socket.hpp"
 
 #include <benchmark/benchmark.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
-#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <string>
@@ -26,15 +25,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMessageBytes = 500;
-
-int connect_to(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::memcpy(&address.sun_path, path.data(), path.size());
-  const int client = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (::connect(client, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) std::abort();
-  return client;
-}
 
 void send_all(int client, std::string_view text) {
   while (!text.empty()) {
@@ -69,10 +59,10 @@ class Fixture {
     log::set_level(log::Level::warning);
     if (!server_.start()) std::abort();
     for (std::size_t i = 0; i < subscribers; ++i) {
-      clients_.push_back(connect_to(path_));
-      send_all(clients_.back(), "{\"topic\":\"subscribe:bench:\"}\n");
+      clients_.push_back(connect());
+      send_all(clients_.back().get(), "{\"topic\":\"subscribe:bench:\"}\n");
     }
-    publisher_ = connect_to(path_);
+    publisher_ = connect();
     while (server_.snapshot().totals.received.subscribed != subscribers) std::this_thread::yield();
     reader_ = std::thread([this] { read_all(); });
   }
@@ -81,24 +71,27 @@ class Fixture {
   ~Fixture() {
     if (!server_.stop(Clock::now())) std::abort();
     reader_.join();
-    ::close(publisher_);
-    for (const int client : clients_) ::close(client);
   }
 
-  [[nodiscard]] int publisher() const { return publisher_; }
+  [[nodiscard]] int publisher() const { return publisher_.get(); }
   [[nodiscard]] std::uint64_t read_lines() const { return lines_; }
   HubCounters totals() { return server_.snapshot().totals; }
   [[nodiscard]] double server_cpu_seconds() { return std::chrono::duration<double>(server_.snapshot().cpu).count(); }
 
  private:
+  [[nodiscard]] Descriptor connect() const {
+    Descriptor client = test::connect_to(path_);
+    if (!client.valid()) std::abort();
+    return client;
+  }
   // Until the server closes all connections.
   void read_all() {
     const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
-    for (const int client : clients_) {
+    for (const Descriptor& client : clients_) {
       epoll_event event{};
       event.events = EPOLLIN;
-      event.data.fd = client;
-      ::epoll_ctl(epoll, EPOLL_CTL_ADD, client, &event);
+      event.data.fd = client.get();
+      ::epoll_ctl(epoll, EPOLL_CTL_ADD, client.get(), &event);
     }
     std::vector<char> buffer(1UL << 20U);
     std::array<epoll_event, 64> ready{};
@@ -122,8 +115,8 @@ class Fixture {
   const FormatSet formats_{"bench"};
   Bus bus_;
   Server server_;
-  std::vector<int> clients_;
-  int publisher_ = -1;
+  std::vector<Descriptor> clients_;
+  Descriptor publisher_;
   std::atomic<std::uint64_t> lines_ = 0;
   std::thread reader_;
 };

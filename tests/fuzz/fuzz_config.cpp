@@ -1,5 +1,5 @@
 // Any bytes as a configuration, and as a plugin's schema.
-#include "../unit/config/given.hpp"
+#include "given.hpp"
 #include "must.hpp"
 
 #include "config/document.hpp"

@@ -1,5 +1,5 @@
 // Any bytes as an NFLOG record: read, decoded, and read again through every view.
-#include "packets/check_event.hpp"
+#include "check_event.hpp"
 
 #include <cstddef>
 #include <cstdint>

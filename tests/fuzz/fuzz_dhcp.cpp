@@ -1,5 +1,5 @@
 // Any bytes as what a datagram to port 67 carries: decoded and rendered.
-#include "../unit/carried_messages.hpp"
+#include "carried_messages.hpp"
 #include "check_layer.hpp"
 
 #include "formats/packet_dhcp.hpp"

@@ -1,5 +1,5 @@
 // Any bytes as what a datagram from port 53 carries, and as a TCP segment: decoded, rendered, its questions visited.
-#include "../unit/carried_messages.hpp"
+#include "carried_messages.hpp"
 #include "check_layer.hpp"
 
 #include "decode/dns.hpp"

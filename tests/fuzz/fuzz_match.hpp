@@ -1,10 +1,10 @@
 // What the fuzzers of matches share: events to test, and promises to keep.
 #pragma once
 
+#include "check_event.hpp"
 #include "match/match.hpp"
 #include "must.hpp"
-#include "packets/check_event.hpp"
-#include "packets/packets.hpp"
+#include "packets.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Any bytes as the capture file that the pcap sink finds at its start: what is continued is whole up to there.
-#include "../../plugins/sinks/pcap/tail.hpp"
+#include "tail.hpp"
 
 #include <algorithm>
 #include <cstddef>

@@ -1,7 +1,7 @@
 // Any bytes as an event record: what decodes is sound and gives the same bytes again. And any event that can be made of
 // them: it comes back as it was.
+#include "check_event.hpp"
 #include "must.hpp"
-#include "packets/check_event.hpp"
 
 #include "record/record.hpp"
 

@@ -1,10 +1,10 @@
 // Any bytes as what a program writes to the bus's socket: each line is read as another JSON parser reads it, relayed as
 // it came, and made a message that every sink can show.
-#include "../unit/take_lines.hpp"
 #include "bus/server/hub.hpp"
 #include "must.hpp"
 #include "support/log.hpp"
 #include "support/utf8.hpp"
+#include "take_lines.hpp"
 
 #include <nfbus/util/json_levels.hpp>
 

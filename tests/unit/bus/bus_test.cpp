@@ -1,7 +1,7 @@
 #include "bus/bus.hpp"
 
-#include "../make_events.hpp"
-#include "../subscribe.hpp"
+#include "make_events.hpp"
+#include "subscribe.hpp"
 
 #include <gtest/gtest.h>
 

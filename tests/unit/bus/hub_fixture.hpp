@@ -3,8 +3,10 @@
 
 #include "bus/server/hub.hpp"
 
-#include "../make_events.hpp"
+#include "make_events.hpp"
+#include "take_lines.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstddef>
@@ -14,6 +16,11 @@
 #include <vector>
 
 namespace nfbus::host::test {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 inline constexpr std::size_t kPlenty = 1UL << 30U;
 

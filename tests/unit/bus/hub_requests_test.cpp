@@ -1,14 +1,10 @@
 // What clients ask of the hub, what it answers, and what the log says of it.
-#include "../take_lines.hpp"
 #include "hub_fixture.hpp"
 #include "support/log.hpp"
 #include "support/repeats.hpp"
 #include "support/side_thread.hpp"
 
 #include <nlohmann/json.hpp>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include <atomic>
 #include <chrono>
@@ -20,15 +16,8 @@
 #include <utility>
 #include <vector>
 
-namespace nfbus::host {
+namespace nfbus::host::test {
 namespace {
-
-using test::HubTest;
-using test::take_lines;
-using testing::AllOf;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
 
 class AnswersTest : public HubTest {
  protected:
@@ -188,4 +177,4 @@ TEST_F(HubTest, LetsNoClientKeepTheLogFromTheTroublesOfOthers) {
 }
 
 }  // namespace
-}  // namespace nfbus::host
+}  // namespace nfbus::host::test

@@ -1,12 +1,8 @@
 #include "bus/server/hub.hpp"
 
-#include "../take_lines.hpp"
 #include "hub_fixture.hpp"
 
 #include <nlohmann/json.hpp>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include <chrono>
 #include <cstdint>
@@ -15,16 +11,8 @@
 #include <string_view>
 #include <vector>
 
-namespace nfbus::host {
+namespace nfbus::host::test {
 namespace {
-
-using test::Events;
-using test::HubTest;
-using test::take_lines;
-using testing::AllOf;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
 
 TEST_F(HubTest, GivesALineOfAPublisherToItselfOnceIfItSubscribed) {
   Client& client = subscriber("web:");
@@ -313,4 +301,4 @@ TEST_F(HubTest, BoundsThePrefixesAndTheMemoryOfSubscriptions) {
 }
 
 }  // namespace
-}  // namespace nfbus::host
+}  // namespace nfbus::host::test

@@ -1,6 +1,6 @@
 #include "bus/server/inbox.hpp"
 
-#include "../make_events.hpp"
+#include "make_events.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,8 @@
 #include "bus/server/listener.hpp"
 
+#include "temporary_folder.hpp"
+#include "unix_socket.hpp"
+
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
@@ -11,12 +14,10 @@
 
 #include <atomic>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -26,17 +27,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-sockaddr_un address_of(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(static_cast<char*>(address.sun_path), sizeof address.sun_path - 1);
-  return address;
-}
-
 // A socket that somebody else has bound to `path`, with room for one connection that waits.
 Descriptor foreign_socket(const std::string& path, int type = SOCK_STREAM) {
   Descriptor socket(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
-  const sockaddr_un address = address_of(path);
+  const sockaddr_un address = test::unix_address(path);
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return {};
   if (type == SOCK_STREAM && ::listen(socket.get(), 0) != 0) return {};
   return socket;
@@ -44,29 +38,20 @@ Descriptor foreign_socket(const std::string& path, int type = SOCK_STREAM) {
 
 // 0: connected, and the connection stays; else what is wrong.
 int connect_to(const std::string& path, std::vector<Descriptor>& connections) {
-  connections.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const sockaddr_un address = address_of(path);
-  return ::connect(connections.back().get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0
-                                                                                                               : errno;
+  connections.push_back(test::connect_to(path, SOCK_NONBLOCK));
+  return connections.back().valid() ? 0 : errno;
 }
 
 class ListenerTest : public testing::Test {
  protected:
-  ListenerTest() {
-    std::string name = (fs::temp_directory_path() / "nfbus-listener-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    folder = name;
-    path = (folder / "bus.sock").string();
-  }
-  ~ListenerTest() override { fs::remove_all(folder); }
-
   [[nodiscard]] bool answers() const {
     std::vector<Descriptor> connections;
     return connect_to(path, connections) == 0;
   }
 
-  fs::path folder;
-  std::string path;
+  const nfbus::test::TemporaryFolder temporary;
+  const fs::path folder = temporary.path();
+  const std::string path = (folder / "bus.sock").string();
 };
 
 TEST_F(ListenerTest, LeavesAFileAloneThatHasReplacedItsOwn) {

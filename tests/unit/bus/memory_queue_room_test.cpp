@@ -1,9 +1,9 @@
 // What is waited for is never lost: random batches, slabs, texts and limits.
 #include "bus/memory_queue.hpp"
 
-#include "../make_events.hpp"
 #include "bus/bus.hpp"
 #include "bus/server/inbox.hpp"
+#include "make_events.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 #include "bus/memory_queue.hpp"
 
-#include "../make_events.hpp"
+#include "make_events.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,23 +1,27 @@
 #include "bus/server/server.hpp"
 
+#include "unix_socket.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <future>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
 
-namespace nfbus::host {
+namespace nfbus::host::test {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -25,19 +29,11 @@ using std::chrono::milliseconds;
 using testing::AllOf;
 using testing::HasSubstr;
 
-Descriptor connect_to(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(static_cast<char*>(address.sun_path), sizeof address.sun_path - 1);
-  Descriptor client(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (::connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return {};
-  return client;
-}
-
-// A server whose thread hangs while it makes the first status, until it is let go.
-class HangingServer : public testing::Test {
+// A server on a socket of its own.
+class ServerTest : public testing::Test {
  protected:
-  HangingServer()
+  using Status = std::function<std::string(const ServerSnapshot&)>;
+  ServerTest(std::size_t most_clients, Status status)
       : path((std::filesystem::temp_directory_path() / ("nfbus-server-" + std::to_string(::getpid()) + ".sock"))
                  .string()),
         server(Listener::open(path, {}).value(), bus, formats,
@@ -47,31 +43,55 @@ class HangingServer : public testing::Test {
                                       .fields = {},
                                       .client_bytes = 1UL << 20U,
                                       .total_bytes = 1UL << 20U},
-                              .most_clients = 10},
-               [this](const ServerSnapshot&) {
-                 if (std::exchange(hung, true)) return std::string("{}");
-                 hangs.set_value();
-                 go_on.get_future().wait();
-                 return std::string("{}");
-               }) {}
+                              .most_clients = most_clients},
+               std::move(status)) {}
+
+  // A client that the server has let in; the first one.
+  [[nodiscard]] Descriptor first_client() {
+    Descriptor client = connect_to(path);
+    while (server.snapshot().connected != 1) std::this_thread::yield();
+    return client;
+  }
+  static void send(const Descriptor& client, const std::string& lines) {
+    EXPECT_EQ(::send(client.get(), lines.data(), lines.size(), MSG_NOSIGNAL), static_cast<ssize_t>(lines.size()));
+  }
 
   const std::string path;
   Bus bus;
   const FormatSet formats{"test"};
-  bool hung = false;  // the server's thread's
-  std::promise<void> hangs, go_on;
   Server server;
+};
+
+// A server whose thread hangs while it makes the first status, until it is let go.
+class HangingServer : public ServerTest {
+ protected:
+  HangingServer() : HangingServer(std::make_shared<Hang>()) {}
+
+  struct Hang {
+    bool hung = false;  // the server's thread's
+    std::promise<void> begins, go_on;
+  };
+  const std::shared_ptr<Hang> hang;
+
+ private:
+  explicit HangingServer(const std::shared_ptr<Hang>& shared)
+      : ServerTest(10,
+                   [shared](const ServerSnapshot&) {
+                     if (std::exchange(shared->hung, true)) return std::string("{}");
+                     shared->begins.set_value();
+                     shared->go_on.get_future().wait();
+                     return std::string("{}");
+                   }),
+        hang(shared) {}
 };
 
 TEST_F(HangingServer, IsNotWaitedForByReportsNorByTheStop) {
   ASSERT_TRUE(server.start().ok());
-  const Descriptor client = connect_to(path);
+  const Descriptor client = first_client();
   ASSERT_TRUE(client.valid());
-  while (server.snapshot().connected != 1) std::this_thread::yield();
   EXPECT_FALSE(server.snapshot().old);
-  const std::string line = "{\"topic\":\"subscribe:nfbus:status\"}\n";
-  ASSERT_EQ(::send(client.get(), line.data(), line.size(), 0), static_cast<ssize_t>(line.size()));
-  hangs.get_future().wait();
+  send(client, "{\"topic\":\"subscribe:nfbus:status\"}\n");
+  hang->begins.get_future().wait();
 
   auto begun = Clock::now();
   const ServerSnapshot first = server.snapshot();
@@ -85,38 +105,27 @@ TEST_F(HangingServer, IsNotWaitedForByReportsNorByTheStop) {
   EXPECT_FALSE(server.stop(begun));
   EXPECT_LT(Clock::now() - begun, milliseconds(10'000));
 
-  go_on.set_value();
+  hang->go_on.set_value();
   EXPECT_TRUE(server.stop(Clock::now()));
   EXPECT_FALSE(server.snapshot().old);
 }
 
-// A server with a place for one, whose status takes a while.
-class FullServer : public testing::Test {
+// A server with a place for one, which is taken; its status takes a while.
+class FullServer : public ServerTest {
  protected:
   FullServer()
-      : path(
-            (std::filesystem::temp_directory_path() / ("nfbus-full-" + std::to_string(::getpid()) + ".sock")).string()),
-        server(Listener::open(path, {}).value(), bus, formats,
-               ServerSettings{.hub = {.topic_root = "nft:",
-                                      .default_form = formats.find("packet"),
-                                      .packet_form = formats.find("packet"),
-                                      .fields = {},
-                                      .client_bytes = 1UL << 20U,
-                                      .total_bytes = 1UL << 20U},
-                              .most_clients = 1},
-               [](const ServerSnapshot&) {
-                 std::this_thread::sleep_for(milliseconds(20));
-                 return std::string("STATUS");
-               }) {
+      : ServerTest(1, [](const ServerSnapshot&) {
+          std::this_thread::sleep_for(milliseconds(20));
+          return std::string("STATUS");
+        }) {
     EXPECT_TRUE(server.start().ok());
-    first = connect_to(path);
-    while (server.snapshot().connected != 1) std::this_thread::yield();
+    first = first_client();
   }
 
   // All that one who comes later gets until the server closes the connection.
   [[nodiscard]] std::string answer_to(const std::string& lines) const {
     const Descriptor client = connect_to(path);
-    EXPECT_EQ(::send(client.get(), lines.data(), lines.size(), MSG_NOSIGNAL), static_cast<ssize_t>(lines.size()));
+    send(client, lines);
     const timeval patience{.tv_sec = 10, .tv_usec = 0};
     ::setsockopt(client.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     std::string received;
@@ -129,10 +138,6 @@ class FullServer : public testing::Test {
     }
   }
 
-  const std::string path;
-  Bus bus;
-  const FormatSet formats{"test"};
-  Server server;
   Descriptor first;
 };
 
@@ -159,4 +164,4 @@ TEST_F(FullServer, GivesTheStatusAlsoBehindAnAnswerAndWhenItIsNotDueYet) {
 }
 
 }  // namespace
-}  // namespace nfbus::host
+}  // namespace nfbus::host::test

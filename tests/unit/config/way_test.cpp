@@ -1,6 +1,7 @@
 #include "config/way.hpp"
 
 #include "config/secrets.hpp"
+#include "temporary_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,10 +12,8 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <stdexcept>
 #include <string>
 
 namespace nfbus::host {
@@ -33,21 +32,18 @@ constexpr uid_t kStranger = 4711;
 class WayTest : public testing::Test {
  protected:
   WayTest() {
-    std::string name = (fs::temp_directory_path() / "nfbus-way-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    folder = name;
     fs::create_directory(folder / "sub");
     file = folder / "sub/file";
     std::ofstream(file) << "text";
     set_mode(file, 0644);
   }
-  ~WayTest() override { fs::remove_all(folder); }
 
   static void set_mode(const fs::path& path, mode_t mode) { ASSERT_EQ(::chmod(path.c_str(), mode), 0); }
   static void give(const fs::path& path, uid_t uid) { ASSERT_EQ(::lchown(path.c_str(), uid, uid), 0); }
   static Way way_to(const fs::path& path) { return Way::to_file(path.string()).value(); }
 
-  fs::path folder;
+  const nfbus::test::TemporaryFolder temporary;
+  const fs::path folder = temporary.path();
   fs::path file;
 };
 

@@ -1,6 +1,6 @@
 #include "decode/dns.hpp"
 
-#include "../carried_messages.hpp"
+#include "carried_messages.hpp"
 #include "decode/headers.hpp"
 
 #include <gmock/gmock.h>

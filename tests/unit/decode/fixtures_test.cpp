@@ -1,6 +1,6 @@
 // Every fixture, whole and cut at every byte.
-#include "packets/check_event.hpp"
-#include "packets/packets.hpp"
+#include "check_event.hpp"
+#include "packets.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 #include "decode/headers.hpp"
 
-#include "packets/check_event.hpp"
-#include "packets/packets.hpp"
+#include "check_event.hpp"
+#include "packets.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

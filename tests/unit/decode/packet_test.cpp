@@ -1,7 +1,7 @@
 #include "decode/decode.hpp"
 
-#include "packets/check_event.hpp"
-#include "packets/packets.hpp"
+#include "check_event.hpp"
+#include "packets.hpp"
 
 #include <gtest/gtest.h>
 

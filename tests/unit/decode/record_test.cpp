@@ -1,6 +1,6 @@
 #include "decode/decode.hpp"
 
-#include "packets/packets.hpp"
+#include "packets.hpp"
 
 #include <gtest/gtest.h>
 

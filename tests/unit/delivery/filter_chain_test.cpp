@@ -1,8 +1,8 @@
 #include "delivery/filter_chain.hpp"
 
-#include "../make_events.hpp"
 #include "delivery/capture_filters.hpp"
 #include "delivery/overlay.hpp"
+#include "make_events.hpp"
 #include "scripted_filter.hpp"
 
 #include <gtest/gtest.h>

@@ -1,9 +1,9 @@
 #include "delivery/sink_worker.hpp"
 
-#include "../make_events.hpp"
-#include "../subscribe.hpp"
+#include "make_events.hpp"
 #include "scripted_filter.hpp"
 #include "scripted_sink.hpp"
+#include "subscribe.hpp"
 
 #include <gtest/gtest.h>
 

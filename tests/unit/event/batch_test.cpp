@@ -1,6 +1,6 @@
 #include "event/batch.hpp"
 
-#include "../make_events.hpp"
+#include "make_events.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 #include "formats/line_dns.hpp"
 
-#include "../carried_messages.hpp"
+#include "carried_messages.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 #include "formats/line.hpp"
 
-#include "../carried_messages.hpp"
+#include "carried_messages.hpp"
 #include "decode/decode.hpp"
 #include "event/event.hpp"
 

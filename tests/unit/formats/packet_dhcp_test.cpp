@@ -1,6 +1,6 @@
 #include "formats/packet_dhcp.hpp"
 
-#include "../carried_messages.hpp"
+#include "carried_messages.hpp"
 #include "spr_samples.hpp"
 
 #include <gtest/gtest.h>

@@ -1,7 +1,7 @@
 #include "formats/packet.hpp"
 
-#include "../../data/packets/packets.hpp"
 #include "format_support.hpp"
+#include "packets.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

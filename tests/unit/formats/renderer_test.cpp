@@ -1,6 +1,6 @@
 #include "formats/renderer.hpp"
 
-#include "../make_events.hpp"
+#include "make_events.hpp"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>

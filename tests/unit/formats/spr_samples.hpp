@@ -1,7 +1,7 @@
 // What SPR's own programs made of packets: tests/data/spr.
 #pragma once
 
-#include "../carried_messages.hpp"
+#include "carried_messages.hpp"
 
 #include <nlohmann/json.hpp>
 

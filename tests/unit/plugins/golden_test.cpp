@@ -1,7 +1,7 @@
 // The libraries of tests/golden: what was built against an older ABI works on this host, to the last call.
+#include "check_event.hpp"
 #include "instances.hpp"
-#include "packets/check_event.hpp"
-#include "packets/packets.hpp"
+#include "packets.hpp"
 #include "plugins/options.hpp"
 #include "plugins/source_instance.hpp"
 

@@ -1,6 +1,6 @@
 #include "plugins/instance.hpp"
 
-#include "../carried_messages.hpp"
+#include "carried_messages.hpp"
 #include "instances.hpp"
 
 #include <gmock/gmock.h>

@@ -1,6 +1,6 @@
 #include "plugins/trust.hpp"
 
-#include "../sdk/as_user.hpp"
+#include "as_user.hpp"
 #include "folder.hpp"
 
 #include <gmock/gmock.h>

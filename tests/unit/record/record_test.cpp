@@ -1,7 +1,7 @@
 #include "record/record.hpp"
 
-#include "packets/check_event.hpp"
-#include "packets/packets.hpp"
+#include "check_event.hpp"
+#include "packets.hpp"
 
 #include "event/batch.hpp"
 

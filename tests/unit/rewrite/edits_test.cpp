@@ -1,8 +1,8 @@
 #include "rewrite/edits.hpp"
 
+#include "check_event.hpp"
 #include "decode/decode.hpp"
-#include "packets/check_event.hpp"
-#include "packets/packets.hpp"
+#include "packets.hpp"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>

@@ -1,7 +1,7 @@
 #include "running/pieces.hpp"
 
-#include "../delivery/scripted_filter.hpp"
-#include "../delivery/scripted_sink.hpp"
+#include "scripted_filter.hpp"
+#include "scripted_sink.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -5,6 +5,7 @@
 #include <nfbus/util/output_place.hpp>
 
 #include "as_user.hpp"
+#include "temporary_folder.hpp"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -16,7 +17,6 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <string>
 
 namespace {
@@ -25,17 +25,13 @@ namespace fs = std::filesystem;
 using namespace nfbus::util;
 using nfbus::test::as_user;
 using nfbus::test::kNobody;
+using nfbus::test::read_file;
 using testing::AllOf;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 
 constexpr uid_t kStranger = 4711;
-
-std::string read_file(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 // Opens the path as a sink does, adds a line, and says "written", or why not.
 std::string append_to(const fs::path& path) {
@@ -50,15 +46,10 @@ class OutputTest : public testing::Test {
  protected:
   void SetUp() override {
     if (geteuid() != 0) GTEST_SKIP() << "needs root";
-    std::string name = (fs::temp_directory_path() / "nfbus-output-XXXXXX").string();
-    folder_ = mkdtemp(name.data());
     fs::permissions(folder_, fs::perms(0755));
     umask(022);
     std::ofstream(secret()) << "secret\n";
     fs::permissions(secret(), fs::perms(0600));
-  }
-  void TearDown() override {
-    if (!folder_.empty()) fs::remove_all(folder_);
   }
 
   [[nodiscard]] fs::path secret() const { return folder_ / "secret"; }
@@ -75,7 +66,8 @@ class OutputTest : public testing::Test {
     EXPECT_EQ(lchown(link.c_str(), uid, uid), 0);
   }
 
-  fs::path folder_;
+  const nfbus::test::TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 // ---- As root ----

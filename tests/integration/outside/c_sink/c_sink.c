@@ -78,7 +78,7 @@ static const nfbus_plugin kPlugin = {
     .plugin_kind = NFBUS_PLUGIN_SINK,
     .event_kinds = NFBUS_EVENT_PACKET,
     .name = NFBUS_TEXT("c_sink"),
-    .version = NFBUS_TEXT("1"),
+    .version = NFBUS_TEXT(C_SINK_VERSION),
     .summary = NFBUS_TEXT("a sink in C"),
     .schema =
         NFBUS_TEXT("{\"type\":\"object\",\"required\":[\"file\"],\"properties\":{\"file\":{\"type\":\"string\"}}}"),

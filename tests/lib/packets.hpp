@@ -1,4 +1,4 @@
-// The packet fixtures of this folder.
+// The packet fixtures of tests/data/packets.
 #pragma once
 
 #include <nfbus/abi.h>

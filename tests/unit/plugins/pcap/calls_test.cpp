@@ -1,42 +1,38 @@
 // What the sink asks of the kernel: as little as it can, and what was told to.
 #include "captures.hpp"
 
-#include <gmock/gmock.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <atomic>
 
+namespace nfbus::test {
 namespace {
-
-using nfbus::test::numbered_texts;
-using nfbus::test::Packets;
-using nfbus::test::PcapTest;
-using nfbus::test::SinkDriver;
-namespace fs = std::filesystem;
 
 std::atomic<int> syncs = 0;
 std::atomic<int> writes = 0;
 
 }  // namespace
+}  // namespace nfbus::test
 
 // In place of the C library's.
 extern "C" int fdatasync(int fd) {
-  ++syncs;
+  ++nfbus::test::syncs;
   return static_cast<int>(syscall(SYS_fdatasync, fd));
 }
 
 extern "C" ssize_t pwritev(int fd, const iovec* pieces, int count, off_t offset) {
-  ++writes;
+  ++nfbus::test::writes;
   return syscall(SYS_pwritev, fd, pieces, count, static_cast<long>(offset), static_cast<long>(offset >> 32U));
 }
 
+namespace nfbus::test {
 namespace {
 
 TEST_F(PcapTest, ABatchIsOneWriteAlsoWithStatisticsInIt) {
   for (const char* format : {"pcap", "pcapng"}) {
-    SinkDriver sink(nfbus::test::plugin(), options({{"/format", format}, {"/file", path(format).string()}}));
+    SinkDriver sink(plugin(), options({{"/format", format}, {"/file", path(format).string()}}));
     ASSERT_TRUE(sink.open());
     Packets packets(numbered_texts(0, 1024));
     packets.event(500).lost_before = 7;
@@ -51,10 +47,9 @@ TEST_F(PcapTest, CompleteFilesAreBroughtToTheDiskWhereAsked) {
     fs::create_directory(path(asked ? "synced" : "unsynced"));
     const int before = syncs;
     {
-      SinkDriver sink(nfbus::test::plugin(),
-                      options({{"/file", path(asked ? "synced/out.pcap" : "unsynced/out.pcap").string()},
-                               {"/fsync", asked},
-                               {"/rotate_packets", std::int64_t{2}}}));
+      SinkDriver sink(plugin(), options({{"/file", path(asked ? "synced/out.pcap" : "unsynced/out.pcap").string()},
+                                         {"/fsync", asked},
+                                         {"/rotate_packets", std::int64_t{2}}}));
       ASSERT_TRUE(sink.open());
       EXPECT_EQ(sink.write(Packets(numbered_texts(0, 5))).status, NFBUS_OK);
       EXPECT_EQ(syncs - before, asked ? 2 : 0);
@@ -64,3 +59,4 @@ TEST_F(PcapTest, CompleteFilesAreBroughtToTheDiskWhereAsked) {
 }
 
 }  // namespace
+}  // namespace nfbus::test

@@ -1,34 +1,16 @@
 // The sink through its entry, writing to real files, without and with rotation.
 #include "captures.hpp"
 
-#include <gmock/gmock.h>
 #include <sys/stat.h>
 
+namespace nfbus::test {
 namespace {
-
-using nfbus::test::Capture;
-using nfbus::test::kFirstTimeNs;
-using nfbus::test::numbered_texts;
-using nfbus::test::Packets;
-using nfbus::test::PcapTest;
-using nfbus::test::read_capture;
-using nfbus::test::read_file;
-using nfbus::test::SinkDriver;
-using nfbus::test::Values;
-using nfbus::test::write_file;
-using nfbus::test::Written;
-using testing::ElementsAre;
-using testing::ElementsAreArray;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::Pair;
-namespace fs = std::filesystem;
 
 constexpr std::size_t kHeader = 24;  // of a file, and what each packet costs beyond its bytes
 constexpr std::size_t kRecord = 16;
 
 TEST_F(PcapTest, WritesPacketsWithTheirTimesAndLengths) {
-  SinkDriver sink(nfbus::test::plugin(), options());
+  SinkDriver sink(plugin(), options());
   ASSERT_TRUE(sink.open());
   Packets packets({"one", "three", ""});
   packets.event(1).packet_size = 1500;
@@ -47,7 +29,7 @@ TEST_F(PcapTest, WritesPacketsWithTheirTimesAndLengths) {
 }
 
 TEST_F(PcapTest, WritesMicrosecondsWhereAsked) {
-  SinkDriver sink(nfbus::test::plugin(), options({{"/precision", "us"}}));
+  SinkDriver sink(plugin(), options({{"/precision", "us"}}));
   ASSERT_TRUE(sink.open());
   sink.write(Packets({"one"}));
   EXPECT_EQ(read_capture(file()).packets.at(0).time_ns, kFirstTimeNs / 1000 * 1000);
@@ -55,7 +37,7 @@ TEST_F(PcapTest, WritesMicrosecondsWhereAsked) {
 }
 
 TEST_F(PcapTest, RefusesPacketsThatItsLinkTypeDoesNotHaveAndWritesTheOthers) {
-  SinkDriver sink(nfbus::test::plugin(), options());
+  SinkDriver sink(plugin(), options());
   ASSERT_TRUE(sink.open());
   Packets packets({"one", "two", "three"});
   packets.event(1).ether_type = 0x0806;
@@ -66,7 +48,7 @@ TEST_F(PcapTest, RefusesPacketsThatItsLinkTypeDoesNotHaveAndWritesTheOthers) {
 }
 
 TEST_F(PcapTest, LargeAndSmallPacketsOfManyBatchesComeInTheirOrder) {
-  SinkDriver sink(nfbus::test::plugin(), options());
+  SinkDriver sink(plugin(), options());
   ASSERT_TRUE(sink.open());
   std::vector<std::string> all;
   for (std::size_t batch = 0; batch < 3; ++batch) {
@@ -84,7 +66,7 @@ TEST_F(PcapTest, SaysWhatDoesNotGoTogether) {
         Values{{"/format", "pcapng"}, {"/headerless", "raw"}}, Values{{"/file", folder_.string() + '/'}},
         Values{{"/file", std::string("a\0b", 3)}}, Values{{"/fifo", true}, {"/rotate_packets", std::int64_t{1}}},
         Values{{"/file", (folder_ / "%Q.pcap").string()}, {"/rotate_packets", std::int64_t{1}}}}) {
-    const SinkDriver sink(nfbus::test::plugin(), options(wrong));
+    const SinkDriver sink(plugin(), options(wrong));
     EXPECT_FALSE(sink.created());
     EXPECT_NE(sink.error(), "");
   }
@@ -94,7 +76,7 @@ TEST_F(PcapTest, SaysWhatDoesNotGoTogether) {
 
 TEST_F(PcapTest, ContinuesAFileOfItsKind) {
   for (const char* text : {"one", "two"}) {
-    SinkDriver sink(nfbus::test::plugin(), options());
+    SinkDriver sink(plugin(), options());
     ASSERT_TRUE(sink.open());
     sink.write(Packets({text}));
   }
@@ -104,7 +86,7 @@ TEST_F(PcapTest, ContinuesAFileOfItsKind) {
 TEST_F(PcapTest, ContinuesAfterTheLastWholePacketWhereverACrashCutTheFile) {
   std::string whole;
   {
-    SinkDriver sink(nfbus::test::plugin(), options());
+    SinkDriver sink(plugin(), options());
     ASSERT_TRUE(sink.open());
     sink.write(Packets({"one", "two"}));
     whole = read_file(file());
@@ -112,7 +94,7 @@ TEST_F(PcapTest, ContinuesAfterTheLastWholePacketWhereverACrashCutTheFile) {
   const std::size_t first_end = kHeader + kRecord + 3;
   for (std::size_t size = 0; size <= whole.size(); ++size) {
     write_file(file(), whole.substr(0, size));
-    SinkDriver sink(nfbus::test::plugin(), options());
+    SinkDriver sink(plugin(), options());
     ASSERT_TRUE(sink.open());
     ASSERT_EQ(sink.write(Packets({"three"})).status, NFBUS_OK);
     std::vector<std::string> expected;
@@ -128,7 +110,7 @@ TEST_F(PcapTest, ContinuesAfterTheLastWholePacketWhereverACrashCutTheFile) {
 
 TEST_F(PcapTest, SetsAFileAsideThatItCouldNotHaveWritten) {
   const std::string broken = [&] {
-    SinkDriver sink(nfbus::test::plugin(), options());
+    SinkDriver sink(plugin(), options());
     sink.open();
     sink.write(Packets({"one", "two"}));
     std::string text = read_file(file());
@@ -138,7 +120,7 @@ TEST_F(PcapTest, SetsAFileAsideThatItCouldNotHaveWritten) {
   int number = 0;
   for (const std::string& other : {std::string("a text\n"), std::string(100, '\0'), broken}) {
     write_file(file(), other);
-    SinkDriver sink(nfbus::test::plugin(), options());
+    SinkDriver sink(plugin(), options());
     ASSERT_TRUE(sink.open());
     sink.write(Packets({"three"}));
     EXPECT_THAT(read_capture(file()).texts(), ElementsAre("three"));
@@ -149,7 +131,7 @@ TEST_F(PcapTest, SetsAFileAsideThatItCouldNotHaveWritten) {
 
 TEST_F(PcapTest, ContinuesAFileOfAClockThatWasNeverSet) {
   for (const char* text : {"one", "two"}) {
-    SinkDriver sink(nfbus::test::plugin(), options());
+    SinkDriver sink(plugin(), options());
     ASSERT_TRUE(sink.open());
     Packets packets({text});
     packets.event(0).time_ns = 500'000'000;  // 1970
@@ -160,7 +142,7 @@ TEST_F(PcapTest, ContinuesAFileOfAClockThatWasNeverSet) {
 
 TEST_F(PcapTest, AnotherLinkTypeIsAnotherFile) {
   for (const char* link : {"raw", "nflog"}) {
-    SinkDriver sink(nfbus::test::plugin(), options({{"/link", link}}));
+    SinkDriver sink(plugin(), options({{"/link", link}}));
     ASSERT_TRUE(sink.open());
     sink.write(Packets({link}));
   }
@@ -169,9 +151,9 @@ TEST_F(PcapTest, AnotherLinkTypeIsAnotherFile) {
 }
 
 TEST_F(PcapTest, TwoSinksDoNotWriteToOneFile) {
-  SinkDriver second(nfbus::test::plugin(), options());
+  SinkDriver second(plugin(), options());
   {
-    SinkDriver first(nfbus::test::plugin(), options());
+    SinkDriver first(plugin(), options());
     ASSERT_TRUE(first.open());
     ASSERT_TRUE(second.open());
     first.write(Packets({"one"}));
@@ -185,10 +167,10 @@ TEST_F(PcapTest, TwoSinksDoNotWriteToOneFile) {
 TEST_F(PcapTest, ASinkThatWaitsForAnotherOneTouchesNoneOfItsFiles) {
   const Values one_a_file = options({{"/rotate_packets", std::int64_t{1}}});
   SinkDriver second(
-      nfbus::test::plugin(),
+      plugin(),
       options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{1}}, {"/compress", "gzip"}}));
   {
-    SinkDriver first(nfbus::test::plugin(), one_a_file);
+    SinkDriver first(plugin(), one_a_file);
     ASSERT_TRUE(first.open());
     first.write(Packets(numbered_texts(1, 4)));
     write_file(path("out-000003.pcap.gz.part"), "of a compressor at work");
@@ -211,7 +193,7 @@ TEST_F(PcapTest, ASinkThatWaitsForAnotherOneTouchesNoneOfItsFiles) {
 // ---- A file that others touch ----
 
 TEST_F(PcapTest, MakesANewFileAtOnceWhenItsFileIsRemoved) {
-  SinkDriver sink(nfbus::test::plugin(), options());
+  SinkDriver sink(plugin(), options());
   ASSERT_TRUE(sink.open());
   sink.write(Packets({"one"}));
   fs::remove(file());
@@ -220,7 +202,7 @@ TEST_F(PcapTest, MakesANewFileAtOnceWhenItsFileIsRemoved) {
 }
 
 TEST_F(PcapTest, FollowsALogrotateAndBeginsAgainWhenItsFileIsEmptied) {
-  SinkDriver sink(nfbus::test::plugin(), options());
+  SinkDriver sink(plugin(), options());
   ASSERT_TRUE(sink.open());
   sink.write(Packets({"one"}));
   fs::rename(file(), path("old"));
@@ -236,7 +218,7 @@ TEST_F(PcapTest, FollowsALogrotateAndBeginsAgainWhenItsFileIsEmptied) {
 }
 
 TEST_F(PcapTest, WaitsForItsFolderAndSaysSoOnce) {
-  SinkDriver sink(nfbus::test::plugin(), options({{"/file", (folder_ / "sub/out.pcap").string()}}));
+  SinkDriver sink(plugin(), options({{"/file", (folder_ / "sub/out.pcap").string()}}));
   ASSERT_TRUE(sink.open());
   for (int i = 0; i < 3; ++i) {
     const Written written = sink.write(Packets({"one"}));
@@ -256,7 +238,7 @@ TEST_F(PcapTest, WaitsForItsFolderAndSaysSoOnce) {
 
 TEST_F(PcapTest, AFullDiskLeavesWholePacketsAndTheRestComesAgain) {
   for (const char* format : {"pcap", "pcapng"}) {
-    SinkDriver sink(nfbus::test::plugin(), options({{"/format", format}, {"/file", path(format).string()}}));
+    SinkDriver sink(plugin(), options({{"/format", format}, {"/file", path(format).string()}}));
     ASSERT_TRUE(sink.open());
     const std::vector<std::string> texts(40, std::string(100, 'x'));
     const Packets packets(texts);
@@ -279,7 +261,7 @@ TEST_F(PcapTest, AFullDiskLeavesWholePacketsAndTheRestComesAgain) {
 }
 
 TEST_F(PcapTest, AFullDiskThatTakesNoHeaderLeavesNothingBroken) {
-  SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{1}}}));
+  SinkDriver sink(plugin(), options({{"/rotate_packets", std::int64_t{1}}}));
   limit_file_size(10);
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write(Packets({"one"})).status, NFBUS_RETRY);
@@ -292,7 +274,7 @@ TEST_F(PcapTest, AFullDiskThatTakesNoHeaderLeavesNothingBroken) {
 }
 
 TEST_F(PcapTest, AFloorOfFreeSpaceThatIsNotThereStopsIt) {
-  SinkDriver sink(nfbus::test::plugin(), options({{"/min_free_bytes", std::int64_t{1} << 60U}}));
+  SinkDriver sink(plugin(), options({{"/min_free_bytes", std::int64_t{1} << 60U}}));
   ASSERT_TRUE(sink.open());
   const Written written = sink.write(Packets({"one"}));
   EXPECT_EQ(written.status, NFBUS_RETRY);
@@ -303,7 +285,7 @@ TEST_F(PcapTest, AFloorOfFreeSpaceThatIsNotThereStopsIt) {
 // ---- Rotation ----
 
 TEST_F(PcapTest, RotatesByCountWithAPartThatBecomesAFile) {
-  SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{2}}}));
+  SinkDriver sink(plugin(), options({{"/rotate_packets", std::int64_t{2}}}));
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write(Packets(numbered_texts(1, 5))).status, NFBUS_OK);
   EXPECT_THAT(names(), ElementsAre("out-000001.pcap", "out-000002.pcap", "out-000003.pcap.part"));
@@ -314,11 +296,11 @@ TEST_F(PcapTest, RotatesByCountWithAPartThatBecomesAFile) {
 
 TEST_F(PcapTest, AnEndCompletesTheFileAndLeavesNoEmptyOne) {
   for (int i = 0; i < 2; ++i) {
-    SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{2}}}));
+    SinkDriver sink(plugin(), options({{"/rotate_packets", std::int64_t{2}}}));
     ASSERT_TRUE(sink.open());
     sink.write(Packets({"one"}));
   }
-  { SinkDriver(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{2}}})).open(); }
+  { SinkDriver(plugin(), options({{"/rotate_packets", std::int64_t{2}}})).open(); }
   EXPECT_THAT(names(), ElementsAre("out-000001.pcap", "out-000002.pcap"));
 }
 
@@ -326,9 +308,9 @@ TEST_F(PcapTest, RotatesBySizeAndNoFileIsLarger) {
   for (const char* format : {"pcap", "pcapng"}) {
     fs::create_directory(path(format));
     {
-      SinkDriver sink(nfbus::test::plugin(), options({{"/file", (path(format) / "out").string()},
-                                                      {"/format", format},
-                                                      {"/rotate_bytes", std::int64_t{2000}}}));
+      SinkDriver sink(plugin(), options({{"/file", (path(format) / "out").string()},
+                                         {"/format", format},
+                                         {"/rotate_bytes", std::int64_t{2000}}}));
       ASSERT_TRUE(sink.open());
       Packets packets(std::vector<std::string>(100, std::string(100, 'x')));
       packets.event(50).lost_before = 3;
@@ -344,7 +326,7 @@ TEST_F(PcapTest, RotatesBySizeAndNoFileIsLarger) {
 }
 
 TEST_F(PcapTest, APacketLargerThanTheLimitGetsAFileOfItsOwn) {
-  SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_bytes", std::int64_t{60}}}));
+  SinkDriver sink(plugin(), options({{"/rotate_bytes", std::int64_t{60}}}));
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write(Packets({"one", std::string(100, 'x'), "three"})).status, NFBUS_OK);
   EXPECT_THAT(read_capture(path("out-000001.pcap")).texts(), ElementsAre("one"));
@@ -352,7 +334,7 @@ TEST_F(PcapTest, APacketLargerThanTheLimitGetsAFileOfItsOwn) {
 }
 
 TEST_F(PcapTest, RotatesByAgeAlsoWhenNothingArrivesButNoEmptyFile) {
-  SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_age_s", std::int64_t{1}}}));
+  SinkDriver sink(plugin(), options({{"/rotate_age_s", std::int64_t{1}}}));
   ASSERT_TRUE(sink.open());
   sink.write(Packets({"one"}));
   EXPECT_TRUE(ticks_until(sink, [&] { return fs::exists(path("out-000001.pcap")); }));
@@ -362,8 +344,7 @@ TEST_F(PcapTest, RotatesByAgeAlsoWhenNothingArrivesButNoEmptyFile) {
 TEST_F(PcapTest, KeepsSoManyFilesAndTouchesNoOthers) {
   write_file(path("out-000000.txt"), "mine");
   write_file(path("outer-000001.pcap"), "mine");
-  SinkDriver sink(nfbus::test::plugin(),
-                  options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{2}}}));
+  SinkDriver sink(plugin(), options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{2}}}));
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write(Packets(numbered_texts(1, 6))).status, NFBUS_OK);
   EXPECT_THAT(names(), ElementsAre("out-000000.txt", "out-000004.pcap", "out-000005.pcap", "out-000006.pcap.part",
@@ -373,7 +354,7 @@ TEST_F(PcapTest, KeepsSoManyFilesAndTouchesNoOthers) {
 TEST_F(PcapTest, KeepsSoManyBytesAcrossStarts) {
   const Values values = options({{"/rotate_bytes", std::int64_t{500}}, {"/max_total_bytes", std::int64_t{2000}}});
   for (int start = 0; start < 3; ++start) {
-    SinkDriver sink(nfbus::test::plugin(), values);
+    SinkDriver sink(plugin(), values);
     ASSERT_TRUE(sink.open());
     EXPECT_EQ(sink.write(Packets(std::vector<std::string>(50, std::string(84, 'x')))).status, NFBUS_OK);
     std::uintmax_t total = 0;
@@ -384,8 +365,7 @@ TEST_F(PcapTest, KeepsSoManyBytesAcrossStarts) {
 }
 
 TEST_F(PcapTest, FilesThatSomebodyRemovedCostNoOthers) {
-  SinkDriver sink(nfbus::test::plugin(),
-                  options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{4}}}));
+  SinkDriver sink(plugin(), options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{4}}}));
   ASSERT_TRUE(sink.open());
   sink.write(Packets(numbered_texts(1, 5)));
   fs::remove(path("out-000002.pcap"));
@@ -396,8 +376,7 @@ TEST_F(PcapTest, FilesThatSomebodyRemovedCostNoOthers) {
 }
 
 TEST_F(PcapTest, AFileThatCannotBeRemovedCountsAndGoesAsSoonAsItCan) {
-  SinkDriver sink(nfbus::test::plugin(),
-                  options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{2}}}));
+  SinkDriver sink(plugin(), options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{2}}}));
   ASSERT_TRUE(sink.open());
   sink.write(Packets(numbered_texts(1, 2)));
   fs::remove(path("out-000001.pcap"));
@@ -416,7 +395,7 @@ TEST_F(PcapTest, AFileThatCannotBeRemovedCountsAndGoesAsSoonAsItCan) {
 TEST_F(PcapTest, GoesOnWithTheNumberAndThePartThatACrashLeft) {
   const Values values = options({{"/rotate_packets", std::int64_t{2}}});
   {
-    SinkDriver sink(nfbus::test::plugin(), values);
+    SinkDriver sink(plugin(), values);
     ASSERT_TRUE(sink.open());
     sink.write(Packets(numbered_texts(1, 3)));
     fs::copy(path("out-000002.pcap.part"), path("saved"));
@@ -424,7 +403,7 @@ TEST_F(PcapTest, GoesOnWithTheNumberAndThePartThatACrashLeft) {
   fs::remove(path("out-000002.pcap"));
   write_file(path("out-000002.pcap.part"), read_file(path("saved")) + "half a rec");
   write_file(path("out-000001.pcap.part"), read_file(path("saved")).substr(0, kHeader));
-  SinkDriver sink(nfbus::test::plugin(), values);
+  SinkDriver sink(plugin(), values);
   ASSERT_TRUE(sink.open());
   sink.write(Packets(numbered_texts(4, 2)));
   EXPECT_THAT(names(), ElementsAre("out-000001.pcap", "out-000002.pcap", "out-000003.pcap.part", "saved"));
@@ -434,14 +413,14 @@ TEST_F(PcapTest, GoesOnWithTheNumberAndThePartThatACrashLeft) {
 
 TEST_F(PcapTest, APartOfAnotherFormatIsCompletedAsItIs) {
   {
-    SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{9}}}));
+    SinkDriver sink(plugin(), options({{"/rotate_packets", std::int64_t{9}}}));
     ASSERT_TRUE(sink.open());
     sink.write(Packets({"one"}));
     fs::copy(path("out-000001.pcap.part"), path("saved"));
   }
   fs::remove(path("out-000001.pcap"));
   fs::rename(path("saved"), path("out-000001.pcap.part"));
-  SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{9}}, {"/format", "pcapng"}}));
+  SinkDriver sink(plugin(), options({{"/rotate_packets", std::int64_t{9}}, {"/format", "pcapng"}}));
   ASSERT_TRUE(sink.open());
   EXPECT_THAT(names(), ElementsAre("out-000001.pcap", "out-000002.pcap.part"));
   EXPECT_THAT(read_capture(path("out-000001.pcap")).texts(), ElementsAre("one"));
@@ -449,8 +428,7 @@ TEST_F(PcapTest, APartOfAnotherFormatIsCompletedAsItIs) {
 
 TEST_F(PcapTest, ARotationThatFailsLosesNothingAndIsSaidOnce) {
   fs::create_directory(path("in"));
-  SinkDriver sink(nfbus::test::plugin(),
-                  options({{"/file", path("in/out.pcap").string()}, {"/rotate_packets", std::int64_t{1}}}));
+  SinkDriver sink(plugin(), options({{"/file", path("in/out.pcap").string()}, {"/rotate_packets", std::int64_t{1}}}));
   ASSERT_TRUE(sink.open());
   fs::rename(path("in"), path("away"));
   EXPECT_EQ(sink.write(Packets(numbered_texts(1, 3))).status, NFBUS_OK);
@@ -460,7 +438,7 @@ TEST_F(PcapTest, ARotationThatFailsLosesNothingAndIsSaidOnce) {
 }
 
 TEST_F(PcapTest, ANameThatSomebodyTookCostsANumberAndNoRotation) {
-  SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{1}}}));
+  SinkDriver sink(plugin(), options({{"/rotate_packets", std::int64_t{1}}}));
   ASSERT_TRUE(sink.open());
   fs::create_directory(path("out-000001.pcap"));
   write_file(path("out-000002.pcap"), "mine");
@@ -473,7 +451,7 @@ TEST_F(PcapTest, ANameThatSomebodyTookCostsANumberAndNoRotation) {
 
 // As on a file system that knows no renaming without replacing.
 TEST_F(PcapTest, ARenamingThatACrashCutInTheMiddleGoesOn) {
-  SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{1}}}));
+  SinkDriver sink(plugin(), options({{"/rotate_packets", std::int64_t{1}}}));
   ASSERT_TRUE(sink.open());
   fs::create_hard_link(path("out-000001.pcap.part"), path("out-000001.pcap"));
   EXPECT_EQ(sink.write(Packets(numbered_texts(1, 2))).status, NFBUS_OK);
@@ -482,8 +460,7 @@ TEST_F(PcapTest, ARenamingThatACrashCutInTheMiddleGoesOn) {
 }
 
 TEST_F(PcapTest, TenThousandRotationsLeaveWhatIsToStay) {
-  SinkDriver sink(nfbus::test::plugin(),
-                  options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{10}}}));
+  SinkDriver sink(plugin(), options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{10}}}));
   ASSERT_TRUE(sink.open());
   for (int i = 0; i < 10; ++i) {
     ASSERT_EQ(sink.write(Packets(numbered_texts(i * 1000, 1000))).status, NFBUS_OK);
@@ -494,3 +471,4 @@ TEST_F(PcapTest, TenThousandRotationsLeaveWhatIsToStay) {
 }
 
 }  // namespace
+}  // namespace nfbus::test

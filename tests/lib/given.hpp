@@ -1,15 +1,14 @@
 // Configurations from text, checked against two plugins that exist only here.
 #pragma once
 
-#include "../schema/file_sink_schema.hpp"
 #include "config/load.hpp"
+#include "file_sink_schema.hpp"
+#include "temporary_folder.hpp"
 
 #include <nfbus/abi.h>
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,19 +47,10 @@ inline host::PluginRegistry plugins() {
 // A folder with the configuration in it; gone with the object.
 class Given {
  public:
-  explicit Given(std::string_view toml) {
-    std::string name = (std::filesystem::temp_directory_path() / "nfbus-config-XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
-    write("c.toml", toml);
-  }
-  Given(const Given&) = delete;
-  Given& operator=(const Given&) = delete;
-  ~Given() { std::filesystem::remove_all(folder_); }
+  explicit Given(std::string_view toml) { write("c.toml", toml); }
 
-  [[nodiscard]] std::string path(const std::string& name) const { return (folder_ / name).string(); }
-  void write(const std::string& name, std::string_view content) const {
-    std::ofstream(path(name), std::ios::binary).write(content.data(), static_cast<std::streamsize>(content.size()));
-  }
+  [[nodiscard]] std::string path(const std::string& name) const { return (folder_.path() / name).string(); }
+  void write(const std::string& name, std::string_view content) const { write_file(path(name), content); }
 
   [[nodiscard]] host::LoadedConfig load(bool replay = false) const {
     return host::load_config(host::read_config_file(path("c.toml"), false), plugins(), {.replay = replay});
@@ -77,7 +67,7 @@ class Given {
   }
 
  private:
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
 };
 
 inline std::vector<std::string> errors_of(std::string_view toml) { return Given(toml).errors(); }

@@ -1,21 +1,8 @@
 // The sink with `when`: what is written around the packets that matter.
 #include "captures.hpp"
 
-#include <gmock/gmock.h>
-
+namespace nfbus::test {
 namespace {
-
-using nfbus::test::Array;
-using nfbus::test::FakeHost;
-using nfbus::test::Packets;
-using nfbus::test::read_capture;
-using nfbus::test::Reader;
-using nfbus::test::SinkDriver;
-using nfbus::test::Values;
-using nfbus::test::Written;
-using testing::ElementsAre;
-using testing::IsEmpty;
-using testing::Pair;
 
 // "a>b 1!" is a packet from the host a to the host b, which matters.
 class Talk : public Packets {
@@ -38,10 +25,10 @@ class Talk : public Packets {
   }
 };
 
-class PcapTriggerTest : public nfbus::test::PcapTest {
+class PcapTriggerTest : public PcapTest {
  protected:
   // Two packets before and three after, where nothing else is said.
-  explicit PcapTriggerTest(const Values& changes = {}) : sink_(nfbus::test::plugin(), with_when(changes), matches()) {
+  explicit PcapTriggerTest(const Values& changes = {}) : sink_(plugin(), with_when(changes), matches()) {
     EXPECT_TRUE(sink_.open());
   }
 
@@ -99,7 +86,7 @@ TEST_F(PcapTriggerTest, AWriteThatFailsGoesOnWhereItStoppedAndWritesNothingTwice
   std::vector<std::string> said{"a>b 1", "a>b 2", "c>d 1", "a>b 3!", "a>b 4", "c>d 2!", "c>d 3", "e>f 1"};
   const Talk talk(said);
   for (rlim_t size = 24 + 10; size < 24 + 8 * 44; size += 44) {
-    SinkDriver sink(nfbus::test::plugin(), with_when({{"/file", path(std::to_string(size)).string()}}), matches());
+    SinkDriver sink(plugin(), with_when({{"/file", path(std::to_string(size)).string()}}), matches());
     ASSERT_TRUE(sink.open());
     limit_file_size(size);
     const Written first = sink.write(talk);
@@ -155,7 +142,7 @@ TEST_F(PcapTriggerTest, WhatIsStillHeldAtTheEndWasWantedByNobody) {
 }
 
 TEST_F(PcapTriggerTest, AFifoGetsNothingWhileNothingMatters) {
-  SinkDriver sink(nfbus::test::plugin(), with_when({{"/file", path("fifo").string()}, {"/fifo", true}}), matches());
+  SinkDriver sink(plugin(), with_when({{"/file", path("fifo").string()}, {"/fifo", true}}), matches());
   ASSERT_TRUE(sink.open());
   const Talk unheard({"a>b 1"});
   const Talk before({"c>d 1"});
@@ -174,12 +161,13 @@ TEST_F(PcapTriggerTest, PacketsWithoutAddressesAreOnePair) {
 }
 
 TEST_F(PcapTriggerTest, AWrongMatchIsSaid) {
-  const SinkDriver sink(nfbus::test::plugin(), with_when({{"/when", Array{.count = 1, .json = "other"}}}), matches());
+  const SinkDriver sink(plugin(), with_when({{"/when", Array{.count = 1, .json = "other"}}}), matches());
   EXPECT_FALSE(sink.created());
   EXPECT_THAT(sink.error(), testing::HasSubstr("unknown match"));
-  const SinkDriver none(nfbus::test::plugin(), with_when({{"/when", Array{.count = 0, .json = "[]"}}}), matches());
+  const SinkDriver none(plugin(), with_when({{"/when", Array{.count = 0, .json = "[]"}}}), matches());
   EXPECT_FALSE(none.created());
   EXPECT_THAT(none.error(), testing::HasSubstr("holds for no packet"));
 }
 
 }  // namespace
+}  // namespace nfbus::test

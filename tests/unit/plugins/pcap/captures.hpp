@@ -1,29 +1,25 @@
-// What the tests of the pcap sink share: events to write, libpcap and a FIFO's reader to read what was written, a
-// folder, options.
+// What the tests of the pcap sink share: events to write, libpcap and a FIFO's reader to read what was written,
+// options.
 #pragma once
 
 #include <nfbus/testing/fake_host.hpp>
 
+#include "file_sink_test.hpp"
+
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <pcap/pcap.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <csignal>
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <memory>
-#include <stdexcept>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -31,6 +27,15 @@
 namespace nfbus::test {
 
 namespace fs = std::filesystem;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
+using ::testing::Ge;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
+using ::testing::Pair;
+using ::testing::SizeIs;
 
 constexpr std::int64_t kFirstTimeNs = 1'700'000'000'123'456'789;
 
@@ -103,13 +108,6 @@ inline Capture read_capture(const fs::path& path) {
   return out;
 }
 
-inline std::string read_file(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-inline void write_file(const fs::path& path, std::string_view text) { std::ofstream(path, std::ios::binary) << text; }
-
 // What reads the FIFO: takes in what it gets, never waits.
 class Reader {
  public:
@@ -145,22 +143,8 @@ class Reader {
   std::string text_;
 };
 
-// A folder of its own, and limits that end with the test.
-class PcapTest : public testing::Test {
+class PcapTest : public FileSinkTest {
  protected:
-  PcapTest() {
-    std::string name = (fs::temp_directory_path() / "nfbus-pcap-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    folder_ = name;
-    // A SIGPIPE or SIGXFSZ that reached the process would end this test.
-    (void)std::signal(SIGPIPE, SIG_DFL);
-    (void)std::signal(SIGXFSZ, SIG_IGN);
-  }
-  ~PcapTest() override {
-    limit_file_size(RLIM_INFINITY);
-    fs::remove_all(folder_);
-  }
-
   // The defaults of the schema, with some values changed.
   [[nodiscard]] Values options(const Values& changes = {}) const {
     Values out{{"/file", file().string()},
@@ -203,16 +187,6 @@ class PcapTest : public testing::Test {
     }
     return true;
   }
-
-  // A disk that is full for every file beyond so many bytes.
-  static void limit_file_size(rlim_t size_bytes) {
-    rlimit limit{};
-    getrlimit(RLIMIT_FSIZE, &limit);
-    limit.rlim_cur = size_bytes;
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-
-  fs::path folder_;
 };
 
 }  // namespace nfbus::test

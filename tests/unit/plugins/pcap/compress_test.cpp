@@ -2,24 +2,11 @@
 #include "compress.hpp"
 #include "captures.hpp"
 
-#include <gmock/gmock.h>
 #include <zlib.h>
 #include <zstd.h>
 
+namespace nfbus::test {
 namespace {
-
-using nfbus::test::numbered_texts;
-using nfbus::test::Packets;
-using nfbus::test::PcapTest;
-using nfbus::test::read_capture;
-using nfbus::test::read_file;
-using nfbus::test::SinkDriver;
-using nfbus::test::Values;
-using nfbus::test::write_file;
-using testing::ElementsAre;
-using testing::IsEmpty;
-using testing::IsSupersetOf;
-namespace fs = std::filesystem;
 
 std::string gunzip(const fs::path& path) {
   std::string out;
@@ -55,7 +42,7 @@ TEST_F(PcapTest, CompressedFilesAreTheSameFiles) {
     const Values values = options(
         {{"/file", (folder / "out.pcap").string()}, {"/rotate_packets", std::int64_t{500}}, {"/compress", compress}});
     {
-      SinkDriver sink(nfbus::test::plugin(), values);
+      SinkDriver sink(plugin(), values);
       ASSERT_TRUE(sink.open());
       ASSERT_EQ(sink.write(Packets(numbered_texts(0, 2000))).status, NFBUS_OK);
       EXPECT_TRUE(ticks_until(sink, [&] {
@@ -76,18 +63,18 @@ TEST_F(PcapTest, CompressedFilesAreTheSameFiles) {
 TEST_F(PcapTest, WhatWasLeftBetweenTwoFormsIsSettledAtTheNextStart) {
   const Values values = options({{"/rotate_packets", std::int64_t{2}}, {"/compress", "gzip"}});
   {
-    SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{2}}}));
+    SinkDriver sink(plugin(), options({{"/rotate_packets", std::int64_t{2}}}));
     ASSERT_TRUE(sink.open());
     sink.write(Packets(numbered_texts(1, 6)));
   }
   write_file(path("out-000001.pcap.gz"), "half of it");
   write_file(path("out-000002.pcap.gz.part"), "begun");
   {
-    SinkDriver plain(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{2}}}));
+    SinkDriver plain(plugin(), options({{"/rotate_packets", std::int64_t{2}}}));
     ASSERT_TRUE(plain.open());
     EXPECT_THAT(names(), IsSupersetOf({"out-000001.pcap", "out-000001.pcap.gz"}));
   }
-  SinkDriver sink(nfbus::test::plugin(), values);
+  SinkDriver sink(plugin(), values);
   ASSERT_TRUE(sink.open());
   EXPECT_TRUE(ticks_until(
       sink, [&] { return fs::exists(path("out-000003.pcap.gz")) && !fs::exists(path("out-000003.pcap")); }));
@@ -101,7 +88,7 @@ TEST_F(PcapTest, WhatWasLeftBetweenTwoFormsIsSettledAtTheNextStart) {
 
 TEST_F(PcapTest, FilesThatGoWhileTheyAreCompressedDoNotComeBack) {
   SinkDriver sink(
-      nfbus::test::plugin(),
+      plugin(),
       options({{"/rotate_packets", std::int64_t{1}}, {"/max_files", std::int64_t{2}}, {"/compress", "zstd"}}));
   ASSERT_TRUE(sink.open());
   for (int i = 0; i < 20; ++i) ASSERT_EQ(sink.write(Packets(numbered_texts(i * 100, 100))).status, NFBUS_OK);
@@ -113,7 +100,7 @@ TEST_F(PcapTest, FilesThatGoWhileTheyAreCompressedDoNotComeBack) {
 
 TEST_F(PcapTest, AFileThatCannotBeCompressedStaysUntilItCan) {
   fs::create_directories(path("out-000001.pcap.gz.part"));
-  SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{1}}, {"/compress", "gzip"}}));
+  SinkDriver sink(plugin(), options({{"/rotate_packets", std::int64_t{1}}, {"/compress", "gzip"}}));
   ASSERT_TRUE(sink.open());
   sink.write(Packets({"one", "two"}));
   EXPECT_TRUE(ticks_until(sink, [&] { return !sink.host.logged.empty(); }));
@@ -125,3 +112,4 @@ TEST_F(PcapTest, AFileThatCannotBeCompressedStaysUntilItCan) {
 }
 
 }  // namespace
+}  // namespace nfbus::test

@@ -1,26 +1,18 @@
 // What is in the files: pcapng's blocks, and the frames of each link type. Packets are the fixtures of tests/data.
 #include "captures.hpp"
+#include "check_event.hpp"
 #include "comment.hpp"
 #include "frame.hpp"
-#include "packets/check_event.hpp"
-#include "packets/packets.hpp"
-
-#include <gmock/gmock.h>
+#include "packets.hpp"
 
 #include <cstring>
 
+namespace nfbus::test {
 namespace {
 
-using nfbus::test::Packets;
-using nfbus::test::PcapTest;
-using nfbus::test::read_capture;
-using nfbus::test::read_file;
-using nfbus::test::SinkDriver;
 using pcapsink::Frame;
 using pcapsink::Link;
 using pcapsink::make_frame;
-using testing::ElementsAre;
-using testing::HasSubstr;
 
 // draft-ietf-opsawg-pcapng, section 3.1.
 struct Block {
@@ -57,8 +49,8 @@ std::uint64_t number(const std::string& bytes) {
 }
 
 std::string frame_of(const std::string& fixture, Link link) {
-  const auto packet = nfbus::test::read_packet(std::string(NFBUS_TEST_DATA) + "/packets/" + fixture + ".hex");
-  const nfbus::host::Event event = nfbus::test::decode_record(packet.record);
+  const auto packet = read_packet(std::string(NFBUS_TEST_DATA) + "/packets/" + fixture + ".hex");
+  const nfbus::host::Event event = decode_record(packet.record);
   Frame frame;
   if (const char* refusal = make_frame(event, link, frame)) return refusal;
   std::string out;
@@ -95,8 +87,8 @@ TEST(PcapFrame, MakesNoHeaderUp) {
 }
 
 TEST(PcapFrame, AnNflogFrameIsTheKernelsMessageAndKnowsWhatWasCut) {
-  const auto packet = nfbus::test::read_packet(std::string(NFBUS_TEST_DATA) + "/packets/ipv4_tcp_snaplen.hex");
-  const nfbus::host::Event event = nfbus::test::decode_record(packet.record);
+  const auto packet = read_packet(std::string(NFBUS_TEST_DATA) + "/packets/ipv4_tcp_snaplen.hex");
+  const nfbus::host::Event event = decode_record(packet.record);
   Frame frame;
   ASSERT_EQ(make_frame(event, Link::nflog, frame), nullptr);
   EXPECT_EQ(frame.captured_bytes, packet.record.size());
@@ -126,7 +118,7 @@ TEST(PcapComment, IsValidUtf8WhateverThePrefixIs) {
 
 TEST_F(PcapTest, PcapngHasAnInterfaceForEachGroupAndNameAndLossesInItsStatistics) {
   {
-    SinkDriver sink(nfbus::test::plugin(), options({{"/format", "pcapng"}}));
+    SinkDriver sink(plugin(), options({{"/format", "pcapng"}}));
     ASSERT_TRUE(sink.open());
     Packets packets({"one", "two", "three", "four"});
     packets.event(1).in_name = NFBUS_TEXT("eth1");
@@ -162,7 +154,7 @@ TEST_F(PcapTest, AContinuedPcapngFileHasASectionForEachStartAndLibpcapReadsAll) 
     const auto values = options({{"/format", "pcapng"}, {"/link", link}, {"/file", path(link).string()}});
     const std::string header(14, 'h');
     for (int start = 0; start < 3; ++start) {
-      SinkDriver sink(nfbus::test::plugin(), values);
+      SinkDriver sink(plugin(), values);
       ASSERT_TRUE(sink.open());
       Packets packets({"one", "two"});
       packets.event(1).in_name = NFBUS_TEXT("eth1");
@@ -183,14 +175,14 @@ TEST_F(PcapTest, AContinuedPcapngFileHasASectionForEachStartAndLibpcapReadsAll) 
 TEST_F(PcapTest, ACutPcapngFileIsContinuedAfterItsLastWholeBlock) {
   std::string whole;
   {
-    SinkDriver sink(nfbus::test::plugin(), options({{"/format", "pcapng"}}));
+    SinkDriver sink(plugin(), options({{"/format", "pcapng"}}));
     ASSERT_TRUE(sink.open());
     sink.write(Packets({"one", "two"}));
     whole = read_file(file());
   }
   for (std::size_t size = 0; size <= whole.size(); ++size) {
-    nfbus::test::write_file(file(), whole.substr(0, size));
-    SinkDriver sink(nfbus::test::plugin(), options({{"/format", "pcapng"}}));
+    write_file(file(), whole.substr(0, size));
+    SinkDriver sink(plugin(), options({{"/format", "pcapng"}}));
     ASSERT_TRUE(sink.open());
     ASSERT_EQ(sink.write(Packets({"three"})).status, NFBUS_OK);
     const auto capture = read_capture(file());
@@ -202,8 +194,7 @@ TEST_F(PcapTest, ACutPcapngFileIsContinuedAfterItsLastWholeBlock) {
 }
 
 TEST_F(PcapTest, PcapngMayHaveRawPacketsBesideEthernet) {
-  SinkDriver sink(nfbus::test::plugin(),
-                  options({{"/format", "pcapng"}, {"/link", "ethernet"}, {"/headerless", "raw"}}));
+  SinkDriver sink(plugin(), options({{"/format", "pcapng"}, {"/link", "ethernet"}, {"/headerless", "raw"}}));
   ASSERT_TRUE(sink.open());
   Packets packets({"one", "two"});
   const std::string header(14, 'h');
@@ -218,3 +209,4 @@ TEST_F(PcapTest, PcapngMayHaveRawPacketsBesideEthernet) {
 }
 
 }  // namespace
+}  // namespace nfbus::test

@@ -1,25 +1,13 @@
 // What others left where the sink writes: links, and files with names of a rotation.
 #include "captures.hpp"
 
-#include <gmock/gmock.h>
-
+namespace nfbus::test {
 namespace {
-
-using nfbus::test::Packets;
-using nfbus::test::PcapTest;
-using nfbus::test::read_capture;
-using nfbus::test::read_file;
-using nfbus::test::SinkDriver;
-using nfbus::test::write_file;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::Pair;
-namespace fs = std::filesystem;
 
 TEST_F(PcapTest, AForeignFileBehindALinkIsSetAsideAndTheLinkGoesOn) {
   write_file(path("target"), "a text\n");
   fs::create_symlink("target", file());
-  SinkDriver sink(nfbus::test::plugin(), options());
+  SinkDriver sink(plugin(), options());
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write(Packets({"one"})).status, NFBUS_OK);
   EXPECT_TRUE(fs::is_symlink(file()));
@@ -36,7 +24,7 @@ TEST_F(PcapTest, TenThousandForeignPartsAreCompletedAtOnce) {
     digits.insert(0, 6 - digits.size(), '0');
     write_file(path("out-" + digits + ".pcap.part"), "a text\n");
   }
-  SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{9}}}));
+  SinkDriver sink(plugin(), options({{"/rotate_packets", std::int64_t{9}}}));
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write(Packets({"one"})).status, NFBUS_OK);
   EXPECT_EQ(names().size(), kCount + 1U);
@@ -46,7 +34,7 @@ TEST_F(PcapTest, TenThousandForeignPartsAreCompletedAtOnce) {
 
 TEST_F(PcapTest, APartThatCanBeContinuedGoesOnThoughForeignOnesCameAfterIt) {
   {
-    SinkDriver sink(nfbus::test::plugin(), options({{"/rotate_packets", std::int64_t{9}}}));
+    SinkDriver sink(plugin(), options({{"/rotate_packets", std::int64_t{9}}}));
     ASSERT_TRUE(sink.open());
     sink.write(Packets({"one"}));
     fs::copy(path("out-000001.pcap.part"), path("saved"));
@@ -56,8 +44,7 @@ TEST_F(PcapTest, APartThatCanBeContinuedGoesOnThoughForeignOnesCameAfterIt) {
   write_file(path("out-000002.pcap.part"), "a text\n");
   write_file(path("out-000003.pcap"), "mine\n");
   write_file(path("out-000003.pcap.part"), "another text\n");
-  SinkDriver sink(nfbus::test::plugin(),
-                  options({{"/rotate_packets", std::int64_t{9}}, {"/max_files", std::int64_t{3}}}));
+  SinkDriver sink(plugin(), options({{"/rotate_packets", std::int64_t{9}}, {"/max_files", std::int64_t{3}}}));
   ASSERT_TRUE(sink.open());
   sink.write(Packets({"two"}));
   EXPECT_THAT(names(), ElementsAre("out-000001.pcap.part", "out-000002.pcap", "out-000003.pcap", "out-000004.pcap"));
@@ -66,3 +53,4 @@ TEST_F(PcapTest, APartThatCanBeContinuedGoesOnThoughForeignOnesCameAfterIt) {
 }
 
 }  // namespace
+}  // namespace nfbus::test

@@ -1,33 +1,15 @@
 // The sink through its entry, writing to a FIFO.
 #include "captures.hpp"
 
-#include <gmock/gmock.h>
 #include <sys/stat.h>
 
 #include <deque>
 #include <optional>
 
+namespace nfbus::test {
 namespace {
 
-using nfbus::test::Capture;
-using nfbus::test::numbered_texts;
-using nfbus::test::Packets;
-using nfbus::test::Reader;
-using nfbus::test::SinkDriver;
-using nfbus::test::Values;
-using nfbus::test::write_file;
-using nfbus::test::Written;
-using testing::Contains;
-using testing::ElementsAre;
-using testing::ElementsAreArray;
-using testing::Ge;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::Pair;
-using testing::SizeIs;
-namespace fs = std::filesystem;
-
-class PcapFifoTest : public nfbus::test::PcapTest {
+class PcapFifoTest : public PcapTest {
  protected:
   [[nodiscard]] Values fifo(const Values& changes = {}) const {
     Values out = options(changes);
@@ -39,7 +21,7 @@ class PcapFifoTest : public nfbus::test::PcapTest {
 };
 
 TEST_F(PcapFifoTest, MakesItsFifoAndWaitsForNobody) {
-  SinkDriver sink(nfbus::test::plugin(), fifo());
+  SinkDriver sink(plugin(), fifo());
   ASSERT_TRUE(sink.open());
   EXPECT_TRUE(fs::is_fifo(file()));
   const Written written = sink.write(Packets({"one", "two"}));
@@ -50,7 +32,7 @@ TEST_F(PcapFifoTest, MakesItsFifoAndWaitsForNobody) {
 
 TEST_F(PcapFifoTest, AReaderGetsAHeaderAtOnceAndThenWhatComes) {
   for (const char* format : {"pcap", "pcapng"}) {
-    SinkDriver sink(nfbus::test::plugin(), fifo({{"/format", format}}));
+    SinkDriver sink(plugin(), fifo({{"/format", format}}));
     ASSERT_TRUE(sink.open());
     sink.write(Packets({"before"}));
     Reader reader(file());
@@ -65,7 +47,7 @@ TEST_F(PcapFifoTest, AReaderGetsAHeaderAtOnceAndThenWhatComes) {
 }
 
 TEST_F(PcapFifoTest, APcapngReaderLearnsAtOnceOfInterfacesThatWereSeenBefore) {
-  SinkDriver sink(nfbus::test::plugin(), fifo({{"/format", "pcapng"}}));
+  SinkDriver sink(plugin(), fifo({{"/format", "pcapng"}}));
   ASSERT_TRUE(sink.open());
   sink.write(Packets({"before"}));
   Reader reader(file());
@@ -77,7 +59,7 @@ TEST_F(PcapFifoTest, APcapngReaderLearnsAtOnceOfInterfacesThatWereSeenBefore) {
 
 TEST_F(PcapFifoTest, TwentyReadersOneAfterAnotherEachGetAStreamOfTheirOwn) {
   for (const char* format : {"pcap", "pcapng"}) {
-    SinkDriver sink(nfbus::test::plugin(), fifo({{"/format", format}}));
+    SinkDriver sink(plugin(), fifo({{"/format", format}}));
     ASSERT_TRUE(sink.open());
     std::optional<Reader> before;
     for (int i = 0; i < 20; ++i) {
@@ -100,7 +82,7 @@ TEST_F(PcapFifoTest, TwentyReadersOneAfterAnotherEachGetAStreamOfTheirOwn) {
 }
 
 TEST_F(PcapFifoTest, SeveralReadersAtATimeSeeTheSame) {
-  SinkDriver sink(nfbus::test::plugin(), fifo());
+  SinkDriver sink(plugin(), fifo());
   ASSERT_TRUE(sink.open());
   Reader first(file());
   sink.write(Packets({"one"}));
@@ -115,7 +97,7 @@ TEST_F(PcapFifoTest, SeveralReadersAtATimeSeeTheSame) {
 
 TEST_F(PcapFifoTest, AReaderThatStopsMissesWholePacketsAndTheyAreCounted) {
   for (const char* format : {"pcap", "pcapng"}) {
-    SinkDriver sink(nfbus::test::plugin(), fifo({{"/format", format}}));
+    SinkDriver sink(plugin(), fifo({{"/format", format}}));
     ASSERT_TRUE(sink.open());
     Reader stopped(file());
     sink.tick();
@@ -153,7 +135,7 @@ TEST_F(PcapFifoTest, AReaderThatStopsMissesWholePacketsAndTheyAreCounted) {
 }
 
 TEST_F(PcapFifoTest, PacketsThatAreRefusedDoNotMakeAStoppedReaderOneThatReads) {
-  SinkDriver sink(nfbus::test::plugin(), fifo());
+  SinkDriver sink(plugin(), fifo());
   ASSERT_TRUE(sink.open());
   const Reader stopped(file());
   const Packets many(std::vector<std::string>(40, std::string(60000, 'x')));
@@ -169,7 +151,7 @@ TEST_F(PcapFifoTest, PacketsThatAreRefusedDoNotMakeAStoppedReaderOneThatReads) {
 }
 
 TEST_F(PcapFifoTest, SaysThatItHasAsManyReadersAsItTakes) {
-  SinkDriver sink(nfbus::test::plugin(), fifo());
+  SinkDriver sink(plugin(), fifo());
   ASSERT_TRUE(sink.open());
   std::deque<Reader> readers;
   for (int i = 0; i < 65; ++i) {
@@ -186,7 +168,7 @@ TEST_F(PcapFifoTest, SaysThatItHasAsManyReadersAsItTakes) {
 }
 
 TEST_F(PcapFifoTest, WhatALeavingReaderDidNotReadIsCounted) {
-  SinkDriver sink(nfbus::test::plugin(), fifo());
+  SinkDriver sink(plugin(), fifo());
   ASSERT_TRUE(sink.open());
   Reader reader(file());
   sink.write(Packets(numbered_texts(1, 9)));
@@ -198,7 +180,7 @@ TEST_F(PcapFifoTest, WhatALeavingReaderDidNotReadIsCounted) {
 }
 
 TEST_F(PcapFifoTest, APacketLargerThanAPageIsWholeForASlowReader) {
-  SinkDriver sink(nfbus::test::plugin(), fifo());
+  SinkDriver sink(plugin(), fifo());
   ASSERT_TRUE(sink.open());
   Reader reader(file());
   std::vector<std::string> texts;
@@ -215,7 +197,7 @@ TEST_F(PcapFifoTest, APacketLargerThanAPageIsWholeForASlowReader) {
 TEST_F(PcapFifoTest, KeepsThePermissionsThatSomebodyGaveTheFifo) {
   ASSERT_EQ(mkfifo(file().c_str(), 0600), 0);
   ASSERT_EQ(chmod(file().c_str(), 0604), 0);
-  SinkDriver sink(nfbus::test::plugin(), fifo());
+  SinkDriver sink(plugin(), fifo());
   ASSERT_TRUE(sink.open());
   const Reader reader(file());
   sink.tick();
@@ -238,7 +220,7 @@ class PcapSharedPipeTest : public PcapFifoTest {
 
 TEST_F(PcapSharedPipeTest, OneReaderAfterAnotherBeginsWithAHeader) {
   for (const char* format : {"pcap", "pcapng"}) {
-    SinkDriver sink(nfbus::test::plugin(), fifo({{"/format", format}}));
+    SinkDriver sink(plugin(), fifo({{"/format", format}}));
     ASSERT_TRUE(sink.open());
     for (int i = 0; i < 20; ++i) {
       Reader reader(file());
@@ -258,7 +240,7 @@ TEST_F(PcapSharedPipeTest, OneReaderAfterAnotherBeginsWithAHeader) {
 }
 
 TEST_F(PcapSharedPipeTest, AReaderThatIsReplacedWithinAMomentLeavesTheNextOneNothing) {
-  SinkDriver sink(nfbus::test::plugin(), fifo());
+  SinkDriver sink(plugin(), fifo());
   ASSERT_TRUE(sink.open());
   std::optional<Reader> before;
   for (int i = 0; i < 20; ++i) {
@@ -279,17 +261,17 @@ TEST_F(PcapSharedPipeTest, AReaderThatIsReplacedWithinAMomentLeavesTheNextOneNot
 TEST_F(PcapSharedPipeTest, AFileThatIsInTheWayIsLeftThere) {
   fs::remove(in_the_way());
   write_file(in_the_way(), "mine");
-  SinkDriver sink(nfbus::test::plugin(), fifo());
+  SinkDriver sink(plugin(), fifo());
   ASSERT_TRUE(sink.open());
   Reader reader(file());
   sink.write(Packets({"one"}));
   EXPECT_THAT(capture(reader).texts(), ElementsAre("one"));
-  EXPECT_EQ(nfbus::test::read_file(in_the_way()), "mine");
+  EXPECT_EQ(read_file(in_the_way()), "mine");
   EXPECT_THAT(sink.host.logged, ElementsAre(Pair(NFBUS_LOG_WARNING, HasSubstr("remove " + in_the_way().string()))));
 }
 
 TEST_F(PcapSharedPipeTest, ReadersGetPipesOfTheirOwnAsSoonAsTheyCan) {
-  SinkDriver sink(nfbus::test::plugin(), fifo());
+  SinkDriver sink(plugin(), fifo());
   ASSERT_TRUE(sink.open());
   {
     const Reader shared(file());
@@ -309,7 +291,7 @@ TEST_F(PcapSharedPipeTest, ReadersGetPipesOfTheirOwnAsSoonAsTheyCan) {
 
 TEST_F(PcapFifoTest, SaysThatAFileIsInTheWayAndMakesTheFifoWhenItIsGone) {
   write_file(file(), "mine");
-  SinkDriver sink(nfbus::test::plugin(), fifo());
+  SinkDriver sink(plugin(), fifo());
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write(Packets({"one"})).rejected.size(), 1U);
   EXPECT_THAT(sink.host.logged, ElementsAre(Pair(NFBUS_LOG_WARNING, HasSubstr("no FIFO"))));
@@ -322,10 +304,11 @@ TEST_F(PcapFifoTest, SaysThatAFileIsInTheWayAndMakesTheFifoWhenItIsGone) {
 
 TEST_F(PcapFifoTest, WithoutFifoAFifoIsNoFile) {
   ASSERT_EQ(mkfifo(file().c_str(), 0600), 0);
-  SinkDriver sink(nfbus::test::plugin(), options());
+  SinkDriver sink(plugin(), options());
   ASSERT_TRUE(sink.open());
   EXPECT_EQ(sink.write(Packets({"one"})).status, NFBUS_RETRY);
   EXPECT_THAT(sink.error(), HasSubstr("set fifo = true"));
 }
 
 }  // namespace
+}  // namespace nfbus::test
