@@ -7,15 +7,13 @@ import json
 import os
 import pathlib
 import shutil
-import sys
 import time
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
-
 import nfbustest
 from engine import BASE_IMAGE, REPOSITORY, Container, Engine, load_compose, make_base_image, run_arguments, show
-from nfbustest import TCP, UDP, ipv4, ipv6, send, tcp, udp, wait_until
+from nfbustest import wait_until
+from packets import TCP, UDP, ipv4, ipv6, send, tcp, udp
 
 RULES = """table inet t { chain c { type filter hook input priority 0;
     udp dport 7000-7099 counter log prefix "lan:in " group 0

@@ -3,7 +3,8 @@
 import signal
 
 import nfbustest
-from nfbustest import UDP, ipv4, read_json_lines, send, udp, wait_until
+from nfbustest import read_json_lines, wait_until
+from packets import UDP, ipv4, send, udp
 
 RULES = """table inet t { chain c { type filter hook output priority 0;
     udp dport 7000 counter log prefix "lan:out " group 0;

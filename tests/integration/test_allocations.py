@@ -6,7 +6,8 @@ import struct
 import tempfile
 
 import nfbustest
-from nfbustest import UDP, ipv4, send, udp, wait_until
+from nfbustest import wait_until
+from packets import UDP, ipv4, send, udp
 
 CONFIG = """
 [[capture]]

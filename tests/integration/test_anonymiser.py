@@ -6,7 +6,8 @@ import subprocess
 
 import nfbustest
 from capture_files import tcpdump
-from nfbustest import ACK, SYN, TCP, UDP, icmp, ipv4, ipv6, read_json_lines, send, tcp, udp, wait_until
+from nfbustest import read_json_lines, wait_until
+from packets import ACK, SYN, TCP, UDP, icmp, ipv4, ipv6, send, tcp, udp
 
 RULES = """table inet t {
     chain c {

@@ -8,7 +8,8 @@ import threading
 import time
 
 import nfbustest
-from nfbustest import TEST_PLUGINS, UDP, ipv4, read_json_lines, send, udp, wait_until
+from nfbustest import TEST_PLUGINS, read_json_lines, wait_until
+from packets import UDP, ipv4, send, udp
 from wire_client import WireClient, ask_status, crowd, publish_once
 
 CONFIG = f"""

@@ -10,7 +10,8 @@ import tempfile
 import threading
 
 import nfbustest
-from nfbustest import NFBUS_BIN, UDP, ipv4, run_nfbus, send, udp, wait_until
+from nfbustest import NFBUS_BIN, run_nfbus, wait_until
+from packets import UDP, ipv4, send, udp
 from wire_client import WireClient, ask_status
 
 CONFIG = """

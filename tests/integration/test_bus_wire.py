@@ -10,7 +10,8 @@ import struct
 import time
 
 import nfbustest
-from nfbustest import UDP, ipv4, send, udp, wait_until
+from nfbustest import wait_until
+from packets import UDP, ipv4, send, udp
 from wire_client import WireClient, ask_status, publish_once
 
 CONFIG = """

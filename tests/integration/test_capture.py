@@ -2,13 +2,16 @@
 
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 import nfbustest
-from nfbustest import UDP, ipv4, ipv6, read_json_lines, send, udp, wait_until
+from nfbustest import read_json_lines, wait_until
+from packets import UDP, ipv4, ipv6, send, udp
 
 SINK = """
 [sink.out]
@@ -238,8 +241,8 @@ END
 
     def written(self, config):
         """A configuration file in a directory of the test."""
-        directory = nfbustest.tempfile.mkdtemp(prefix=f"nfbustest-{os.getpid()}-")
-        self.addCleanup(nfbustest.shutil.rmtree, directory)
+        directory = tempfile.mkdtemp(prefix=f"nfbustest-{os.getpid()}-")
+        self.addCleanup(shutil.rmtree, directory)
         path = os.path.join(directory, "nfbus.toml")
         with open(path, "w") as file:
             file.write(config.replace("@DIR@", directory))

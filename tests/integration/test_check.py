@@ -176,13 +176,11 @@ class GoodConfiguration(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done)
             self.assertRegex(done.stdout, rf"(?m)^{re.escape(str(path))}: ok \(\d+ captures, ")  # maybe behind warnings
 
-    KEY = re.compile(r'"(\w+)": *\{"(?:type|enum)"')
-
     def test_the_full_example_has_every_key_of_the_host(self):
         schema = (REPOSITORY / "host/config/host_schema.hpp").read_text()
         schema += (REPOSITORY / "host/schema/host_keys.hpp").read_text()
         secrets = set(re.findall(r'"(\w+)": *\{"type": "string", "x-secret": true', schema))
-        keys = set(self.KEY.findall(schema)) - secrets - {"filter", "items", "additionalProperties"}
+        keys = set(re.findall(r'"(\w+)": *\{"(?:type|enum)"', schema)) - secrets - {"filter", "items", "additionalProperties"}
         text = (CONFIGS / "full.toml").read_text()
         full = tomllib.loads(text)
         tables = (full["host"], full["bus"], full["metrics"], *full["capture"], *full["sink"].values())
@@ -193,12 +191,19 @@ class GoodConfiguration(unittest.TestCase):
     def test_the_full_example_has_every_key_of_every_plugin(self):
         full = tomllib.loads((CONFIGS / "full.toml").read_text())
         tables = [*full["sink"].values(), *full["filter"].values()]
-        plugins = sorted(path.parent for path in REPOSITORY.glob("plugins/*/*/CMakeLists.txt"))
-        self.assertEqual({folder.name for folder in plugins}, {table["plugin"] for table in tables})
-        for folder in plugins:
-            keys = set(self.KEY.findall((folder / f"{folder.name}.cpp").read_text())) - {"items"}
-            present = {key for table in tables if table["plugin"] == folder.name for key in table}
-            self.assertLessEqual(keys, present, folder.name)
+        used = {table["plugin"] for table in tables}
+        self.assertEqual({line.split()[0] for line in self.plugins()}, used)
+        for name in used:
+            keys = {line.split()[0] for line in self.plugins(name)[1:] if re.match(r"\w+  ", line)}
+            self.assertTrue(keys, name)
+            present = {key for table in tables if table["plugin"] == name for key in table}
+            self.assertLessEqual(keys, present, name)
+
+    def plugins(self, *name):
+        """The lines of `nfbus plugins`: one for each, or behind the first one for each option of this one."""
+        done = run_nfbus("plugins", "-c", CONFIGS / "full.toml", *name)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), name)
+        return done.stdout.splitlines()
 
     def test_the_full_example_has_every_key_of_a_match(self):
         full = tomllib.loads((CONFIGS / "full.toml").read_text())

@@ -15,6 +15,7 @@ import tempfile
 import nfbustest
 from accounts import WithAccount
 from nfbustest import NFBUS_BIN, run_nfbus
+from packets import UDP, ipv4, send, udp
 
 NOBODY = pwd.getpwnam("nobody")
 STRANGER = 4711
@@ -254,7 +255,7 @@ class Trust(nfbustest.IntegrationTest):
         status = pathlib.Path(f"/proc/{host.pid}/status").read_text()
         self.assertRegex(status, rf"(?m)^Uid:(\t{NOBODY.pw_uid}){{4}}$")
         self.assertRegex(status, r"(?m)^CapPrm:\t0+$")
-        nfbustest.send(self.namespace, [nfbustest.ipv4("127.0.0.1", "127.0.0.1", nfbustest.UDP, nfbustest.udp(1, 7000))])
+        send(self.namespace, [ipv4("127.0.0.1", "127.0.0.1", UDP, udp(1, 7000))])
         nfbustest.wait_until(lambda: nfbustest.read_json_lines(self.data / "out"), 10, "the packet")
         self.assertEqual((self.data / "bus.sock").stat().st_uid, NOBODY.pw_uid)
         self.assertEqual(nfbustest.end_process(host), 0)
@@ -272,7 +273,7 @@ class Trust(nfbustest.IntegrationTest):
         host.wait_for("reloaded")
 
     def write_capture(self, path, port, mode=0o600):
-        packet = nfbustest.ipv4("127.0.0.1", "127.0.0.1", nfbustest.UDP, nfbustest.udp(1, port))
+        packet = ipv4("127.0.0.1", "127.0.0.1", UDP, udp(1, port))
         path.write_bytes(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101) +
                          struct.pack("<IIII", 1, 2, len(packet), len(packet)) + packet)
         path.chmod(mode)

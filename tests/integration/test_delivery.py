@@ -2,7 +2,8 @@
 
 
 import nfbustest
-from nfbustest import UDP, ipv4, read_json_lines, send, udp, wait_until
+from nfbustest import read_json_lines, wait_until
+from packets import UDP, ipv4, send, udp
 
 RULES = """table inet t { chain c { type filter hook output priority 0;
     udp dport 7001 counter log prefix "lan:in " group 0;

@@ -6,7 +6,8 @@ import subprocess
 import sys
 
 import nfbustest
-from nfbustest import TCP, UDP, ipv4, ipv6, read_json_lines, run_nfbus, send, tcp, udp, wait_until
+from nfbustest import read_json_lines, run_nfbus, wait_until
+from packets import TCP, UDP, ipv4, ipv6, send, tcp, udp
 
 RULES = """table inet t { chain c { type filter hook output priority 0;
     udp dport 7001 counter log prefix "drop:out " group 0;

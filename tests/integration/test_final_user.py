@@ -12,7 +12,8 @@ import tempfile
 
 import nfbustest
 from accounts import WithAccount
-from nfbustest import NFBUS_BIN, UDP, ipv4, read_json_lines, run_nfbus, send, udp, wait_until
+from nfbustest import NFBUS_BIN, read_json_lines, run_nfbus, wait_until
+from packets import UDP, ipv4, send, udp
 
 NOBODY = pwd.getpwnam("nobody")
 

@@ -9,7 +9,8 @@ import subprocess
 import tempfile
 
 import nfbustest
-from nfbustest import NFBUS_BIN, TEST_PLUGINS, UDP, ipv4, read_json_lines, send, udp, wait_until
+from nfbustest import NFBUS_BIN, TEST_PLUGINS, read_json_lines, wait_until
+from packets import UDP, ipv4, send, udp
 
 CONFIG = """
 [bus]

@@ -6,7 +6,8 @@ import struct
 import subprocess
 
 import nfbustest
-from nfbustest import NFBUS_BIN, UDP, ipv4, run_nfbus, send, udp, wait_until
+from nfbustest import NFBUS_BIN, run_nfbus, wait_until
+from packets import UDP, ipv4, send, udp
 from wire_client import WireClient
 
 # What steers, turns around or hides, once in all places; C0 cannot stand in JSON unescaped anyway.

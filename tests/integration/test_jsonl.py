@@ -7,7 +7,8 @@ import signal
 import subprocess
 import tempfile
 
-from nfbustest import IntegrationTest, UDP, end_process, ipv4, main, read_json_lines, run_nfbus, send, udp, wait_until
+from nfbustest import IntegrationTest, end_process, main, read_json_lines, run_nfbus, wait_until
+from packets import UDP, ipv4, send, udp
 
 RULES = """table inet t {
     chain c { type filter hook output priority 0; udp dport 1000-60000 counter log prefix "a " group 1; }

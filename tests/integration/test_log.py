@@ -12,10 +12,10 @@ import subprocess
 import tempfile
 import termios
 import threading
-import unittest
 
 import nfbustest
-from nfbustest import NFBUS_BIN, TEST_PLUGINS, UDP, end_process, ipv4, read_json_lines, run_nfbus, send, udp, wait_until
+from nfbustest import NFBUS_BIN, TEST_PLUGINS, end_process, read_json_lines, run_nfbus, wait_until
+from packets import UDP, ipv4, send, udp
 from wire_client import WireClient
 
 RULES = """table inet t { chain c { type filter hook output priority 0;

@@ -6,7 +6,8 @@ import tempfile
 import unittest
 
 import nfbustest
-from nfbustest import ICMPV6, TCP, UDP, icmpv6, ipv4, ipv6, read_json_lines, run_nfbus, send, tcp, udp, wait_until
+from nfbustest import read_json_lines, run_nfbus, wait_until
+from packets import ICMPV6, TCP, UDP, icmpv6, ipv4, ipv6, send, tcp, udp
 
 RULES = """table inet t { chain c { type filter hook output priority 0;
     ip daddr 127.0.0.2 log prefix "lan:out " group 0;

@@ -6,7 +6,8 @@ import signal
 
 import nfbustest
 import test_delivery
-from nfbustest import UDP, ipv4, read_json_lines, send, udp, wait_until
+from nfbustest import read_json_lines, wait_until
+from packets import UDP, ipv4, send, udp
 from wire_client import WireClient, ask_status
 
 

@@ -5,11 +5,13 @@ import json
 import re
 import signal
 import socket
+import tempfile
 import time
 import unittest
 
 import nfbustest
-from nfbustest import TEST_PLUGINS, UDP, ipv4, run_nfbus, send, udp, wait_until
+from nfbustest import TEST_PLUGINS, run_nfbus, wait_until
+from packets import UDP, ipv4, send, udp
 from wire_client import ask_status, publish_once
 
 RULES = """table inet t { chain c { type filter hook output priority 0;
@@ -165,7 +167,7 @@ class Metrics(nfbustest.IntegrationTest):
 
     def test_wants_the_token(self):
         secret = "correct horse"
-        with nfbustest.tempfile.NamedTemporaryFile("w") as file:
+        with tempfile.NamedTemporaryFile("w") as file:
             file.write(secret + "\n")
             file.flush()
             self.run_host(token=f'token_file = "{file.name}"')
@@ -215,7 +217,7 @@ class Metrics(nfbustest.IntegrationTest):
 
 class Configuration(unittest.TestCase):
     def check(self, table):
-        with nfbustest.tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder:
             file = f"{folder}/nfbus.toml"
             with open(file, "w") as out:
                 out.write(f"[metrics]\n{table}\n[[capture]]\ngroup = 1\n")

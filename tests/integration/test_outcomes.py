@@ -2,7 +2,8 @@
 once, or stays queued, and the sums are exact at every moment.'''
 
 import nfbustest
-from nfbustest import UDP, ipv4, send, udp, wait_until
+from nfbustest import wait_until
+from packets import UDP, ipv4, send, udp
 
 CONFIG = f"""
 [host]

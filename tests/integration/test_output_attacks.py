@@ -14,7 +14,8 @@ import stat
 import tempfile
 
 import nfbustest
-from nfbustest import UDP, ipv4, send, udp, wait_until
+from nfbustest import wait_until
+from packets import UDP, ipv4, send, udp
 
 NOBODY = pwd.getpwnam("nobody").pw_uid
 STRANGER = 4711

@@ -1,7 +1,7 @@
 '''The packet format of what the real kernel logs: IPv4 and IPv6, on the way in and out.'''
 
-from nfbustest import (ACK, HOP_BY_HOP, ICMP, ICMPV6, SYN, TCP, UDP, IntegrationTest, Namespace, ethernet, icmp, icmpv6, ipv4,
-                       ipv6, main, read_json_lines, send, tcp, udp, wait_until)
+from nfbustest import IntegrationTest, Namespace, main, read_json_lines, wait_until
+from packets import ACK, HOP_BY_HOP, ICMP, ICMPV6, SYN, TCP, UDP, ethernet, icmp, icmpv6, ipv4, ipv6, send, tcp, udp
 
 CONFIG = """
 [[capture]]

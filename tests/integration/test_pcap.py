@@ -12,8 +12,8 @@ import subprocess
 import threading
 
 from capture_files import CAPTURE, OUTPUT_RULES, Prepared, packets, ports_of, sink, tcpdump, tshark
-from nfbustest import (ICMP, ICMPV6, IntegrationTest, Namespace, SYN, TCP, UDP, icmp, icmpv6, ipv4, ipv6, main,
-                       read_json_lines, run_nfbus, send, tcp, udp, wait_until)
+from nfbustest import IntegrationTest, Namespace, main, read_json_lines, run_nfbus, wait_until
+from packets import ICMP, ICMPV6, SYN, TCP, UDP, icmp, icmpv6, ipv4, ipv6, send, tcp, udp
 
 FORMATS = list(itertools.product(("pcap", "pcapng"), ("raw", "nflog", "ethernet"), ("ns", "us")))
 

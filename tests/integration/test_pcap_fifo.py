@@ -10,8 +10,8 @@ import subprocess
 import time
 
 from capture_files import CAPTURE, OUTPUT_RULES, Prepared, packets, sink
-from nfbustest import (IntegrationTest, Repeatedly, UDP, end_process, ipv4, main, read_json_lines, run_nfbus, send, udp,
-                       wait_until)
+from nfbustest import IntegrationTest, Repeatedly, end_process, main, read_json_lines, run_nfbus, wait_until
+from packets import UDP, ipv4, send, udp
 
 
 class Records:

@@ -15,7 +15,8 @@ import tempfile
 import time
 
 from capture_files import CAPTURE, OUTPUT_RULES, Prepared, dumped_ports, packets, ports_of, sink, tshark
-from nfbustest import IntegrationTest, end_process, main, send, wait_until
+from nfbustest import IntegrationTest, end_process, main, wait_until
+from packets import send
 
 DAY_S = 24 * 3600
 NOT_ROOT = '[host]\nuser = "nobody"\n'

@@ -5,10 +5,13 @@ import os
 import pathlib
 import pwd
 import signal
+import struct
 import subprocess
+import tempfile
 
 import nfbustest
-from nfbustest import UDP, ipv4, read_json_lines, send, udp, wait_until
+from nfbustest import read_json_lines, wait_until
+from packets import UDP, ipv4, send, udp
 
 CONFIG = """
 [[capture]]
@@ -152,11 +155,11 @@ class Privileges(nfbustest.IntegrationTest):
         self.assertEqual(len(read_json_lines(host.path("out"))), 10)
 
     def test_replay_needs_no_helper(self):
-        capture = nfbustest.tempfile.NamedTemporaryFile(suffix=".pcap")
+        capture = tempfile.NamedTemporaryFile(suffix=".pcap")
         self.addCleanup(capture.close)
         packet = ipv4("127.0.0.1", "127.0.0.1", UDP, udp(1, 7000))
-        capture.write(nfbustest.struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101) +
-                      nfbustest.struct.pack("<IIII", 1, 2, len(packet), len(packet)) + packet)
+        capture.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101) +
+                      struct.pack("<IIII", 1, 2, len(packet), len(packet)) + packet)
         capture.flush()
         host = self.start(CONFIG, arguments=["--replay", capture.name], wait=False)
         self.assertEqual(host.wait(), 0)

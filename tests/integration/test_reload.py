@@ -5,7 +5,8 @@ import signal
 import tempfile
 
 import nfbustest
-from nfbustest import UDP, ipv4, read_json_lines, send, udp, wait_until
+from nfbustest import read_json_lines, wait_until
+from packets import UDP, ipv4, send, udp
 
 CAPTURE = """
 [[capture]]

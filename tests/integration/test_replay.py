@@ -4,10 +4,12 @@ import json
 import os
 import random
 import struct
+import tempfile
 import unittest
 
 import nfbustest
-from nfbustest import TCP, UDP, Host, ipv4, ipv6, read_json_lines, tcp, udp
+from nfbustest import Host, read_json_lines
+from packets import TCP, UDP, ipv4, ipv6, tcp, udp
 
 DLT_NFLOG = 239
 FIRST_PORT = 1000
@@ -86,7 +88,7 @@ class Replay(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        file = nfbustest.tempfile.NamedTemporaryFile(suffix=".pcap")
+        file = tempfile.NamedTemporaryFile(suffix=".pcap")
         cls.addClassCleanup(file.close)
         cls.capture = file.name
         cls.ports = {prefix: [] for prefix in PREFIXES}  # of each prefix, in the file's order
@@ -144,7 +146,7 @@ class Replay(unittest.TestCase):
         self.assertNotIn("lost", host.stderr.replace("lost=", ""))
 
     def test_a_file_that_does_not_end_cannot_keep_the_host_from_ending(self):
-        with nfbustest.tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder:
             fifo = f"{folder}/fifo"
             os.mkfifo(fifo)
             writer = os.open(fifo, os.O_RDWR)

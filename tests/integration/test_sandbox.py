@@ -9,7 +9,8 @@ import struct
 import tempfile
 
 import nfbustest
-from nfbustest import TEST_PLUGINS, UDP, ipv4, send, udp, wait_until
+from nfbustest import TEST_PLUGINS, wait_until
+from packets import UDP, ipv4, send, udp
 
 HOST = f"""
 [host]

@@ -4,7 +4,8 @@ import struct
 import unittest
 
 from installed import OUTSIDE, Installed, run
-from nfbustest import UDP, Host, Namespace, ipv4, main, read_json_lines, udp, wait_until
+from nfbustest import Host, Namespace, main, read_json_lines, wait_until
+from packets import UDP, ipv4, udp
 
 DLT_RAW = 101
 PORTS = [53, 80, 53, 443, 8080]  # of the replayed packets
@@ -45,6 +46,9 @@ class SdkPackage(unittest.TestCase):
     @staticmethod
     def _sanitized(plugin):
         return "asan" in run("nm", "-D", plugin) or "tsan" in run("nm", "-D", plugin)
+
+    def test_a_plugins_own_test_links_what_it_is_made_of(self):
+        self.assertEqual(run(self.folder / "build-c_sink/c_sink_test"), "c_sink 1 is well\n")
 
     def test_the_installed_program_lists_them(self):
         listed = run(self.installed.program, "plugins", "-c", self.installed.config("list.toml", ""))

@@ -5,7 +5,8 @@ import pathlib
 import tempfile
 
 import nfbustest
-from nfbustest import UDP, ipv4, read_json_lines, run_nfbus, send, udp, wait_until
+from nfbustest import read_json_lines, run_nfbus, wait_until
+from packets import UDP, ipv4, send, udp
 from wire_client import ask_status
 
 CONFIG = f"""

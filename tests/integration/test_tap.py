@@ -7,7 +7,8 @@ import struct
 import subprocess
 
 import nfbustest
-from nfbustest import NFBUS_BIN, SYN, TCP, UDP, ipv4, send, tcp, udp, wait_until
+from nfbustest import NFBUS_BIN, wait_until
+from packets import SYN, TCP, UDP, ipv4, send, tcp, udp
 from wire_client import ask_status, publish_once
 
 CONFIG = """

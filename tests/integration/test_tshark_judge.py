@@ -12,14 +12,11 @@ Where we differ on purpose:
 import base64
 import pathlib
 import subprocess
-import sys
 import tempfile
 import unittest
 
-from nfbustest import REPOSITORY, Host, main, read_json_lines
-
-sys.path.insert(0, str(REPOSITORY / "tests/data/judge"))
 import judge_packets
+from nfbustest import Host, main, read_json_lines
 
 CONFIG = '[sink.out]\nplugin = "jsonl"\nfile = "@DIR@/out"\nformat = "packet"\n'
 

@@ -14,10 +14,10 @@ import struct
 import sys
 import tempfile
 
-from nfbustest import (ACK, AH, CWR, DESTINATION_OPTIONS, ECE, ESP, FIN, HOP_BY_HOP, ICMP, ICMPV6, NO_NEXT, PSH, ROUTING,
-                       RST, SCTP, SYN, TCP, UDP, URG, IntegrationTest, Namespace, arp, authentication_header, esp,
-                       ethernet, icmp, icmpv6, ipv4, ipv6, ipv6_fragment, main, read_json_lines, sctp, send, tcp, udp,
-                       wait_until)
+from nfbustest import IntegrationTest, Namespace, main, read_json_lines, wait_until
+from packets import (ACK, AH, CWR, DESTINATION_OPTIONS, ECE, ESP, FIN, HOP_BY_HOP, ICMP, ICMPV6, NO_NEXT, PSH, ROUTING,
+                     RST, SCTP, SYN, TCP, UDP, URG, arp, authentication_header, esp, ethernet, icmp, icmpv6, ipv4,
+                     ipv6, ipv6_fragment, sctp, send, tcp, udp)
 
 MAC_A, MAC_B, MAC_C, MAC_D = (f"02:00:00:00:00:0{digit}" for digit in "abcd")
 A4, B4 = "192.0.2.1", "192.0.2.2"

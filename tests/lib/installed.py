@@ -5,10 +5,10 @@ import shutil
 import subprocess
 import tempfile
 
-from nfbustest import NFBUS_BIN
+from nfbustest import NFBUS_BIN, REPOSITORY
 
 BUILD = NFBUS_BIN.parent.parent
-OUTSIDE = pathlib.Path(__file__).parent / "outside"
+OUTSIDE = REPOSITORY / "tests/integration/outside"
 
 
 def run(*argv, cwd=None):

@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 
-from nfbustest import UDP, ipv4, udp
+from packets import UDP, ipv4, udp
 
 OUTPUT_RULES = """table inet t {
     chain c { type filter hook output priority 0; udp dport 1000-60000 counter log prefix "a " group 1; }

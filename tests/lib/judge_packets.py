@@ -1,15 +1,12 @@
 """The packets that tshark and nfbus must read alike: of every protocol that nfbus knows, well formed, the same in each
 run. frames() gives them as Ethernet frames; write_pcap() writes them. Used by tests/integration/test_tshark_judge.py."""
 
-import pathlib
 import random
 import socket
 import struct
-import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "integration"))
-from nfbustest import (DESTINATION_OPTIONS, HOP_BY_HOP, ICMP, ICMPV6, ROUTING, SCTP, TCP, UDP, arp, ethernet, icmp, icmpv6,
-                       ipv4, ipv6, ipv6_fragment, sctp, tcp, udp)
+from packets import (DESTINATION_OPTIONS, HOP_BY_HOP, ICMP, ICMPV6, ROUTING, SCTP, TCP, UDP, arp, ethernet, icmp,
+                     icmpv6, ipv4, ipv6, ipv6_fragment, sctp, tcp, udp)
 
 COUNT = 2400
 
