@@ -45,7 +45,6 @@ class Printer {
         wanted_(options.count.value_or(std::numeric_limits<std::uint64_t>::max())),
         lines_(stdout_wants_colour()),
         formats_("demo"),
-        format_(formats_.find("ulogd")),
         signals_(signals) {}
 
   void print(const Batch& batch) {
@@ -53,7 +52,7 @@ class Printer {
     for (const Event& event : batch.events()) {
       if (done_) break;
       if (json_) {
-        formats_[format_].render(event, text_);
+        formats_[kUlogdFormat].render(event, text_);
         text_.append("\n");
       } else {
         lines_.append(event, text_);
@@ -82,7 +81,6 @@ class Printer {
   const std::uint64_t wanted_;
   LineFormat lines_;
   const FormatSet formats_;
-  const FormatId format_;
   const Signals& signals_;
   TextBuffer text_;
   std::atomic<bool> done_ = false;

@@ -5,12 +5,14 @@
 #include "capture/settings.hpp"
 #include "config/listen_address.hpp"
 #include "config/option_places.hpp"
+#include "formats/names.hpp"
 #include "support/placed.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace nfbus::host {
@@ -23,11 +25,11 @@ inline constexpr char kDevice[] = "nfbus";
 inline constexpr char kTopicRoot[] = "nft:";
 inline constexpr char kUser[] = "nfbus";  // used only where that account exists
 inline constexpr char kBusSocket[] = "/run/nfbus/server.sock";
+inline constexpr std::string_view kBusFormat = "packet";
 inline constexpr std::size_t kQueueEvents = 65536;
 inline constexpr std::size_t kQueueBytes = 16UL << 20;  // keeps host and one hung sink under 64 MiB
 }  // namespace defaults
 
-enum class BusFormat : std::uint8_t { packet = 1, ulogd = 2 };
 enum class BusPayload : std::uint8_t { none = 1, full = 2 };
 
 struct HostConfig {
@@ -43,7 +45,7 @@ struct HostConfig {
 struct BusConfig {
   std::string socket = defaults::kBusSocket;
   std::string group;  // owner group of the socket; empty: unchanged
-  BusFormat format = BusFormat::packet;
+  FormatId format = chosen_format(defaults::kBusFormat, false);  // with the payload that `payload` says
   BusPayload payload = BusPayload::none;
 
   bool operator==(const BusConfig&) const = default;

@@ -2,6 +2,10 @@
 // stand here, defaults in config.hpp and capture/settings.hpp.
 #pragma once
 
+#include "formats/names.hpp"
+
+#include <nlohmann/json.hpp>
+
 #include <string_view>
 
 namespace nfbus::host {
@@ -23,7 +27,7 @@ inline constexpr std::string_view kHostSchema = R"({
       "properties": {
         "socket": {"type": "string"},
         "group": {"type": "string"},
-        "format": {"enum": ["packet", "ulogd"]},
+        "format": {},
         "payload": {"enum": ["none", "full"]}
       }
     },
@@ -65,5 +69,15 @@ inline constexpr std::string_view kHostSchema = R"({
     }
   }
 })";
+
+// [any] kHostSchema with the formats that there are.
+[[nodiscard]] inline nlohmann::json host_schema() {
+  nlohmann::json schema = nlohmann::json::parse(kHostSchema);
+  nlohmann::json& choices = schema["/properties/bus/properties/format/enum"_json_pointer];
+  for (const FormatName& format : kFormatNames) {
+    if (format.is_choice) choices.push_back(format.name);
+  }
+  return schema;
+}
 
 }  // namespace nfbus::host

@@ -87,7 +87,7 @@ class Loader {
     findings_.add(unusable);
     const bool empty = root.empty();
     const bool has_work = root.contains("capture") || root.contains("sink") || root.contains("source");
-    check(json::parse(kHostSchema), root, {});
+    check(host_schema(), root, {});
     if (!has_work && !options.replay) {
       findings_.about_file(std::string(empty ? "it is empty: " : "") +
                            "there is neither a [[capture]] nor a [sink.NAME], so there is nothing to do; "
@@ -155,8 +155,9 @@ class Loader {
     }
     bus.group = member(table, "group", bus.group);
     if (table.contains("group")) check_text(path / "group", bus.group);
-    bus.format = member<std::string>(table, "format", "packet") == "ulogd" ? BusFormat::ulogd : BusFormat::packet;
     bus.payload = member<std::string>(table, "payload", "none") == "full" ? BusPayload::full : BusPayload::none;
+    const auto format = member(table, "format", std::string(defaults::kBusFormat));
+    bus.format = chosen_format(format, bus.payload == BusPayload::full);
   }
 
   void read_metrics(const json& table) {

@@ -38,16 +38,9 @@ void Format::append_fields_within(const nfbus_event& event, std::size_t end_byte
 }
 
 FormatSet::FormatSet(std::string_view device) {
-  formats_[1] = std::make_unique<UlogdFormat>(device);
-  formats_[2] = std::make_unique<PacketFormat>(PacketFormat::Payload::none);
-  formats_[3] = std::make_unique<PacketFormat>(PacketFormat::Payload::full);
-}
-
-FormatId FormatSet::find(std::string_view name) const noexcept {
-  for (FormatId id = 1; id < formats_.size(); ++id) {
-    if (formats_[id] != nullptr && formats_[id]->name() == name) return id;
-  }
-  return 0;
+  formats_[kUlogdFormat] = std::make_unique<UlogdFormat>(device);
+  formats_[kPacketFormat] = std::make_unique<PacketFormat>(PacketFormat::Payload::none);
+  formats_[kPacketFullFormat] = std::make_unique<PacketFormat>(PacketFormat::Payload::full);
 }
 
 }  // namespace nfbus::host

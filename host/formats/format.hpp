@@ -1,8 +1,8 @@
-// The text formats of events, by name.
+// The text formats of events, by the numbers and names of formats/names.hpp.
 #pragma once
 
 #include "event/event.hpp"
-#include "formats/format_id.hpp"
+#include "formats/names.hpp"
 #include "formats/text_buffer.hpp"
 
 #include <array>
@@ -20,7 +20,6 @@ namespace nfbus::host {
 class Format {
  public:
   virtual ~Format() = default;
-  [[nodiscard]] virtual std::string_view name() const noexcept = 0;
   // Appends the event as one line of valid UTF-8 JSON without the newline. An event without fields; fields are spliced
   // in by append_fields(). Appends nothing when the format cannot show this kind of event.
   virtual void render(const Event& event, TextBuffer& out) const = 0;
@@ -48,8 +47,11 @@ class FormatSet {
   explicit FormatSet(std::string_view device);
 
   // 0 when there is none of this name.
-  [[nodiscard]] FormatId find(std::string_view name) const noexcept;
-  // id must come from find() and not be 0.
+  [[nodiscard]] static FormatId find(std::string_view name) noexcept {
+    const FormatName* found = find_format(name);
+    return found == nullptr ? 0 : found->id;
+  }
+  // id: one of kFormatNames.
   [[nodiscard]] const Format& operator[](FormatId id) const noexcept { return *formats_[id]; }
 
   // Two FormatUses or more: texts are shared through the batch's TextCache.

@@ -14,12 +14,11 @@ namespace nfbus::host {
 // are fields of the event that stand in SPR's place instead of in Fields. Thread safety: const members from any thread.
 class PacketFormat final : public Format {
  public:
-  // With Contents and Payload of each layer ("packet_full"), or without ("packet").
+  // With Contents and Payload of each layer (kPacketFullFormat), or without (kPacketFormat).
   enum class Payload { none = 1, full };
 
   explicit PacketFormat(Payload payload) : full_(payload == Payload::full) {}
 
-  [[nodiscard]] std::string_view name() const noexcept override { return full_ ? "packet_full" : "packet"; }
   void render(const Event& event, TextBuffer& out) const override;
   void append_fields(const nfbus_event& event, TextBuffer& out) const override;
   [[nodiscard]] bool renders_alike(const nfbus_event& event, const nfbus_event& other) const noexcept override;

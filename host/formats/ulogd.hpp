@@ -16,7 +16,6 @@ class UlogdFormat final : public Format {
   // device: the value of `dvc`.
   explicit UlogdFormat(std::string_view device);
 
-  [[nodiscard]] std::string_view name() const noexcept override { return "ulogd"; }
   void render(const Event& event, TextBuffer& out) const override;
   void append_fields(const nfbus_event& event, TextBuffer& out) const override;
 

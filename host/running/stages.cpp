@@ -64,12 +64,10 @@ SourceContext Stages::source_context() {
 }
 
 void Stages::open_server(Listener listener) {
-  const FormatId packet = formats.find(config.bus.payload == BusPayload::full ? "packet_full" : "packet");
-  const FormatId form = config.bus.format == BusFormat::packet ? packet : formats.find("ulogd");
   server = std::make_unique<Server>(std::move(listener), bus, formats,
                                     ServerSettings{.hub = {.topic_root = config.host.topic_root,
-                                                           .default_form = form,
-                                                           .packet_form = packet,
+                                                           .default_format = config.bus.format,
+                                                           .with_payload = config.bus.payload == BusPayload::full,
                                                            .fields = services.fields,
                                                            .client_bytes = kClientBytes,
                                                            .total_bytes = kAllClientsBytes},

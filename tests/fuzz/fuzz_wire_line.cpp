@@ -287,10 +287,9 @@ class World {
   }
 
   static HubSettings settings() {
-    const FormatId packet = formats().find("packet");
     return {.topic_root = "nft:",
-            .default_form = packet,
-            .packet_form = packet,
+            .default_format = kPacketFormat,
+            .with_payload = false,
             .fields = {.names = {}, .any = true},
             .client_bytes = 8UL << 20U,
             .total_bytes = 64UL << 20U};

@@ -62,7 +62,6 @@ void add(HubCounters& sum, const Client& client) {
 // as the server's time allows.
 Hub::Hub(Bus& bus, const FormatSet& formats, HubSettings settings, std::function<std::string()> status)
     : bus_(bus),
-      formats_(formats),
       settings_(std::move(settings)),
       status_(std::move(status)),
       inbox_(std::make_shared<Inbox>(kInboxBytes, kStatusTopic)),

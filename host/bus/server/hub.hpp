@@ -32,8 +32,8 @@ namespace nfbus::host {
 
 struct HubSettings {
   std::string topic_root;  // nobody but the host publishes under it
-  FormId default_form;     // of packets, for clients that ask for no format
-  FormId packet_form;      // what a client gets that asks for "packet"
+  FormatId default_format;  // of packets, for clients that ask for no format
+  bool with_payload;        // packets have their bytes, where the format that a client asks for can show them
   KnownFields fields;      // what matches may ask for
   std::size_t client_bytes;
   std::size_t total_bytes;  // of all lines that wait
@@ -153,7 +153,6 @@ class Hub {
   void keep_within_total();
 
   Bus& bus_;
-  const FormatSet& formats_;
   const HubSettings settings_;
   const std::function<std::string()> status_;
   const std::shared_ptr<Inbox> inbox_;

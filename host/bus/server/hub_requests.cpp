@@ -164,7 +164,7 @@ Result<void> Hub::read_request(const WireLine& read, SubscriptionRequest& reques
   request.wants_answer = read.wants_answer;
   request.match = read.match;
   request.subscription.prefix = read.topic;
-  request.subscription.form = settings_.default_form;
+  request.subscription.form = settings_.default_format;
   return read_format(read.format, request.subscription);
 }
 
@@ -239,13 +239,7 @@ Result<void> Hub::read_format(std::string_view given, ClientSubscription& subscr
   if (given.size() > kMostQuotedBytes) return invalid("there is no format of so long a name");
   std::string name;
   if (given.starts_with('"')) decode_string(given.substr(1, given.size() - 2), name);
-  if (name == "nflog") {
-    subscription.form = kNflogForm;
-  } else if (name == "record") {
-    subscription.form = kRecordForm;
-  } else {
-    subscription.form = name == "packet" ? settings_.packet_form : name == "ulogd" ? formats_.find(name) : 0;
-  }
+  subscription.form = find_form(name, settings_.with_payload);
   if (subscription.form == 0) return invalid(fmt::format("there is no such format: {}", given));
   return {};
 }

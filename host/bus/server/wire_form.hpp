@@ -1,9 +1,11 @@
 // The forms in which a packet travels over the socket.
 #pragma once
 
-#include "formats/format_id.hpp"
+#include "formats/names.hpp"
 
+#include <array>
 #include <cstdint>
+#include <string_view>
 
 namespace nfbus::host {
 
@@ -14,5 +16,20 @@ inline constexpr FormId kNflogForm = kMaxFormats;
 // {"topic","value"}: the event as record/ writes it, in base64: `nfbus tap` makes events of it again.
 inline constexpr FormId kRecordForm = kMaxFormats + 1;
 inline constexpr std::size_t kForms = kMaxFormats + 2;
+
+struct WireFormName {
+  std::string_view name;
+  FormId form;
+};
+// What a client may ask for beside the text formats.
+inline constexpr std::array kWireFormNames = {WireFormName{"nflog", kNflogForm}, WireFormName{"record", kRecordForm}};
+
+// [any] The form that a client's "format" means; 0 when there is none of this name. with_payload: as chosen_format().
+[[nodiscard]] constexpr FormId find_form(std::string_view name, bool with_payload) noexcept {
+  for (const WireFormName& wire : kWireFormNames) {
+    if (wire.name == name) return wire.form;
+  }
+  return chosen_format(name, with_payload);
+}
 
 }  // namespace nfbus::host

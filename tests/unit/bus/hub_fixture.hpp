@@ -29,8 +29,8 @@ class HubTest : public testing::Test {
   explicit HubTest(std::size_t total_bytes = kPlenty)
       : hub(bus, formats,
             {.topic_root = "nft:",
-             .default_form = formats.find("packet"),
-             .packet_form = formats.find("packet"),
+             .default_format = kPacketFormat,
+             .with_payload = false,
              .fields = {},
              .client_bytes = kPlenty,
              .total_bytes = total_bytes},

@@ -64,7 +64,7 @@ overflow = "drop_newest"
   EXPECT_EQ(config.host.user, "daemon");
   EXPECT_TRUE(config.host.user_given);
   EXPECT_EQ(config.bus.socket, given.path("s.sock"));
-  EXPECT_EQ(config.bus.format, host::BusFormat::ulogd);
+  EXPECT_EQ(config.bus.format, host::kUlogdFormat);
   EXPECT_EQ(config.bus.payload, host::BusPayload::full);
   ASSERT_EQ(config.captures.size(), 2U);
   EXPECT_EQ(config.captures[0].action, Action::allowed);

@@ -282,16 +282,5 @@ TEST(MessageText, GivesTheTimeAsRfc3339) {
   EXPECT_EQ(timestamp("UTC0", 1658754221000000000), "2022-07-25T13:03:41Z");
 }
 
-// ---- The set
-// -----------------------------------------------------------------------------------------------------------
-
-TEST(FormatSet, FindsFormatsByName) {
-  const FormatSet formats("spr");
-  ASSERT_NE(formats.find("ulogd"), 0U);
-  EXPECT_EQ(formats[formats.find("ulogd")].name(), "ulogd");
-  EXPECT_EQ(formats.find("xml"), 0U);
-  EXPECT_EQ(formats.find(""), 0U);
-}
-
 }  // namespace
 }  // namespace nfbus::host

@@ -1,6 +1,10 @@
 // Files, their rotation and their end; FIFOs have fifo_test.cpp.
 #include "jsonl_fixture.hpp"
 
+#include "formats/names.hpp"
+
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -41,6 +45,31 @@ TEST_F(JsonlTest, AsksForThePacketFormatWithAndWithoutPayload) {
   EXPECT_EQ(asked("packet", "none"), "packet");
   EXPECT_EQ(asked("packet", "full"), "packet_full");
   EXPECT_THAT(asked("ulogd", "full"), HasSubstr("needs format = \"packet\""));
+}
+
+TEST_F(JsonlTest, OffersTheFormatsOfTheHostsTableAndAsksForNoOthers) {
+  const nfbus_text schema = nfbus::test::plugin().schema;
+  const auto options_schema = nlohmann::json::parse(std::string_view(schema.data, schema.size));
+  const auto& offered = options_schema["properties"]["format"]["enum"];
+  std::vector<std::string> choices;
+  const FakeHost fake;
+  for (const nfbus::host::FormatName& format : nfbus::host::kFormatNames) {
+    EXPECT_NE(fake.raw()->format(fake.raw()->context, {format.name.data(), format.name.size()}), 0U) << format.name;
+    if (format.is_choice) choices.emplace_back(format.name);
+  }
+  EXPECT_THAT(offered.get<std::vector<std::string>>(), testing::UnorderedElementsAreArray(choices));
+  for (const std::string& choice : choices) {
+    for (const char* payload : {"none", "full"}) {
+      Values values = this->options();
+      values["/format"] = choice;
+      values["/payload"] = payload;
+      const SinkDriver sink(nfbus::test::plugin(), values);
+      const bool shows_payload = payload == std::string_view("full");
+      if (!sink.created()) continue;  // it has said why
+      const nfbus::host::FormatId asked = nfbus::host::find_format(sink.host.formats.at(0))->id;
+      EXPECT_EQ(asked, nfbus::host::chosen_format(choice, shows_payload)) << choice << ' ' << payload;
+    }
+  }
 }
 
 TEST_F(JsonlTest, RejectsAnEventThatTheFormatCannotShow) {
