@@ -54,12 +54,13 @@ Intake::Intake(std::vector<CaptureSpec> captures, const SourceContext& context, 
 
 Intake::Group& Intake::group_of_number(std::uint16_t number) {
   if (last_group_ != nullptr && last_group_->spec.config.group == number) return *last_group_;
-  const auto found = std::find_if(groups_.begin(), groups_.end(),
-                                  [&](const auto& group) { return group->spec.config.group == number; });
-  if (found != groups_.end()) return *(last_group_ = found->get());
+  const auto& groups = own_groups();
+  const auto found =
+      std::find_if(groups.begin(), groups.end(), [&](const auto& group) { return group->spec.config.group == number; });
+  if (found != groups.end()) return *(last_group_ = found->get());
   CaptureSpec capture;  // a file's group that the configuration does not name
   capture.config.group = number;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   groups_.push_back(std::make_unique<Group>(std::move(capture)));
   return *(last_group_ = groups_.back().get());
 }
@@ -82,7 +83,8 @@ Intake::Group* Intake::next_run(MessageCursor& cursor) {
   records_.clear();
   Record record = pending_.data() != nullptr ? std::exchange(pending_, {}) : cursor.next();
   if (record.data() == nullptr) return nullptr;
-  const Group* const likely = last_group_ == nullptr && !groups_.empty() ? groups_.front().get() : last_group_;
+  const Group* const likely =
+      last_group_ == nullptr && !own_groups().empty() ? own_groups().front().get() : last_group_;
   const std::uint16_t number = group_of(record, likely != nullptr ? likely->spec.config.group : 0);
   do {
     records_.push_back(record);
@@ -170,7 +172,7 @@ void Intake::tick_filters() noexcept {
 }
 
 void Intake::finish() noexcept {
-  for (const auto& group : groups_) {
+  for (const auto& group : own_groups()) {
     if (group->spec.filters) group->spec.filters->finish();
   }
 }
@@ -215,14 +217,14 @@ nfbus_text Intake::name_in_batch(std::uint32_t index, Batch& batch) {
 void Intake::count_overrun(std::uint16_t group) { group_of_number(group).overruns.add(1); }
 
 std::uint64_t Intake::gaps(std::uint16_t group) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found =
       std::find_if(groups_.begin(), groups_.end(), [&](const auto& g) { return g->spec.config.group == group; });
   return found == groups_.end() ? 0 : (*found)->gaps.get();
 }
 
 std::vector<CaptureSnapshot> Intake::snapshots() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<CaptureSnapshot> rows;
   rows.reserve(groups_.size());
   for (const auto& group : groups_) {

@@ -6,12 +6,12 @@
 #include "capture/sequence.hpp"
 #include "capture/source.hpp"
 #include "capture/topic_cache.hpp"
+#include "support/mutex.hpp"
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <vector>
 
@@ -79,6 +79,10 @@ class Intake {
     std::vector<std::uint8_t> forward;  // by topic id: 0 not judged yet, else a Forward
     Counter received, lost, published, not_forwarded, filtered, decode_errors, gaps, overruns;
   };
+  // The capture thread's, which alone adds groups, with the mutex held.
+  [[nodiscard]] const std::vector<std::unique_ptr<Group>>& own_groups() const noexcept NFBUS_OWNERS_VIEW {
+    return groups_;
+  }
   Group& group_of_number(std::uint16_t number);
   // Fills records_ with the next packets of one group, which become one batch; null at the end.
   Group* next_run(MessageCursor& cursor);
@@ -97,11 +101,11 @@ class Intake {
   TopicCache topics_;
   std::uint64_t batch_serial_ = 0;
   Group* last_group_ = nullptr;
-  std::vector<CaptureFilters*> ticking_;        // filters that want ticks; constant after construction
-  std::vector<Record> records_;                 // of the batch being made
-  Record pending_;                              // the first of the run after it; data() is null: none
-  mutable std::mutex mutex_;                    // taken for a new group and for snapshots()
-  std::vector<std::unique_ptr<Group>> groups_;  // grown under mutex_, by the capture thread alone
+  std::vector<CaptureFilters*> ticking_;  // filters that want ticks; constant after construction
+  std::vector<Record> records_;           // of the batch being made
+  Record pending_;                        // the first of the run after it; data() is null: none
+  mutable Mutex mutex_;
+  std::vector<std::unique_ptr<Group>> groups_ NFBUS_GUARDED_BY(mutex_);
 };
 
 }  // namespace nfbus::host

@@ -7,6 +7,7 @@
 #include "support/clock.hpp"
 #include "support/descriptor.hpp"
 #include "support/log.hpp"
+#include "support/mutex.hpp"
 #include "support/system_error.hpp"
 
 #include <linux/sock_diag.h>
@@ -22,9 +23,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <mutex>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -131,7 +130,7 @@ class NflogSource final : public Source {
     std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
     socklen_t length = sizeof memory;
     const std::size_t i = socket.number;
-    const std::lock_guard lock(looks_mutex_);
+    const MutexLock lock(looks_mutex_);
     const std::uint64_t handled_bytes = handled_bytes_[i].get();  // before what is read: busy rather than not
     const std::uint64_t gaps = intake_.gaps(socket.group);
     const bool was_reading = reading_[i].load();
@@ -275,8 +274,7 @@ class NflogSource final : public Source {
   static void report_answer(const GroupSocket& socket, int answer) {
     if (answer == 0) return;
     log::repeated(log::Level::warning, log_name(socket),
-                  fmt::format("the kernel refused a change of its queue threshold: {}",
-                              std::generic_category().message(-answer)));
+                  fmt::format("the kernel refused a change of its queue threshold: {}", error_reason(-answer)));
   }
 
   // Whether it was asked for shows in the answer.
@@ -370,9 +368,9 @@ class NflogSource final : public Source {
   std::vector<Counter> read_bytes_;
   std::vector<Counter> handled_bytes_;
   std::vector<std::atomic<bool>> reading_;  // from before a datagram leaves the buffer until read_bytes_ has it
-  mutable std::mutex looks_mutex_;
-  mutable std::vector<UnseenDrops> drops_;  // guarded by looks_mutex_; by number of the socket
-  std::size_t events_bytes_ = 0;            // of the last read: the next one's events shall have room in its slab, too
+  mutable Mutex looks_mutex_;
+  mutable std::vector<UnseenDrops> drops_ NFBUS_GUARDED_BY(looks_mutex_);  // by number of the socket
+  std::size_t events_bytes_ = 0;  // of the last read: the next one's events shall have room in its slab, too
   Descriptor epoll_{::epoll_create1(EPOLL_CLOEXEC)};
   Descriptor stop_event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 };

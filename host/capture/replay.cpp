@@ -3,6 +3,7 @@
 #include "capture/chunk.hpp"
 #include "capture/frame.hpp"
 #include "capture/intake.hpp"
+#include "support/system_error.hpp"
 
 #include <pcap/pcap.h>
 
@@ -11,7 +12,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <memory>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -85,10 +85,7 @@ Result<ReplayFile> ReplayFile::open(const std::string& name) {
   ReplayFile file{.name = name, .stream = Stream(std::fopen(name.c_str(), "rbe"))};
   if (file.stream) return file;
   const int error = errno;
-  return Error{.code = error == ENOENT   ? Code::not_found
-                       : error == EACCES ? Code::refused
-                                         : Code::io,
-               .text = fmt::format("{}: {}", name, std::generic_category().message(error))};
+  return system_error(name, error, error == ENOENT ? Code::not_found : error == EACCES ? Code::refused : Code::io);
 }
 
 Result<std::unique_ptr<Source>> open_replay(ReplayFile file, std::vector<CaptureSpec> captures,

@@ -44,7 +44,7 @@ struct HostConfig {
 
 struct BusConfig {
   std::string socket = defaults::kBusSocket;
-  std::string group;  // owner group of the socket; empty: unchanged
+  std::string group;                                             // owner group of the socket; empty: unchanged
   FormatId format = chosen_format(defaults::kBusFormat, false);  // with the payload that `payload` says
   BusPayload payload = BusPayload::none;
 

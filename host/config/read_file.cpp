@@ -1,6 +1,7 @@
 #include "config/read_file.hpp"
 
 #include "support/descriptor.hpp"
+#include "support/system_error.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -8,7 +9,6 @@
 
 #include <cerrno>
 #include <string_view>
-#include <system_error>
 
 namespace nfbus::host {
 
@@ -20,7 +20,7 @@ Error read_error(int error_number) {
     case EPERM:
       return {.code = Code::refused,
               .text = "may not be read by this user (uid " + std::to_string(::geteuid()) + "): permission denied"};
-    default: return {.code = Code::io, .text = "cannot be read: " + std::generic_category().message(error_number)};
+    default: return system_error("cannot be read", error_number);
   }
 }
 

@@ -88,7 +88,7 @@ BatchPool::~BatchPool() {
 
 BatchRef BatchPool::take() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!free_.empty()) {
       Batch* batch = free_.back();
       free_.pop_back();
@@ -103,7 +103,7 @@ BatchRef BatchPool::take() {
 void BatchPool::give_back(Batch* batch) noexcept {
   batch->clear();  // outside the lock: slabs go home here
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (free_.size() < keep_free_) {
       free_.push_back(batch);
       return;

@@ -4,12 +4,12 @@
 #include "event/event.hpp"
 #include "event/slab.hpp"
 #include "event/text_cache.hpp"
+#include "support/mutex.hpp"
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -165,8 +165,8 @@ class BatchPool {
   void give_back(Batch* batch) noexcept;
 
   const std::size_t keep_free_;
-  std::mutex mutex_;
-  std::vector<Batch*> free_;  // guarded by mutex_; owned
+  Mutex mutex_;
+  std::vector<Batch*> free_ NFBUS_GUARDED_BY(mutex_);  // owned
 };
 
 // A frozen batch of its own that holds copies of the chosen events and of all that they point to.

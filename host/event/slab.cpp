@@ -27,7 +27,7 @@ SlabPool::SlabPool(std::size_t slab_bytes, std::size_t keep_free) : slab_bytes_(
 
 SlabRef SlabPool::take() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!free_.empty()) {
       Slab* slab = free_.back().release();
       free_.pop_back();
@@ -39,7 +39,7 @@ SlabRef SlabPool::take() {
 
 void SlabPool::give_back(Slab* slab) noexcept {
   std::unique_ptr<Slab> owned(slab);
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (free_.size() < keep_free_) free_.push_back(std::move(owned));
 }
 

@@ -1,11 +1,12 @@
 // Slabs: large reused buffers that hold a batch's records, events and names, one behind the other.
 #pragma once
 
+#include "support/mutex.hpp"
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <utility>
 #include <vector>
@@ -77,8 +78,8 @@ class SlabPool {
 
   const std::size_t slab_bytes_;
   const std::size_t keep_free_;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<Slab>> free_;  // guarded by mutex_
+  Mutex mutex_;
+  std::vector<std::unique_ptr<Slab>> free_ NFBUS_GUARDED_BY(mutex_);
 };
 
 // Fills slabs from front to back. Thread safety: none; one owner.

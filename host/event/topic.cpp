@@ -27,7 +27,7 @@ TopicTable::TopicTable(std::string topic_root) : topic_root_(std::move(topic_roo
 }
 
 const Topic& TopicTable::intern(std::string_view prefix) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (const auto found = by_prefix_.find(prefix); found != by_prefix_.end()) return *found->second;
   if (topics_.size() > kMaxTopics) return topics_.front();
   std::string normalized = normalize_prefix(prefix);

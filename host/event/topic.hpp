@@ -2,10 +2,10 @@
 #pragma once
 
 #include "event/event.hpp"
+#include "support/mutex.hpp"
 
 #include <cstddef>
 #include <deque>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -49,9 +49,9 @@ class TopicTable {
 
  private:
   const std::string topic_root_;
-  std::mutex mutex_;
-  std::deque<Topic> topics_;                                      // guarded by mutex_; [0] is the overflow entry
-  std::unordered_map<std::string_view, const Topic*> by_prefix_;  // guarded by mutex_
+  Mutex mutex_;
+  std::deque<Topic> topics_ NFBUS_GUARDED_BY(mutex_);  // [0] is the overflow entry
+  std::unordered_map<std::string_view, const Topic*> by_prefix_ NFBUS_GUARDED_BY(mutex_);
 };
 
 }  // namespace nfbus::host

@@ -1,11 +1,11 @@
 #include "match/bpf.hpp"
 
 #include "match/bpf_words.hpp"
+#include "support/mutex.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <mutex>
 #include <utility>
 
 namespace nfbus::host {
@@ -25,8 +25,8 @@ struct ClosePcap {
 };
 
 // libpcap's compiler kept its state in globals before 1.8, and some of its look-ups still do.
-std::mutex& compiler_mutex() {
-  static std::mutex mutex;
+Mutex& compiler_mutex() {
+  static Mutex mutex;
   return mutex;
 }
 
@@ -53,7 +53,7 @@ Result<BpfProgram> BpfProgram::compile(const std::string& expression, std::size_
   if (const std::string name = name_to_look_up(expression); !name.empty()) {
     return invalid(fmt::format("\"{}\" is no keyword, and names of hosts are not looked up; write an address", name));
   }
-  const std::lock_guard lock(compiler_mutex());
+  const MutexLock lock(compiler_mutex());
   const std::unique_ptr<pcap_t, ClosePcap> pcap(::pcap_open_dead(DLT_RAW, kSnaplenBytes));
   if (!pcap) throw std::bad_alloc();
   Program plain = translate(*pcap, expression, false);

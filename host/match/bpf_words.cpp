@@ -1,11 +1,12 @@
 #include "match/bpf_words.hpp"
 
+#include "support/mutex.hpp"
+
 #include <arpa/inet.h>
 #include <netdb.h>
 
 #include <algorithm>
 #include <array>
-#include <mutex>
 #include <utility>
 
 namespace nfbus::host {
@@ -76,8 +77,8 @@ bool is_keyword(std::string_view word) noexcept {
 // Those of /etc/services and /etc/protocols, and ranges of ports: what may follow `port` and `proto`.
 bool is_known_here(const std::string& word) {
   if (all_parts(word, '-', 2, [](std::string_view part) { return consists_of(part, kDigits); })) return true;
-  static std::mutex mutex;  // of the C library's buffers
-  const std::lock_guard lock(mutex);
+  static Mutex mutex;  // of the C library's buffers
+  const MutexLock lock(mutex);
   return ::getservbyname(word.c_str(), nullptr) != nullptr || ::getprotobyname(word.c_str()) != nullptr;
 }
 

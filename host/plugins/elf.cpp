@@ -1,6 +1,7 @@
 #include "plugins/elf.hpp"
 
 #include "plugins/trust.hpp"
+#include "support/system_error.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -12,7 +13,6 @@
 #include <cstring>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <vector>
 
 namespace nfbus::host {
@@ -70,9 +70,7 @@ Result<void> check_machine(const FileHeader& header) {
 Result<void> check_elf(int descriptor, std::uint64_t size_bytes) {
   FileHeader header{};
   const ssize_t got = ::pread(descriptor, &header, sizeof header, 0);
-  if (got < 0) {
-    return Error{.code = Code::io, .text = "cannot read the file: " + std::generic_category().message(errno)};
-  }
+  if (got < 0) return system_error("cannot read the file");
   if (got < SELFMAG || std::memcmp(&header, ELFMAG, SELFMAG) != 0) {
     return broken("not a shared object (no ELF file): remove it from the plugin folder");
   }

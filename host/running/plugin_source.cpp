@@ -38,7 +38,7 @@ Result<void> PluginSource::run() {
 
 void PluginSource::stop() noexcept {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (std::exchange(stopping_, true)) return;
   }
   stopped_.notify_all();
@@ -46,8 +46,11 @@ void PluginSource::stop() noexcept {
 }
 
 bool PluginSource::wait_for_stop(std::uint32_t timeout_ms) {
-  std::unique_lock lock(mutex_);
-  return stopped_.wait_for(lock, std::chrono::milliseconds(timeout_ms), [&] { return stopping_; });
+  MutexLock lock(mutex_);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+  while (!stopping_ && stopped_.wait_until(lock, until)) {
+  }
+  return stopping_;
 }
 
 bool PluginSource::stays_full() {

@@ -4,12 +4,11 @@
 #include "capture/feed.hpp"
 #include "capture/source.hpp"
 #include "plugins/source_instance.hpp"
+#include "support/mutex.hpp"
 
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -46,10 +45,10 @@ class PluginSource final : public Source, private SourceFeed {
   Feed feed_;
   std::vector<FedRecord> records_;    // scratch
   std::vector<FedMessage> messages_;  // scratch
-  std::mutex mutex_;
-  std::condition_variable stopped_;
-  bool stopping_ = false;  // guarded by mutex_
-  bool ran_ = false;       // owned by the thread of run()
+  Mutex mutex_;
+  Condition stopped_;
+  bool stopping_ NFBUS_GUARDED_BY(mutex_) = false;
+  bool ran_ = false;  // owned by the thread of run()
 };
 
 }  // namespace nfbus::host

@@ -60,27 +60,27 @@ Result<void> Sinks::open(std::vector<MadeSink> made) {
     if (!opened) return std::move(opened).error();
     bus_.add(subscription);
     for (const auto& messages : messages_of(opened->worker->filters())) bus_.add(messages);
-    sinks_.push_back(std::move(opened).value());
+    own_sinks().push_back(std::move(opened).value());
   }
   return {};
 }
 
 void Sinks::start() {
-  for (const RunningSink& sink : sinks_) sink.worker->start();
+  for (const RunningSink& sink : own_sinks()) sink.worker->start();
 }
 
 void Sinks::request_reopen() {
-  for (const RunningSink& sink : sinks_) sink.worker->request_reopen();
+  for (const RunningSink& sink : own_sinks()) sink.worker->request_reopen();
 }
 
 bool Sinks::runs(const SinkConfig& config, const std::vector<FilterConfig>& filters) const {
-  return std::any_of(sinks_.begin(), sinks_.end(),
+  return std::any_of(own_sinks().begin(), own_sinks().end(),
                      [&](const RunningSink& sink) { return sink.config == config && sink.filters == filters; });
 }
 
 void Sinks::replace(const Config& next, std::vector<MadeSink> made, Clock::time_point deadline) {
   std::vector<RunningSink*> ending;
-  for (RunningSink& sink : sinks_) {
+  for (RunningSink& sink : own_sinks()) {
     const bool stays = std::any_of(next.sinks.begin(), next.sinks.end(), [&](const SinkConfig& config) {
       return config == sink.config && filter_configs(next, config.filters) == sink.filters;
     });
@@ -90,7 +90,7 @@ void Sinks::replace(const Config& next, std::vector<MadeSink> made, Clock::time_
   end(ending, made, successors, deadline);
   // A worker that is stuck in its plugin must outlive the plugin's call.
   {
-    const std::lock_guard changing(mutex_);
+    const MutexLock changing(mutex_);
     std::erase_if(sinks_, [](const RunningSink& sink) { return sink.ended; });
   }
   for (MadeSink& sink : made) add(std::move(sink), successors);
@@ -134,30 +134,31 @@ void Sinks::add(MadeSink made, const Successors& successors) {
   if (!on_bus) bus_.add(subscription);
   for (const auto& messages : messages_of(opened->worker->filters())) bus_.add(messages);
   opened->worker->start();
-  const std::lock_guard changing(mutex_);
+  const MutexLock changing(mutex_);
   sinks_.push_back(std::move(opened).value());
 }
 
 void Sinks::note_the_end() {
-  for (RunningSink& sink : sinks_) sink.before_the_end = sink.worker->snapshot().events;
+  for (RunningSink& sink : own_sinks()) sink.before_the_end = sink.worker->snapshot().events;
 }
 
 void Sinks::request_stop(Clock::time_point deadline) {
   // First the last words of filters, for which every sink still runs.
-  if (std::any_of(sinks_.begin(), sinks_.end(), [](const auto& sink) { return sink.worker->filters().finishes(); })) {
-    for (const RunningSink& sink : sinks_) sink.worker->request_drain(deadline);
-    for (const RunningSink& sink : sinks_) {
+  if (std::any_of(own_sinks().begin(), own_sinks().end(),
+                  [](const auto& sink) { return sink.worker->filters().finishes(); })) {
+    for (const RunningSink& sink : own_sinks()) sink.worker->request_drain(deadline);
+    for (const RunningSink& sink : own_sinks()) {
       if (sink.worker->filters().finishes()) sink.worker->wait_drained(deadline);
     }
   }
-  for (const RunningSink& sink : sinks_) {
+  for (const RunningSink& sink : own_sinks()) {
     bus_.remove(sink.worker->subscription());  // what clients still publish would never be delivered
     sink.worker->request_stop(deadline);
   }
 }
 
 bool Sinks::stopped_by(Clock::time_point deadline) {
-  for (RunningSink& sink : sinks_) {
+  for (RunningSink& sink : own_sinks()) {
     if (!sink.ended) sink.ended = sink.worker->stopped_by(deadline + kLastCall);
     warn_of_undelivered(sink.worker->snapshot());
   }
@@ -165,14 +166,14 @@ bool Sinks::stopped_by(Clock::time_point deadline) {
 }
 
 bool Sinks::all_settled() const {
-  return std::all_of(sinks_.begin(), sinks_.end(), [](const RunningSink& sink) {
+  return std::all_of(own_sinks().begin(), own_sinks().end(), [](const RunningSink& sink) {
     return sink.worker->subscription()->queue().counters().queued == 0;
   });
 }
 
 std::uint64_t Sinks::lost_at_the_end(bool since_the_start) const {
   std::uint64_t lost = 0;
-  for (const RunningSink& sink : sinks_) {
+  for (const RunningSink& sink : own_sinks()) {
     const SinkSnapshot s = sink.worker->snapshot();
     const QueueCounters before = since_the_start ? QueueCounters() : sink.before_the_end;
     lost += s.events.queued + s.events.overflowed - before.overflowed;
@@ -182,19 +183,19 @@ std::uint64_t Sinks::lost_at_the_end(bool since_the_start) const {
 }
 
 bool Sinks::any_unflushed() const {
-  return std::any_of(sinks_.begin(), sinks_.end(), [](const auto& sink) { return sink.worker->unflushed(); });
+  return std::any_of(own_sinks().begin(), own_sinks().end(), [](const auto& sink) { return sink.worker->unflushed(); });
 }
 
 std::vector<std::string> Sinks::not_ended() const {
   std::vector<std::string> names;
-  for (const RunningSink& sink : sinks_) {
+  for (const RunningSink& sink : own_sinks()) {
     if (!sink.ended) names.push_back(sink.config.name);
   }
   return names;
 }
 
 std::vector<SinkSnapshot> Sinks::snapshots() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<SinkSnapshot> rows;
   rows.reserve(sinks_.size());
   for (const RunningSink& sink : sinks_) rows.push_back(sink.worker->snapshot());
@@ -202,7 +203,7 @@ std::vector<SinkSnapshot> Sinks::snapshots() const {
 }
 
 std::vector<std::string> Sinks::failed() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::vector<std::string> names;
   for (const RunningSink& sink : sinks_) {
     if (sink.worker->snapshot().state == SinkState::failed) names.push_back(sink.config.name);

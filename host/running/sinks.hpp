@@ -5,6 +5,7 @@
 #include "config/config.hpp"
 #include "delivery/sink_worker.hpp"
 #include "running/pieces.hpp"
+#include "support/mutex.hpp"
 
 #include <nfbus/result.hpp>
 
@@ -13,7 +14,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
@@ -53,7 +53,7 @@ class Sinks {
   // sink that has not is stuck in its plugin, and the process must end without destroying this object.
   [[nodiscard]] bool stopped_by(Clock::time_point deadline);
 
-  [[nodiscard]] std::size_t size() const noexcept { return sinks_.size(); }
+  [[nodiscard]] std::size_t size() const noexcept { return own_sinks().size(); }
   // Whether no event waits for any sink.
   [[nodiscard]] bool all_settled() const;
   // Events that some sink did not get: what waits for one that could not deliver it, and what came to one that had
@@ -82,10 +82,14 @@ class Sinks {
            Clock::time_point deadline);
   void add(MadeSink made, const Successors& successors);
 
+  // [control] Which alone adds and removes sinks, with the mutex held.
+  [[nodiscard]] std::vector<RunningSink>& own_sinks() noexcept NFBUS_OWNERS_VIEW { return sinks_; }
+  [[nodiscard]] const std::vector<RunningSink>& own_sinks() const noexcept NFBUS_OWNERS_VIEW { return sinks_; }
+
   Bus& bus_;
   const SinkWorker::StateChanged changed_;
-  mutable std::mutex mutex_;  // taken for changes of sinks_, all on [control], and by those who look from elsewhere
-  std::vector<RunningSink> sinks_;
+  mutable Mutex mutex_;
+  std::vector<RunningSink> sinks_ NFBUS_GUARDED_BY(mutex_);
 };
 
 // One line for each counter of a sink, and of its filters.

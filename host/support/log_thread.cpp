@@ -1,5 +1,6 @@
 #include "support/log_thread.hpp"
 
+#include "support/mutex.hpp"
 #include "support/repeats.hpp"
 
 #include <cap-ng.h>
@@ -12,12 +13,10 @@
 #include <atomic>
 #include <cerrno>
 #include <charconv>
-#include <condition_variable>
 #include <csignal>
 #include <cstring>
 #include <exception>
 #include <limits>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -98,7 +97,7 @@ class LogThread::Queue final : public log::Receiver {
   Queue(int descriptor, std::size_t size_bytes) : descriptor_(descriptor), ring_(size_bytes) {}
 
   void take(log::Level level, std::string_view line) noexcept override {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const bool catching_up = unsaid_drops_ != 0 && level != log::Level::error;
     if (catching_up || ring_.used() + LineRing::cost(line) > room_for(level)) {
       ++unsaid_drops_;
@@ -112,7 +111,7 @@ class LogThread::Queue final : public log::Receiver {
   void take_repeated(log::Level level, std::string_view source, std::string_view kind,
                      std::string_view line) noexcept override {
     try {
-      const std::lock_guard lock(repeats_mutex_);
+      const MutexLock lock(repeats_mutex_);
       if (!repeats_.admit(level, source, kind, line, Clock::now())) return;
     } catch (const std::exception&) {  // without memory it is said each time
     }
@@ -129,8 +128,9 @@ class LogThread::Queue final : public log::Receiver {
     LineRoom room;  // NOLINT(cppcoreguidelines-pro-type-member-init): as much as is used is set
     for (;;) {
       const Clock::time_point due = say_due();
-      std::unique_lock lock(mutex_);
-      changed_.wait_until(lock, due, [&] { return ring_.used() != 0 || ending_; });
+      MutexLock lock(mutex_);
+      while (ring_.used() == 0 && !ending_ && changed_.wait_until(lock, due)) {
+      }
       while (ring_.used() != 0 && !ending_) {
         const std::string_view line = ring_.pop(room);
         admit_drops();
@@ -147,27 +147,28 @@ class LogThread::Queue final : public log::Receiver {
 
   // Until the thread has no capabilities: who gives up the process's own looks at all threads, or forbids the call.
   void wait_runs() noexcept {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return runs_; });
+    MutexLock lock(mutex_);
+    while (!runs_) changed_.wait(lock);
   }
 
   void say_held_back() noexcept {
     try {
-      const std::lock_guard lock(repeats_mutex_);
+      const MutexLock lock(repeats_mutex_);
       repeats_.say_all(Clock::now(), say_);
     } catch (const std::exception&) {  // their counts are lost with the memory
     }
   }
 
   void wait_written(Clock::time_point deadline) noexcept {
-    std::unique_lock lock(mutex_);
-    changed_.wait_until(lock, deadline, [&] { return is_written(); });
+    MutexLock lock(mutex_);
+    while (!is_written() && changed_.wait_until(lock, deadline)) {
+    }
   }
 
   // For want of a thread: on this one, as long as the descriptor says that it has room.
   void write_waiting(Clock::time_point deadline) noexcept {
     LineRoom room;  // NOLINT(cppcoreguidelines-pro-type-member-init): as much as is used is set
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     while (ring_.used() != 0) {
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
       pollfd waiting{.fd = descriptor_, .events = POLLOUT, .revents = 0};
@@ -178,7 +179,7 @@ class LogThread::Queue final : public log::Receiver {
 
   // Nothing is written after it. False: a write still waits for the reader, and what is behind it is lost.
   bool end() noexcept {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ending_ = true;
     changed_.notify_all();
     return is_written();
@@ -187,16 +188,16 @@ class LogThread::Queue final : public log::Receiver {
   [[nodiscard]] std::uint64_t dropped() const noexcept override { return dropped_.load(std::memory_order_relaxed); }
 
  private:
-  [[nodiscard]] bool is_written() const noexcept { return ring_.used() == 0 && !writing_; }
+  [[nodiscard]] bool is_written() const noexcept NFBUS_REQUIRES(mutex_) { return ring_.used() == 0 && !writing_; }
 
   void set_runs() noexcept {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     runs_ = true;
     changed_.notify_all();
   }
 
   // Of the ring, for lines of this level.
-  [[nodiscard]] std::size_t room_for(log::Level level) const noexcept {
+  [[nodiscard]] std::size_t room_for(log::Level level) const noexcept NFBUS_REQUIRES(mutex_) {
     switch (level) {
       case log::Level::error: return ring_.size();
       case log::Level::warning: return ring_.size() / 4 * 3;
@@ -205,7 +206,7 @@ class LogThread::Queue final : public log::Receiver {
   }
 
   // Once most of what waited is read, lines are taken again, behind one that says how many are missing there.
-  void admit_drops() noexcept {
+  void admit_drops() noexcept NFBUS_REQUIRES(mutex_) {
     if (unsaid_drops_ == 0 || ring_.used() > ring_.size() / 4) return;
     std::array<char, 96> text{};
     char* const behind_number = std::to_chars(text.data(), text.data() + text.size(), unsaid_drops_).ptr;
@@ -224,7 +225,7 @@ class LogThread::Queue final : public log::Receiver {
 
   Clock::time_point say_due() noexcept {
     try {
-      const std::lock_guard lock(repeats_mutex_);
+      const MutexLock lock(repeats_mutex_);
       repeats_.say_due(Clock::now(), say_);
       return repeats_.next_due();
     } catch (const std::exception&) {
@@ -240,17 +241,16 @@ class LogThread::Queue final : public log::Receiver {
   std::atomic<std::uint64_t> dropped_{0};
 
   // Taken before mutex_. Never taken by flush(), which a thread calls that ran out of memory while it had it.
-  std::mutex repeats_mutex_;
-  log::Repeats repeats_;  // guarded by repeats_mutex_
+  Mutex repeats_mutex_;
+  log::Repeats repeats_ NFBUS_GUARDED_BY(repeats_mutex_);
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  // Guarded by mutex_.
-  LineRing ring_;
-  std::uint64_t unsaid_drops_ = 0;
-  bool runs_ = false;
-  bool writing_ = false;
-  bool ending_ = false;
+  Mutex mutex_;
+  Condition changed_;
+  LineRing ring_ NFBUS_GUARDED_BY(mutex_);
+  std::uint64_t unsaid_drops_ NFBUS_GUARDED_BY(mutex_) = 0;
+  bool runs_ NFBUS_GUARDED_BY(mutex_) = false;
+  bool writing_ NFBUS_GUARDED_BY(mutex_) = false;
+  bool ending_ NFBUS_GUARDED_BY(mutex_) = false;
 };
 
 LogThread::LogThread(int descriptor, std::size_t queue_bytes)

@@ -16,6 +16,8 @@
 #define NFBUS_GUARDED_BY(mutex) NFBUS_THREAD_ATTRIBUTE(guarded_by(mutex))
 // The function's caller holds the mutex.
 #define NFBUS_REQUIRES(mutex) NFBUS_THREAD_ATTRIBUTE(requires_capability(mutex))
+// The function reads without the mutex what its thread alone changes, with it held: its comment says which thread.
+#define NFBUS_OWNERS_VIEW NFBUS_THREAD_ATTRIBUTE(no_thread_safety_analysis)
 
 namespace nfbus::host {
 
@@ -30,7 +32,7 @@ class NFBUS_THREAD_ATTRIBUTE(capability("mutex")) Mutex {
   std::mutex mutex_;
 };
 
-// Holds the mutex while it lives, or until unlock().
+// Holds the mutex while it lives, but for the time from unlock() to lock().
 class NFBUS_THREAD_ATTRIBUTE(scoped_lockable) MutexLock {
  public:
   explicit MutexLock(Mutex& mutex) NFBUS_THREAD_ATTRIBUTE(acquire_capability(mutex)) : lock_(mutex.mutex_) {}
@@ -38,6 +40,7 @@ class NFBUS_THREAD_ATTRIBUTE(scoped_lockable) MutexLock {
   MutexLock& operator=(const MutexLock&) = delete;
   ~MutexLock() NFBUS_THREAD_ATTRIBUTE(release_capability()) = default;
 
+  void lock() NFBUS_THREAD_ATTRIBUTE(acquire_capability()) { lock_.lock(); }
   void unlock() NFBUS_THREAD_ATTRIBUTE(release_capability()) { lock_.unlock(); }
 
  private:

@@ -13,7 +13,7 @@ constexpr int kNice = 10;
 
 SideThread::~SideThread() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ends_ = true;
   }
   changed_.notify_all();
@@ -22,23 +22,23 @@ SideThread::~SideThread() {
 
 void SideThread::run(std::function<Then()> piece) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     pieces_.push_back(std::move(piece));
   }
   changed_.notify_all();
 }
 
 std::vector<SideThread::Then> SideThread::take_done() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return std::exchange(done_, {});
 }
 
 void SideThread::work() {
   ::pthread_setname_np(::pthread_self(), "bus-side");
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [this] { return ends_ || !pieces_.empty(); });
+    while (!ends_ && pieces_.empty()) changed_.wait(lock);
     if (ends_) return;
     const std::function<Then()> piece = std::move(pieces_.front());
     pieces_.pop_front();

@@ -1,10 +1,10 @@
 // A thread for work that would take its owner too long.
 #pragma once
 
-#include <condition_variable>
+#include "support/mutex.hpp"
+
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -31,12 +31,11 @@ class SideThread {
   void work();
 
   const std::function<void()> wake_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  // Guarded by mutex_:
-  std::deque<std::function<Then()>> pieces_;
-  std::vector<Then> done_;
-  bool ends_ = false;
+  Mutex mutex_;
+  Condition changed_;
+  std::deque<std::function<Then()>> pieces_ NFBUS_GUARDED_BY(mutex_);
+  std::vector<Then> done_ NFBUS_GUARDED_BY(mutex_);
+  bool ends_ NFBUS_GUARDED_BY(mutex_) = false;
 
   std::thread thread_;  // last: it begins at once
 };

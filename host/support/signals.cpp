@@ -1,5 +1,7 @@
 #include "support/signals.hpp"
 
+#include "support/system_error.hpp"
+
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -10,7 +12,6 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <utility>
 
@@ -24,9 +25,9 @@ Result<Signals> Signals::block() {
   // Who writes gets EPIPE or EFBIG instead.
   for (const int signal : {SIGPIPE, SIGXFSZ}) std::signal(signal, SIG_IGN);  // NOLINT(cert-err33-c): cannot fail
   Descriptor signal_fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!signal_fd.valid()) return Error{.code = Code::io, .text = std::string("signalfd: ") + std::strerror(errno)};
+  if (!signal_fd.valid()) return system_error("signalfd");
   Descriptor wake_fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!wake_fd.valid()) return Error{.code = Code::io, .text = std::string("eventfd: ") + std::strerror(errno)};
+  if (!wake_fd.valid()) return system_error("eventfd");
   return Signals(std::move(signal_fd), std::move(wake_fd));
 }
 

@@ -31,10 +31,10 @@
 namespace nfbus::host {
 
 struct HubSettings {
-  std::string topic_root;  // nobody but the host publishes under it
+  std::string topic_root;   // nobody but the host publishes under it
   FormatId default_format;  // of packets, for clients that ask for no format
   bool with_payload;        // packets have their bytes, where the format that a client asks for can show them
-  KnownFields fields;      // what matches may ask for
+  KnownFields fields;       // what matches may ask for
   std::size_t client_bytes;
   std::size_t total_bytes;  // of all lines that wait
 };

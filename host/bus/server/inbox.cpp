@@ -24,19 +24,20 @@ bool Inbox::wants(std::string_view topic) const noexcept {
 }
 
 bool Inbox::wants_message(std::string_view topic) const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return !closed_ && wants(topic);
 }
 
 bool Inbox::wants_any(const Batch& batch) {
-  const auto topics = batch.topics();
-  return std::any_of(topics.begin(), topics.end(), [this](const Batch::TopicCount& topic) {
-    if (topic.topic_id == 0) return wants(topic.topic);  // not interned
-    if (topic.topic_id < judged_.size() && judged_[topic.topic_id] != Verdict::unknown) {
-      return judged_[topic.topic_id] == Verdict::wanted;
+  for (const Batch::TopicCount& topic : batch.topics()) {
+    if (topic.topic_id == 0) {  // not interned
+      if (wants(topic.topic)) return true;
+      continue;
     }
-    return judge(topic) == Verdict::wanted;
-  });
+    const bool is_judged = topic.topic_id < judged_.size() && judged_[topic.topic_id] != Verdict::unknown;
+    if ((is_judged ? judged_[topic.topic_id] : judge(topic)) == Verdict::wanted) return true;
+  }
+  return false;
 }
 
 Inbox::Verdict Inbox::judge(const Batch::TopicCount& topic) {
@@ -57,11 +58,11 @@ std::size_t Inbox::pinned_bytes(const Batch& batch) const noexcept {
 void Inbox::offer(const BatchRef& batch, bool wait_for_room) {
   bool wake = false;
   {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     if (closed_ || !wants_any(*batch)) return;
     if (wait_for_room) {
       waited_for_ = true;
-      room_.wait(lock, [&] { return closed_ || never_wait_ || fits(*batch, most_bytes_); });
+      while (!closed_ && !never_wait_ && !fits(*batch, most_bytes_)) room_.wait(lock);
     } else if (waited_for_) {
       // Beside what was waited for, which nobody may push out, there is as much room again.
       if (!fits(*batch, 2 * most_bytes_)) return shed(*batch);
@@ -102,22 +103,26 @@ void Inbox::shed(const Batch& batch) {
   }
 }
 
+std::vector<std::pair<std::string_view, TopicId>> Inbox::judged_below(const std::string& prefix) const {
+  std::vector<std::pair<std::string_view, TopicId>> topics;
+  for_each_beginning_with(judged_topics_, prefix, [&](const auto& topic) { topics.emplace_back(topic); });
+  return topics;
+}
+
 void Inbox::add_prefix(const std::string& prefix) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   prefixes_.insert(prefix);
-  for_each_beginning_with(judged_topics_, prefix, [&](const auto& topic) { judged_[topic.second] = Verdict::wanted; });
+  for (const auto& [topic, id] : judged_below(prefix)) judged_[id] = Verdict::wanted;
 }
 
 void Inbox::remove_prefix(const std::string& prefix) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   prefixes_.erase(prefix);
-  for_each_beginning_with(judged_topics_, prefix, [&](const auto& topic) {
-    judged_[topic.second] = wants(topic.first) ? Verdict::wanted : Verdict::unwanted;
-  });
+  for (const auto& [topic, id] : judged_below(prefix)) judged_[id] = wants(topic) ? Verdict::wanted : Verdict::unwanted;
 }
 
 void Inbox::take(std::deque<BatchRef>& batches, std::vector<Shed>& shed) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   woken_ = false;
   // Also when nobody has woken us: who does so outside of the lock may come late.
   std::uint64_t wakes = 0;
@@ -131,13 +136,13 @@ void Inbox::take(std::deque<BatchRef>& batches, std::vector<Shed>& shed) {
 }
 
 void Inbox::end_waiting() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   never_wait_ = true;
   room_.notify_all();
 }
 
 void Inbox::close() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   closed_ = true;
   room_.notify_all();
 }

@@ -3,17 +3,17 @@
 
 #include "bus/bus.hpp"
 #include "support/descriptor.hpp"
+#include "support/mutex.hpp"
 
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace nfbus::host {
@@ -48,31 +48,34 @@ class Inbox final : public Subscriber {
  private:
   enum class Verdict : std::uint8_t { unknown, unwanted, wanted };
 
-  [[nodiscard]] bool wants(std::string_view topic) const noexcept;
-  [[nodiscard]] bool wants_any(const Batch& batch);
-  [[nodiscard]] Verdict judge(const Batch::TopicCount& topic);
-  [[nodiscard]] std::size_t pinned_bytes(const Batch& batch) const noexcept;
-  [[nodiscard]] bool fits(const Batch& batch, std::size_t most_bytes) const noexcept;
-  void shed_oldest();
-  void shed(const Batch& batch);
+  [[nodiscard]] bool wants(std::string_view topic) const noexcept NFBUS_REQUIRES(mutex_);
+  [[nodiscard]] bool wants_any(const Batch& batch) NFBUS_REQUIRES(mutex_);
+  [[nodiscard]] Verdict judge(const Batch::TopicCount& topic) NFBUS_REQUIRES(mutex_);
+  [[nodiscard]] std::size_t pinned_bytes(const Batch& batch) const noexcept NFBUS_REQUIRES(mutex_);
+  [[nodiscard]] bool fits(const Batch& batch, std::size_t most_bytes) const noexcept NFBUS_REQUIRES(mutex_);
+  // Those of judged_topics_ that begin with it.
+  [[nodiscard]] std::vector<std::pair<std::string_view, TopicId>> judged_below(const std::string& prefix) const
+      NFBUS_REQUIRES(mutex_);
+  void shed_oldest() NFBUS_REQUIRES(mutex_);
+  void shed(const Batch& batch) NFBUS_REQUIRES(mutex_);
 
   const std::size_t most_bytes_;
   const std::string unwanted_;
   const Descriptor wake_;
-  mutable std::mutex mutex_;
-  // Guarded by mutex_:
-  std::condition_variable room_;
-  std::set<std::string, std::less<>> prefixes_;
-  std::vector<Verdict> judged_;                                     // by TopicId
-  std::multimap<std::string, TopicId, std::less<>> judged_topics_;  // of those that are judged
-  std::deque<BatchRef> batches_;
-  std::deque<std::size_t> costs_;  // of each of batches_, in pinned bytes
-  std::size_t bytes_ = 0;
-  std::vector<Shed> shed_;
-  bool woken_ = false;       // the descriptor is readable
-  bool waited_for_ = false;  // offers came that waited for room: a replay, of which nothing is shed
-  bool never_wait_ = false;
-  bool closed_ = false;
+  mutable Mutex mutex_;
+  Condition room_;
+  std::set<std::string, std::less<>> prefixes_ NFBUS_GUARDED_BY(mutex_);
+  std::vector<Verdict> judged_ NFBUS_GUARDED_BY(mutex_);                                     // by TopicId
+  std::multimap<std::string, TopicId, std::less<>> judged_topics_ NFBUS_GUARDED_BY(mutex_);  // of those that are judged
+  std::deque<BatchRef> batches_ NFBUS_GUARDED_BY(mutex_);
+  std::deque<std::size_t> costs_ NFBUS_GUARDED_BY(mutex_);  // of each of batches_, in pinned bytes
+  std::size_t bytes_ NFBUS_GUARDED_BY(mutex_) = 0;
+  std::vector<Shed> shed_ NFBUS_GUARDED_BY(mutex_);
+  bool woken_ NFBUS_GUARDED_BY(mutex_) = false;  // the descriptor is readable
+  bool waited_for_ NFBUS_GUARDED_BY(mutex_) =
+      false;  // offers came that waited for room: a replay, of which nothing is shed
+  bool never_wait_ NFBUS_GUARDED_BY(mutex_) = false;
+  bool closed_ NFBUS_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace nfbus::host

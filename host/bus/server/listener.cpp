@@ -1,6 +1,7 @@
 #include "bus/server/listener.hpp"
 
 #include "support/log.hpp"
+#include "support/system_error.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -14,7 +15,6 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
-#include <system_error>
 #include <thread>
 
 namespace nfbus::host {
@@ -28,7 +28,7 @@ constexpr std::chrono::milliseconds kLockLook{10};
 
 Error failed(const std::string& what, const std::string& path) {
   const Code code = errno == EACCES || errno == EPERM || errno == EROFS ? Code::refused : Code::io;
-  return {.code = code, .text = fmt::format("{} {}: {}", what, path, std::generic_category().message(errno))};
+  return system_error(what + " " + path, errno, code);
 }
 
 Result<sockaddr_un> address_of(const std::string& path) {

@@ -99,7 +99,10 @@ Result<void> Server::start() {
     return system_error("bus: cannot wait for clients");
   }
   hub_.read_aside(side_.emplace([this] { wake(); }));
-  running_ = true;
+  {
+    const MutexLock lock(mutex_);
+    running_ = true;
+  }
   thread_ = std::thread([this] { run(); });
   ::pthread_setname_np(thread_.native_handle(), "bus");
   return {};
@@ -108,10 +111,12 @@ Result<void> Server::start() {
 bool Server::stop(Clock::time_point deadline) {
   if (!thread_.joinable()) return true;
   {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     stop_by_ = deadline;
     wake();
-    if (!changed_.wait_until(lock, deadline + kLastRound, [this] { return !running_; })) return false;
+    while (running_ && changed_.wait_until(lock, deadline + kLastRound)) {
+    }
+    if (running_) return false;
   }
   thread_.join();
   return true;
@@ -119,7 +124,7 @@ bool Server::stop(Clock::time_point deadline) {
 
 Result<bool> Server::renew_socket() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (fresh_listener_) return false;
   }
   // The thread replaces listener_ only by a fresh one, so it may be read here. Making one may wait for the folder's
@@ -128,7 +133,7 @@ Result<bool> Server::renew_socket() {
   auto made = listener_->again();
   if (!made) return std::move(made).error();
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     fresh_listener_.emplace(std::move(made).value());
   }
   wake();
@@ -136,7 +141,7 @@ Result<bool> Server::renew_socket() {
 }
 
 void Server::take_listener() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!fresh_listener_) return;
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener_->descriptor(), nullptr);
   listener_.emplace(std::move(*fresh_listener_));
@@ -145,16 +150,18 @@ void Server::take_listener() {
 }
 
 ServerSnapshot Server::snapshot() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   if (!running_) return look();
   // Whoever asks while an earlier request waits in vain does not wait, too.
   const bool answers = asked_ == answered_;
   const std::uint64_t number = ++asked_;
   wake();
-  const auto is_answered = [&] { return !running_ || answered_ >= number; };
   const auto time = answers || Clock::now() < asked_since_ + kAnswerTime ? kAnswerTime : std::chrono::milliseconds(0);
   if (answers) asked_since_ = Clock::now();
-  if (!changed_.wait_for(lock, time, is_answered)) {
+  const auto until = Clock::now() + time;
+  while (running_ && answered_ < number && changed_.wait_until(lock, until)) {
+  }
+  if (running_ && answered_ < number) {
     ServerSnapshot old = last_;
     old.old = true;
     return old;
@@ -188,7 +195,7 @@ void Server::run() {
   }
   for (const auto& [client, owned] : clients_) drop(*owned);
   forget_gone();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   running_ = false;
   changed_.notify_all();
 }
@@ -200,7 +207,7 @@ void Server::serve_requests() {
   take_listener();
   std::uint64_t asked = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     asked = asked_;
     if (stop_by_ && !ends_by_) {
       ends_by_ = stop_by_;
@@ -210,7 +217,7 @@ void Server::serve_requests() {
     if (asked == answered_) return;
   }
   ServerSnapshot now = look();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   last_ = std::move(now);
   answered_ = asked;
   changed_.notify_all();

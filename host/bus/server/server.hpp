@@ -4,18 +4,17 @@
 #include "bus/bus.hpp"
 #include "bus/server/hub.hpp"
 #include "bus/server/listener.hpp"
+#include "support/mutex.hpp"
 
 #include <sys/epoll.h>
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -128,15 +127,15 @@ class Server {
   bool bus_has_more_ = false;
   std::optional<Clock::time_point> ends_by_;
 
-  std::mutex mutex_;
-  // Guarded by mutex_:
-  std::uint64_t asked_ = 0, answered_ = 0;  // snapshots
-  Clock::time_point asked_since_{};         // without an answer
-  ServerSnapshot last_;                     // that was answered
-  std::optional<Listener> fresh_listener_;
-  bool running_ = false;
-  std::condition_variable changed_;  // answered_ or running_
-  std::optional<Clock::time_point> stop_by_;
+  Mutex mutex_;
+  Condition changed_;                                         // answered_ or running_
+  std::uint64_t asked_ NFBUS_GUARDED_BY(mutex_) = 0;          // snapshots
+  std::uint64_t answered_ NFBUS_GUARDED_BY(mutex_) = 0;       // of them
+  Clock::time_point asked_since_ NFBUS_GUARDED_BY(mutex_){};  // without an answer
+  ServerSnapshot last_ NFBUS_GUARDED_BY(mutex_);              // that was answered
+  std::optional<Listener> fresh_listener_ NFBUS_GUARDED_BY(mutex_);
+  bool running_ NFBUS_GUARDED_BY(mutex_) = false;
+  std::optional<Clock::time_point> stop_by_ NFBUS_GUARDED_BY(mutex_);
 
   std::thread thread_;
   // What it runs is the hub's, so it ends first. Begins with start(): threads that are there before keep privileges.

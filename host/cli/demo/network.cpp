@@ -3,6 +3,7 @@
 #include "cli/demo/plan.hpp"
 #include "cli/demo/program.hpp"
 #include "cli/demo/traffic.hpp"
+#include "support/system_error.hpp"
 
 #include <fmt/format.h>
 
@@ -36,7 +37,7 @@ Result<void> write_file(const std::string& path, std::string_view text) {
   const int reason = errno;
   if (file >= 0) close(file);
   if (written) return {};
-  return Error{Code::refused, fmt::format("cannot write {}: {}", path, std::strerror(reason))};
+  return system_error("cannot write " + path, reason, Code::refused);
 }
 
 // A namespace of our own; without root, as root of a user namespace.
@@ -47,7 +48,7 @@ Result<void> leave_machine_network() {
   if (unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
     return Error{Code::refused, fmt::format("cannot make a network namespace ({}): run the demo as root with "
                                             "CAP_SYS_ADMIN and CAP_NET_ADMIN",
-                                            std::strerror(errno))};
+                                            error_reason())};
   }
   for (const auto& [file, text] : {std::pair<std::string, std::string>{"/proc/self/setgroups", "deny"},
                                    {"/proc/self/uid_map", fmt::format("0 {} 1", uid)},
@@ -107,7 +108,7 @@ bool report(int control, const Result<void>& step) {
 
 Result<void> own_namespace() {
   if (unshare(CLONE_NEWNET) == 0) return {};
-  return Error{Code::refused, fmt::format("cannot make a network namespace: {}", std::strerror(errno))};
+  return system_error("cannot make a network namespace", errno, Code::refused);
 }
 
 void lan_main(int control) {
@@ -136,7 +137,7 @@ template <typename Main>
 Result<void> Network::fork_peer(std::string_view what, Main main) {
   std::array<int, 2> pair{};
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) != 0) {
-    return Error{Code::io, fmt::format("cannot make a socket pair: {}", std::strerror(errno))};
+    return system_error("cannot make a socket pair");
   }
   const pid_t parent = getpid();
   const pid_t child = fork();
@@ -148,7 +149,7 @@ Result<void> Network::fork_peer(std::string_view what, Main main) {
   close(pair[1]);
   if (child < 0) {
     close(pair[0]);
-    return Error{Code::io, fmt::format("cannot fork the demo's {}: {}", what, std::strerror(errno))};
+    return system_error(fmt::format("cannot fork the demo's {}", what));
   }
   peers_.push_back({child, pair[0]});
   return await(peers_.back());

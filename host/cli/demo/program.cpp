@@ -1,6 +1,7 @@
 #include "cli/demo/program.hpp"
 
 #include "support/descriptor.hpp"
+#include "support/system_error.hpp"
 
 #include <fmt/format.h>
 
@@ -34,7 +35,7 @@ Result<void> run_program(const std::vector<std::string>& arguments, std::string_
   const Descriptor said = scratch_file();
   if (!in.valid() || !said.valid() ||
       pwrite(in.get(), input.data(), input.size(), 0) != static_cast<ssize_t>(input.size())) {
-    return Error{Code::io, fmt::format("cannot run {}: {}", arguments[0], std::strerror(errno))};
+    return system_error("cannot run " + arguments[0]);
   }
 
   std::vector<char*> argv;
@@ -52,11 +53,11 @@ Result<void> run_program(const std::vector<std::string>& arguments, std::string_
   if (failure == ENOENT) {
     return Error{Code::not_found, fmt::format("{} is missing: install the packages iproute2 and nftables", argv[0])};
   }
-  if (failure != 0) return Error{Code::io, fmt::format("cannot run {}: {}", argv[0], std::strerror(failure))};
+  if (failure != 0) return system_error(fmt::format("cannot run {}", argv[0]), failure);
 
   int status = 0;
   while (waitpid(child, &status, 0) < 0) {
-    if (errno != EINTR) return Error{Code::io, fmt::format("cannot wait for {}: {}", argv[0], std::strerror(errno))};
+    if (errno != EINTR) return system_error(fmt::format("cannot wait for {}", argv[0]));
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
   return Error{Code::io, fmt::format("{} failed: {}", argv[0], beginning_of(said.get()))};
