@@ -68,15 +68,13 @@ class EventQueue {
                     Clock::time_point deadline) = 0;
   // False: the lease is over, and nothing was counted; let_go() is due.
   virtual bool settle(const Settled& settled) = 0;
-  // The worker holds nothing any more. What it has not settled waits again.
+  // The worker holds nothing any more. What it has not settled waits again, before all else.
   virtual void let_go() = 0;
 
   // Has pull() return, now or the next time.
   virtual void interrupt() = 0;
-  // Ends the lease: what the worker holds and has not settled waits again, before all else. Its memory stays until the
-  // worker lets go, since a call may still read it.
-  virtual void take_back() = 0;
-  // The subscriber is gone for good: what it holds, what waits and whatever comes counts as rejected. Ends the lease.
+  // The subscriber is gone for good: what it holds, what waits and whatever comes counts as rejected. Ends the lease;
+  // the memory of what the worker holds stays until it lets go, since a call may still read it.
   virtual void fail() = 0;
 
   [[nodiscard]] virtual QueueCounters counters() const = 0;

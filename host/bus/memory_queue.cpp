@@ -350,11 +350,6 @@ void MemoryQueue::let_go() {
   keep_for_reuse(std::move(gone));
 }
 
-void MemoryQueue::take_back() {
-  const MutexLock lock(mutex_);
-  if (!lease_over_) take_back_leased();
-}
-
 void MemoryQueue::take_back_leased() {
   Entries again;
   auto left = left_.begin();

@@ -39,7 +39,6 @@ class MemoryQueue final : public EventQueue {
   bool settle(const Settled& settled) override;
   void let_go() override;
   void interrupt() override;
-  void take_back() override;
   void fail() override;
   [[nodiscard]] QueueCounters counters() const override;
   // [any] Whether it holds as much as it may.

@@ -3,6 +3,7 @@
 #include "config/read_file.hpp"
 #include "config/way.hpp"
 #include "schema/words.hpp"
+#include "support/utf8.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -21,14 +22,6 @@ namespace {
 constexpr std::size_t kMostSecretBytes = 65536;
 
 Error invalid(std::string text) { return {.code = Code::invalid, .text = std::move(text)}; }
-
-bool is_utf8(const std::string& text) {
-  try {
-    return !json(text).dump().empty();
-  } catch (const json::type_error&) {
-    return false;
-  }
-}
 
 Result<std::string> from_environment(const std::string& value) {
   constexpr std::string_view kNameBytes = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";

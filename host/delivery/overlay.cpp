@@ -5,9 +5,7 @@
 
 namespace nfbus::host {
 
-namespace {
-constexpr std::size_t kChunkBytes = 64UL * 1024;
-}
+static_assert(KeptMemory::kAlign == SlabWriter::kAlign);
 
 Event& Overlay::writable(const nfbus_event& event) {
   const Event& given = host_event(event);
@@ -19,28 +17,9 @@ Event& Overlay::writable(const nfbus_event& event) {
   return stand_in;
 }
 
-std::span<std::uint8_t> Overlay::allocate(std::size_t size_bytes) {
-  const std::size_t aligned = (size_bytes + SlabWriter::kAlign - 1) & ~(SlabWriter::kAlign - 1);
-  if (aligned > kChunkBytes) {
-    large_.push_back(std::make_unique<std::uint8_t[]>(aligned));
-    return {large_.back().get(), size_bytes};
-  }
-  if (chunks_.empty()) chunks_.push_back(std::make_unique<std::uint8_t[]>(kChunkBytes));
-  if (kChunkBytes - used_bytes_ < aligned) {
-    if (chunk_ + 1 == chunks_.size()) chunks_.push_back(std::make_unique<std::uint8_t[]>(kChunkBytes));
-    ++chunk_;
-    used_bytes_ = 0;
-  }
-  const std::span<std::uint8_t> room(chunks_[chunk_].get() + used_bytes_, size_bytes);
-  used_bytes_ += aligned;
-  return room;
-}
-
 void Overlay::clear() noexcept {
   used_events_ = 0;
-  chunk_ = 0;
-  used_bytes_ = 0;
-  large_.clear();
+  memory_.clear();
 }
 
 }  // namespace nfbus::host

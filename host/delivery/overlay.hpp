@@ -3,10 +3,10 @@
 
 #include "event/event.hpp"
 #include "rewrite/edits.hpp"
+#include "support/kept_memory.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <span>
 #include <vector>
@@ -18,16 +18,15 @@ namespace nfbus::host {
 class Overlay final : public EditRoom {
  public:
   [[nodiscard]] Event& writable(const nfbus_event& event) override;
-  [[nodiscard]] std::span<std::uint8_t> allocate(std::size_t size_bytes) override;
+  [[nodiscard]] std::span<std::uint8_t> allocate(std::size_t size_bytes) override {
+    return memory_.allocate(size_bytes);
+  }
   void clear() noexcept;
 
  private:
   std::vector<std::unique_ptr<Event>> events_;
   std::size_t used_events_ = 0;
-  std::vector<std::unique_ptr<std::uint8_t[]>> chunks_;  // kept for the next
-  std::size_t chunk_ = 0;                                // the one that is filled
-  std::size_t used_bytes_ = 0;                           // of it
-  std::vector<std::unique_ptr<std::uint8_t[]>> large_;   // larger than a chunk; freed by clear()
+  KeptMemory memory_{64UL * 1024};
 };
 
 }  // namespace nfbus::host

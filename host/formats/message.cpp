@@ -2,23 +2,13 @@
 
 #include "formats/json_writer.hpp"
 #include "formats/time_text.hpp"
-
-#include <nfbus/util/json_levels.hpp>
-
-#include <nlohmann/json.hpp>
+#include "support/json_text.hpp"
 
 #include <string_view>
 
 namespace nfbus::host {
 
 namespace {
-
-// The parser takes a NUL for the end of the text, and skips a byte order mark, which does not belong inside of ours.
-// What is nested deeper than others read it stays text.
-bool is_json(std::string_view text) {
-  return !util::is_nested_deeper(text) && text.find('\0') == std::string_view::npos &&
-         !text.starts_with("\xef\xbb\xbf") && nlohmann::json::accept(text.begin(), text.end());
-}
 
 // Leaves out the white space between tokens, and escapes what hides; numbers, repeated keys and escapes stay as they
 // were written.

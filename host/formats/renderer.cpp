@@ -2,15 +2,11 @@
 
 #include "event/batch.hpp"
 
+#include <cstdint>
 #include <cstring>
+#include <span>
 
 namespace nfbus::host {
-
-namespace {
-
-constexpr std::size_t kChunkBytes = 256UL * 1024;
-
-}  // namespace
 
 std::string_view Renderer::render(const Event& event, FormatId id) {
   const Format& format = formats_[id];
@@ -37,27 +33,10 @@ std::string_view Renderer::render(const Event& event, FormatId id) {
   return keep(buffer_.view());
 }
 
-void Renderer::release() noexcept {
-  chunk_ = 0;
-  used_ = 0;
-  large_.clear();
-}
-
 std::string_view Renderer::keep(std::string_view text) {
-  if (text.size() > kChunkBytes) {
-    large_.emplace_back(new char[text.size()]);
-    std::memcpy(large_.back().get(), text.data(), text.size());
-    return {large_.back().get(), text.size()};
-  }
-  if (chunks_.empty() || kChunkBytes - used_ < text.size()) {
-    if (!chunks_.empty()) ++chunk_;
-    if (chunk_ == chunks_.size()) chunks_.emplace_back(new char[kChunkBytes]);
-    used_ = 0;
-  }
-  char* out = chunks_[chunk_].get() + used_;
-  if (!text.empty()) std::memcpy(out, text.data(), text.size());
-  used_ += text.size();
-  return {out, text.size()};
+  const std::span<std::uint8_t> room = kept_.allocate(text.size());
+  if (!text.empty()) std::memcpy(room.data(), text.data(), text.size());
+  return {reinterpret_cast<const char*>(room.data()), text.size()};
 }
 
 }  // namespace nfbus::host

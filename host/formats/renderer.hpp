@@ -2,11 +2,9 @@
 #pragma once
 
 #include "formats/format.hpp"
+#include "support/kept_memory.hpp"
 
-#include <cstddef>
-#include <memory>
 #include <string_view>
-#include <vector>
 
 namespace nfbus::host {
 
@@ -18,17 +16,14 @@ class Renderer {
   // The event's text, valid until release().
   [[nodiscard]] std::string_view render(const Event& event, FormatId id);
   // The call that handed the events over has returned: the scratch is reused.
-  void release() noexcept;
+  void release() noexcept { kept_.clear(); }
 
  private:
   std::string_view keep(std::string_view text);
 
   const FormatSet& formats_;
-  TextBuffer buffer_;                            // one event's text while it is made
-  std::vector<std::unique_ptr<char[]>> chunks_;  // texts of this call; never moved, reused by the next call
-  std::size_t chunk_ = 0;
-  std::size_t used_ = 0;                        // of chunks_[chunk_]
-  std::vector<std::unique_ptr<char[]>> large_;  // texts larger than a chunk; freed by release()
+  TextBuffer buffer_;              // one event's text while it is made
+  KeptMemory kept_{256UL * 1024};  // the texts of this call
 };
 
 }  // namespace nfbus::host

@@ -10,18 +10,7 @@ namespace {
 constexpr std::size_t kMaxTextBytes = sizeof(nfbus_error::text);
 }
 
-std::string clean_text(std::string_view text) {
-  text = text.substr(0, kMaxTextBytes);
-  std::string clean;
-  clean.reserve(text.size());
-  while (!text.empty()) {
-    const bool is_ascii = static_cast<unsigned char>(text.front()) < 0x80;
-    const auto [size, valid] = is_ascii ? Utf8Sequence{.size = 1, .valid = true} : utf8_sequence(text);
-    clean += valid ? text.substr(0, size) : kReplacementCharacter;
-    text.remove_prefix(size);
-  }
-  return clean;
-}
+std::string clean_text(std::string_view text) { return valid_utf8(text.substr(0, kMaxTextBytes)); }
 
 void append_error(nfbus_error& error, std::string_view text) noexcept {
   const std::size_t used = std::min<std::size_t>(error.size, sizeof error.text);

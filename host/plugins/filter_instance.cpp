@@ -1,10 +1,6 @@
-#include "plugins/crossing.hpp"
-#include "plugins/handshake.hpp"
 #include "plugins/hearing.hpp"
-#include "plugins/instance.hpp"
-#include "plugins/options.hpp"
+#include "plugins/instance_state.hpp"
 #include "rewrite/edits.hpp"
-#include "support/log.hpp"
 
 #include <fmt/format.h>
 
@@ -13,34 +9,15 @@
 
 namespace nfbus::host {
 
-struct FilterInstance::State {
+struct FilterInstance::State : InstanceState<nfbus_filter> {
   State(const Plugin& from, std::string instance_name, const SharedServices& shared)
-      : plugin(from),
-        name(std::move(instance_name)),
-        calls(host_copy(*from.entry->filter)),
-        services("filter." + name, name, shared) {}
+      : InstanceState(from, std::move(instance_name), *from.entry->filter, shared) {}
 
-  // Constant after creation.
-  const Plugin plugin;
-  const std::string name;
-  const nfbus_filter calls;
-  InstanceServices services;
-  void* instance = nullptr;
-
-  // Owned by the thread that is in a call; calls never overlap.
-  nfbus_error error{};
+  // Owned by the thread that is in a call.
   nfbus_filter_call asked{};            // here and not on the stack: a plugin that keeps it past the call does no harm
   EditRoom* room = nullptr;             // null outside of apply()
   std::span<const nfbus_event*> items;  // of this apply()
-  bool complained = false;
-  std::uint32_t tick_ms = 0;  // set by open()
-
-  template <typename Call>
-  Result<void> call(std::string_view function, const Call& run) {
-    const std::uint32_t status = call_plugin(error, run);
-    services.call_ended();
-    return outcome(status, error, function, Code::io);
-  }
+  std::uint32_t tick_ms = 0;            // set by open()
 
   // Runs an edit of one event. What is not allowed is said once, and the plugin told each time.
   template <typename Edit>
@@ -87,10 +64,6 @@ struct FilterInstance::State {
   static uint32_t cut_event(void* context, uint32_t index, uint32_t size_bytes) noexcept {
     return edit(context, index, "cut", [&](Event& event, EditRoom& to) { return cut(event, size_bytes, to); });
   }
-
-  void complain_once(std::string_view of) noexcept {
-    if (!std::exchange(complained, true)) services.log(log::Level::warning, of);
-  }
 };
 
 FilterInstance::FilterInstance(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -98,17 +71,12 @@ FilterInstance::FilterInstance(std::unique_ptr<State> state) : state_(std::move(
 Result<std::unique_ptr<FilterInstance>> FilterInstance::create(const Plugin& plugin, std::string name,
                                                                std::string_view options_json,
                                                                const SharedServices& shared) {
-  if (plugin.entry->plugin_kind != NFBUS_PLUGIN_FILTER) {
-    return Error{.code = Code::invalid,
-                 .text = fmt::format("plugin \"{}\" is a {}, not a filter", view(plugin.entry->name),
-                                     kind_name(plugin.entry->plugin_kind))};
-  }
+  if (auto checked = check_kind(plugin, NFBUS_PLUGIN_FILTER); !checked) return checked.error();
   auto state = std::make_unique<State>(plugin, std::move(name), shared);
   state->services.allow_listening(true);
-  auto instance = create_instance(state->calls.create, *state->services.abi(), options_json);
+  auto created = state->create(options_json);
   state->services.allow_listening(false);
-  if (!instance) return instance.error();
-  state->instance = *instance;
+  if (!created) return created.error();
   std::unique_ptr<FilterInstance> made(new FilterInstance(std::move(state)));
   if (!made->listened().empty() && made->state_->calls.hear == nullptr) {
     return Error{.code = Code::invalid,
@@ -117,14 +85,7 @@ Result<std::unique_ptr<FilterInstance>> FilterInstance::create(const Plugin& plu
   return made;
 }
 
-FilterInstance::~FilterInstance() {
-  State& s = *state_;
-  const std::uint32_t status = call_plugin(s.error, [&] {
-    s.calls.destroy(s.instance);
-    return NFBUS_OK;
-  });
-  if (status != NFBUS_OK) s.services.log(log::Level::error, failure_text(status, s.error, "destroy"));
-}
+FilterInstance::~FilterInstance() { state_->call_last("destroy", state_->calls.destroy); }
 
 Result<void> FilterInstance::apply(std::span<const nfbus_event*> items, std::span<std::uint8_t> verdicts,
                                    EditRoom& room) {
@@ -163,11 +124,7 @@ Result<void> FilterInstance::open() {
   return {};
 }
 
-Result<void> FilterInstance::reopen() {
-  State& s = *state_;
-  if (s.calls.reopen == nullptr) return {};
-  return s.call("reopen", [&] { return s.calls.reopen(s.instance, &s.error); });
-}
+Result<void> FilterInstance::reopen() { return state_->call_optional("reopen", state_->calls.reopen); }
 
 Result<void> FilterInstance::hear(std::span<const nfbus_event* const> messages, std::uint64_t size_bytes) {
   State& s = *state_;
@@ -176,16 +133,9 @@ Result<void> FilterInstance::hear(std::span<const nfbus_event* const> messages, 
   return s.call("hear", [&] { return s.calls.hear(s.instance, &events, &s.error); });
 }
 
-Result<void> FilterInstance::tick() {
-  State& s = *state_;
-  return s.call("tick", [&] { return s.calls.tick(s.instance, &s.error); });
-}
+Result<void> FilterInstance::tick() { return state_->call_optional("tick", state_->calls.tick); }
 
-Result<void> FilterInstance::finish() {
-  State& s = *state_;
-  if (s.calls.finish == nullptr) return {};
-  return s.call("finish", [&] { return s.calls.finish(s.instance, &s.error); });
-}
+Result<void> FilterInstance::finish() { return state_->call_optional("finish", state_->calls.finish); }
 
 std::vector<Finding> FilterInstance::diagnose() { return diagnose_instance(state_->calls.diagnose, state_->instance); }
 

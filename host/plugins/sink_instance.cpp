@@ -1,9 +1,5 @@
-#include "plugins/crossing.hpp"
-#include "plugins/handshake.hpp"
 #include "plugins/hearing.hpp"
-#include "plugins/instance.hpp"
-#include "plugins/options.hpp"
-#include "support/log.hpp"
+#include "plugins/instance_state.hpp"
 
 #include <fmt/format.h>
 
@@ -20,38 +16,21 @@ namespace {
 constexpr std::array kOutcomes = {Outcome::unnamed, Outcome::delivered, Outcome::again, Outcome::rejected};
 }  // namespace
 
-struct SinkInstance::State {
+struct SinkInstance::State : InstanceState<nfbus_sink> {
   State(const Plugin& from, std::string instance_name, const SharedServices& shared)
-      : plugin(from),
-        name(std::move(instance_name)),
-        calls(host_copy(*from.entry->sink)),
-        services("sink." + name, name, shared) {
+      : InstanceState(from, std::move(instance_name), *from.entry->sink, shared) {
     report.struct_size = sizeof report;
     report.context = this;
     report.outcome = name_outcome;
     report.time_left_ms = time_left_ms;
   }
 
-  // Constant after creation.
-  const Plugin plugin;
-  const std::string name;
-  const nfbus_sink calls;
-  InstanceServices services;
-  void* instance = nullptr;
-
-  // Owned by the thread that is in a call; calls never overlap.
-  nfbus_error error{};
+  // Owned by the thread that is in a call.
   nfbus_report report{};               // here and not on the stack: a plugin that keeps it past the call does no harm
   const WriteCall* writing = nullptr;  // null outside of write()
-  bool complained = false;
 
   // Read by any thread of the plugin; null outside of write(). The worker's, which outlives its calls.
   std::atomic<const WriteDeadline*> deadline{nullptr};
-
-  void complain_once(std::string_view of) noexcept {
-    if (std::exchange(complained, true)) return;
-    services.log(log::Level::warning, of);
-  }
 
   static void name_outcome(void* context, uint32_t first, uint32_t count, uint32_t outcome,
                            nfbus_text reason) noexcept {
@@ -87,29 +66,6 @@ struct SinkInstance::State {
     constexpr std::int64_t kMost = std::numeric_limits<std::uint32_t>::max();
     return static_cast<std::uint32_t>(std::min<std::int64_t>(of_call->left().count(), kMost));
   }
-
-  template <typename Call>
-  Result<void> call(std::string_view function, const Call& run) {
-    const std::uint32_t status = call_plugin(error, run);
-    services.call_ended();
-    return outcome(status, error, function, Code::io);
-  }
-
-  using OptionalFunction = uint32_t (*)(void* instance, nfbus_error* error);
-  Result<void> call_optional(std::string_view function_name, OptionalFunction function) {
-    if (function == nullptr) return {};
-    return call(function_name, [&] { return function(instance, &error); });
-  }
-
-  // For functions that cannot fail, but for an exception.
-  void call_last(std::string_view function_name, void (*function)(void* instance)) noexcept {
-    const std::uint32_t status = call_plugin(error, [&] {
-      function(instance);
-      return NFBUS_OK;
-    });
-    if (status == NFBUS_OK) return;
-    services.log(log::Level::error, failure_text(status, error, function_name));
-  }
 };
 
 SinkInstance::SinkInstance(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -117,15 +73,9 @@ SinkInstance::SinkInstance(std::unique_ptr<State> state) : state_(std::move(stat
 Result<std::unique_ptr<SinkInstance>> SinkInstance::create(const Plugin& plugin, std::string name,
                                                            std::string_view options_json,
                                                            const SharedServices& shared) {
-  if (plugin.entry->plugin_kind != NFBUS_PLUGIN_SINK) {
-    return Error{.code = Code::invalid,
-                 .text = fmt::format("plugin \"{}\" is a {}, not a sink", view(plugin.entry->name),
-                                     kind_name(plugin.entry->plugin_kind))};
-  }
+  if (auto checked = check_kind(plugin, NFBUS_PLUGIN_SINK); !checked) return checked.error();
   auto state = std::make_unique<State>(plugin, std::move(name), shared);
-  auto instance = create_instance(state->calls.create, *state->services.abi(), options_json);
-  if (!instance) return instance.error();
-  state->instance = *instance;
+  if (auto created = state->create(options_json); !created) return created.error();
   return std::unique_ptr<SinkInstance>(new SinkInstance(std::move(state)));
 }
 

@@ -1,9 +1,6 @@
 #include "plugins/source_instance.hpp"
 
-#include "plugins/crossing.hpp"
-#include "plugins/handshake.hpp"
-#include "plugins/options.hpp"
-#include "support/log.hpp"
+#include "plugins/instance_state.hpp"
 
 #include <fmt/format.h>
 
@@ -12,12 +9,9 @@
 
 namespace nfbus::host {
 
-struct SourceInstance::State {
+struct SourceInstance::State : InstanceState<nfbus_source> {
   State(const Plugin& from, std::string instance_name, const SharedServices& shared)
-      : plugin(from),
-        name(std::move(instance_name)),
-        calls(host_copy(*from.entry->source)),
-        services("source." + name, name, shared) {
+      : InstanceState(from, std::move(instance_name), *from.entry->source, shared) {
     feed.struct_size = sizeof feed;
     feed.context = this;
     feed.records = take_records;
@@ -25,22 +19,9 @@ struct SourceInstance::State {
     feed.wait = wait;
   }
 
-  // Constant after creation.
-  const Plugin plugin;
-  const std::string name;
-  const nfbus_source calls;
-  InstanceServices services;
-  void* instance = nullptr;
-
   // Owned by the thread that is in a call.
-  nfbus_error error{};
   nfbus_feed feed{};             // here and not on the stack: a plugin that keeps it past the call does no harm
   SourceFeed* target = nullptr;  // null outside of run()
-  bool complained = false;
-
-  void complain_once(std::string_view of) noexcept {
-    if (!std::exchange(complained, true)) services.log(log::Level::warning, of);
-  }
 
   // A null pointer among the items ends what is taken: the plugin is broken, and hears of it.
   template <typename Item>
@@ -80,23 +61,6 @@ struct SourceInstance::State {
     if (state.target == nullptr) return NFBUS_STOPPING;
     return state.target->wait_for_stop(timeout_ms) ? NFBUS_STOPPING : NFBUS_OK;
   }
-
-  template <typename Call>
-  Result<void> call(std::string_view function, const Call& run) {
-    const std::uint32_t status = call_plugin(error, run);
-    services.call_ended();
-    return outcome(status, error, function, Code::io);
-  }
-
-  // For functions that cannot fail, but for an exception; `into` is theirs alone.
-  void call_last(std::string_view function_name, void (*function)(void* instance), nfbus_error& into) const noexcept {
-    if (function == nullptr) return;
-    const std::uint32_t status = call_plugin(into, [&] {
-      function(instance);
-      return NFBUS_OK;
-    });
-    if (status != NFBUS_OK) services.log(log::Level::error, failure_text(status, into, function_name));
-  }
 };
 
 SourceInstance::SourceInstance(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -104,25 +68,15 @@ SourceInstance::SourceInstance(std::unique_ptr<State> state) : state_(std::move(
 Result<std::unique_ptr<SourceInstance>> SourceInstance::create(const Plugin& plugin, std::string name,
                                                                std::string_view options_json,
                                                                const SharedServices& shared) {
-  if (plugin.entry->plugin_kind != NFBUS_PLUGIN_SOURCE) {
-    return Error{.code = Code::invalid,
-                 .text = fmt::format("plugin \"{}\" is a {}, not a source", view(plugin.entry->name),
-                                     kind_name(plugin.entry->plugin_kind))};
-  }
+  if (auto checked = check_kind(plugin, NFBUS_PLUGIN_SOURCE); !checked) return checked.error();
   auto state = std::make_unique<State>(plugin, std::move(name), shared);
-  auto instance = create_instance(state->calls.create, *state->services.abi(), options_json);
-  if (!instance) return instance.error();
-  state->instance = *instance;
+  if (auto created = state->create(options_json); !created) return created.error();
   return std::unique_ptr<SourceInstance>(new SourceInstance(std::move(state)));
 }
 
-SourceInstance::~SourceInstance() { state_->call_last("destroy", state_->calls.destroy, state_->error); }
+SourceInstance::~SourceInstance() { state_->call_last("destroy", state_->calls.destroy); }
 
-Result<void> SourceInstance::open() {
-  State& s = *state_;
-  if (s.calls.open == nullptr) return {};
-  return s.call("open", [&] { return s.calls.open(s.instance, &s.error); });
-}
+Result<void> SourceInstance::open() { return state_->call_optional("open", state_->calls.open); }
 
 Result<void> SourceInstance::run(SourceFeed& feed) {
   State& s = *state_;
@@ -137,7 +91,7 @@ void SourceInstance::stop() noexcept {
   state_->call_last("stop", state_->calls.stop, of_this_call);
 }
 
-void SourceInstance::close() noexcept { state_->call_last("close", state_->calls.close, state_->error); }
+void SourceInstance::close() noexcept { state_->call_last("close", state_->calls.close); }
 
 std::vector<Finding> SourceInstance::diagnose() { return diagnose_instance(state_->calls.diagnose, state_->instance); }
 

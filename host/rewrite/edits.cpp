@@ -2,14 +2,12 @@
 
 #include "decode/decode.hpp"
 #include "rewrite/checksums.hpp"
+#include "support/json_text.hpp"
 #include "support/utf8.hpp"
-
-#include <nfbus/util/json_levels.hpp>
 
 #include <arpa/inet.h>
 #include <linux/netfilter/nfnetlink_log.h>
 #include <linux/netlink.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
@@ -25,19 +23,6 @@ constexpr std::string_view kOwnTopics = "nfbus:";
 // The part of an Ethernet header that stands the same in a frame with VLAN tags.
 constexpr std::size_t kMacBytes = 12;
 
-bool is_utf8(std::string_view text) noexcept {
-  while (!text.empty()) {
-    if (static_cast<unsigned char>(text.front()) < 0x80) {
-      text.remove_prefix(1);
-      continue;
-    }
-    const Utf8Sequence sequence = utf8_sequence(text);
-    if (!sequence.valid) return false;
-    text.remove_prefix(sequence.size);
-  }
-  return true;
-}
-
 bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 || c == '\x7f'; }
 
 bool is_address(std::string_view text) noexcept {
@@ -49,17 +34,14 @@ bool is_address(std::string_view text) noexcept {
          ::inet_pton(AF_INET6, terminated.data(), address.data()) == 1;
 }
 
-// One line of JSON that others read, too. The parser skips a byte order mark, which does not belong inside of a text.
-bool is_json(std::string_view text) {
-  return std::none_of(text.begin(), text.end(), is_control) && !util::is_nested_deeper(text) &&
-         !text.starts_with("\xef\xbb\xbf") && nlohmann::json::accept(text);
-}
+// One line of JSON.
+bool is_json_line(std::string_view text) { return std::none_of(text.begin(), text.end(), is_control) && is_json(text); }
 
 bool is_number(std::string_view text, bool integer) {
   if (text.empty() || text.find_first_not_of(integer ? "-0123456789" : "-+.eE0123456789") != std::string_view::npos) {
     return false;
   }
-  return is_json(text);
+  return is_json_line(text);
 }
 
 bool is_value(std::string_view text, std::uint32_t type) {
@@ -69,7 +51,7 @@ bool is_value(std::string_view text, std::uint32_t type) {
     case NFBUS_VALUE_NUMBER: return is_number(text, false);
     case NFBUS_VALUE_BOOLEAN: return text == "true" || text == "false";
     case NFBUS_VALUE_ADDRESS: return is_address(text);
-    case NFBUS_VALUE_JSON: return is_json(text);
+    case NFBUS_VALUE_JSON: return is_json_line(text);
     default: return false;
   }
 }

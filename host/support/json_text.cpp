@@ -1,5 +1,7 @@
 #include "support/json_text.hpp"
 
+#include <nfbus/util/json_levels.hpp>
+
 #include <nlohmann/json.hpp>
 
 #include <cstddef>
@@ -7,6 +9,11 @@
 namespace nfbus::host {
 
 using nlohmann::json;
+
+bool is_json(std::string_view text) {
+  return !util::is_nested_deeper(text) && text.find('\0') == std::string_view::npos &&
+         !text.starts_with("\xef\xbb\xbf") && json::accept(text.begin(), text.end());
+}
 
 std::string shown(const json& value) {
   constexpr std::size_t kMostBytes = 80;

@@ -1,4 +1,4 @@
-// JSON values in texts for users.
+// JSON in texts: values as users read them, and which texts are JSON.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -8,6 +8,9 @@
 
 namespace nfbus::host {
 
+// [any] Whether others read `text` as the JSON that it is, also inside of ours: nested no deeper than they read it, and
+// without a NUL, which the parser takes for the end, or a byte order mark, which it skips.
+[[nodiscard]] bool is_json(std::string_view text);
 // [any] The value as JSON and TOML have it, shortened, one line.
 [[nodiscard]] std::string shown(const nlohmann::json& value);
 // [any] "a string", "an integer", "a table"; "nothing" for null.

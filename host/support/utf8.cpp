@@ -55,6 +55,26 @@ Utf8Sequence utf8_sequence(std::string_view text) noexcept {
   return {size, true};
 }
 
+bool is_utf8(std::string_view text) noexcept {
+  while (!text.empty()) {
+    const Utf8Sequence sequence = next_sequence(text);
+    if (!sequence.valid) return false;
+    text.remove_prefix(sequence.size);
+  }
+  return true;
+}
+
+std::string valid_utf8(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const Utf8Sequence sequence = next_sequence(text);
+    out += sequence.valid ? text.substr(0, sequence.size) : kReplacementCharacter;
+    text.remove_prefix(sequence.size);
+  }
+  return out;
+}
+
 std::uint32_t code_point(std::string_view character) noexcept {
   constexpr std::array<unsigned, 5> kLeadBits = {0, 0, 0x1f, 0xf, 0x7};
   std::uint32_t code =

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace nfbus::host {
@@ -17,6 +18,17 @@ struct Utf8Sequence {
   bool valid;
 };
 [[nodiscard]] Utf8Sequence utf8_sequence(std::string_view text) noexcept;
+
+// The same of any text but an empty one.
+[[nodiscard]] inline Utf8Sequence next_sequence(std::string_view text) noexcept {
+  const bool is_ascii = static_cast<unsigned char>(text.front()) < 0x80;
+  return is_ascii ? Utf8Sequence{.size = 1, .valid = true} : utf8_sequence(text);
+}
+
+[[nodiscard]] bool is_utf8(std::string_view text) noexcept;
+
+// With U+FFFD for what is not valid.
+[[nodiscard]] std::string valid_utf8(std::string_view text);
 
 // The code point of a valid sequence beyond ASCII.
 [[nodiscard]] std::uint32_t code_point(std::string_view character) noexcept;
