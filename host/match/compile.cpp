@@ -63,23 +63,23 @@ Traits allowed_by(std::span<const RangeType> ranges, const Allow& allow) {
   return allowed;
 }
 
-std::span<const Range> ranges_of(const MatchProgram& program, const Condition& condition) {
+std::span<const Range> ranges_of(const MatchProgram& program, const MatchCondition& condition) {
   return {program.ranges.data() + condition.first, condition.count};
 }
 
-Traits allowed_numbers(const MatchProgram& program, const Condition& condition, const TraitGroup& group) {
+Traits allowed_numbers(const MatchProgram& program, const MatchCondition& condition, const TraitGroup& group) {
   return allowed_by(ranges_of(program, condition),
                     [&](const Range& range) { return buckets_of(group, range.low, range.high); });
 }
 
-Traits allowed_texts(const MatchProgram& program, const Condition& condition, const TraitGroup& group) {
+Traits allowed_texts(const MatchProgram& program, const MatchCondition& condition, const TraitGroup& group) {
   const std::span patterns(program.patterns.data() + condition.first, condition.count);
   return allowed_by(std::span<const Pattern>(patterns), [&](const Pattern& pattern) {
     return pattern.has_star ? group.all().without(group.absent()) : group.bucket(text_hash(pattern.text));
   });
 }
 
-Traits allowed_addresses(const MatchProgram& program, const Condition& condition, const TraitGroup& group) {
+Traits allowed_addresses(const MatchProgram& program, const MatchCondition& condition, const TraitGroup& group) {
   Traits allowed = allowed_by(ranges_of(program, condition), [&](const Range& range) {
     return buckets_of(group, network_hash(range.low), network_hash(range.high));
   });
@@ -92,7 +92,7 @@ Traits allowed_addresses(const MatchProgram& program, const Condition& condition
 
 // hash: of a number, and of the wanted bits and the mask; it keeps bits apart.
 template <typename Hash>
-Traits allowed_bits(const MatchProgram& program, const Condition& condition, const TraitGroup& group,
+Traits allowed_bits(const MatchProgram& program, const MatchCondition& condition, const TraitGroup& group,
                     const Hash& hash) {
   return allowed_by(ranges_of(program, condition), [&](const Range& bits) {
     Traits allowed;
@@ -104,7 +104,7 @@ Traits allowed_bits(const MatchProgram& program, const Condition& condition, con
 }
 
 // Of a condition that is not negated.
-Traits forbidden_traits(const MatchProgram& program, const Condition& condition) {
+Traits forbidden_traits(const MatchProgram& program, const MatchCondition& condition) {
   const auto others = [](const TraitGroup& group, const Traits& allowed) { return group.all().without(allowed); };
   const auto numbers = [&](const TraitGroup& group) {
     return others(group, allowed_numbers(program, condition, group));
@@ -180,7 +180,7 @@ class Compiler {
   void add_table(const json& table) {
     if (!table.is_object()) return fault({}, fmt::format("expected a table, found {}", found_type(table)));
     if (table.empty()) return fault({}, "has no conditions, and so would hold for every event; leave it out");
-    std::vector<Condition> conditions;
+    std::vector<MatchCondition> conditions;
     std::uint32_t required = 0;
     Traits forbidden;
     for (const auto& [name, value] : table.items()) {
@@ -192,13 +192,13 @@ class Compiler {
       }
     }
     std::stable_sort(conditions.begin(), conditions.end(),
-                     [](const Condition& a, const Condition& b) { return a.kind < b.kind; });
+                     [](const MatchCondition& a, const MatchCondition& b) { return a.kind < b.kind; });
     const auto count = static_cast<std::uint32_t>(conditions.size());
     const std::uint32_t first = append(program_.conditions, std::move(conditions));
     program_.tables.push_back({.forbidden = forbidden, .required = required, .first = first, .count = count});
   }
 
-  std::optional<Condition> make_condition(const std::string& written, const json& value) {
+  std::optional<MatchCondition> make_condition(const std::string& written, const json& value) {
     const bool negated = written.starts_with('!');
     const std::string name = negated ? written.substr(1) : written;
     const Key* key = find_key(name);
@@ -249,8 +249,8 @@ class Compiler {
     return good;
   }
 
-  Condition store(const Key& key, const std::string& name, bool negated, Values values) {
-    Condition condition = {.kind = key.kind, .field = key.field, .negated = negated};
+  MatchCondition store(const Key& key, const std::string& name, bool negated, Values values) {
+    MatchCondition condition = {.kind = key.kind, .field = key.field, .negated = negated};
     if (key.kind == Kind::bits) {
       std::uint32_t mask = 0;
       for (const Range& range : values.ranges) mask |= range.low;

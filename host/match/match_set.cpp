@@ -35,7 +35,7 @@ class Tester {
 
   [[nodiscard]] bool holds(const Table& table) const noexcept {
     if (facts_.traits.meet(table.forbidden) || (table.required & ~facts_.present) != 0) return false;
-    const Condition* const conditions = program_.conditions.data() + table.first;
+    const MatchCondition* const conditions = program_.conditions.data() + table.first;
     for (std::uint32_t i = 0; i < table.count; ++i) {
       if (matches(conditions[i]) == conditions[i].negated) return false;
     }
@@ -44,7 +44,7 @@ class Tester {
 
  private:
   // Also false when the event does not have the field.
-  [[nodiscard]] bool matches(const Condition& condition) const noexcept {
+  [[nodiscard]] bool matches(const MatchCondition& condition) const noexcept {
     switch (condition.kind) {
       case Kind::number: return has(condition.field) && in_ranges(ranges(condition), facts_.number(condition.field));
       case Kind::bits: return (facts_.number(condition.field) & ranges(condition).front().low) != 0;
@@ -70,38 +70,39 @@ class Tester {
 
   [[nodiscard]] bool has(Field field) const noexcept { return (facts_.present & bit(field)) != 0; }
 
-  [[nodiscard]] std::span<const Range> ranges(const Condition& condition) const noexcept {
+  [[nodiscard]] std::span<const Range> ranges(const MatchCondition& condition) const noexcept {
     return {program_.ranges.data() + condition.first, condition.count};
   }
 
-  [[nodiscard]] bool matches_masked(const Condition& condition) const noexcept {
+  [[nodiscard]] bool matches_masked(const MatchCondition& condition) const noexcept {
     const std::uint32_t number = facts_.number(condition.field);
     const auto wanted = ranges(condition);
     return std::any_of(wanted.begin(), wanted.end(),
                        [number](const Range& bits) { return (number & bits.high) == bits.low; });
   }
 
-  [[nodiscard]] bool matches_address(const Condition& condition, std::uint32_t ipv4,
+  [[nodiscard]] bool matches_address(const MatchCondition& condition, std::uint32_t ipv4,
                                      const Ipv6Number& ipv6) const noexcept {
     if (facts_.ip_version == 4) return in_ranges(ranges(condition), ipv4);
     if (facts_.ip_version != 6) return false;
     return in_ranges(std::span(program_.ranges6.data() + condition.first6, condition.count6), ipv6);
   }
 
-  [[nodiscard]] bool matches_mac(const Condition& condition) const noexcept {
+  [[nodiscard]] bool matches_mac(const MatchCondition& condition) const noexcept {
     const std::span wanted(program_.macs.data() + condition.first, condition.count);
     return std::any_of(wanted.begin(), wanted.end(), [this](std::uint64_t mac) {
       return std::find(facts_.macs.begin(), facts_.macs.end(), mac) != facts_.macs.end();
     });
   }
 
-  [[nodiscard]] bool matches_text(const Condition& condition, std::string_view text, bool ignore_case) const noexcept {
+  [[nodiscard]] bool matches_text(const MatchCondition& condition, std::string_view text,
+                                  bool ignore_case) const noexcept {
     const std::span patterns(program_.patterns.data() + condition.first, condition.count);
     return std::any_of(patterns.begin(), patterns.end(),
                        [&](const Pattern& pattern) { return host::matches(pattern, text, ignore_case); });
   }
 
-  [[nodiscard]] bool matches_annotation(const Condition& condition, std::string_view name,
+  [[nodiscard]] bool matches_annotation(const MatchCondition& condition, std::string_view name,
                                         bool is_domain) const noexcept {
     for (const nfbus_field& field : std::span(facts_.event->fields, facts_.event->field_count)) {
       if (view(field.name) != name) continue;
@@ -112,7 +113,7 @@ class Tester {
     return false;
   }
 
-  [[nodiscard]] bool matches_domain(const Condition& condition) const noexcept {
+  [[nodiscard]] bool matches_domain(const MatchCondition& condition) const noexcept {
     if (matches_annotation(condition, "RecentDomainSrc", true)) return true;
     if (matches_annotation(condition, "RecentDomainDst", true)) return true;
     if (!has(Field::source_port)) return false;
@@ -124,7 +125,7 @@ class Tester {
     return found;
   }
 
-  [[nodiscard]] bool matches_bpf(const Condition& condition) const noexcept {
+  [[nodiscard]] bool matches_bpf(const MatchCondition& condition) const noexcept {
     const std::span programs(program_.programs.data() + condition.first, condition.count);
     return std::any_of(programs.begin(), programs.end(),
                        [this](const BpfProgram& program) { return program.matches(*facts_.event); });

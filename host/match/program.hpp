@@ -51,7 +51,7 @@ enum class Kind : std::uint8_t {
 };
 
 // `count` elements from `first` on of the array of its kind; any of them may match.
-struct Condition {
+struct MatchCondition {
   Kind kind;
   Field field;
   bool negated;
@@ -79,7 +79,7 @@ struct MatchCost {
 
 struct MatchProgram {
   std::vector<Table> tables;
-  std::vector<Condition> conditions;
+  std::vector<MatchCondition> conditions;
   std::vector<Range> ranges;  // those of one condition are sorted, with gaps between them
   std::vector<Ipv6Range> ranges6;
   std::vector<std::uint64_t> macs;
