@@ -112,6 +112,13 @@ class Host {
     return dns == nullptr ? std::nullopt : std::optional<Dns>(dns);
   }
 
+  // [any] What the host has under this id (sdk/ABI.md), as the struct that the id's header describes; null when it does
+  // not know it. Valid as long as the instance.
+  template <typename T>
+  [[nodiscard]] const T* extension(std::string_view id) const noexcept {
+    return static_cast<const T*>(raw_->extension(raw_->context, to_text(id)));
+  }
+
   // [any] Has the worker call tick() as soon as it can. Several before that tick are one.
   void wake() const noexcept { raw_->wake(raw_->context); }
 

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -92,6 +93,12 @@ class Plugin {
   nfbus_plugin fields_{};
   nfbus_shape shape_;
   std::array<const nfbus_command*, kMostCommands> commands_{};
+};
+
+// A struct of the library's for hosts that know its id, from nfbus::extension; for NFBUS_LIBRARY.
+struct Extension {
+  std::string_view id;
+  const void* data;
 };
 
 // Takes what diagnose() finds; valid during it. fix: what the user can do; may be empty. [control]
@@ -300,6 +307,25 @@ constexpr void check_diagnose() {
                 "nfbus: diagnose must be `void diagnose(nfbus::Findings findings)`, public");
 }
 
+template <typename T>
+constexpr bool begins_with_struct_size() {
+  if constexpr (requires(const T& data) { requires std::is_same_v<decltype(data.struct_size), std::uint32_t>; }) {
+    return offsetof(T, struct_size) == 0;
+  } else {
+    return false;
+  }
+}
+
+// The part, in a tuple, when it is of this kind.
+template <typename Kind, typename Part>
+constexpr auto only(const Part& part) {
+  if constexpr (std::is_same_v<Kind, Part>) {
+    return std::tuple<Kind>(part);
+  } else {
+    return std::tuple<>();
+  }
+}
+
 // The plugins of a library, as the ABI wants them; points into `plugins`.
 template <std::size_t N>
 constexpr std::array<nfbus_plugin, N> raw_plugins(const std::array<Plugin, N>& plugins) {
@@ -315,14 +341,62 @@ constexpr std::array<const nfbus_plugin*, N> pointers_to(const std::array<nfbus_
   return out;
 }
 
+// What NFBUS_LIBRARY is given.
+template <std::size_t PluginCount, std::size_t ExtensionCount>
+struct LibraryParts {
+  std::array<Plugin, PluginCount> plugins;
+  std::array<Extension, ExtensionCount> extensions;
+};
+
+template <typename Kind, typename... Parts>
+constexpr auto all_of(const Parts&... parts) {
+  return std::apply([](const auto&... found) { return std::array<Kind, sizeof...(found)>{found...}; },
+                    std::tuple_cat(only<Kind>(parts)...));
+}
+
+template <typename... Parts>
+constexpr auto library_parts(const Parts&... parts) {
+  const auto plugins = all_of<Plugin>(parts...);
+  const auto extensions = all_of<Extension>(parts...);
+  static_assert(plugins.size() + extensions.size() == sizeof...(Parts),
+                "nfbus: a library is made of nfbus::sink, filter, source and extension");
+  static_assert(!plugins.empty(), "nfbus: a library needs a plugin");
+  for (std::size_t i = 0; i < extensions.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (extensions[i].id == extensions[j].id) throw "nfbus: two extensions of a library have the same id";
+    }
+  }
+  return LibraryParts<plugins.size(), extensions.size()>{plugins, extensions};
+}
+
+template <const auto& Parts>
+const void* find_extension(nfbus_text id) noexcept {
+  for (const Extension& extension : Parts.extensions) {
+    if (extension.id == to_view(id)) return extension.data;
+  }
+  return nullptr;
+}
+
+// Null where there are none.
+template <const auto& Parts>
+constexpr auto extension_function() -> const void* (*)(nfbus_text) {
+  if constexpr (Parts.extensions.empty()) {
+    return nullptr;
+  } else {
+    return &find_extension<Parts>;
+  }
+}
+
 template <std::size_t N>
-constexpr nfbus_library library(const std::array<const nfbus_plugin*, N>& plugins) {
+constexpr nfbus_library library(const std::array<const nfbus_plugin*, N>& plugins,
+                                const void* (*extension)(nfbus_text id)) {
   nfbus_library out{};
   out.abi_major = NFBUS_ABI_MAJOR;
   out.abi_minor = NFBUS_ABI_TARGET_MINOR;
   out.struct_size = sizeof out;
   out.plugin_count = static_cast<std::uint32_t>(N);
   out.plugins = plugins.data();
+  out.extension = extension;
   return out;
 }
 
@@ -338,16 +412,29 @@ constexpr nfbus_command command(std::string_view name, std::string_view summary)
   return {sizeof(nfbus_command), 0, to_text(name), to_text(summary), &detail::run_command<Run>};
 }
 
+// What the library has for a host that knows `id`, "OWNER.THING/VERSION" (sdk/ABI.md): a constant at namespace scope,
+// of the struct that the id's header describes. Functions in it are called behind no barrier: they must not throw.
+template <typename T>
+constexpr Extension extension(std::string_view id, const T& data) {
+  static_assert(std::is_standard_layout_v<T> && detail::begins_with_struct_size<T>(),
+                "nfbus: an extension's struct must begin with `uint32_t struct_size`");
+  if (data.struct_size != sizeof(T)) throw "nfbus: an extension's struct_size must be the struct's size";
+  const std::size_t slash = id.find('/');
+  if (slash == 0 || slash >= id.size() - 1) throw "nfbus: an extension's id must be OWNER.THING/VERSION";
+  return {id, &data};
+}
+
 }  // namespace nfbus
 
 // NFBUS_LIBRARY(nfbus::sink<Lines>("lines", {...}), nfbus::filter<Quiet>("quiet")): once in a shared object, outside of
-// any namespace: all plugins that it brings.
-#define NFBUS_LIBRARY(...)                                              \
-  namespace nfbus::detail::made_here {                                  \
-  static constexpr std::array kPlugins{__VA_ARGS__};                    \
-  static constexpr auto kRaw = ::nfbus::detail::raw_plugins(kPlugins);  \
-  static constexpr auto kPointers = ::nfbus::detail::pointers_to(kRaw); \
-  }                                                                     \
-  extern "C" NFBUS_EXPORT const nfbus_library nfbus_library_v1;         \
-  extern "C" constinit const nfbus_library nfbus_library_v1 =           \
-      ::nfbus::detail::library(::nfbus::detail::made_here::kPointers);
+// any namespace: all plugins that it brings, and its extensions.
+#define NFBUS_LIBRARY(...)                                                    \
+  namespace nfbus::detail::made_here {                                        \
+  static constexpr auto kParts = ::nfbus::detail::library_parts(__VA_ARGS__); \
+  static constexpr auto kRaw = ::nfbus::detail::raw_plugins(kParts.plugins);  \
+  static constexpr auto kPointers = ::nfbus::detail::pointers_to(kRaw);       \
+  }                                                                           \
+  extern "C" NFBUS_EXPORT const nfbus_library nfbus_library_v1;               \
+  extern "C" constinit const nfbus_library nfbus_library_v1 =                 \
+      ::nfbus::detail::library(::nfbus::detail::made_here::kPointers,         \
+                               ::nfbus::detail::extension_function<::nfbus::detail::made_here::kParts>());

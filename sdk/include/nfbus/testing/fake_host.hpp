@@ -200,7 +200,11 @@ class FakeHost {
       event->payload = record;
       return event;
     };
-    raw_.extension = [](void* /*context*/, nfbus_text /*id*/) -> const void* { return nullptr; };
+    raw_.extension = [](void* context, nfbus_text id) -> const void* {
+      const auto& known = self(context).extensions;
+      const auto found = known.find(std::string(to_view(id)));
+      return found == known.end() ? nullptr : found->second;
+    };
   }
   FakeHost(const FakeHost&) = delete;
   FakeHost& operator=(const FakeHost&) = delete;
@@ -218,6 +222,7 @@ class FakeHost {
   std::int64_t matches_held = 0;
   std::int64_t copies_held = 0;
   std::vector<std::string> listened;
+  std::map<std::string, const void*> extensions;  // that this host knows, by their ids
   // What dns() says of an event; of others: there is none.
   std::map<const nfbus_event*, std::unique_ptr<FakeDns>> dns_messages;
   bool memory_is_short = false;
