@@ -65,9 +65,9 @@ Intake::Group& Intake::group_of_number(std::uint16_t number) {
   return *(last_group_ = groups_.back().get());
 }
 
-Taken Intake::take(const SlabRef& slab, std::span<const Datagram> datagrams, std::int64_t now_ns,
-                   std::span<const std::int64_t> times_ns) {
-  Taken taken;
+ReadResult Intake::take(const SlabRef& slab, std::span<const Datagram> datagrams, std::int64_t now_ns,
+                        std::span<const std::int64_t> times_ns) {
+  ReadResult taken;
   MessageCursor cursor(datagrams);
   while (Group* const group = next_run(cursor)) {
     publish_run(*group, slab, now_ns, times_ns.empty() ? times_ns : times_ns.subspan(taken.packets));
@@ -138,15 +138,15 @@ void Intake::publish_run(Group& group, const SlabRef& slab, std::int64_t now_ns,
 }
 
 void Intake::apply_filters(Group& group, Batch& batch) {
-  const auto told = [&] {
+  const auto noted_losses = [&] {
     std::uint32_t lost = 0;
     for (const Event& event : batch.mutable_events()) lost += event.lost_before;
     return lost;
   };
-  const std::uint32_t before = told();
+  const std::uint32_t before = noted_losses();
   group.filtered.add(group.spec.filters->apply(batch, writer_));
   // What a dropped event would have told of losses, the first that stays tells, or one of the next batch.
-  const std::uint32_t untold = before - told();
+  const std::uint32_t untold = before - noted_losses();
   if (batch.mutable_events().empty()) {
     group.lost_before += untold;
   } else {

@@ -18,7 +18,7 @@
 namespace nfbus::host {
 
 // What one take() saw besides the packets that it published.
-struct Taken {
+struct ReadResult {
   std::size_t packets = 0;
   std::size_t broken = 0;   // datagrams with an unreadable end
   std::size_t answers = 0;  // of the kernel to configuration messages
@@ -57,8 +57,8 @@ class Intake {
 
   // Publishes the packets of `datagrams`, which lie in `slab`, in one or more batches. now_ns: the time of receipt.
   // times_ns: empty, or a time for each packet that overrides the record's.
-  Taken take(const SlabRef& slab, std::span<const Datagram> datagrams, std::int64_t now_ns,
-             std::span<const std::int64_t> times_ns = {});
+  ReadResult take(const SlabRef& slab, std::span<const Datagram> datagrams, std::int64_t now_ns,
+                  std::span<const std::int64_t> times_ns = {});
   void count_overrun(std::uint16_t group);
   // For filters, also when no packet comes: how long tick_filters() can wait, at most `most_ms` (-1: without end).
   [[nodiscard]] int wait_ms(int most_ms) const noexcept;

@@ -113,24 +113,24 @@ class NflogSource final : public Source {
 
   [[nodiscard]] std::vector<CaptureSnapshot> snapshots() const override {
     std::vector<CaptureSnapshot> rows = intake_.snapshots();  // in the order of the sockets
-    for (std::size_t i = 0; i < sockets_.size(); ++i) rows[i].unseen_drops = look(sockets_[i]).unseen_drops;
+    for (std::size_t i = 0; i < sockets_.size(); ++i) rows[i].unseen_drops = buffer_state(sockets_[i]).unseen_drops;
     return rows;
   }
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  struct Look {
+  struct BufferState {
     std::uint32_t unseen_drops;
     std::uint32_t waiting_bytes;
   };
 
   // [any] A system call: for reports and the end.
-  Look look(const GroupSocket& socket) const {
+  BufferState buffer_state(const GroupSocket& socket) const {
     std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
     socklen_t length = sizeof memory;
     const std::size_t i = socket.number;
-    const MutexLock lock(looks_mutex_);
+    const MutexLock lock(drops_mutex_);
     const std::uint64_t handled_bytes = handled_bytes_[i].get();  // before what is read: busy rather than not
     const std::uint64_t gaps = intake_.gaps(socket.group);
     const bool was_reading = reading_[i].load();
@@ -138,12 +138,12 @@ class NflogSource final : public Source {
     static_cast<void>(::getsockopt(socket.socket.get(), SOL_SOCKET, SO_MEMINFO, memory.data(), &length));
     const bool reading = was_reading || reading_[i].load();
     const std::uint64_t read_bytes = read_bytes_[i].get();  // last: rather too much than too little
-    return {.unseen_drops = drops_[i].look({.drops = memory[SK_MEMINFO_DROPS],
-                                            .waiting_bytes = memory[SK_MEMINFO_RMEM_ALLOC],
-                                            .read_bytes = read_bytes,
-                                            .gaps = gaps,
-                                            .busy = handled_bytes != read_bytes,
-                                            .reading = reading}),
+    return {.unseen_drops = drops_[i].update({.drops = memory[SK_MEMINFO_DROPS],
+                                              .waiting_bytes = memory[SK_MEMINFO_RMEM_ALLOC],
+                                              .read_bytes = read_bytes,
+                                              .gaps = gaps,
+                                              .busy = handled_bytes != read_bytes,
+                                              .reading = reading}),
             .waiting_bytes = memory[SK_MEMINFO_RMEM_ALLOC]};
   }
 
@@ -170,10 +170,10 @@ class NflogSource final : public Source {
 
   // -1: no group needs a look while nothing arrives.
   [[nodiscard]] int idle_look_ms() const noexcept {
-    const bool look = std::any_of(sockets_.begin(), sockets_.end(), [](const GroupSocket& socket) {
+    const bool any = std::any_of(sockets_.begin(), sockets_.end(), [](const GroupSocket& socket) {
       return socket.adaptive && socket.adaptive->batching();
     });
-    return look ? AdaptiveThreshold::kIdleLookMs : -1;
+    return any ? AdaptiveThreshold::kIdleLookMs : -1;
   }
 
   // Waits, then reads once from each group that has something. Returns whether stop() was called.
@@ -201,7 +201,7 @@ class NflogSource final : public Source {
   }
 
   // Reads what waits, up to kDatagramsPerRead datagrams, and publishes it. Nothing taken: nothing waits.
-  Result<Taken> receive(GroupSocket& socket) {
+  Result<ReadResult> receive(GroupSocket& socket) {
     const SlabRef slab = intake_.reserve(kDatagramBytes + events_bytes_);
     const std::span<std::uint8_t> room = intake_.writer().room();
     std::array<iovec, kDatagramsPerRead> places{};
@@ -222,21 +222,21 @@ class NflogSource final : public Source {
     }
     const std::int64_t now_ns = realtime_ns();
     const std::span<const mmsghdr> filled(messages.data(), static_cast<std::size_t>(count));
-    const Taken taken = publish(socket, slab, room, filled, now_ns);
+    const ReadResult taken = publish(socket, slab, room, filled, now_ns);
     events_bytes_ = std::min(taken.packets * sizeof(Event), kSlabBytes - kDatagramBytes);
     if (taken.broken != 0) log::repeated(log::Level::warning, log_name(socket), "unreadable netlink message");
     adapt(socket, taken.packets, now_ns);
     return taken;
   }
 
-  Result<Taken> nothing_read(const GroupSocket& socket, int error) {
+  Result<ReadResult> nothing_read(const GroupSocket& socket, int error) {
     if (error == ENOBUFS) intake_.count_overrun(socket.group);
-    if (error == ENOBUFS || error == EAGAIN || error == EINTR) return Taken{};
+    if (error == ENOBUFS || error == EAGAIN || error == EINTR) return ReadResult{};
     return system_error(fmt::format("group {}: cannot read packets", socket.group), error);
   }
 
-  Taken publish(const GroupSocket& socket, const SlabRef& slab, std::span<std::uint8_t> room,
-                std::span<const mmsghdr> filled, std::int64_t now_ns) {
+  ReadResult publish(const GroupSocket& socket, const SlabRef& slab, std::span<std::uint8_t> room,
+                     std::span<const mmsghdr> filled, std::int64_t now_ns) {
     std::array<Datagram, kDatagramsPerRead> datagrams;
     std::size_t used_bytes = 0;
     std::size_t packet_bytes = 0;
@@ -258,7 +258,7 @@ class NflogSource final : public Source {
     intake_.writer().commit(used_bytes);
     read_bytes_[socket.number].add(packet_bytes);  // before a filter may keep us
     reading_[socket.number].store(false);
-    const Taken taken = intake_.take(slab, std::span(datagrams).first(filled.size()), now_ns);
+    const ReadResult taken = intake_.take(slab, std::span(datagrams).first(filled.size()), now_ns);
     handled_bytes_[socket.number].add(packet_bytes);
     return taken;
   }
@@ -296,14 +296,14 @@ class NflogSource final : public Source {
     for (GroupSocket& socket : sockets_) {
       note(read_what_waits(socket, deadline));
       if (release_by == Clock::time_point::max()) release_by = Clock::now() + kReleaseLimit;
-      look(socket);
+      buffer_state(socket);
       release(socket, release_by);
     }
     std::size_t bound = 0;
     std::uint64_t unread_bytes = 0;
     for (GroupSocket& socket : sockets_) {
       note(read_to_the_answer(socket, std::min(deadline, release_by + kReleaseLimit)));
-      const Look last = look(socket);
+      const BufferState last = buffer_state(socket);
       bound += !socket.answered;
       unread_bytes += last.waiting_bytes;
       if (last.unseen_drops != 0) tell_of_unseen(socket, last.unseen_drops);
@@ -323,7 +323,7 @@ class NflogSource final : public Source {
 
   // What has come so far; a flood cannot keep this going.
   Result<void> read_what_waits(GroupSocket& socket, Clock::time_point deadline) {
-    const std::uint64_t enough = read_bytes_[socket.number].get() + look(socket).waiting_bytes;
+    const std::uint64_t enough = read_bytes_[socket.number].get() + buffer_state(socket).waiting_bytes;
     while (read_bytes_[socket.number].get() < enough && Clock::now() < deadline) {
       const auto taken = receive(socket);
       if (!taken) return taken.error();
@@ -368,8 +368,8 @@ class NflogSource final : public Source {
   std::vector<Counter> read_bytes_;
   std::vector<Counter> handled_bytes_;
   std::vector<std::atomic<bool>> reading_;  // from before a datagram leaves the buffer until read_bytes_ has it
-  mutable Mutex looks_mutex_;
-  mutable std::vector<UnseenDrops> drops_ NFBUS_GUARDED_BY(looks_mutex_);  // by number of the socket
+  mutable Mutex drops_mutex_;
+  mutable std::vector<UnseenDrops> drops_ NFBUS_GUARDED_BY(drops_mutex_);  // by number of the socket
   std::size_t events_bytes_ = 0;  // of the last read: the next one's events shall have room in its slab, too
   Descriptor epoll_{::epoll_create1(EPOLL_CLOEXEC)};
   Descriptor stop_event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};

@@ -9,8 +9,8 @@
 
 namespace nfbus::host {
 
-// A look at a group's socket.
-struct SocketLook {
+// The state of a group's socket.
+struct SocketState {
   std::uint32_t drops;          // datagrams that it has dropped, wrapping (SK_MEMINFO_DROPS)
   std::uint64_t waiting_bytes;  // in its buffer, with the kernel's bookkeeping (SK_MEMINFO_RMEM_ALLOC)
   std::uint64_t read_bytes;     // of datagrams with packets, read from it so far
@@ -26,17 +26,17 @@ struct SocketLook {
 class UnseenDrops {
  public:
   // How many of the datagrams that were dropped no packet may have told of yet, at most; exact while there is no gap.
-  std::uint32_t look(const SocketLook& now) {
+  std::uint32_t update(const SocketState& now) {
     while (!marks_.empty() && now.read_bytes > marks_.front().read_up_to) {
-      told_drops_ = marks_.front().drops;
-      told_gaps_ = marks_.front().gaps;
+      known_drops_ = marks_.front().drops;
+      known_gaps_ = marks_.front().gaps;
       marks_.erase(marks_.begin());
     }
     const bool settled = !now.busy && !now.reading;
-    if (!told_gaps_ && settled) told_gaps_ = now.gaps;
-    const std::uint32_t since = now.drops - told_drops_;
-    const std::uint64_t told = told_gaps_ && now.gaps > *told_gaps_ ? now.gaps - *told_gaps_ : 0;
-    const auto unseen = static_cast<std::uint32_t>(since - std::min<std::uint64_t>(since, told));
+    if (!known_gaps_ && settled) known_gaps_ = now.gaps;
+    const std::uint32_t since = now.drops - known_drops_;
+    const std::uint64_t known = known_gaps_ && now.gaps > *known_gaps_ ? now.gaps - *known_gaps_ : 0;
+    const auto unseen = static_cast<std::uint32_t>(since - std::min<std::uint64_t>(since, known));
 
     if (now.reading) return unseen;  // how far must be read is not known
     Mark mark{.read_up_to = now.read_bytes + now.waiting_bytes, .drops = now.drops, .gaps = {}};
@@ -57,8 +57,8 @@ class UnseenDrops {
     std::uint32_t drops;
     std::optional<std::uint64_t> gaps;
   };
-  std::uint32_t told_drops_ = 0;
-  std::optional<std::uint64_t> told_gaps_ = 0;
+  std::uint32_t known_drops_ = 0;
+  std::optional<std::uint64_t> known_gaps_ = 0;
   std::vector<Mark> marks_;  // of looks, oldest first
 };
 

@@ -146,7 +146,7 @@ void SinkWorker::run() {
     }
   }
   finish_filters();
-  if (news_.due() != kNever) say(news_.look(news_.due()));
+  if (news_.due() != kNever) say(news_.poll(news_.due()));
   if (!failed_) {
     if (const auto flushed = sink_->flush(); !flushed) {
       log::error(fmt::format("sink.{}: flush: {}; what it had taken may be lost", name(), flushed.error().text));
@@ -186,7 +186,7 @@ SinkWorker::Clock::time_point SinkWorker::next_tick() const noexcept {
 void SinkWorker::tick_when_due() {
   const auto now = Clock::now();
   if (now < next_tick()) return;
-  say(news_.look(now));
+  say(news_.poll(now));
   if (!filters_finished_ && now >= filters_.next_tick()) filters_.tick(now);
   if (now < next_sink_tick()) return;
   tick_sink();
@@ -384,7 +384,7 @@ SinkWorker::Clock::duration SinkWorker::delay_before_retry(const WriteResult& re
 void SinkWorker::back_off(const WriteResult& result) {
   retries_.fetch_add(1, std::memory_order_relaxed);
   state_.store(SinkState::retrying, std::memory_order_relaxed);
-  trouble_ = result.error;
+  last_failure_ = result.error;
   say(news_.failed(Clock::now()));
   const auto delay = delay_before_retry(result);
   const auto until = Clock::now() + delay;
@@ -398,26 +398,26 @@ void SinkWorker::back_off(const WriteResult& result) {
   }
 }
 
-void SinkWorker::say(TroubleNews::Say what) {
+void SinkWorker::say(FailureNews::Say what) {
   switch (what) {
-    case TroubleNews::Say::nothing: return;
-    case TroubleNews::Say::trouble: {
-      const std::uint64_t before = news_.take_troubles() - 1;
-      log::warning(fmt::format("{}: {}; its events wait, and it is tried again{}", log_name(), trouble_,
+    case FailureNews::Say::nothing: return;
+    case FailureNews::Say::failure: {
+      const std::uint64_t before = news_.take_failures() - 1;
+      log::warning(fmt::format("{}: {}; its events wait, and it is tried again{}", log_name(), last_failure_,
                                before == 0 ? "" : fmt::format(" ({} more such troubles before)", before)));
-      tell(SinkState::retrying, trouble_);
+      tell(SinkState::retrying, last_failure_);
       return;
     }
-    case TroubleNews::Say::recovery: {
+    case FailureNews::Say::recovery: {
       const auto lasted = std::chrono::duration<double>(Clock::now() - news_.bad_since());
       log::info(fmt::format("{}: delivers again, after {:.1f} s and {} retries", log_name(), lasted.count(),
                             news_.take_retries()));
       tell(SinkState::running, "");
       return;
     }
-    case TroubleNews::Say::held_back:
+    case FailureNews::Say::held_back:
       log::warning(fmt::format("{}: {} more such troubles, with {} retries; it delivers", log_name(),
-                               news_.take_troubles(), news_.take_retries()));
+                               news_.take_failures(), news_.take_retries()));
       return;
   }
 }

@@ -2,11 +2,11 @@
 #pragma once
 
 #include "bus/bus.hpp"
+#include "delivery/failure_news.hpp"
 #include "delivery/filter_chain.hpp"
 #include "delivery/mailbox.hpp"
 #include "delivery/overlay.hpp"
 #include "delivery/sink.hpp"
-#include "delivery/trouble_news.hpp"
 #include "support/mutex.hpp"
 
 #include <atomic>
@@ -45,7 +45,7 @@ class SinkWorker {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // Told of the sink's state on the worker's thread: as TroubleNews says it, and when it has failed.
+  // Told of the sink's state on the worker's thread: as FailureNews says it, and when it has failed.
   using StateChanged = std::function<void(const SinkWorker& worker, SinkState state, std::string_view why)>;
 
   // sink: opened, with the shape that it asked for. changed: may be empty.
@@ -99,7 +99,7 @@ class SinkWorker {
   void count_failures(WriteResult& result, bool progress);
   [[nodiscard]] Clock::duration delay_before_retry(const WriteResult& result);
   void back_off(const WriteResult& result);
-  void say(TroubleNews::Say what);
+  void say(FailureNews::Say what);
   void note_tick(const Result<void>& outcome);
   void fail(const std::string& why);
   void tell(SinkState state, std::string_view why) const;
@@ -126,8 +126,8 @@ class SinkWorker {
   const std::function<void(std::uint32_t index, std::string_view reason)> say_reason_;
   std::uint32_t attempts_ = 0;  // of the current events, without progress
   std::uint32_t failures_ = 0;  // of them, calls that failed, one after the other
-  TroubleNews news_;
-  std::string trouble_;             // what the sink said when it last asked for a retry
+  FailureNews news_;
+  std::string last_failure_;        // what the sink said when it last asked for a retry
   std::uint64_t failed_ticks_ = 0;  // since one worked
   Clock::time_point last_tick_;
   bool failed_ = false;

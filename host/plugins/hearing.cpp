@@ -16,8 +16,8 @@ Hearing::~Hearing() { current = outer_; }
 
 Hearing::Answer Hearing::next_answer() noexcept { return current == nullptr ? Answer{} : current->answer(); }
 
-void Hearing::look() noexcept {
-  looked_ = true;
+void Hearing::count_heard() noexcept {
+  counted_ = true;
   if (events_.empty() || events_.front()->kind != NFBUS_EVENT_MESSAGE) return;
   unsigned most = 0;
   for (const nfbus_event* event : events_) {
@@ -31,7 +31,7 @@ void Hearing::look() noexcept {
 }
 
 Hearing::Answer Hearing::answer() noexcept {
-  if (!looked_) look();
+  if (!counted_) count_heard();
   // Answers beyond the number of those heard count as the last of them.
   auto* const next =
       std::find_if(unanswered_.begin(), unanswered_.end(), [](std::uint32_t count) { return count != 0; });

@@ -36,12 +36,12 @@ class Hearing {
   [[nodiscard]] static Answer next_answer() noexcept;
 
  private:
-  void look() noexcept;
+  void count_heard() noexcept;
   [[nodiscard]] Answer answer() noexcept;
 
   const std::span<const nfbus_event* const> events_;
   Hearing* const outer_;
-  bool looked_ = false;
+  bool counted_ = false;
   std::array<std::uint32_t, kMostHops + 1> unanswered_{};  // by hops
   unsigned last_hops_ = 0;                                 // of the one that was answered last
   std::string_view heard_from_;

@@ -27,7 +27,7 @@ struct SourceInstance::State : InstanceState<nfbus_source> {
   template <typename Item>
   static uint32_t take(void* context, const Item* const* items, uint32_t count, uint32_t* taken) noexcept {
     State& state = *static_cast<State*>(context);
-    SourceFeed::Taken result{.count = 0, .status = NFBUS_STOPPING};
+    SourceFeed::Accepted result{.count = 0, .status = NFBUS_STOPPING};
     try {
       if (state.target == nullptr) {
         state.complain_once("the plugin used its feed outside of run(): ignored");

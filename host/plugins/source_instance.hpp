@@ -21,7 +21,7 @@ namespace nfbus::host {
 class SourceFeed {
  public:
   // How far a call came, and NFBUS_OK, NFBUS_FULL or NFBUS_STOPPING.
-  struct Taken {
+  struct Accepted {
     std::uint32_t count;
     std::uint32_t status;
   };
@@ -32,8 +32,8 @@ class SourceFeed {
   virtual ~SourceFeed() = default;
 
   // No item is null. What they point to is the plugin's until the call returns.
-  virtual Taken take(std::span<const nfbus_record* const> records) = 0;
-  virtual Taken take(std::span<const nfbus_message* const> messages) = 0;
+  virtual Accepted take(std::span<const nfbus_record* const> records) = 0;
+  virtual Accepted take(std::span<const nfbus_message* const> messages) = 0;
   // Waits for a stop, at most so long; whether there is one.
   virtual bool wait_for_stop(std::uint32_t timeout_ms) = 0;
 };

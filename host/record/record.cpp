@@ -152,10 +152,10 @@ Result<void> read_header(Bytes bytes, Header& header) {
   Bytes rest = bytes;
   for_each_number(header, [&](auto& number) { take_number(rest, number); });
   if (auto checked = check_values(header); !checked) return checked;
-  const std::uint64_t told = kHeaderBytes + std::uint64_t{header.topic_bytes} + header.in_name_bytes +
-                             header.out_name_bytes + header.fields_bytes + header.body_bytes;
-  if (told == bytes.size()) return {};
-  return malformed(fmt::format("it tells of {} bytes and has {}", told, bytes.size()));
+  const std::uint64_t stated = kHeaderBytes + std::uint64_t{header.topic_bytes} + header.in_name_bytes +
+                               header.out_name_bytes + header.fields_bytes + header.body_bytes;
+  if (stated == bytes.size()) return {};
+  return malformed(fmt::format("it tells of {} bytes and has {}", stated, bytes.size()));
 }
 
 Result<void> read_fields(Bytes bytes, std::uint32_t count, std::vector<nfbus_field>& fields) {

@@ -16,7 +16,7 @@ std::string dump(const Json& value) { return json::shown(value.dump(-1, ' ', fal
 
 }  // namespace
 
-std::string LossReporter::look(const std::vector<CaptureSnapshot>& groups) {
+std::string LossReporter::new_losses(const std::vector<CaptureSnapshot>& groups) {
   Json rows = Json::array();
   for (const CaptureSnapshot& group : groups) {
     const std::uint64_t before = std::exchange(reported_[group.group], group.lost);

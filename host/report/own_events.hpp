@@ -15,8 +15,8 @@ namespace nfbus::host {
 // Notices packets that the kernel's groups lost. Thread safety: none.
 class LossReporter {
  public:
-  // The event for the groups that have lost packets since the last look: `new` of them, `lost` ever. Empty: none has.
-  [[nodiscard]] std::string look(const std::vector<CaptureSnapshot>& groups);
+  // The event for the groups that have lost packets since the last call: `new` of them, `lost` ever. Empty: none has.
+  [[nodiscard]] std::string new_losses(const std::vector<CaptureSnapshot>& groups);
 
  private:
   std::map<std::uint16_t, std::uint64_t> reported_;

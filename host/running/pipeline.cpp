@@ -117,7 +117,7 @@ std::vector<Error> RunningPipeline::reload(Config next, PluginRegistry plugins, 
 void RunningPipeline::look_around() {
   Stages& stages = *stages_;
   if (stages.helper != nullptr) stages.helper->look();
-  const std::string losses = stages.losses.look(stages.sources.snapshots());
+  const std::string losses = stages.losses.new_losses(stages.sources.snapshots());
   if (!losses.empty()) stages.publish_own(kLossTopic, losses);
   // Making a status asks every thread for its numbers: not for nobody.
   if (stages.bus.wants_message(kStatusTopic)) stages.publish_own(kStatusTopic, to_json(stages.report()));

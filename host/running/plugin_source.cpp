@@ -62,7 +62,7 @@ bool PluginSource::stays_full() {
 }
 
 template <typename Items, typename Hand>
-SourceFeed::Taken PluginSource::take_all(const Items& items, const Hand& hand) {
+SourceFeed::Accepted PluginSource::take_all(const Items& items, const Hand& hand) {
   const auto count = static_cast<std::uint32_t>(items.size());
   if (instance_->lossless() && stays_full()) return {.count = 0, .status = NFBUS_FULL};
   hand();
@@ -71,7 +71,7 @@ SourceFeed::Taken PluginSource::take_all(const Items& items, const Hand& hand) {
   return {.count = count, .status = drops ? NFBUS_FULL : NFBUS_OK};
 }
 
-SourceFeed::Taken PluginSource::take(std::span<const nfbus_record* const> records) {
+SourceFeed::Accepted PluginSource::take(std::span<const nfbus_record* const> records) {
   records_.clear();
   for (const nfbus_record* record : records) {
     records_.push_back({.bytes = {record->data.data, record->data.data == nullptr ? 0 : record->data.size},
@@ -80,7 +80,7 @@ SourceFeed::Taken PluginSource::take(std::span<const nfbus_record* const> record
   return take_all(records_, [&] { feed_.take(std::span<const FedRecord>(records_)); });
 }
 
-SourceFeed::Taken PluginSource::take(std::span<const nfbus_message* const> messages) {
+SourceFeed::Accepted PluginSource::take(std::span<const nfbus_message* const> messages) {
   messages_.clear();
   for (const nfbus_message* message : messages) {
     messages_.push_back(

@@ -32,13 +32,13 @@ class PluginSource final : public Source, private SourceFeed {
   [[nodiscard]] std::vector<CaptureSnapshot> snapshots() const override { return {}; }
 
  private:
-  Taken take(std::span<const nfbus_record* const> records) override;
-  Taken take(std::span<const nfbus_message* const> messages) override;
+  Accepted take(std::span<const nfbus_record* const> records) override;
+  Accepted take(std::span<const nfbus_message* const> messages) override;
   bool wait_for_stop(std::uint32_t timeout_ms) override;
   // What a lossless source is told: whether there is no room, also after a little waiting.
   [[nodiscard]] bool stays_full();
   template <typename Items, typename Hand>
-  Taken take_all(const Items& items, const Hand& hand);
+  Accepted take_all(const Items& items, const Hand& hand);
 
   const std::unique_ptr<SourceInstance> instance_;
   const std::function<bool()> is_full_;

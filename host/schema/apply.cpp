@@ -242,7 +242,7 @@ class Deprecated {
  public:
   explicit Deprecated(SchemaPath path) : path_(std::move(path)) {}
 
-  void look(const json& schema, const json& value) {
+  void visit(const json& schema, const json& value) {
     if (schema_words::is_deprecated(schema)) return find(schema);
     if (value.is_array() && schema.contains("items")) {
       for (std::size_t i = 0; i < value.size(); ++i) descend(schema["items"], i, value[i]);
@@ -269,7 +269,7 @@ class Deprecated {
   template <typename Step>
   void descend(const json& schema, const Step& step, const json& value) {
     path_.emplace_back(step);
-    look(schema, value);
+    visit(schema, value);
     path_.pop_back();
   }
 
@@ -309,7 +309,7 @@ std::vector<SchemaFinding> apply_schema(const json& schema, json& value, const S
 
 std::vector<SchemaFinding> find_deprecated(const json& schema, const json& value, const SchemaPath& path) {
   Deprecated walk(path);
-  walk.look(schema, value);
+  walk.visit(schema, value);
   return std::move(walk.found);
 }
 

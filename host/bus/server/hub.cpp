@@ -176,9 +176,9 @@ void Hub::relay(std::string_view line, std::string_view topic) {
 
 bool Hub::serve_bus(std::size_t most_events, Clock::time_point late) {
   if (batches_.empty()) {
-    std::vector<Inbox::Shed> shed;
-    inbox_->take(batches_, shed);
-    count_shed(shed);
+    std::vector<Inbox::Dropped> dropped;
+    inbox_->take(batches_, dropped);
+    count_dropped(dropped);
   }
   while (!batches_.empty() && most_events != 0) {
     const Batch& batch = *batches_.front();
@@ -230,8 +230,8 @@ void Hub::serve_message(const Event& event) {
   });
 }
 
-void Hub::count_shed(const std::vector<Inbox::Shed>& shed) {
-  for (const Inbox::Shed& topic : shed) {
+void Hub::count_dropped(const std::vector<Inbox::Dropped>& dropped) {
+  for (const Inbox::Dropped& topic : dropped) {
     const Client* last = nullptr;
     for (const Routes::Receiver& receiver : routes_.find(topic.topic)) {
       if (receiver.client == std::exchange(last, receiver.client)) continue;

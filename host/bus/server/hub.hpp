@@ -144,7 +144,7 @@ class Hub {
   void serve_batch(const Batch& batch, std::size_t from, std::size_t to);
   void serve_packet(const Event& event, std::span<const Routes::Receiver> receivers);
   void serve_message(const Event& event);
-  void count_shed(const std::vector<Inbox::Shed>& shed);
+  void count_dropped(const std::vector<Inbox::Dropped>& dropped);
   // Calls give(client, form) for each client that wants the event, with the form that it asked for.
   template <typename Give>
   void give_to_takers(const nfbus_event& event, std::span<const Routes::Receiver> receivers, const Give& give);

@@ -65,9 +65,9 @@ void Inbox::offer(const BatchRef& batch, bool wait_for_room) {
       while (!closed_ && !never_wait_ && !fits(*batch, most_bytes_)) room_.wait(lock);
     } else if (waited_for_) {
       // Beside what was waited for, which nobody may push out, there is as much room again.
-      if (!fits(*batch, 2 * most_bytes_)) return shed(*batch);
+      if (!fits(*batch, 2 * most_bytes_)) return drop(*batch);
     } else {
-      while (!fits(*batch, most_bytes_)) shed_oldest();
+      while (!fits(*batch, most_bytes_)) drop_oldest();
     }
     if (closed_) return;
     costs_.push_back(pinned_bytes(*batch));
@@ -84,21 +84,21 @@ bool Inbox::fits(const Batch& batch, std::size_t most_bytes) const noexcept {
   return batches_.empty() || bytes_ + pinned_bytes(batch) <= most_bytes;
 }
 
-void Inbox::shed_oldest() {
-  shed(*batches_.front());
+void Inbox::drop_oldest() {
+  drop(*batches_.front());
   bytes_ -= costs_.front();
   costs_.pop_front();
   batches_.pop_front();
 }
 
-void Inbox::shed(const Batch& batch) {
+void Inbox::drop(const Batch& batch) {
   for (const Batch::TopicCount& topic : batch.topics()) {
-    const auto known =
-        std::find_if(shed_.begin(), shed_.end(), [&](const Shed& shed) { return shed.topic == topic.topic; });
-    if (known != shed_.end()) {
+    const auto known = std::find_if(dropped_.begin(), dropped_.end(),
+                                    [&](const Dropped& dropped) { return dropped.topic == topic.topic; });
+    if (known != dropped_.end()) {
       known->events += topic.events;
     } else {
-      shed_.push_back({.topic = std::string(topic.topic), .events = topic.events});
+      dropped_.push_back({.topic = std::string(topic.topic), .events = topic.events});
     }
   }
 }
@@ -121,13 +121,13 @@ void Inbox::remove_prefix(const std::string& prefix) {
   for (const auto& [topic, id] : judged_below(prefix)) judged_[id] = wants(topic) ? Verdict::wanted : Verdict::unwanted;
 }
 
-void Inbox::take(std::deque<BatchRef>& batches, std::vector<Shed>& shed) {
+void Inbox::take(std::deque<BatchRef>& batches, std::vector<Dropped>& dropped) {
   const MutexLock lock(mutex_);
   woken_ = false;
   // Also when nobody has woken us: who does so outside of the lock may come late.
   std::uint64_t wakes = 0;
   [[maybe_unused]] const auto got = ::read(wake_.get(), &wakes, sizeof wakes);
-  shed = std::exchange(shed_, {});
+  dropped = std::exchange(dropped_, {});
   std::move(batches_.begin(), batches_.end(), std::back_inserter(batches));
   batches_.clear();
   costs_.clear();

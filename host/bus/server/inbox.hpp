@@ -1,4 +1,4 @@
-// Where the socket server gets batches: bounded, never waited for, and exact about what it had to shed.
+// Where the socket server gets batches: bounded, never waited for, and exact about what it had to drop.
 #pragma once
 
 #include "bus/bus.hpp"
@@ -22,7 +22,7 @@ namespace nfbus::host {
 class Inbox final : public Subscriber {
  public:
   // Events of one topic that were dropped before anybody saw them, since the inbox was full.
-  struct Shed {
+  struct Dropped {
     std::string topic;
     std::uint64_t events;
   };
@@ -40,8 +40,8 @@ class Inbox final : public Subscriber {
   void remove_prefix(const std::string& prefix);
   // Readable while something is to be taken.
   [[nodiscard]] int descriptor() const noexcept { return wake_.get(); }
-  // Moves everything out: batches, oldest first, and what was shed before the oldest.
-  void take(std::deque<BatchRef>& batches, std::vector<Shed>& shed);
+  // Moves everything out: batches, oldest first, and what was dropped before the oldest.
+  void take(std::deque<BatchRef>& batches, std::vector<Dropped>& dropped);
   // Nothing is taken any more, and nobody waits.
   void close();
 
@@ -56,8 +56,8 @@ class Inbox final : public Subscriber {
   // Those of judged_topics_ that begin with it.
   [[nodiscard]] std::vector<std::pair<std::string_view, TopicId>> judged_below(const std::string& prefix) const
       NFBUS_REQUIRES(mutex_);
-  void shed_oldest() NFBUS_REQUIRES(mutex_);
-  void shed(const Batch& batch) NFBUS_REQUIRES(mutex_);
+  void drop_oldest() NFBUS_REQUIRES(mutex_);
+  void drop(const Batch& batch) NFBUS_REQUIRES(mutex_);
 
   const std::size_t most_bytes_;
   const std::string unwanted_;
@@ -70,10 +70,10 @@ class Inbox final : public Subscriber {
   std::deque<BatchRef> batches_ NFBUS_GUARDED_BY(mutex_);
   std::deque<std::size_t> costs_ NFBUS_GUARDED_BY(mutex_);  // of each of batches_, in pinned bytes
   std::size_t bytes_ NFBUS_GUARDED_BY(mutex_) = 0;
-  std::vector<Shed> shed_ NFBUS_GUARDED_BY(mutex_);
+  std::vector<Dropped> dropped_ NFBUS_GUARDED_BY(mutex_);
   bool woken_ NFBUS_GUARDED_BY(mutex_) = false;  // the descriptor is readable
   bool waited_for_ NFBUS_GUARDED_BY(mutex_) =
-      false;  // offers came that waited for room: a replay, of which nothing is shed
+      false;  // offers came that waited for room: a replay, of which nothing is dropped
   bool never_wait_ NFBUS_GUARDED_BY(mutex_) = false;
   bool closed_ NFBUS_GUARDED_BY(mutex_) = false;
 };

@@ -72,7 +72,7 @@ Server::Server(Listener listener, Bus& bus, const FormatSet& formats, ServerSett
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)),
-      hub_(bus, formats, std::move(settings.hub), [this, make = std::move(status)] { return make(look()); }),
+      hub_(bus, formats, std::move(settings.hub), [this, make = std::move(status)] { return make(own_snapshot()); }),
       input_(kReadBytes) {}
 
 Server::~Server() {
@@ -151,7 +151,7 @@ void Server::take_listener() {
 
 ServerSnapshot Server::snapshot() {
   MutexLock lock(mutex_);
-  if (!running_) return look();
+  if (!running_) return own_snapshot();
   // Whoever asks while an earlier request waits in vain does not wait, too.
   const bool answers = asked_ == answered_;
   const std::uint64_t number = ++asked_;
@@ -166,10 +166,10 @@ ServerSnapshot Server::snapshot() {
     old.old = true;
     return old;
   }
-  return running_ ? last_ : look();
+  return running_ ? last_ : own_snapshot();
 }
 
-ServerSnapshot Server::look() const {
+ServerSnapshot Server::own_snapshot() const {
   return {.totals = hub_.counters(),
           .clients = hub_.snapshots(),
           .connected = clients_.size(),
@@ -216,7 +216,7 @@ void Server::serve_requests() {
     }
     if (asked == answered_) return;
   }
-  ServerSnapshot now = look();
+  ServerSnapshot now = own_snapshot();
   const MutexLock lock(mutex_);
   last_ = std::move(now);
   answered_ = asked;

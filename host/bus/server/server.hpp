@@ -97,7 +97,7 @@ class Server {
   void give_memory_back();
   void wake() const;
   [[nodiscard]] bool drained() const;
-  [[nodiscard]] ServerSnapshot look() const;
+  [[nodiscard]] ServerSnapshot own_snapshot() const;
   [[nodiscard]] bool add_to_epoll(int descriptor, void* tag) const;
 
   std::optional<Listener> listener_;  // replaced under mutex_

@@ -1,7 +1,7 @@
 // Events as lines of JSON, to a file, a FIFO or standard output.
 #include "../../lib/clock.hpp"
+#include "../../lib/lasting_warning.hpp"
 #include "../../lib/output.hpp"
-#include "../../lib/trouble.hpp"
 #include "rotation.hpp"
 #include "target.hpp"
 
@@ -75,8 +75,8 @@ class JsonLines {
         format_(host.format(format_of(options))),
         target_(options.text("file")),
         rotation_(limits_of(options)),
-        trouble_(host),
-        rotation_trouble_(host) {}
+        warning_(host),
+        rotation_warning_(host) {}
 
   // A target that cannot be opened is no reason not to start: lines wait in the queue until it can.
   void open(nfbus::Shape& shape) {
@@ -109,7 +109,7 @@ class JsonLines {
       if (progress.error != 0) return stopped(events, at, progress.error);
     }
     reject_unknown(events, events.size());
-    if (trouble_.over()) host_.info("writes to " + target_.path() + " again");
+    if (warning_.over()) host_.info("writes to " + target_.path() + " again");
     return Delivery::ok();
   }
 
@@ -125,7 +125,7 @@ class JsonLines {
   // All that needs no event: follows a file that was moved away, opens what can be opened by now, rotates by age.
   void look_after() {
     target_.close_if_stale();
-    if (const Result<void> opened = ready(); !opened.ok()) trouble_.met(opened.error().text);
+    if (const Result<void> opened = ready(); !opened.ok()) warning_.met(opened.error().text);
   }
 
   // Opens the target unless it is open, and rotates it when it is too old.
@@ -150,8 +150,8 @@ class JsonLines {
   // A rotation that fails is complained of, and lines go on into the same file.
   void rotate(std::int64_t now) {
     Result<nfbus::util::Descriptor> next = rotation_.rotate(target_.path(), target_.file(), now);
-    if (!next.ok()) return rotation_trouble_.met(next.error().text);
-    rotation_trouble_.over();
+    if (!next.ok()) return rotation_warning_.met(next.error().text);
+    rotation_warning_.over();
     target_.replace(std::move(next).value());
     rotation_.opened(now);
   }
@@ -201,7 +201,7 @@ class JsonLines {
   }
 
   Delivery unavailable(std::uint32_t done, const std::string& reason) {
-    trouble_.met(reason);
+    warning_.met(reason);
     return Delivery::retry(done, reason, target_.kind() == Target::Kind::fifo ? kRetryNoReaderMs : output::kRetryMs);
   }
 
@@ -222,8 +222,8 @@ class JsonLines {
       ends_;              // of each event's line in text_; an event without text ends where the one before does
   std::string cut_line_;  // a line of which only the first cut_at_ bytes are out; empty: none
   std::size_t cut_at_ = 0;
-  output::Trouble trouble_;
-  output::Trouble rotation_trouble_;
+  output::LastingWarning warning_;
+  output::LastingWarning rotation_warning_;
 };
 
 }  // namespace

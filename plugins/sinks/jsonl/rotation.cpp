@@ -74,7 +74,7 @@ Result<void> Rotation::move_up(const OutputPlace& place) const {
   for (bool taken = true; taken && last < limits_.keep;) {
     const std::string name = numbered(place.name, ++last);
     struct stat found {};
-    taken = place.folder.look(name, found) == 0;
+    taken = place.folder.stat_entry(name, found) == 0;
     const Opening old = taken && S_ISREG(found.st_mode) ? place.folder.open(name, O_RDONLY) : Opening();
     if (old.fd.valid() && nfbus::util::is_held(old.fd.get())) {
       return cannot_rotate(place, nfbus::util::holder_of(old.fd.get()) + " writes to " + place.folder.path_of(name) +
@@ -96,7 +96,7 @@ Result<Descriptor> Rotation::rotate(const std::string& path, const Descriptor& c
   const OutputPlace& place = *found;
   struct stat opened {};
   struct stat named {};
-  const int look = place.folder.look(place.name, named);
+  const int look = place.folder.stat_entry(place.name, named);
   const bool was_moved_away = look == ENOENT;
   if (!was_moved_away && (look != 0 || fstat(current.get(), &opened) != 0 || !nfbus::util::same_file(opened, named))) {
     return cannot_rotate(place, "somebody replaced it at that moment");

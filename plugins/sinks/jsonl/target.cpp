@@ -72,7 +72,7 @@ nfbus::Result<void> Target::find_and_open() {
   nfbus::Result<nfbus::util::OutputPlace> place = nfbus::util::find_output(path_);
   if (!place.ok()) return std::move(place).error();
   struct stat found {};
-  const int error = place->look(found);
+  const int error = place->stat_entry(found);
   if (error == 0) {
     kind_ = kind_of(found.st_mode);
   } else if (error == ENOENT && kind_ != Kind::regular) {

@@ -96,7 +96,7 @@ nfbus::Result<File::Opened> Archive::begin_next(File& file, const Encoding& enco
     next.number = next_number_ + static_cast<std::uint64_t>(attempt);
     next.name = names_.make(next.number, std::time(nullptr));
     struct stat found {};
-    if (folder_.look(part_of(next), found) != 0) break;  // else a link or a folder is in the way
+    if (folder_.stat_entry(part_of(next), found) != 0) break;  // else a link or a folder is in the way
   }
   nfbus::Result<File::Opened> opened =
       file.open(place_of(part_of(next)), names_.path(part_of(next)), encoding, File::Foreign::set_aside);
@@ -145,8 +145,8 @@ OwnFile Archive::completed(const OwnFile& file) {
   named.unfinished = false;
   struct stat part {};
   struct stat other {};
-  (void)folder_.look(part_of(file), part);
-  for (int attempt = 0; attempt < kMaxAttempts && folder_.look(named.name, other) == 0; ++attempt) {
+  (void)folder_.stat_entry(part_of(file), part);
+  for (int attempt = 0; attempt < kMaxAttempts && folder_.stat_entry(named.name, other) == 0; ++attempt) {
     if (nfbus::util::same_file(part, other)) break;  // linked by a call that came no further
     named.number = next_number_++;
     named.name = names_.make(named.number, std::time(nullptr));
@@ -266,7 +266,7 @@ void Archive::drop_the_gone() {
     const bool is_uncompressed = compression_ != Compression::none && file.ending.empty();
     if (is_uncompressed && file.submitted) return false;  // the compressor takes it away
     struct stat found {};
-    if (folder_.look(file.name + file.ending, found) != ENOENT) return false;
+    if (folder_.stat_entry(file.name + file.ending, found) != ENOENT) return false;
     complete_bytes_ -= file.size_bytes;
     if (is_uncompressed) --uncompressed_;
     return true;
@@ -282,12 +282,12 @@ bool Archive::remove(OwnFile& file) {
   const std::string name = file.name + file.ending;
   const nfbus::util::Opening opened = folder_.open(name, O_RDONLY);
   if (opened.fd.valid() && nfbus::util::is_held(opened.fd.get())) {
-    trouble_.met("cannot remove " + names_.path(name) + ": " + nfbus::util::holder_of(opened.fd.get()) +
+    warning_.met("cannot remove " + names_.path(name) + ": " + nfbus::util::holder_of(opened.fd.get()) +
                  " writes to it; each sink needs names of its own");
     return false;
   }
   if (const int error = folder_.remove(name); error != 0 && error != ENOENT) {
-    trouble_.met(output::cannot_change("remove " + names_.path(name), folder_, error).text);
+    warning_.met(output::cannot_change("remove " + names_.path(name), folder_, error).text);
     return false;
   }
   if (is_uncompressed) {
@@ -345,7 +345,7 @@ void Archive::submit() {
 }
 
 void Archive::hold_compression(const std::string& reason) {
-  trouble_.met(reason + "; it stays as it is until that works");
+  warning_.met(reason + "; it stays as it is until that works");
   compresses_from_ = std::chrono::steady_clock::now() + compression_backoff_;
   compression_backoff_ = std::min(compression_backoff_ * 2, kLongestBackoff);
 }

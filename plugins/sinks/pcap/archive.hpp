@@ -1,7 +1,7 @@
 // The files of a rotation: the one that is written, those that are complete, and which of them must go.
 #pragma once
 
-#include "../../lib/trouble.hpp"
+#include "../../lib/lasting_warning.hpp"
 #include "compress.hpp"
 #include "file.hpp"
 #include "names.hpp"
@@ -30,7 +30,7 @@ struct ArchiveLimits {
 class Archive {
  public:
   Archive(nfbus::Host host, Names names, ArchiveLimits limits, Compression compression)
-      : host_(host), names_(std::move(names)), limits_(limits), compression_(compression), trouble_(host) {}
+      : host_(host), names_(std::move(names)), limits_(limits), compression_(compression), warning_(host) {}
 
   // Opens the file that a crash left unfinished, or begins the next one; then finishes what else was left unfinished.
   nfbus::Result<File::Opened> open(File& file, const Encoding& encoding);
@@ -105,7 +105,7 @@ class Archive {
   std::unique_ptr<Compressor> compressor_;
   std::chrono::milliseconds compression_backoff_ = kFirstBackoff;  // after the next failure
   std::chrono::steady_clock::time_point compresses_from_;
-  output::Trouble trouble_;
+  output::LastingWarning warning_;
 };
 
 }  // namespace pcapsink

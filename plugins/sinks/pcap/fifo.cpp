@@ -125,7 +125,7 @@ Fifo::Fifo(nfbus::Host host, std::string path, const Encoding& encoding)
       path_(std::move(path)),
       encoder_(make_encoder(encoding)),
       missed_(host.counter("missed")),
-      trouble_(host) {
+      warning_(host) {
   encoder_->begin(false, extra_);
 }
 
@@ -199,7 +199,7 @@ nfbus::Result<void> Fifo::replace(int fd) {
   int error = folder.make_fifo(next, 0600);
   if (error == EEXIST) {
     struct stat left {};
-    if (folder.look(next, left) == 0 && !S_ISFIFO(left.st_mode)) {
+    if (folder.stat_entry(next, left) == 0 && !S_ISFIFO(left.st_mode)) {
       return failed("remove " + folder.path_of(next) + ", which is in the way");
     }
     // A crash left it there.
@@ -400,9 +400,9 @@ void Fifo::let_go(Reader& reader) {
 void Fifo::look_after() {
   remove_departed();
   if (const nfbus::Result<void> accepted = accept(); !accepted.ok()) {
-    trouble_.met(accepted.error().text);
+    warning_.met(accepted.error().text);
   } else {
-    trouble_.over();
+    warning_.over();
   }
   left_pipe_.close();
 }

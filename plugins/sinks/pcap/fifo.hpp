@@ -1,7 +1,7 @@
 // Packets to whoever reads a FIFO, live.
 #pragma once
 
-#include "../../lib/trouble.hpp"
+#include "../../lib/lasting_warning.hpp"
 #include "outlet.hpp"
 
 #include <nfbus/host.hpp>
@@ -100,7 +100,7 @@ class Fifo final : public Outlet {
   Gather extra_;
   bool shares_pipe_ = false;           // the last reader could not get a pipe of its own
   nfbus::util::Descriptor left_pipe_;  // that a reader left to another one, who must see no end before it is taken in
-  output::Trouble trouble_;
+  output::LastingWarning warning_;
 };
 
 }  // namespace pcapsink

@@ -26,8 +26,8 @@ Files::Files(nfbus::Host host, FileSettings settings)
       settings_(std::move(settings)),
       encoder_(make_encoder(settings_.encoding)),
       rotation_(settings_.rotation),
-      trouble_(host),
-      rotation_trouble_(host) {
+      warning_(host),
+      rotation_warning_(host) {
   if (!rotation_.enabled()) return;
   nfbus::Result<Names> names = Names::parse(settings_.path);
   if (!names.ok()) throw std::invalid_argument(names.error().text);
@@ -71,7 +71,7 @@ Outcome Files::write(EventList events, Refusals& refusals) {
     if (error != 0 && at < events.size()) return unavailable(at, explain(error));
   }
   if (rotates()) archive_->prune(file_.size_bytes());
-  if (trouble_.over()) host_.info("writes to " + file_.path() + " again");
+  if (warning_.over()) host_.info("writes to " + file_.path() + " again");
   return {.done = events.size(), .reason = {}};
 }
 
@@ -146,11 +146,11 @@ nfbus::Result<void> Files::begin_file() {
 nfbus::Result<void> Files::rotate() {
   end_file();
   if (const nfbus::Result<void> rotated = archive_->rotate(file_, settings_.encoding); !rotated.ok()) {
-    rotation_trouble_.met(rotated.error().text);
+    rotation_warning_.met(rotated.error().text);
     rotation_.failed(steady_ns());
     return {};
   }
-  rotation_trouble_.over();
+  rotation_warning_.over();
   packets_ = 0;
   has_more_ = false;
   begin_is_due_ = false;
@@ -166,7 +166,7 @@ void Files::end_file() {
   // The statistics are no packets: a full disk costs them and nothing else.
   if (file_.write(extra_).error != 0 && !file_.cut(before)) return;
   if (!settings_.sync) return;
-  if (const nfbus::Result<void> synced = file_.sync(); !synced.ok()) trouble_.met(synced.error().text);
+  if (const nfbus::Result<void> synced = file_.sync(); !synced.ok()) warning_.met(synced.error().text);
 }
 
 void Files::leave_file() noexcept {
@@ -176,7 +176,7 @@ void Files::leave_file() noexcept {
 
 void Files::look_after() {
   if (file_.is_open() && (file_.is_elsewhere() || file_.was_touched())) leave_file();
-  if (const nfbus::Result<void> opened = ready(); !opened.ok()) trouble_.met(opened.error().text);
+  if (const nfbus::Result<void> opened = ready(); !opened.ok()) warning_.met(opened.error().text);
   if (rotates()) archive_->look_after(file_.is_open() ? file_.size_bytes() : 0);
 }
 
@@ -185,7 +185,7 @@ void Files::close() {
     end_file();
     if (rotates()) {
       if (const nfbus::Result<void> finished = archive_->finish(file_, packets_); !finished.ok()) {
-        trouble_.met(finished.error().text);
+        warning_.met(finished.error().text);
       }
     }
     file_.close();
@@ -200,7 +200,7 @@ std::string Files::explain(int error) const {
 }
 
 Outcome Files::unavailable(std::size_t done, const std::string& reason) {
-  trouble_.met(reason);
+  warning_.met(reason);
   return {.done = done, .reason = reason, .retry_after_ms = output::kRetryMs};
 }
 

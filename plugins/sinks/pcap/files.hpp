@@ -1,7 +1,7 @@
 // Packets to a file, or to one file after the other.
 #pragma once
 
-#include "../../lib/trouble.hpp"
+#include "../../lib/lasting_warning.hpp"
 #include "archive.hpp"
 #include "file.hpp"
 #include "outlet.hpp"
@@ -64,8 +64,8 @@ class Files final : public Outlet {
   bool has_more_ = false;      // packets came to it since it was opened
   Run run_;
   Gather extra_;  // headers and ends
-  output::Trouble trouble_;
-  output::Trouble rotation_trouble_;
+  output::LastingWarning warning_;
+  output::LastingWarning rotation_warning_;
 };
 
 }  // namespace pcapsink

@@ -141,7 +141,7 @@ nfbus::Result<std::vector<OwnFile>> Names::list(const nfbus::util::OutputFolder&
   for (const std::string& name : names) {
     std::optional<OwnFile> own = recognize(name);
     struct stat found {};
-    if (!own || folder.look(name, found) != 0 || !S_ISREG(found.st_mode)) continue;
+    if (!own || folder.stat_entry(name, found) != 0 || !S_ISREG(found.st_mode)) continue;
     own->size_bytes = static_cast<std::uint64_t>(found.st_size);
     out.push_back(std::move(*own));
   }

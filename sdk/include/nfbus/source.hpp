@@ -34,7 +34,7 @@ namespace nfbus {
 class Feed {
  public:
   // How far a call came.
-  struct Taken {
+  struct Accepted {
     std::uint32_t count;   // the first so many are accounted for, and must not come again
     std::uint32_t status;  // NFBUS_OK, NFBUS_FULL or NFBUS_STOPPING
     [[nodiscard]] bool full() const noexcept { return status == NFBUS_FULL; }
@@ -45,14 +45,14 @@ class Feed {
 
   // Packets, or messages. What they point to is copied. A lossless source that finds it full has waited some
   // milliseconds, and hands the rest over again.
-  [[nodiscard]] Taken records(std::span<const nfbus_record* const> items) const noexcept {
+  [[nodiscard]] Accepted records(std::span<const nfbus_record* const> items) const noexcept {
     return give(raw_->records, items.data(), items.size());
   }
-  [[nodiscard]] Taken messages(std::span<const nfbus_message* const> items) const noexcept {
+  [[nodiscard]] Accepted messages(std::span<const nfbus_message* const> items) const noexcept {
     return give(raw_->messages, items.data(), items.size());
   }
   // One message, now.
-  [[nodiscard]] Taken message(std::string_view topic, std::string_view text) const noexcept {
+  [[nodiscard]] Accepted message(std::string_view topic, std::string_view text) const noexcept {
     const nfbus_message message{sizeof message, 0, 0, to_text(topic), to_text(text)};
     const nfbus_message* const one = &message;
     return messages({&one, 1});
@@ -64,8 +64,8 @@ class Feed {
 
  private:
   template <typename Give, typename Items>
-  [[nodiscard]] Taken give(Give function, Items items, std::size_t count) const noexcept {
-    Taken taken{};
+  [[nodiscard]] Accepted give(Give function, Items items, std::size_t count) const noexcept {
+    Accepted taken{};
     taken.status = function(raw_->context, items, static_cast<std::uint32_t>(count), &taken.count);
     return taken;
   }

@@ -30,9 +30,9 @@ class InboxTest : public testing::Test {
   // Topics of all events, in order; adds to `shed` what the inbox had to drop.
   std::string take(Inbox& inbox) {
     std::deque<BatchRef> batches;
-    std::vector<Inbox::Shed> dropped;
+    std::vector<Inbox::Dropped> dropped;
     inbox.take(batches, dropped);
-    for (const Inbox::Shed& topic : dropped) shed[topic.topic] += topic.events;
+    for (const Inbox::Dropped& topic : dropped) shed[topic.topic] += topic.events;
     std::string topics;
     for (const BatchRef& batch : batches) {
       for (const Event& event : batch->events()) topics += (topics.empty() ? "" : " ") + std::string(view(event.topic));
@@ -118,7 +118,7 @@ TEST_F(InboxTest, CountsASlabOnceThatSeveralBatchesShare) {
   inbox.add_prefix("");
   for (int i = 0; i < 50; ++i) inbox.offer(sharing.packets(2), false);
   std::deque<BatchRef> batches;
-  std::vector<Inbox::Shed> dropped;
+  std::vector<Inbox::Dropped> dropped;
   inbox.take(batches, dropped);
   EXPECT_EQ(batches.size(), 50U);
   EXPECT_TRUE(dropped.empty());
@@ -150,7 +150,7 @@ TEST_F(InboxTest, ShedsNothingOfAPublisherThatWaitsForRoom) {
     pollfd waiting{.fd = inbox.descriptor(), .events = POLLIN, .revents = 0};
     ASSERT_EQ(::poll(&waiting, 1, 10'000), 1);
     std::deque<BatchRef> batches;
-    std::vector<Inbox::Shed> dropped;
+    std::vector<Inbox::Dropped> dropped;
     inbox.take(batches, dropped);
     EXPECT_TRUE(dropped.empty());
     EXPECT_LE(batches.size(), 2U);

@@ -227,7 +227,7 @@ TEST(WaitingPush, IsNotPushedOutByMessages) {
   EXPECT_EQ(entries.front()->batch->kind(), std::uint32_t{NFBUS_EVENT_PACKET});
 }
 
-std::vector<std::uint32_t> taken_sequences(Inbox& inbox, std::vector<Inbox::Shed>& shed) {
+std::vector<std::uint32_t> taken_sequences(Inbox& inbox, std::vector<Inbox::Dropped>& shed) {
   std::deque<BatchRef> batches;
   inbox.take(batches, shed);
   std::vector<std::uint32_t> sequences;
@@ -256,11 +256,11 @@ TEST(WaitingPush, IsNotShedByTheSocketsInboxEitherWhateverIsPublishedMeanwhile) 
     done = true;
   });
   std::vector<std::uint32_t> taken;
-  std::vector<Inbox::Shed> shed;
+  std::vector<Inbox::Dropped> shed;
   for (bool last = false; !last;) {
     last = done;
     for (const std::uint32_t sequence : taken_sequences(inbox, shed)) taken.push_back(sequence);
-    for (const Inbox::Shed& gone : shed) EXPECT_EQ(gone.topic, "web:x");
+    for (const Inbox::Dropped& gone : shed) EXPECT_EQ(gone.topic, "web:x");
   }
   replay.join();
   EXPECT_EQ(taken, sent);
@@ -274,7 +274,7 @@ TEST(WaitingPush, EndsWaitingForTheInboxWhenTheHostStops) {
   std::thread replay([&] { inbox.offer(events.packets(3), true); });
   inbox.end_waiting();
   replay.join();
-  std::vector<Inbox::Shed> shed;
+  std::vector<Inbox::Dropped> shed;
   EXPECT_EQ(taken_sequences(inbox, shed).size(), 5U);
   EXPECT_TRUE(shed.empty());
 }

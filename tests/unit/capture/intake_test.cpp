@@ -72,7 +72,7 @@ class IntakeTest : public ::testing::Test {
         [this](const BatchRef& batch) { published_.push_back(batch); }, losses, &names_);
   }
 
-  Taken take(const DatagramBuilder& datagram, std::span<const std::int64_t> times_ns = {}) {
+  ReadResult take(const DatagramBuilder& datagram, std::span<const std::int64_t> times_ns = {}) {
     const auto& bytes = datagram.bytes();
     const SlabRef slab = intake_->reserve(bytes.size());
     const auto room = intake_->writer().room();
@@ -114,7 +114,7 @@ class IntakeTest : public ::testing::Test {
 
 TEST_F(IntakeTest, PublishesThePacketsOfADatagramAsOneBatch) {
   open(only(capture(7, Action::blocked)));
-  const Taken taken = take(DatagramBuilder().packet({.group = 7}).packet({.group = 7, .prefix = "DROP:Input "}));
+  const ReadResult taken = take(DatagramBuilder().packet({.group = 7}).packet({.group = 7, .prefix = "DROP:Input "}));
   EXPECT_EQ(taken.packets, 2U);
   ASSERT_EQ(published_.size(), 1U);
   EXPECT_THAT(each([](const Event& e) { return std::string(view(e.topic)); }),
@@ -181,7 +181,7 @@ TEST_F(IntakeTest, HoldsBackPacketsWhosePrefixIsNotToBeForwarded) {
   EXPECT_EQ(counters().received, 4U);
   EXPECT_EQ(counters().published, 2U);
   EXPECT_EQ(counters().not_forwarded, 2U);
-  // What was lost before a held packet is told with the next one that goes out.
+  // What was lost before a held packet is accounted with the next one that goes out.
   EXPECT_THAT(each([](const Event& e) { return e.lost_before; }), ElementsAre(0U, 1U));
 }
 
@@ -270,7 +270,7 @@ TEST_F(IntakeTest, NamesInterfacesAndFollowsRenamesWithoutChangingOlderEvents) {
 
 TEST_F(IntakeTest, KeepsWhatCameBeforeACutMessage) {
   open(only(capture(0)));
-  const Taken taken = take(DatagramBuilder().packet({.sequence = 0}).packet({.sequence = 1}).cut(8));
+  const ReadResult taken = take(DatagramBuilder().packet({.sequence = 0}).packet({.sequence = 1}).cut(8));
   EXPECT_EQ(taken.packets, 1U);
   EXPECT_EQ(taken.broken, 1U);
   EXPECT_THAT(each([](const Event& e) { return e.sequence; }), ElementsAre(0U));
@@ -289,10 +289,10 @@ TEST_F(IntakeTest, ARecordTooShortToReadIsStillAnEvent) {
 TEST_F(IntakeTest, PassesOverOtherMessagesAndTellsOfTheKernelsAnswers) {
   open(only(capture(0)));
   const int refusal = -1;
-  const Taken taken = take(DatagramBuilder()
-                               .packet({})
-                               .message(NLMSG_DONE, "1234")
-                               .message(NLMSG_ERROR, {reinterpret_cast<const char*>(&refusal), sizeof refusal}));
+  const ReadResult taken = take(DatagramBuilder()
+                                    .packet({})
+                                    .message(NLMSG_DONE, "1234")
+                                    .message(NLMSG_ERROR, {reinterpret_cast<const char*>(&refusal), sizeof refusal}));
   EXPECT_EQ(taken.packets, 1U);
   EXPECT_EQ(taken.answers, 1U);
   EXPECT_EQ(taken.last_answer, -1);

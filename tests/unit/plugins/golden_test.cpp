@@ -244,13 +244,13 @@ TEST_P(Golden, FilterMasksCutsNamesAndAnnotates) {
 // Finds room for one item in each call, but for none in the first.
 class SlowFeed final : public SourceFeed {
  public:
-  Taken take(std::span<const nfbus_record* const> records) override {
+  Accepted take(std::span<const nfbus_record* const> records) override {
     if (calls_++ == 0) return {.count = 0, .status = NFBUS_FULL};
     records_.emplace_back(records[0]->data.data, records[0]->data.data + records[0]->data.size);
     times_.push_back(records[0]->time_ns);
     return {.count = 1, .status = records.size() == 1 ? NFBUS_OK : NFBUS_FULL};
   }
-  Taken take(std::span<const nfbus_message* const> messages) override {
+  Accepted take(std::span<const nfbus_message* const> messages) override {
     said_.push_back(std::string(view(messages[0]->topic)) + " " + std::string(view(messages[0]->text)));
     return {.count = 1, .status = NFBUS_OK};
   }

@@ -8,12 +8,12 @@ namespace {
 // What the feed of a source without a lossless flag says while some queue is full: all is taken.
 class DroppingFeed final : public SourceFeed {
  public:
-  Taken take(std::span<const nfbus_record* const> records) override { return all(records.size()); }
-  Taken take(std::span<const nfbus_message* const> messages) override { return all(messages.size()); }
+  Accepted take(std::span<const nfbus_record* const> records) override { return all(records.size()); }
+  Accepted take(std::span<const nfbus_message* const> messages) override { return all(messages.size()); }
   bool wait_for_stop(std::uint32_t /*timeout_ms*/) override { return false; }
 
  private:
-  static Taken all(std::size_t items) { return {.count = static_cast<std::uint32_t>(items), .status = NFBUS_FULL}; }
+  static Accepted all(std::size_t items) { return {.count = static_cast<std::uint32_t>(items), .status = NFBUS_FULL}; }
 };
 
 using SourceInstances = Instances;

@@ -69,7 +69,7 @@ inline std::optional<Error> output_trouble(const std::string& path) {
     return Error{Code::refused, "user " + user_name() + " cannot " + what + "; " + mend};
   };
   struct stat found {};
-  const int looked = place.look(found);
+  const int looked = place.stat_entry(found);
   const bool is_there = looked == 0;
   if (is_there && place.by_proc) return std::nullopt;
   if (looked == ENOENT && place.by_link) return cannot_open(path, detail::refused(place.dangling()));

@@ -79,7 +79,7 @@ class OutputFolder {
   [[nodiscard]] const std::string& users_link() const noexcept { return users_link_; }
 
   // What stands there; of a link itself. errno; 0: found.
-  [[nodiscard]] int look(const std::string& name, struct stat& found) const noexcept {
+  [[nodiscard]] int stat_entry(const std::string& name, struct stat& found) const noexcept {
     if (fstatat(at(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0) return 0;
     if (errno != EACCES || !lends_rights()) return errno;
     const DacOverride override;
@@ -108,7 +108,7 @@ class OutputFolder {
   [[nodiscard]] Opening open(const std::string& name, int flags) const {
     Opening out = open_at(name, flags | O_NOFOLLOW);
     struct stat found {};
-    if (out.error == ELOOP && look(name, found) == 0) return detail::refused(refusal_of(name, found));
+    if (out.error == ELOOP && stat_entry(name, found) == 0) return detail::refused(refusal_of(name, found));
     if (!out.fd.valid() || fstat(out.fd.get(), &found) != 0) return out;
     if (std::string why = refusal_of(name, found); !why.empty()) return detail::refused(std::move(why));
     return out;
@@ -163,7 +163,7 @@ class OutputFolder {
     }
     struct stat first {};
     struct stat second {};
-    if (error == EEXIST && look(from, first) == 0 && look(to, second) == 0 && same_file(first, second)) {
+    if (error == EEXIST && stat_entry(from, first) == 0 && stat_entry(to, second) == 0 && same_file(first, second)) {
       error = 0;  // linked by a call that came no further
     }
     return error != 0 ? error : remove(from);
@@ -231,7 +231,7 @@ class OutputFolder {
     {
       const DacOverride override;
       if (!override.raised()) return detail::failed(EACCES);
-      if (const int error = look(name, found); error != 0) return detail::failed(error);
+      if (const int error = stat_entry(name, found); error != 0) return detail::failed(error);
       if (!is_own_file(found)) return detail::failed(EACCES);
       fd = openat(at(), name.c_str(), flags | kAlways);
       if (fd < 0) return detail::failed(errno);

@@ -45,8 +45,8 @@ struct OutputPlace {
     const int fd = openat(AT_FDCWD, path().c_str(), flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     return {.fd = Descriptor(fd), .error = fd < 0 ? errno : 0, .refusal = {}};
   }
-  [[nodiscard]] int look(struct stat& found) const noexcept {
-    if (!by_proc) return folder.look(name, found);
+  [[nodiscard]] int stat_entry(struct stat& found) const noexcept {
+    if (!by_proc) return folder.stat_entry(name, found);
     return stat(path().c_str(), &found) == 0 ? 0 : errno;
   }
   // A link to nothing makes nothing.

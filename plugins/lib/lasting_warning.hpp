@@ -1,4 +1,4 @@
-// A trouble that lasts, and is met again and again, in the log once.
+// A failure that lasts, and is met again and again, in the log once.
 #pragma once
 
 #include <nfbus/host.hpp>
@@ -9,9 +9,9 @@
 namespace output {
 
 // Thread safety: none.
-class Trouble {
+class LastingWarning {
  public:
-  explicit Trouble(nfbus::Host host) noexcept : host_(host) {}
+  explicit LastingWarning(nfbus::Host host) noexcept : host_(host) {}
 
   // Warns, unless the same was said last.
   void met(const std::string& text) {

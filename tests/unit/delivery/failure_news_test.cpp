@@ -1,11 +1,11 @@
-#include "delivery/trouble_news.hpp"
+#include "delivery/failure_news.hpp"
 
 #include <gtest/gtest.h>
 
 namespace nfbus::host {
 namespace {
 
-using Say = TroubleNews::Say;
+using Say = FailureNews::Say;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -22,12 +22,12 @@ class News : public testing::Test {
     return said;
   }
 
-  TroubleNews news_;
-  TroubleNews::Clock::time_point now_{seconds(1000)};
+  FailureNews news_;
+  FailureNews::Clock::time_point now_{seconds(1000)};
 };
 
 TEST_F(News, OfATroubleAndItsEndComeAtOnce) {
-  EXPECT_EQ(news_.failed(now_), Say::trouble);
+  EXPECT_EQ(news_.failed(now_), Say::failure);
   EXPECT_EQ(news_.failed(now_ + seconds(60)), Say::nothing);
   EXPECT_EQ(news_.worked(now_ + seconds(61)), Say::recovery);
   EXPECT_EQ(news_.take_retries(), 2U);
@@ -40,18 +40,18 @@ TEST_F(News, OfASinkThatFlapsComeSeldomerAndSeldomer) {
 
 TEST_F(News, OfShortTroublesComeTogetherWhenTheyAreOver) {
   flap(seconds(1), milliseconds(100));
-  ASSERT_NE(news_.due(), TroubleNews::kNever);
-  EXPECT_EQ(news_.look(news_.due() - milliseconds(1)), Say::nothing);
-  EXPECT_EQ(news_.look(news_.due()), Say::held_back);
-  EXPECT_GT(news_.take_troubles(), 1U);
-  EXPECT_EQ(news_.due(), TroubleNews::kNever);
+  ASSERT_NE(news_.due(), FailureNews::kNever);
+  EXPECT_EQ(news_.poll(news_.due() - milliseconds(1)), Say::nothing);
+  EXPECT_EQ(news_.poll(news_.due()), Say::held_back);
+  EXPECT_GT(news_.take_failures(), 1U);
+  EXPECT_EQ(news_.due(), FailureNews::kNever);
 }
 
 TEST_F(News, OfATroubleThatLastsComeInTenSecondsHoweverTheSinkFlappedBefore) {
   flap(seconds(3600), milliseconds(50));
   news_.worked(now_);
   EXPECT_EQ(news_.failed(now_), Say::nothing);
-  EXPECT_EQ(news_.look(now_ + TroubleNews::kFirstInterval), Say::trouble);
+  EXPECT_EQ(news_.poll(now_ + FailureNews::kFirstInterval), Say::failure);
 }
 
 }  // namespace
