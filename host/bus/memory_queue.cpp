@@ -164,7 +164,9 @@ bool MemoryQueue::append(Arrival fresh) {
   return wakes;
 }
 
-// The newest entries pin one slab, and no more of it will come.
+// Called when an arrival ends in another slab than the run's: no more of the old one will come. Where the queue wants
+// little of it, the run's entries become one with copies, and the slab goes back to its pool. Entries of the run that
+// were pulled meanwhile are the worker's, and stay as they are; they will be gone soon.
 void MemoryQueue::compact_slab_run() {
   const std::size_t entries = std::min(run_entries_, waiting_.size());
   // While one of them waits, the slab that they pin is alive.
@@ -195,6 +197,8 @@ std::size_t MemoryQueue::slab_charge(const Batch& batch) const {
   return bytes;
 }
 
+// Texts are rendered when a subscriber asks, that is, after the batch was pushed here: another's rendering makes this
+// queue hold more. What is older than a few batches has its texts, or nobody wants them, so that the search ends soon.
 void MemoryQueue::refresh_text_charges() {
   const std::size_t recent = std::min(waiting_.size(), kTextRefreshEntries);
   for (auto entry = std::prev(waiting_.end(), static_cast<std::ptrdiff_t>(recent)); entry != waiting_.end(); ++entry) {
@@ -228,6 +232,7 @@ void MemoryQueue::make_room(QueueEntry& fresh) {
   fresh.begin += cut;
 }
 
+// The worker's events are not dropped for those that come: it may be delivering them just now.
 void MemoryQueue::drop_oldest_events(std::size_t events) {
   account_.overflow(events);
   while (events != 0) {
@@ -264,6 +269,8 @@ bool MemoryQueue::pull(std::vector<const QueueEntry*>& out, PullSize size, std::
                        Clock::time_point deadline) {
   MutexLock lock(mutex_);
   if (lease_over_) return false;
+  // An event that is alone must not wait for a batch that never fills, so that the oldest one's age ends the wait, too;
+  // and so does a full queue, since nothing that is missing could come into it.
   while (account_.waiting() < size.enough && !full_) {
     const auto now = Clock::now();
     auto until = deadline;
@@ -282,6 +289,8 @@ bool MemoryQueue::pull(std::vector<const QueueEntry*>& out, PullSize size, std::
   }
   full_ = false;
   interrupted_ = false;
+  // Entries are taken whole, since the halves of one would both pin its slabs. So the last may bring more than enough,
+  // and more than `most` only where there would not be enough without it.
   std::size_t pulled = 0;
   while (!waiting_.empty() && (pulled < size.enough || pulled + waiting_.front().size() <= size.most)) {
     take_oldest(leased_);
@@ -307,6 +316,8 @@ bool MemoryQueue::settle(const Settled& settled) {
     const MutexLock lock(mutex_);
     if (lease_over_) return false;
     account_.settle(settled.delivered, settled.filtered, settled.rejected);
+    // What is left is named, not counted: with outcomes by item the events that come again lie anywhere among those
+    // that are done. While there are some, every entry stays, since they point into them.
     begun_ += settled.begun;
     left_.clear();
     for (const nfbus_event* item : settled.left) left_.push_back(host_event(*item).origin);
@@ -350,6 +361,9 @@ void MemoryQueue::let_go() {
   keep_for_reuse(std::move(gone));
 }
 
+// What is not settled becomes entries of its own at the head of the queue, in the old order: of each leased entry the
+// events that `left_` names among those begun, and all that were not begun. The leased entries themselves stay, without
+// their charge, because a call that hangs may read them for as long as it likes.
 void MemoryQueue::take_back_leased() {
   Entries again;
   auto left = left_.begin();

@@ -52,6 +52,9 @@ Intake::Intake(std::vector<CaptureSpec> captures, const SourceContext& context, 
   }
 }
 
+// Most packets are of the group of the one before, so that the search is seldom needed. Groups are added, never
+// removed, and each has a place of its own: a reference stays good without the lock, which is for those who walk the
+// list.
 Intake::Group& Intake::group_of_number(std::uint16_t number) {
   if (last_group_ != nullptr && last_group_->spec.config.group == number) return *last_group_;
   const auto& groups = own_groups();
@@ -79,12 +82,15 @@ ReadResult Intake::take(const SlabRef& slab, std::span<const Datagram> datagrams
   return taken;
 }
 
+// A batch is of one group, since its counters, action and filters are the group's. So a run ends where another group's
+// record comes, which is read by then: it is kept as the first of the next run.
 Intake::Group* Intake::next_run(MessageCursor& cursor) {
   records_.clear();
   Record record = pending_.data() != nullptr ? std::exchange(pending_, {}) : cursor.next();
   if (record.data() == nullptr) return nullptr;
   const Group* const likely =
       last_group_ == nullptr && !own_groups().empty() ? own_groups().front().get() : last_group_;
+  // A record that is too broken to have a group is counted for the likeliest one.
   const std::uint16_t number = group_of(record, likely != nullptr ? likely->spec.config.group : 0);
   do {
     records_.push_back(record);
@@ -105,12 +111,14 @@ void Intake::publish_run(Group& group, const SlabRef& slab, std::int64_t now_ns,
     if (i + kAhead < records_.size()) prefetch(records_[i + kAhead]);
     Event& event = batch->add_event();
     if (!read_record(records_[i], event)) event.group = group.spec.config.group;
+    // Before anything can leave the packet out: a gap in the sequence is a loss, whatever becomes of this packet.
     group.lost_before += count_gap(group, event);
     const Topic& topic = topics_.find(view(event.prefix));
     if (!forwarded(group, topic, view(event.prefix))) {
       batch->remove_last();
       continue;
     }
+    // Only of what is forwarded: decoding is the dearest step here.
     decode_packet(event);
     if (!times_ns.empty()) {
       event.time_ns = times_ns[i];
@@ -123,9 +131,11 @@ void Intake::publish_run(Group& group, const SlabRef& slab, std::int64_t now_ns,
     event.lost_before = std::exchange(group.lost_before, 0);
     decode_errors += event.decode_error.size != 0;
     if (names_ != nullptr) set_names(event, *batch);
+    // While the event is in the nearest cache; filters still change it, and then it is frozen with the others.
     if (!group.spec.filters) batch->freeze_next();
   }
   const std::size_t kept = batch->events().size();
+  // Once for the batch, since each is a store that other threads see; the whole before its parts.
   group.received.add(records_.size());
   group.decode_errors.add(decode_errors);
   group.not_forwarded.add(records_.size() - kept);
@@ -138,6 +148,7 @@ void Intake::publish_run(Group& group, const SlabRef& slab, std::int64_t now_ns,
 }
 
 void Intake::apply_filters(Group& group, Batch& batch) {
+  // Filters drop events, and with an event what it says of losses before it. The sum before and after shows how much.
   const auto noted_losses = [&] {
     std::uint32_t lost = 0;
     for (const Event& event : batch.mutable_events()) lost += event.lost_before;
@@ -181,6 +192,7 @@ bool Intake::forwarded(Group& group, const Topic& topic, std::string_view prefix
   if (group.spec.config.prefixes.empty()) return true;
   // The table is full: the entry stands for many prefixes, so each packet's own one is judged.
   if (topic.prefix != prefix) return matches(group.spec.config, normalize_prefix(prefix));
+  // Prefixes are compared once for each topic, not for each packet.
   if (group.forward.size() <= topic.id) group.forward.resize(topic.id + 1);
   std::uint8_t& judgement = group.forward[topic.id];
   if (judgement == 0) judgement = matches(group.spec.config, topic.normalized) ? kForward : kHold;

@@ -10,6 +10,9 @@ namespace {
 constexpr std::size_t kMaxChunkBytes = 64UL * 1024;
 }
 
+// Workers of several sinks ask for the same text at about the same time, each on its thread. None may wait for another,
+// so there is no lock: a text is written first and published by one store of its address (release), and whoever finds
+// the address (acquire) finds the text behind it whole.
 std::string_view TextCache::find(std::uint32_t form, std::size_t index) const noexcept {
   const Slots* slots = slots_[form % kMaxForms].load(std::memory_order_acquire);
   if (slots == nullptr) return {};
@@ -19,6 +22,8 @@ std::string_view TextCache::find(std::uint32_t form, std::size_t index) const no
 
 std::string_view TextCache::insert(std::uint32_t form, std::size_t index, std::size_t event_count,
                                    std::string_view text) {
+  // The slots of a form are made with its first text, since most batches are rendered in one form or none. Two threads
+  // may make them at once: the exchange lets one win, and gives the other the winner's.
   auto& place = slots_[form % kMaxForms];
   Slots* slots = place.load(std::memory_order_acquire);
   if (slots == nullptr) {
@@ -28,6 +33,7 @@ std::string_view TextCache::insert(std::uint32_t form, std::size_t index, std::s
       size_bytes_.fetch_add(event_count * sizeof(void*), std::memory_order_relaxed);
     }
   }
+  // Size and characters lie in one piece, so that a slot is one pointer, and one exchange publishes both.
   auto* made = new (allocate(sizeof(Text) + text.size(), event_count - index)) Text{text.size()};
   std::memcpy(made + 1, text.data(), text.size());
   const Text* expected = nullptr;
@@ -36,6 +42,8 @@ std::string_view TextCache::insert(std::uint32_t form, std::size_t index, std::s
 }
 
 char* TextCache::allocate(std::size_t size, std::size_t texts_to_come) {
+  // Room is taken by adding to `used`, whoever comes: an addition cannot fail, where a comparison would be tried again.
+  // It may add beyond the end; then the chunk is full for all, and what is left of it stays unused.
   const std::size_t need = (size + alignof(Text) - 1) & ~(alignof(Text) - 1);
   Chunk* head = chunks_.load(std::memory_order_acquire);
   for (;;) {

@@ -76,7 +76,9 @@ Hub::~Hub() {
 
 void Hub::join(Client& client) { clients_.push_back(&client); }
 
-// A client's share of the time, in ns a ns, is 1 / (kMatchShare * matching clients).
+// Tests of matches are paid for out of a credit that grows with time, so that a client with costly matches makes itself
+// miss events and nobody else. A client's share of the time, in ns a ns, is 1 / (kMatchShare * matching clients); the
+// bound lets it save up for a burst, but not for a stall. The clock is read only when the credit is used up.
 bool Hub::pay_for_match(Client& client, std::uint64_t cost_ns) const {
   const auto cost = static_cast<std::int64_t>(std::min<std::uint64_t>(cost_ns, 2 * kMostMatchCredit_ns));
   if (client.match_credit_ns < cost) {
@@ -98,6 +100,8 @@ void Hub::share_time_with(Client& client) {
   client.match_credit_at = Clock::now();
 }
 
+// Every list that may name the client forgets it here: its memory is free when this returns. Its numbers live on in
+// gone_, or the server's totals would shrink.
 void Hub::leave(Client& client) {
   add(gone_, client);
   const std::uint64_t queued = client.queue.counters().queued;
@@ -116,6 +120,7 @@ void Hub::leave(Client& client) {
   for (const std::string& unused : routes_.remove(client)) inbox_->remove_prefix(unused);
 }
 
+// One that is being cut off for its size (going_bytes) gets nothing more, only its count of misses.
 void Hub::push(Client& client, LineRef line) {
   if (client.going_bytes != 0) return client.queue.count_missed(1);
   client.queue.push(std::move(line));
@@ -129,6 +134,8 @@ void Hub::make_ready(Client& client) {
   ready_.push_back(&client);
 }
 
+// Receivers are sorted by client, so all subscriptions of one that fit this topic stand together: it gets the event
+// once, in the form of the first that holds. Facts of the event are read when the first match asks, and shared by all.
 template <typename Give>
 void Hub::give_to_takers(const nfbus_event& event, std::span<const Routes::Receiver> receivers, const Give& give) {
   work_ns_ += kReceiverNs * receivers.size();
@@ -140,8 +147,7 @@ void Hub::give_to_takers(const nfbus_event& event, std::span<const Routes::Recei
     return (*subscription.match)(*facts) ? Verdict::holds : Verdict::fails;
   };
   for (std::size_t i = 0; i < receivers.size();) {
-    // The first of its subscriptions that holds decides the form; it gets the event once. When there is no time left
-    // for a match, those that have none may still want the event.
+    // When there is no time left for a match, subscriptions of this client that have none may still want the event.
     Client& client = *receivers[i].client;
     const ClientSubscription* taker = nullptr;
     Verdict verdict = Verdict::fails;
@@ -174,6 +180,8 @@ void Hub::relay(std::string_view line, std::string_view topic) {
   });
 }
 
+// In pieces, with a look at the clock behind each: how long an event takes depends on how many clients want it, and
+// what comes from sockets must not wait for a whole batch. served_ says how far the first batch has come.
 bool Hub::serve_bus(std::size_t most_events, Clock::time_point late) {
   if (batches_.empty()) {
     std::vector<Inbox::Dropped> dropped;
@@ -211,6 +219,8 @@ void Hub::serve_batch(const Batch& batch, std::size_t from, std::size_t to) {
   }
 }
 
+// A line is made when the first client wants the event in that form, and shared by all who do; one that is wanted by
+// nobody is never made. The references end here, so that a line is freed when its last client has got or lost it.
 void Hub::serve_packet(const Event& event, std::span<const Routes::Receiver> receivers) {
   give_to_takers(event, receivers, [&](Client& client, FormId form) {
     LineRef& line = lines_.at(form);
@@ -230,6 +240,8 @@ void Hub::serve_message(const Event& event) {
   });
 }
 
+// What the inbox had to drop was never tested against matches: it is missed by every client with a subscription to its
+// topic, once, even where a match would have left it out.
 void Hub::count_dropped(const std::vector<Inbox::Dropped>& dropped) {
   for (const Inbox::Dropped& topic : dropped) {
     const Client* last = nullptr;
@@ -245,6 +257,10 @@ void Hub::count_missed(Client& client, std::uint64_t events) {
   if (client.wants_marker) make_ready(client);
 }
 
+// The client for which most waits gives first, down to half of it, until all are within the total: the memory is taken
+// from the slow, and who reads along loses nothing. A queue that does not shrink holds one line that has begun, which
+// cannot be cut; then the client itself has to go. Until the server has dropped it, its bytes are added to the total,
+// or the others would pay for them meanwhile.
 void Hub::keep_within_total() {
   while (store_.live_bytes() > settings_.total_bytes + going_bytes_) {
     Client* const largest = sizes_.largest();
@@ -259,6 +275,8 @@ void Hub::keep_within_total() {
   }
 }
 
+// A status of many clients may take milliseconds. The next one is due after a pause in proportion to what this one
+// took, so that no number of clients that ask for it takes more than its part of the time.
 std::string Hub::make_status() {
   const auto begun = Clock::now();
   std::string made = status_();
@@ -288,6 +306,8 @@ std::vector<Client*> Hub::take_ready() {
   return std::exchange(ready_, {});
 }
 
+// Made just before a send, not when the loss happens: one marker then tells of all that was lost up to here, and a
+// client that takes nothing does not collect markers.
 void Hub::mark_loss(Client& client) {
   if (!client.wants_marker || client.queue.missed() == 0 || !client.queue.may_take_marker()) return;
   const std::uint64_t total = client.queue.counters().overflowed;

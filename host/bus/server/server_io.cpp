@@ -55,6 +55,9 @@ Peer peer_of(int connection) noexcept {
 
 }  // namespace
 
+// Bounded, so that a flood of connections leaves time for those that are there. Without descriptors accept4() fails and
+// the connection stays in the backlog, where level-triggered epoll would report it again and again: the spare one is
+// given up to accept it, only to close it at once.
 void Server::accept_all() {
   if (!spare_.valid()) spare_ = open_spare();
   for (int i = 0; i < kAcceptsPerRound; ++i) {
@@ -62,7 +65,6 @@ void Server::accept_all() {
     if (!connection.valid()) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
       if ((errno != EMFILE && errno != ENFILE) || !spare_.valid()) return;
-      // A connection that nobody accepts would be reported for ever.
       spare_ = Descriptor();
       turn_away(Descriptor(::accept4(listener_->descriptor(), nullptr, nullptr, SOCK_CLOEXEC)), "out of descriptors");
       spare_ = open_spare();
@@ -119,6 +121,9 @@ void Server::say_turned_away(const Peer& peer, const char* why) {
                 fmt::format("a client is turned away: {} (pid {}, uid {})", why, peer.pid, peer.uid));
 }
 
+// Says to epoll what is wanted of the socket now, with a system call only where that has changed. Input is not asked
+// for while the client waits for its turn or for a match to be compiled. A hang-up cannot be masked, so a socket that
+// has hung up and must wait is taken out of epoll for so long.
 void Server::watch(Client& client) {
   epoll_event event{};
   // Nothing is read of it while it waits for its turn: what its socket holds is bounded by the kernel.
@@ -136,6 +141,8 @@ void Server::watch(Client& client) {
   if (::epoll_ctl(epoll_.get(), operation, client.socket.get(), &event) != 0) drop(client);
 }
 
+// Reading is only queued here; it has its own turn and its own share of the round. A hang-up counts as input, since
+// what the client sent before it is to be read; only when all is read does it end the client.
 void Server::serve_client(Client& client, std::uint32_t events) {
   if (client.gone) return;
   client.hung_up = client.hung_up || (events & (EPOLLHUP | EPOLLERR)) != 0;
@@ -177,9 +184,13 @@ void Server::read_in_turn() {
 }
 
 void Server::read_from(Client& client) {
+  // The clock is read after so much work as the hub reckons, not after each line: lines are cheap, and what is dear
+  // (a topic that thousands receive) reckons its own cost.
   const auto now = Clock::now();
   slice_ends_ = now + kSlice;
   look_at_work_ = hub_.work_ns() + kWorkPerLook;
+  // First what an earlier slice had read from the socket and not come to: order is kept, and the kernel's buffer stays
+  // full meanwhile, so that the client's writes are what waits.
   if (!client.unread.empty()) {
     const std::string before = std::exchange(client.unread, {});
     unfinished_bytes_ -= before.size();
@@ -192,6 +203,9 @@ void Server::read_from(Client& client) {
   if (errno != EAGAIN && errno != EINTR) drop(client);
 }
 
+// Each whole line goes to the hub at once, from where it was read. What stops in the middle is kept for the next slice:
+// an unfinished line, or all that lies behind a line whose match is being compiled, since answers and subscriptions
+// come in the order of their requests.
 void Server::take_input(Client& client, std::string_view data) {
   while (!data.empty()) {
     const std::size_t end = data.find('\n');
@@ -251,6 +265,8 @@ bool Server::keep_unfinished(Client& client, std::string_view data) {
   return false;
 }
 
+// A client may close its sending half and listen on, so the end of its input is not the end of the client. Its last
+// line counts without a newline.
 void Server::end_input(Client& client) {
   if (!client.unfinished.empty()) {
     unfinished_bytes_ -= client.unfinished.size();
@@ -265,6 +281,9 @@ void Server::end_input(Client& client) {
   watch(client);
 }
 
+// A system call for each line and client would cost more than all the rest. So sends are gathered: after one, the next
+// waits for a time that grows with the number of clients that have something, and a timer ends the wait. The first line
+// after a pause goes at once, and so does everything when much waits, because more gathering gains nothing then.
 void Server::send_when_due() {
   if (!sending_.empty()) return send_on();
   const std::size_t clients = hub_.ready_count();
@@ -306,6 +325,8 @@ void Server::send_to(Client& client) {
   const bool marker_due = client.wants_marker && client.queue.missed() != 0;
   message.msg_iovlen = client.queue.gather(std::span(pieces).first(marker_due ? 1 : pieces.size()), kSendBytes);
   if (message.msg_iovlen == 0) return;
+  // What the socket does not take stays in the queue, in pieces of lines; EPOLLOUT brings the next try. Errors that
+  // pass are the same: the kernel is short of memory, and the client is not to blame.
   const ssize_t sent = ::sendmsg(client.socket.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent < 0) {
     if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS || errno == ENOMEM) {
@@ -330,7 +351,8 @@ void Server::drop(Client& client) {
   gone_.push_back(&client);
 }
 
-// Only now: events of this round may still name them.
+// Only at the end of a round: its epoll events hold addresses of clients, so that a client dropped in the middle must
+// live on until no event can name it. Dropping marks it, and this frees it.
 void Server::forget_gone() {
   for (Client* client : hub_.take_too_large()) {
     log::repeated(

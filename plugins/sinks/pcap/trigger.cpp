@@ -22,6 +22,8 @@ Trigger::Trigger(nfbus::Host host, nfbus::Match when, TriggerSettings settings)
       unwritten_(host.counter("unwritten")),
       dropped_(host.counter("context_dropped")) {}
 
+// Both directions of a conversation are one pair, so the smaller address comes first. The size in front keeps an IPv4
+// pair apart from an IPv6 pair that begins with the same bytes.
 Trigger::Pair Trigger::pair_of(nfbus::Event event) noexcept {
   Pair out{};
   std::span<const std::uint8_t> low = event.source_bytes();
@@ -34,8 +36,9 @@ Trigger::Pair Trigger::pair_of(nfbus::Event event) noexcept {
 }
 
 void Trigger::judge(EventList events) {
+  // A batch that was written in part comes again, with what has come since behind it. To judge an event twice would
+  // count it twice against `after`, and hold it twice: its first verdict stands. Only its address is new.
   batch_size_ = events.size();
-  // What comes again was judged, and its picks are still there.
   const std::size_t again = std::min(judged_, events.size());
   for (std::size_t i = 0; i < picks_.size(); ++i) {
     if (!picks_[i].is_past && picks_[i].place < again) chosen_[i] = events[picks_[i].place];
@@ -44,6 +47,9 @@ void Trigger::judge(EventList events) {
   judged_ = events.size();
 }
 
+// Four ends: unwanted and not worth holding; held, since a later packet may ask for it; written, since it matters; or
+// written, since one before it asked for those that follow. One that matters while others are wanted begins the count
+// of those anew.
 void Trigger::judge_one(nfbus::Event event, std::size_t place) {
   const Pair pair = pair_of(event);
   const bool matters = when_(event);
@@ -58,6 +64,8 @@ void Trigger::judge_one(nfbus::Event event, std::size_t place) {
   forget_if_idle(pair);
 }
 
+// The held copies come before the event that asks for them, in their order. They belong to no place of the batch: that
+// event is not settled before they are written.
 void Trigger::pick_past(Flow& flow, std::size_t place) {
   for (const auto held : flow.held) {
     held_bytes_ -= held->size_bytes;
@@ -69,6 +77,8 @@ void Trigger::pick_past(Flow& flow, std::size_t place) {
   flow.held.clear();
 }
 
+// A flow stands in active_ as long as more of it is wanted. Past the bound the one that has been active for longest
+// loses its claim: made-up addresses push each other out, and a flow that matters again comes to the end of the list.
 void Trigger::set_wanted(const Pair& pair, Flow& flow, std::size_t wanted) {
   if (flow.wanted == 0 && wanted != 0) {
     flow.active = active_.insert(active_.end(), pair);
@@ -82,6 +92,8 @@ void Trigger::set_wanted(const Pair& pair, Flow& flow, std::size_t wanted) {
   if (oldest != pair) forget_if_idle(oldest);
 }
 
+// Bounded twice: for each pair by number, whose oldest then count as not wanted, and over all pairs by bytes, where the
+// oldest of all goes, whichever pair it is of, and counts as dropped: somebody may still have asked for that one.
 void Trigger::hold(const Pair& pair, Flow& flow, nfbus::Event event) {
   const std::size_t size_bytes = event.raw()->record.size + kCopyBytes;
   const auto drop = [&] {
@@ -116,6 +128,9 @@ void Trigger::forget_if_idle(const Pair& pair) {
   if (found != flows_.end() && found->second.held.empty() && found->second.wanted == 0) flows_.erase(found);
 }
 
+// The sink counts in what was chosen, the host in events of the batch. The first event that was chosen and not written
+// stops the count: all before it are settled, also those that were not chosen. What is left moves to the front, as the
+// host will bring it.
 std::size_t Trigger::settle(std::size_t written) {
   const std::size_t settled = written < picks_.size() ? picks_[written].place : batch_size_;
   const auto past = std::count_if(picks_.begin(), picks_.begin() + static_cast<std::ptrdiff_t>(written),
