@@ -15,13 +15,13 @@
 
 namespace nfbus::host {
 
-// What a subscriber wants to see.
+// Says what a subscriber wants to see.
 struct Interest {
   std::vector<std::string> topics;           // prefixes of whole topics, byte for byte; empty: every packet, no message
   std::uint32_t kinds = NFBUS_EVENT_PACKET;  // NFBUS_EVENT_*, ORed
 };
 
-// Whoever gets batches from a bus. Thread safety: see Bus.
+// Gets batches from a bus. Thread safety: see Bus.
 class Subscriber {
  public:
   Subscriber() = default;
@@ -34,7 +34,7 @@ class Subscriber {
   // offer() never waits from now on, and takes what would have waited all the same. [any]
   virtual void end_waiting() = 0;
   [[nodiscard]] virtual bool wants_message(std::string_view topic) const = 0;
-  // Whether it has no room left that anybody could wait for. [any]
+  // Returns whether it has no room left that anybody could wait for. [any]
   [[nodiscard]] virtual bool is_full() const { return false; }
 };
 
@@ -80,9 +80,9 @@ class Bus {
   void publish_when_room(const BatchRef& batch) { offer(batch, nullptr, true); }
   // publish_when_room() waits no more from now on, for whoever is subscribed now.
   void end_waiting();
-  // Whether some subscriber has no room left.
+  // Returns whether some subscriber has no room left.
   [[nodiscard]] bool is_full();
-  // Whether publishing a message would reach anybody: spares making one for nobody.
+  // Returns whether publishing a message would reach anybody: spares making one for nobody.
   [[nodiscard]] bool wants_message(std::string_view topic, const Subscriber* publisher = nullptr);
 
  private:

@@ -37,7 +37,7 @@ struct QueueEntry {
   }
 };
 
-// What the worker has done with events that it holds.
+// Tells what the worker has done with events that it holds.
 struct Settled {
   std::uint64_t delivered = 0;
   std::uint64_t filtered = 0;
@@ -48,7 +48,7 @@ struct Settled {
   std::span<const nfbus_event* const> left = {};
 };
 
-// What is pulled is leased: the queue keeps it, unchanged, until the worker has settled it or let it go, so that others
+// Leases what is pulled: the queue keeps it, unchanged, until the worker has settled it or let it go, so that others
 // can reach what a call that hangs holds. Thread safety: pull(), settle() and let_go() from the one worker; the rest
 // from any thread. Nobody holds a lock while a plugin runs or a text is rendered.
 class EventQueue {

@@ -41,7 +41,7 @@ class MemoryQueue final : public EventQueue {
   void interrupt() override;
   void fail() override;
   [[nodiscard]] QueueCounters counters() const override;
-  // [any] Whether it holds as much as it may.
+  // [any] Returns whether it holds as much as it may.
   [[nodiscard]] bool is_full() const;
   [[nodiscard]] std::size_t pinned_bytes() const;
 
@@ -56,7 +56,7 @@ class MemoryQueue final : public EventQueue {
     std::size_t wanted_bytes;  // of what it pins
   };
 
-  // What pins too much is copied out.
+  // Copies out what pins too much.
   [[nodiscard]] static Arrival arrival_of(const BatchRef& batch, std::vector<std::uint32_t> wanted);
   void push_piece_when_room(const BatchRef& batch, std::vector<std::uint32_t> wanted);
   [[nodiscard]] bool refuse_if_failed(const Arrival& fresh) NFBUS_REQUIRES(mutex_);

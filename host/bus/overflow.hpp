@@ -1,4 +1,4 @@
-// What a full queue does.
+// Names what a full queue does.
 #pragma once
 
 #include <cstdint>

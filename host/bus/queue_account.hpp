@@ -1,4 +1,4 @@
-// What becomes of a subscriber's events, counted.
+// Counts what becomes of a subscriber's events.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,7 @@
 
 namespace nfbus::host {
 
-// What became of a subscriber's events. At any moment:
+// Counts what became of a subscriber's events. At any moment:
 //   published = delivered + filtered + overflowed + rejected + queued
 struct QueueCounters {
   std::uint64_t published = 0;

@@ -1,5 +1,5 @@
-// What a source hands over that is neither the kernel nor a file: batches of records or of messages, all accounted for
-// under its name.
+// Takes what a source hands over that is neither the kernel nor a file: batches of records or of messages, all
+// accounted for under its name.
 #pragma once
 
 #include "capture/chunk.hpp"

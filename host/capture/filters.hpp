@@ -1,4 +1,4 @@
-// What capture asks of the filters that run once, before the bus.
+// Declares what capture asks of the filters that run once, before the bus.
 #pragma once
 
 #include "event/batch.hpp"

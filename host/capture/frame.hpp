@@ -8,7 +8,7 @@
 
 namespace nfbus::host {
 
-// What a packet's link layer tells: tcpdump.org/linktypes.html.
+// Holds what a packet's link layer tells: tcpdump.org/linktypes.html.
 enum class LinkLayer : std::uint8_t {
   raw_ip = 1,      // LINKTYPE_RAW, _IPV4, _IPV6: no header; the first nibble tells the version
   ethernet = 2,    // LINKTYPE_ETHERNET

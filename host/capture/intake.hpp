@@ -17,7 +17,7 @@
 
 namespace nfbus::host {
 
-// What one take() saw besides the packets that it published.
+// Counts what one take() saw besides the packets that it published.
 struct ReadResult {
   std::size_t packets = 0;
   std::size_t broken = 0;   // datagrams with an unreadable end
@@ -79,7 +79,7 @@ class Intake {
     std::vector<std::uint8_t> forward;  // by topic id: 0 not judged yet, else a Forward
     Counter received, lost, published, not_forwarded, filtered, decode_errors, gaps, overruns;
   };
-  // The capture thread's, which alone adds groups, with the mutex held.
+  // The capture thread's view, which alone adds groups, with the mutex held.
   [[nodiscard]] const std::vector<std::unique_ptr<Group>>& own_groups() const noexcept NFBUS_OWNERS_VIEW {
     return groups_;
   }

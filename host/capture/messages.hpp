@@ -19,7 +19,7 @@ using Record = std::span<const std::uint8_t>;  // nfgenmsg and attributes, witho
 
 inline constexpr std::uint16_t kPacketMessage = NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET;
 
-// Whether a datagram of a group's socket holds packets, rather than an answer to a configuration message.
+// Returns whether a datagram of a group's socket holds packets, rather than an answer to a configuration message.
 inline bool holds_packets(Datagram datagram) noexcept {
   nlmsghdr header{};
   if (datagram.size() < sizeof header) return false;

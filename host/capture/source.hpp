@@ -1,4 +1,4 @@
-// Where events come from: the kernel's NFLOG groups, or a pcap file. Several may run at once, each on its own thread.
+// Brings events: from the kernel's NFLOG groups, or a pcap file. Several may run at once, each on its own thread.
 #pragma once
 
 #include "capture/filters.hpp"
@@ -21,7 +21,7 @@ namespace nfbus::host {
 // Hands on a batch: frozen, never empty.
 using Publish = std::function<void(const BatchRef& batch)>;
 
-// What every source works with. All of it outlives the source.
+// Holds what every source works with. All of it outlives the source.
 struct SourceContext {
   TopicTable& topics;
   SlabPool& slabs;
@@ -41,7 +41,7 @@ struct CaptureSpec {
   std::unique_ptr<CaptureFilters> filters;  // null: none
 };
 
-// What became of a group's packets. Each number is exact and has one reason:
+// Counts what became of a group's packets. Each number is exact and has one reason:
 //   seen by the kernel's logger = received + lost;  received = published + not_forwarded + filtered.
 struct CaptureSnapshot {
   std::uint16_t group;
@@ -64,7 +64,7 @@ enum class SourceState : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(SourceState state) noexcept;
 
-// What became of all that a source handed over, packets and messages:
+// Counts what became of all that a source handed over, packets and messages:
 //   received = published + filtered + malformed + refused, and what is in its hands at the moment.
 struct SourceSnapshot {
   std::string name;

@@ -1,4 +1,5 @@
-// What a socket's own count of drops tells beyond the gaps in the sequence numbers, which only a later packet shows.
+// Finds what a socket's own count of drops tells beyond the gaps in the sequence numbers, which only a later packet
+// shows.
 #pragma once
 
 #include <algorithm>
@@ -51,7 +52,7 @@ class UnseenDrops {
 
  private:
   static constexpr std::size_t kMostMarks = 8;
-  // What was dropped when; gaps: found in what was queued before, where that is known.
+  // Notes what was dropped when; gaps: found in what was queued before, where that is known.
   struct Mark {
     std::uint64_t read_up_to;
     std::uint32_t drops;

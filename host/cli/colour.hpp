@@ -3,7 +3,7 @@
 
 namespace nfbus::host {
 
-// [any] Whether standard output is a terminal that wants colours; NO_COLOR in the environment says no.
+// [any] Returns whether standard output is a terminal that wants colours; NO_COLOR in the environment says no.
 [[nodiscard]] bool stdout_wants_colour();
 
 }  // namespace nfbus::host

@@ -30,7 +30,7 @@ class WireConnection {
   Result<bool> receive();
   // Nothing more is sent; what comes can still be received.
   void end_sending() noexcept;
-  // Whether the other side has read all that was sent.
+  // Returns whether the other side has read all that was sent.
   [[nodiscard]] bool all_was_read() const noexcept;
   [[nodiscard]] int descriptor() const noexcept { return socket_.get(); }
 
@@ -46,8 +46,8 @@ class WireConnection {
 // [control] The JSON of nfbus:status of the host behind a socket, checked to be an object.
 [[nodiscard]] Result<std::string> ask_status(const std::string& socket);
 
-// [control] Whether the host behind a socket says of a line what became of it when asked to, as hosts of before its
-// JSON answers do not; nothing: there is no telling.
+// [control] Returns whether the host behind a socket says of a line what became of it when asked to, as hosts of before
+// its JSON answers do not; nothing: there is no telling.
 [[nodiscard]] std::optional<bool> answers_lines(const std::string& socket);
 
 // Makes a line ask for an answer: one that wire_line() made.

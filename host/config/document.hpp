@@ -30,10 +30,11 @@ class Document {
   [[nodiscard]] nlohmann::json to_json(std::vector<SchemaFinding>& findings) const;
 
   enum class Holds : std::uint8_t { nothing = 1, table, array, value };
-  // What is at the path.
+  // Returns what is at the path.
   [[nodiscard]] Holds holds(const SchemaPath& path) const;
 
-  // Where the value is, or the key that names it if `key`; of a path that does not exist: where its nearest parent is.
+  // Returns where the value is, or the key that names it if `key`; of a path that does not exist: where its nearest
+  // parent is.
   [[nodiscard]] Location locate(const SchemaPath& path, bool key) const;
 
  private:

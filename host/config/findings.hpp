@@ -1,4 +1,4 @@
-// What is wrong with a configuration, gathered while it is read.
+// Gathers what is wrong with a configuration, while it is read.
 #pragma once
 
 #include "config/document.hpp"

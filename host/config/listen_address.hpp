@@ -1,4 +1,4 @@
-// Where a network listener listens: "127.0.0.1:9477", "[::1]:9477".
+// Reads where a network listener listens: "127.0.0.1:9477", "[::1]:9477".
 #pragma once
 
 #include <nfbus/result.hpp>

@@ -32,8 +32,8 @@ struct LoadedConfig {
   std::vector<UsedPath> used_paths;
 };
 
-// What must be known before any plugin's code runs: whom the host becomes, where plugins are, and the socket, which is
-// made while it can still be given away.
+// Reads what must be known before any plugin's code runs: whom the host becomes, where plugins are, and the socket,
+// which is made while it can still be given away.
 struct EarlyConfig {
   std::string user = defaults::kUser;
   bool user_given = false;

@@ -1,4 +1,4 @@
-// Where the options of an instance stand, for what its plugin says of them once the file has been read.
+// Remembers where the options of an instance stand, for what its plugin says of them once the file has been read.
 #pragma once
 
 #include "schema/schema.hpp"

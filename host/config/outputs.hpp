@@ -1,4 +1,4 @@
-// Which file an output is, so that two sinks do not write to one.
+// Tells which file an output is, so that two sinks do not write to one.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace nfbus::host {
 
-// What a path leads to now, however it is spelled: through links, hard links, `..` or a second mount.
+// Identifies what a path leads to now, however it is spelled: through links, hard links, `..` or a second mount.
 struct OutputIdentity {
   using Inode = std::pair<std::uint64_t, std::uint64_t>;  // device, inode; 0, 0: none
 

@@ -1,4 +1,4 @@
-// Where secrets come from: NAME_file = "PATH", or NAME = "${VARIABLE}".
+// Reads secrets from where they are: NAME_file = "PATH", or NAME = "${VARIABLE}".
 #pragma once
 
 #include "schema/schema.hpp"

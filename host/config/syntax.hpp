@@ -1,4 +1,4 @@
-// What is wrong with a text that is not TOML, in words for the person who wrote it.
+// Says what is wrong with a text that is not TOML, in words for the person who wrote it.
 #pragma once
 
 #include "config/toml.hpp"

@@ -15,7 +15,7 @@
 
 namespace nfbus::host {
 
-// What was passed: a folder, a link, or the end itself.
+// Describes what was passed: a folder, a link, or the end itself.
 struct WayStep {
   std::string path;
   uid_t owner;
@@ -46,14 +46,14 @@ class Way {
   [[nodiscard]] Descriptor take() noexcept { return std::move(end_); }
   [[nodiscard]] const WayStep& end() const noexcept { return steps_.back(); }
 
-  // Whether nobody but root can change what is there, or where the path leads.
+  // Returns whether nobody but root can change what is there, or where the path leads.
   [[nodiscard]] bool is_roots() const { return is_roots_up_to(steps_.size()); }
   // The same but for the end.
   [[nodiscard]] bool is_roots_above() const { return is_roots_up_to(steps_.size() - 1); }
 
   // Each reason why others than root and `user` could change it, with the command that mends it.
   [[nodiscard]] std::vector<std::string> faults(uid_t user) const;
-  // What others than root and `user` may have put in the way: a link, or one more name of a file.
+  // Returns what others than root and `user` may have put in the way: a link, or one more name of a file.
   [[nodiscard]] std::optional<std::string> planted(uid_t user) const;
 
  private:
@@ -63,7 +63,8 @@ class Way {
   [[nodiscard]] bool is_roots_up_to(std::size_t count) const;
   // As far as the way goes by now: the rule of to_file_of_anyone().
   [[nodiscard]] bool is_of_one_user() const;
-  // Whether others than root and `user` may put files into the folder that it is in, or take their own out of it.
+  // Returns whether others than root and `user` may put files into the folder that it is in, or take their own out of
+  // it.
   [[nodiscard]] bool is_in_open_folder(const WayStep& step, uid_t user) const;
   [[nodiscard]] std::optional<std::string> planted_at(const WayStep& step, uid_t user) const;
 

@@ -155,7 +155,7 @@ class DnsDecoder {
 
 namespace detail {
 
-// What stands behind the name of a question.
+// Holds what stands behind the name of a question.
 class DnsQuestionTail : public HeaderView<4> {
  public:
   using HeaderView::HeaderView;

@@ -31,7 +31,7 @@ class EthernetHeader : public HeaderView<14> {
   [[nodiscard]] std::uint16_t type() const noexcept { return u16<12>(); }
 };
 
-// What follows a tag protocol identifier: tag control information and the next EtherType.
+// Holds what follows a tag protocol identifier: tag control information and the next EtherType.
 class VlanTag : public HeaderView<4> {
  public:
   using HeaderView::HeaderView;

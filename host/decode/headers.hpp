@@ -105,7 +105,7 @@ template <class Header>
   return clamped(packet_bytes(event), begin + TcpHeader::kSize, begin + header->size_bytes());
 }
 
-// What the transport header carries, as far as captured; for UDP not beyond its own length.
+// Returns what the transport header carries, as far as captured; for UDP not beyond its own length.
 [[nodiscard]] inline Bytes transport_data(const nfbus_event& event) noexcept {
   if (event.data_offset == NFBUS_NO_OFFSET) return {};
   const Bytes packet = packet_bytes(event);

@@ -1,4 +1,4 @@
-// What IPv4 and IPv6 have in common: where the packet ends, and the headers before the upper layer.
+// Holds what IPv4 and IPv6 have in common: where the packet ends, and the headers before the upper layer.
 #pragma once
 
 #include "decode/ipsec.hpp"

@@ -24,7 +24,7 @@ class Ipv6Header : public HeaderView<40> {
   [[nodiscard]] std::span<const std::uint8_t, 16> destination() const noexcept { return part<24, 16>(); }
 };
 
-// What all extension headers begin with (RFC 6564); the fragment header has no length.
+// Holds what all extension headers begin with (RFC 6564); the fragment header has no length.
 class Ipv6ExtensionHeader : public HeaderView<2> {
  public:
   using HeaderView::HeaderView;

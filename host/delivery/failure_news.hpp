@@ -50,7 +50,7 @@ class FailureNews {
     return is_bad_ ? Say::failure : Say::held_back;
   }
 
-  // What is to be told of it: tries that failed, and failures that began, since this was last asked.
+  // Returns what is to be told of it: tries that failed, and failures that began, since this was last asked.
   [[nodiscard]] std::uint64_t take_retries() noexcept { return std::exchange(retries_, 0); }
   [[nodiscard]] std::uint64_t take_failures() noexcept { return std::exchange(failures_, 0); }
   [[nodiscard]] Clock::time_point bad_since() const noexcept { return bad_since_; }

@@ -44,7 +44,7 @@ class FilterChain {
   void tick(Clock::time_point now);
   // Once, when no event will come any more.
   void finish();
-  // Whether finish() has something to do.
+  // Returns whether finish() has something to do.
   [[nodiscard]] bool finishes() const noexcept;
   [[nodiscard]] std::vector<FilterSnapshot> snapshots() const;
 

@@ -18,7 +18,7 @@
 
 namespace nfbus::host {
 
-// What one filter instance has to tell of itself.
+// Tells of one filter instance.
 struct FilterSnapshot {
   std::string name;
   std::string plugin;
@@ -56,7 +56,8 @@ class FilterStage {
   void finish();
   [[nodiscard]] bool finishes() const noexcept { return filter_->finishes(); }
 
-  // Where messages wait for it, bounded: whoever runs it puts this on the bus meanwhile. Null: it listens to none.
+  // Returns where messages wait for it, bounded: whoever runs it puts this on the bus meanwhile. Null: it listens to
+  // none.
   [[nodiscard]] const std::shared_ptr<Subscription>& messages() const noexcept { return messages_; }
   [[nodiscard]] FilterSnapshot snapshot() const;
 

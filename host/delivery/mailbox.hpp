@@ -1,4 +1,4 @@
-// What others ask of a worker, beside events.
+// Takes what others ask of a worker, beside events.
 #pragma once
 
 #include "bus/event_queue.hpp"

@@ -1,4 +1,4 @@
-// What a sink's own filters change, private to its worker: the frozen batch stays as it is.
+// Holds what a sink's own filters change, private to its worker: the frozen batch stays as it is.
 #pragma once
 
 #include "event/event.hpp"

@@ -1,5 +1,5 @@
-// What a worker asks of a sink, whatever stands behind it: a plugin's instance, or one that a test or another process
-// has.
+// Declares what a worker asks of a sink, whatever stands behind it: a plugin's instance, or one that a test or another
+// process has.
 #pragma once
 
 #include <nfbus/abi.h>
@@ -21,7 +21,7 @@ namespace nfbus::host {
 // Counters that a sink or filter registered, with their values.
 using OwnCounters = std::vector<std::pair<std::string, std::uint64_t>>;
 
-// What became of one event of a write().
+// Names what became of one event of a write().
 enum class Outcome : std::uint8_t {
   unnamed = 1,  // the call's status says it
   delivered,
@@ -100,8 +100,8 @@ class Sink {
   virtual Result<void> tick() = 0;  // nothing happens to a sink that has none
   virtual void close() noexcept = 0;
 
-  // [any] What the sink calls, on any thread, to be ticked soon; empty: nothing any more. Waits while the one before is
-  // called.
+  // [any] Sets what the sink calls, on any thread, to be ticked soon; empty: nothing any more. Waits while the one
+  // before is called.
   virtual void set_waker(std::function<void()> waker) = 0;
 };
 

@@ -73,7 +73,7 @@ class SinkWorker {
   [[nodiscard]] bool stopped_by(Clock::time_point deadline);
 
   [[nodiscard]] SinkSnapshot snapshot() const;
-  // [any] Whether its last flush has failed: it may have lost what it had taken.
+  // [any] Returns whether its last flush has failed: it may have lost what it had taken.
   [[nodiscard]] bool unflushed() const noexcept { return unflushed_.load(std::memory_order_relaxed); }
   [[nodiscard]] const std::string& name() const noexcept { return sink_->name(); }
   [[nodiscard]] std::string_view plugin() const noexcept { return sink_->plugin_name(); }

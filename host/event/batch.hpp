@@ -26,7 +26,7 @@ inline std::size_t event_size_bytes(const nfbus_event& event) noexcept {
   return event.kind == NFBUS_EVENT_MESSAGE ? event.payload.size : event.record.size;
 }
 
-// Who published a message, and after how many others that were published one in answer to the other.
+// Names who published a message, and after how many others that were published one in answer to the other.
 struct MessageOrigin {
   std::uint8_t hops = 0;
   std::string_view publisher;  // "sink.archive"; empty: no plugin
@@ -119,7 +119,8 @@ class Batch {
   mutable TextCache texts_;
 };
 
-// Whether this is the event that a batch holds, frozen by now, and not one that a filter changed for its sink alone.
+// Returns whether this is the event that a batch holds, frozen by now, and not one that a filter changed for its sink
+// alone.
 [[nodiscard]] inline bool is_in_batch(const Event& event) noexcept {
   return event.batch != nullptr && &event.batch->events()[event.index] == &event;
 }

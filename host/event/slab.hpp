@@ -46,7 +46,7 @@ class SlabRef {
 
   void reset() noexcept;
   [[nodiscard]] Slab* get() const noexcept { return slab_; }
-  // Whether nobody else refers to the slab any more: then nobody can again, but through this one.
+  // Returns whether nobody else refers to the slab any more: then nobody can again, but through this one.
   [[nodiscard]] bool sole() const noexcept;
   Slab* operator->() const noexcept { return slab_; }
   explicit operator bool() const noexcept { return slab_ != nullptr; }
@@ -93,7 +93,7 @@ class SlabWriter {
   // be more than the pool's slab size.
   const SlabRef& reserve(std::size_t room_bytes);
   [[nodiscard]] std::size_t slab_bytes() const noexcept { return pool_.slab_bytes(); }
-  // What is left of the current slab; written to freely until the next commit().
+  // Returns what is left of the current slab; written to freely until the next commit().
   [[nodiscard]] std::span<std::uint8_t> room() noexcept;
   // The first `used_bytes` of room() are taken for good.
   void commit(std::size_t used_bytes) noexcept;

@@ -25,8 +25,8 @@ class Format {
   virtual void render(const Event& event, TextBuffer& out) const = 0;
   // Splices `event.fields` into the text of an event that ends with '}': annotations stand last in every format.
   virtual void append_fields(const nfbus_event& event, TextBuffer& out) const = 0;
-  // Whether render() says the same of both, an event and one with other fields: false where a format shows some field
-  // outside of "Fields", and these differ in it.
+  // Returns whether render() says the same of both, an event and one with other fields: false where a format shows some
+  // field outside of "Fields", and these differ in it.
   [[nodiscard]] virtual bool renders_alike(const nfbus_event& /*event*/, const nfbus_event& /*other*/) const noexcept {
     return true;
   }

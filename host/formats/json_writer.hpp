@@ -151,7 +151,7 @@ inline char* put_hex_bytes(char* out, std::span<const std::uint8_t> bytes) noexc
   return out - 1;
 }
 
-// What put_base64() writes for so many bytes.
+// Returns how much put_base64() writes for so many bytes.
 [[nodiscard]] constexpr std::size_t base64_bytes(std::size_t size_bytes) noexcept { return (size_bytes + 2) / 3 * 4; }
 // With padding (RFC 4648 section 4): nothing in it needs escaping.
 inline char* put_base64(char* out, std::span<const std::uint8_t> bytes) noexcept {

@@ -1,4 +1,4 @@
-// What a packet's DNS message is about, as a person reads it.
+// Says what a packet's DNS message is about, as a person reads it.
 #pragma once
 
 #include "decode/dns.hpp"

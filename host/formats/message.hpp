@@ -1,4 +1,4 @@
-// What all JSON formats have in common: message events and annotations.
+// Writes what all JSON formats have in common: message events and annotations.
 #pragma once
 
 #include "event/event.hpp"

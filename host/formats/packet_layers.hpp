@@ -13,7 +13,7 @@
 
 namespace nfbus::host {
 
-// What one line may hold at most; by default everything.
+// Bounds what one line may hold; by default everything.
 struct PacketLimits {
   static constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
   std::size_t payload_bytes = kAll;  // of each layer's Payload
@@ -32,7 +32,7 @@ class PacketLayers {
   // Writes "Ethernet":{..},"VLAN":{..}, and so on to "IP":{..}, each with a comma behind it.
   char* put_layers(char* out) noexcept;
 
-  // What put_layers() found wrong in the first header whose options are broken; empty: nothing.
+  // Returns what put_layers() found wrong in the first header whose options are broken; empty: nothing.
   [[nodiscard]] std::string_view error() const noexcept {
     return network_error_.empty() ? transport_error_ : network_error_;
   }

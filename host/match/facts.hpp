@@ -1,4 +1,4 @@
-// What matches ask of an event, read from it once.
+// Reads what matches ask of an event, once.
 #pragma once
 
 #include "match/traits.hpp"

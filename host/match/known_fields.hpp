@@ -1,4 +1,4 @@
-// Which annotations there may be.
+// Knows which annotations there may be.
 #pragma once
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 
 namespace nfbus::host {
 
-// What a match may ask for beside the keys that are always known. A value; thread safety: as const objects.
+// Lists what a match may ask for beside the keys that are always known. A value; thread safety: as const objects.
 struct KnownFields {
   std::vector<std::string> names;  // annotations that filters declare
   bool any = false;                // a filter does not say which it adds: any plain name may be one

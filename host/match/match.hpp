@@ -51,7 +51,7 @@ class MatchSet {
   std::unique_ptr<const MatchProgram> program_;
 };
 
-// What is wrong with a table, and where.
+// Tells what is wrong with a table, and where.
 struct MatchFault {
   std::optional<std::size_t> table;    // in the array of tables; none: there is only one
   std::string key;                     // as written, "!dst"; empty: the table itself

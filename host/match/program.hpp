@@ -68,7 +68,7 @@ struct Table {
   std::uint32_t count;
 };
 
-// What testing all conditions takes at most, about.
+// Estimates what testing all conditions takes at most, about.
 struct MatchCost {
   std::uint64_t ns = 0;
   // More for each byte of a topic, which clients choose, and of a DNS message: a pattern with stars may have to begin

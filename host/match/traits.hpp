@@ -14,7 +14,7 @@ namespace nfbus::host {
 struct Traits {
   std::array<std::uint64_t, 2> words{};
 
-  // Whether there is a bit that both have.
+  // Returns whether there is a bit that both have.
   [[nodiscard]] constexpr bool meet(const Traits& other) const noexcept {
     return ((words[0] & other.words[0]) | (words[1] & other.words[1])) != 0;
   }

@@ -14,7 +14,7 @@
 
 namespace nfbus::host {
 
-// What a condition compares with, gathered from its values.
+// Holds what a condition compares with, gathered from its values.
 struct Values {
   std::vector<Range> ranges;
   std::vector<Ipv6Range> ranges6;

@@ -1,4 +1,4 @@
-// What comes over from a plugin, made safe to use: structs of another size, texts, errors, exceptions.
+// Makes safe what comes over from a plugin: structs of another size, texts, errors, exceptions.
 #pragma once
 
 #include <nfbus/abi.h>
@@ -64,7 +64,7 @@ std::uint32_t call_plugin(nfbus_error& error, const Call& call, std::uint32_t of
   return of_a_throw;
 }
 
-// What the plugin said; empty: nothing.
+// Returns what the plugin said; empty: nothing.
 [[nodiscard]] std::string text_of(const nfbus_error& error);
 
 // The option that create() names, a JSON pointer; empty: none.

@@ -1,4 +1,4 @@
-// What the instances of plugins find wrong around them, for `nfbus doctor`.
+// Gathers what the instances of plugins find wrong around them, for `nfbus doctor`.
 #pragma once
 
 #include "support/log.hpp"

@@ -8,8 +8,8 @@
 
 namespace nfbus::host {
 
-// [control] Whether the file is a whole shared object for this machine (elf.h, System V ABI chapter 4). Code::invalid
-// for a broken file, Code::unsupported for one of another machine, Code::io.
+// [control] Returns whether the file is a whole shared object for this machine (elf.h, System V ABI chapter 4).
+// Code::invalid for a broken file, Code::unsupported for one of another machine, Code::io.
 [[nodiscard]] Result<void> check_elf(int descriptor, std::uint64_t size_bytes);
 
 }  // namespace nfbus::host

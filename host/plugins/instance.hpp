@@ -25,7 +25,7 @@
 
 namespace nfbus::host {
 
-// What all instances of a host share. Outlives them.
+// Holds what all instances of a host share. Outlives them.
 struct SharedServices {
   const FormatSet& formats;
   // [any] Publishes a message of a plugin; false when its topic is refused.
@@ -34,7 +34,7 @@ struct SharedServices {
   KnownFields fields = {};
 };
 
-// What stands behind one instance's nfbus_host. Thread safety: as the functions of nfbus_host say.
+// Answers one instance's nfbus_host. Thread safety: as the functions of nfbus_host say.
 class InstanceServices {
  public:
   // kind_and_name: "sink.archive", for the log.
@@ -51,9 +51,9 @@ class InstanceServices {
   void log(log::Level level, std::string_view line) const noexcept;
   // [any] Event copies that the plugin holds.
   [[nodiscard]] std::uint64_t copies_held() const noexcept;
-  // [any] What nfbus_host.wake does, from any thread; empty: nothing any more. Waits for a call of the one before.
+  // [any] Sets what nfbus_host.wake does, from any thread; empty: nothing any more. Waits for a call of the one before.
   void set_waker(std::function<void()> waker);
-  // [control] Whether listen() is answered: for a filter, while it is created.
+  // [control] Returns whether listen() is answered: for a filter, while it is created.
   void allow_listening(bool allowed) noexcept;
   // [control] The topics that the instance listens to; empty: none.
   [[nodiscard]] const std::vector<std::string>& listened() const noexcept;
@@ -127,7 +127,7 @@ class FilterInstance {
   [[nodiscard]] std::vector<Finding> diagnose();
 
   [[nodiscard]] bool finishes() const noexcept;
-  // Whether it has a tick() at all.
+  // Returns whether it has a tick() at all.
   [[nodiscard]] bool ticks() const noexcept;
   // How often tick() wants to be called; 0: only when it asks for that. After open().
   [[nodiscard]] std::uint32_t tick_ms() const noexcept;

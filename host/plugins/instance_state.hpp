@@ -1,4 +1,4 @@
-// What the instances of sinks, filters and sources have in common: how their plugin is called.
+// Holds what the instances of sinks, filters and sources have in common: how their plugin is called.
 #pragma once
 
 #include "plugins/crossing.hpp"

@@ -17,7 +17,7 @@
 
 namespace nfbus::host {
 
-// Where a source's plugin hands over what it has: what stands behind its nfbus_feed. On the thread of run() alone.
+// Takes what a source's plugin hands over: stands behind its nfbus_feed. On the thread of run() alone.
 class SourceFeed {
  public:
   // How far a call came, and NFBUS_OK, NFBUS_FULL or NFBUS_STOPPING.

@@ -12,7 +12,7 @@
 
 namespace nfbus::host {
 
-// What the server asks for, each time a client does; called on its thread. They outlive the server's stop().
+// Makes what the server asks for, each time a client does; called on its thread. They outlive the server's stop().
 struct MetricsPages {
   std::function<std::string()> metrics;  // Prometheus' text
   std::function<std::string()> trouble;  // why the host is not healthy, in lines; empty: it is
@@ -33,7 +33,7 @@ class MetricsServer {
   // Stops.
   ~MetricsServer();
 
-  // Where it listens, the port included that the kernel chose for 0: "127.0.0.1:9477".
+  // Returns where it listens, the port included that the kernel chose for 0: "127.0.0.1:9477".
   [[nodiscard]] std::string address() const;
   void start(MetricsPages pages);
   // Answers under way are cut off.

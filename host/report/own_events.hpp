@@ -1,4 +1,4 @@
-// What the host itself says on the bus, as JSON: nfbus:loss and nfbus:sink.
+// Makes what the host itself says on the bus, as JSON: nfbus:loss and nfbus:sink.
 #pragma once
 
 #include "capture/source.hpp"

@@ -1,4 +1,4 @@
-// What the kernel says of this process.
+// Reads what the kernel says of this process.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// What a filter may change of an event: its fields, its topic, the bytes of its packet.
+// Makes the changes that a filter may make of an event: its fields, its topic, the bytes of its packet.
 #pragma once
 
 #include "decode/reader.hpp"
@@ -11,7 +11,7 @@
 
 namespace nfbus::host {
 
-// Where a filter's changes of events are kept.
+// Keeps a filter's changes of events.
 class EditRoom {
  public:
   EditRoom() = default;

@@ -1,4 +1,4 @@
-// What all instances of a configuration find wrong around them.
+// Gathers what all instances of a configuration find wrong around them.
 #pragma once
 
 #include "config/config.hpp"

@@ -1,4 +1,4 @@
-// What works at the start and will not later, when the host has only the rights of its user.
+// Finds what works at the start and will not later, when the host has only the rights of its user.
 #pragma once
 
 #include "config/config_file.hpp"

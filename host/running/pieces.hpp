@@ -1,4 +1,4 @@
-// What a configuration asks for, made and not yet opened. Making it is all that `check` needs.
+// Makes what a configuration asks for, without opening it. Making it is all that `check` needs.
 #pragma once
 
 #include "capture/source.hpp"
@@ -70,7 +70,8 @@ struct Pieces {
 // [control] The configurations of the filters with these names, which are declared.
 [[nodiscard]] std::vector<FilterConfig> filter_configs(const Config& config, const std::vector<std::string>& names);
 
-// [control] What matches may ask for, beside what every event has: the annotations of the filters that are declared.
+// [control] Returns what matches may ask for, beside what every event has: the annotations of the filters that are
+// declared.
 [[nodiscard]] KnownFields known_fields(const Config& config, const PluginRegistry& plugins);
 
 // An error of an instance, with its name in front and its place in the configuration.

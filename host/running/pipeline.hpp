@@ -33,7 +33,7 @@ struct Pieces;
 using OpenSource =
     std::function<Result<std::unique_ptr<Source>>(std::vector<CaptureSpec> captures, const SourceContext& context)>;
 
-// What the states share. Thread safety: [control].
+// Holds what the states share. Thread safety: [control].
 class PipelineState {
  public:
   PipelineState(const PipelineState&) = delete;
@@ -52,14 +52,14 @@ class EndingPipeline : PipelineState {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // Whether each source has ended in time; one that has not is inside a filter, or its file does not end. It can never
-  // be ended then, and the process must end without destroying this object.
+  // Returns whether each source has ended in time; one that has not is inside a filter, or its file does not end. It
+  // can never be ended then, and the process must end without destroying this object.
   [[nodiscard]] bool sources_ended() const noexcept { return sources_ended_; }
-  // What went wrong with them.
+  // Returns what went wrong with them.
   [[nodiscard]] const Result<void>& sources_result() const noexcept { return sources_result_; }
   // All that they had is to be delivered, however long that takes.
   [[nodiscard]] bool lossless() const;
-  // Whether no event waits for any sink.
+  // Returns whether no event waits for any sink.
   [[nodiscard]] bool all_settled() const;
   // Files are opened anew (SIGHUP).
   void reopen_sinks();
@@ -76,7 +76,7 @@ class EndingPipeline : PipelineState {
   // one that could not deliver it, what came to one that had failed since the sources were stopped (of a lossless
   // source, ever), what was to be dropped meanwhile, and what the sources have in their hands.
   [[nodiscard]] std::uint64_t lost_at_the_end() const;
-  // Whether a sink has failed for good, or could not bring to its destination what it had taken.
+  // Returns whether a sink has failed for good, or could not bring to its destination what it had taken.
   [[nodiscard]] bool any_sink_failed() const;
   [[nodiscard]] bool any_sink_unflushed() const;
   // Names of the sinks that have not ended.
@@ -98,7 +98,7 @@ class RunningPipeline : PipelineState {
   void reopen_sinks();
   // Makes the socket's file again, if somebody removed or replaced it, and says so (SIGHUP).
   void renew_socket();
-  // Whether reload() may be called.
+  // Returns whether reload() may be called.
   [[nodiscard]] bool reloadable() const;
   // Makes the sinks those of `next`, as Sinks::replace() does; those that differ also in their filters are made anew.
   // [host], [bus] and [[capture]] stay as they are; a line says so when they differ. Errors are those of

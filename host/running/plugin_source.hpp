@@ -35,7 +35,7 @@ class PluginSource final : public Source, private SourceFeed {
   Accepted take(std::span<const nfbus_record* const> records) override;
   Accepted take(std::span<const nfbus_message* const> messages) override;
   bool wait_for_stop(std::uint32_t timeout_ms) override;
-  // What a lossless source is told: whether there is no room, also after a little waiting.
+  // Says what a lossless source is told: whether there is no room, also after a little waiting.
   [[nodiscard]] bool stays_full();
   template <typename Items, typename Hand>
   Accepted take_all(const Items& items, const Hand& hand);

@@ -20,7 +20,7 @@
 
 namespace nfbus::host {
 
-// Where the messages of these filters wait for them: each once, though several chains may share a filter.
+// Says where the messages of these filters wait for them: each once, though several chains may share a filter.
 using FilterMessages = std::set<std::shared_ptr<Subscription>>;
 [[nodiscard]] FilterMessages messages_of(const FilterChain& chain);
 
@@ -36,7 +36,7 @@ class Sinks {
   Result<void> open(std::vector<MadeSink> made);
   // Starts the thread of each.
   void start();
-  // Whether a sink runs with just this configuration and these filters, so that replace() leaves it alone.
+  // Returns whether a sink runs with just this configuration and these filters, so that replace() leaves it alone.
   [[nodiscard]] bool runs(const SinkConfig& config, const std::vector<FilterConfig>& filters) const;
   // Makes the sinks those of `next`. `made` are those of them that do not run yet. One that is gone or differs delivers
   // what waits until the deadline and is closed; then the new ones are opened and started. A sink that differs misses
@@ -54,12 +54,12 @@ class Sinks {
   [[nodiscard]] bool stopped_by(Clock::time_point deadline);
 
   [[nodiscard]] std::size_t size() const noexcept { return own_sinks().size(); }
-  // Whether no event waits for any sink.
+  // Returns whether no event waits for any sink.
   [[nodiscard]] bool all_settled() const;
   // Events that some sink did not get: what waits for one that could not deliver it, and what came to one that had
   // failed or had to be dropped, since note_the_end() or, with since_the_start, ever.
   [[nodiscard]] std::uint64_t lost_at_the_end(bool since_the_start) const;
-  // Whether a sink could not bring to its destination what it had taken.
+  // Returns whether a sink could not bring to its destination what it had taken.
   [[nodiscard]] bool any_unflushed() const;
   // Names of the sinks that have not ended.
   [[nodiscard]] std::vector<std::string> not_ended() const;
@@ -82,7 +82,7 @@ class Sinks {
            Clock::time_point deadline);
   void add(MadeSink made, const Successors& successors);
 
-  // [control] Which alone adds and removes sinks, with the mutex held.
+  // The view of [control], which alone adds and removes sinks, with the mutex held.
   [[nodiscard]] std::vector<RunningSink>& own_sinks() noexcept NFBUS_OWNERS_VIEW { return sinks_; }
   [[nodiscard]] const std::vector<RunningSink>& own_sinks() const noexcept NFBUS_OWNERS_VIEW { return sinks_; }
 

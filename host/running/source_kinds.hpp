@@ -1,4 +1,4 @@
-// What `run` takes its packets from: a row for each kind, chosen by the command line.
+// Lists what `run` takes its packets from: a row for each kind, chosen by the command line.
 #pragma once
 
 #include "capture/source.hpp"
@@ -13,7 +13,7 @@
 
 namespace nfbus::host {
 
-// What the command line says of it.
+// Holds what the command line says of it.
 struct SourceRequest {
   std::optional<std::string> replay_file;
   bool started_as_root = false;

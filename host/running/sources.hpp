@@ -40,9 +40,9 @@ class Sources {
   // Once all have ended: what went wrong first with one that is essential.
   Result<void> join();
 
-  // Whether all of them are; of none: false.
+  // Returns whether all of them are; of none: false.
   [[nodiscard]] bool all_lossless() const noexcept;
-  // Whether all of them are.
+  // Returns whether all of them are.
   [[nodiscard]] bool all_reloadable() const noexcept;
   // The account of each, in the order in which they were added.
   [[nodiscard]] std::vector<SourceSnapshot> counters() const;

@@ -1,4 +1,4 @@
-// What a host consists of, in the order of the flow. The states of pipeline.hpp own one and hand it on.
+// Holds what a host consists of, in the order of the flow. The states of pipeline.hpp own one and hand it on.
 #pragma once
 
 #include "bus/bus.hpp"

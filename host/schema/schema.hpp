@@ -32,8 +32,8 @@
 
 namespace nfbus::host {
 
-// [control] Whether a plugin may be loaded with this schema: JSON, an object at its root, no keyword outside of the
-// subset, defaults that fit, no key that the host keeps for itself. plugin_kind: NFBUS_PLUGIN_*. Empty: no options,
+// [control] Returns whether a plugin may be loaded with this schema: JSON, an object at its root, no keyword outside of
+// the subset, defaults that fit, no key that the host keeps for itself. plugin_kind: NFBUS_PLUGIN_*. Empty: no options,
 // good. The error (invalid) names the place inside the schema. Never throws.
 Result<void> check_schema(std::string_view schema_json, std::uint32_t plugin_kind);
 
@@ -55,7 +55,7 @@ struct SchemaOption {
 // other schema: none. Never throws.
 [[nodiscard]] std::vector<SchemaOption> describe_schema(std::string_view schema_json);
 
-// Where a value is: keys and indexes from the root, {"sink", "archive", "topics", 0}.
+// Says where a value is: keys and indexes from the root, {"sink", "archive", "topics", 0}.
 using SchemaPath = std::vector<std::variant<std::string, std::size_t>>;
 
 // "sink.archive.topics[0]"; keys that are not bare are quoted, so that it is always one printable line.
@@ -74,7 +74,7 @@ struct SchemaFinding {
 [[nodiscard]] std::vector<SchemaFinding> apply_schema(const nlohmann::json& schema, nlohmann::json& value,
                                                       const SchemaPath& path, const KnownFields& fields = {});
 
-// [control] What of `value`, as it was written, is deprecated: one finding for each such part, none inside of it.
+// [control] Finds what of `value`, as it was written, is deprecated: one finding for each such part, none inside of it.
 // `value` may be wrong in any way. `path` is that of `value`. Never shows a value.
 [[nodiscard]] std::vector<SchemaFinding> find_deprecated(const nlohmann::json& schema, const nlohmann::json& value,
                                                          const SchemaPath& path);

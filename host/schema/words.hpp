@@ -1,4 +1,4 @@
-// What a schema says, in the words of a user of TOML: for errors and for `nfbus plugins NAME`.
+// Tells what a schema says, in the words of a user of TOML: for errors and for `nfbus plugins NAME`.
 #pragma once
 
 #include "support/json_text.hpp"

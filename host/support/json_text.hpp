@@ -8,8 +8,8 @@
 
 namespace nfbus::host {
 
-// [any] Whether others read `text` as the JSON that it is, also inside of ours: nested no deeper than they read it, and
-// without a NUL, which the parser takes for the end, or a byte order mark, which it skips.
+// [any] Returns whether others read `text` as the JSON that it is, also inside of ours: nested no deeper than they read
+// it, and without a NUL, which the parser takes for the end, or a byte order mark, which it skips.
 [[nodiscard]] bool is_json(std::string_view text);
 // [any] The value as JSON and TOML have it, shortened, one line.
 [[nodiscard]] std::string shown(const nlohmann::json& value);

@@ -38,7 +38,7 @@ class LogThread {
   void finish(Clock::time_point deadline) noexcept;
   // [any] Waits until all lines are written, at most until `deadline`. Allocates nothing.
   void flush(Clock::time_point deadline) noexcept;
-  // [any] Whether the caller is the thread that writes the lines.
+  // [any] Returns whether the caller is the thread that writes the lines.
   [[nodiscard]] bool is_this_thread() const noexcept;
 
  private:

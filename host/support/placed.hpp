@@ -7,7 +7,7 @@
 
 namespace nfbus::host {
 
-// Where a table stands. Tables that only moved are equal.
+// Says where a table stands. Tables that only moved are equal.
 struct Placed : Location {
   Placed() = default;
   Placed(Location location) : Location(std::move(location)) {}  // NOLINT(google-explicit-constructor)

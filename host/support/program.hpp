@@ -1,4 +1,4 @@
-// Where the running program was installed.
+// Finds where the running program was installed.
 #pragma once
 
 #include <filesystem>

@@ -24,7 +24,8 @@ class Repeats {
   static constexpr std::size_t kMostKinds = 32;
   using Say = std::function<void(Level level, std::string_view source, std::string_view line)>;
 
-  // Whether to say this line now. Allocates only when it is the first of its kind; if that throws, it was not counted.
+  // Returns whether to say this line now. Allocates only when it is the first of its kind; if that throws, it was not
+  // counted.
   bool admit(Level level, std::string_view source, std::string_view kind, std::string_view line, Clock::time_point now);
   // Says what is due by `now`.
   void say_due(Clock::time_point now, const Say& say);
@@ -44,7 +45,7 @@ class Repeats {
   };
   using Kinds = std::map<std::string, Kind, std::less<>>;
 
-  // Whether there are so many that weigh as much.
+  // Returns whether there are so many that weigh as much.
   [[nodiscard]] static bool has_many(const Kinds& kinds, Level level);
 
   std::map<std::string, Kinds, std::less<>> sources_;

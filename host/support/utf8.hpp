@@ -33,8 +33,8 @@ struct Utf8Sequence {
 // The code point of a valid sequence beyond ASCII.
 [[nodiscard]] std::uint32_t code_point(std::string_view character) noexcept;
 
-// Whether a code point beyond ASCII steers a terminal, ends a line, turns around what stands beside it, or is a mark
-// that nobody sees: the invisible ones of Unicode's categories Cc, Cf, Zl and Zp.
+// Returns whether a code point beyond ASCII steers a terminal, ends a line, turns around what stands beside it, or is a
+// mark that nobody sees: the invisible ones of Unicode's categories Cc, Cf, Zl and Zp.
 [[nodiscard]] bool is_hidden(std::uint32_t code) noexcept;
 
 }  // namespace nfbus::host

@@ -17,7 +17,7 @@
 
 namespace nfbus::host {
 
-// Who connected: SO_PEERCRED.
+// Names who connected: SO_PEERCRED.
 struct Peer {
   pid_t pid = 0;
   uid_t uid = 0;
@@ -30,7 +30,7 @@ struct ClientSubscription {
   std::shared_ptr<const MatchSet> match;  // null: every event of these topics
 };
 
-// What became of the lines that a client sent: received = relayed + subscribed + invalid + not_text + refused.
+// Counts what became of the lines that a client sent: received = relayed + subscribed + invalid + not_text + refused.
 struct ReceivedCounters {
   std::uint64_t received = 0;
   std::uint64_t relayed = 0;  // published, whether anybody wanted it or not

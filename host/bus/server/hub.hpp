@@ -1,4 +1,4 @@
-// Who gets which line: the subscriptions of all clients, what they publish, and what comes from the host's bus.
+// Decides who gets which line: the subscriptions of all clients, what they publish, and what comes from the host's bus.
 // Knows of no socket.
 #pragma once
 
@@ -71,13 +71,13 @@ class Hub {
   void read_aside(SideThread& side) noexcept { side_ = &side; }
   // Whose matches have been read since it was last asked.
   [[nodiscard]] std::vector<Client*> take_resumed() { return std::exchange(resumed_, {}); }
-  // What receive() did, in about ns: tells without a look at the clock when it is time for one.
+  // Returns what receive() did, in about ns: tells without a look at the clock when it is time for one.
   [[nodiscard]] std::uint64_t work_ns() const noexcept { return work_ns_; }
   // Serves about so many events of what waits on the bus, and none once it is late; returns whether there is more.
   bool serve_bus(std::size_t most_events, Clock::time_point late = Clock::time_point::max());
-  // What the bus makes readable when something waits.
+  // Returns what the bus makes readable when something waits.
   [[nodiscard]] int bus_descriptor() const noexcept { return inbox_->descriptor(); }
-  // Whether somebody wants the status each second; send_status() gives it to them.
+  // Returns whether somebody wants the status each second; send_status() gives it to them.
   [[nodiscard]] bool status_wanted() const noexcept { return !status_clients_.empty(); }
   void send_status();
   // Gives it to those who have just asked; not before status_due(), so that making it takes a small part of the time
@@ -88,7 +88,7 @@ class Hub {
 
   // How many clients have something to be sent, besides those whose sockets are blocked.
   [[nodiscard]] std::size_t ready_count() const noexcept { return ready_.size(); }
-  // Whether so much waits for one of them that it is not worth waiting for more.
+  // Returns whether so much waits for one of them that it is not worth waiting for more.
   [[nodiscard]] bool much_waits() const noexcept { return much_waits_; }
   // Moves them out, each once.
   [[nodiscard]] std::vector<Client*> take_ready();
@@ -108,7 +108,7 @@ class Hub {
   [[nodiscard]] const HubSettings& settings() const noexcept { return settings_; }
 
  private:
-  // What a line asks for. Its match is JSON, and not in the subscription yet; empty: none.
+  // Holds what a line asks for. Its match is JSON, and not in the subscription yet; empty: none.
   struct SubscriptionRequest {
     ClientSubscription subscription;
     std::string match;
@@ -138,7 +138,7 @@ class Hub {
   [[nodiscard]] bool has_memory_for(const Client& client, std::size_t bytes) const noexcept;
   // The client has a match from now on.
   void share_time_with(Client& client);
-  // Whether the client may still ask for so much of the thread's time; takes it off.
+  // Returns whether the client may still ask for so much of the thread's time; takes it off.
   [[nodiscard]] bool pay_for_match(Client& client, std::uint64_t cost_ns) const;
   [[nodiscard]] std::string make_status();
   void serve_batch(const Batch& batch, std::size_t from, std::size_t to);

@@ -1,4 +1,4 @@
-// Where the socket server gets batches: bounded, never waited for, and exact about what it had to drop.
+// Takes batches for the socket server: bounded, never waited for, and exact about what it had to drop.
 #pragma once
 
 #include "bus/bus.hpp"

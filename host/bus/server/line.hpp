@@ -31,7 +31,7 @@ class LineRef {
   explicit operator bool() const noexcept { return line_ != nullptr; }
   [[nodiscard]] std::string_view view() const noexcept { return {text(), line_->size}; }
   [[nodiscard]] std::size_t size() const noexcept { return line_->size; }
-  // What it costs in memory.
+  // Returns what it costs in memory.
   [[nodiscard]] std::size_t charged_bytes() const noexcept { return line_->size + kLineOverheadBytes; }
 
  private:

@@ -1,4 +1,4 @@
-// What waits for one client: lines, bounded in bytes; when it is full the oldest go, and are counted.
+// Holds what waits for one client: lines, bounded in bytes; when it is full the oldest go, and are counted.
 #pragma once
 
 #include "bus/server/line.hpp"
@@ -12,7 +12,7 @@
 
 namespace nfbus::host {
 
-// What became of a client's lines. At any moment: pushed = delivered + overflowed + queued.
+// Counts what became of a client's lines. At any moment: pushed = delivered + overflowed + queued.
 struct LineCounters {
   std::uint64_t pushed = 0;
   std::uint64_t delivered = 0;   // handed to the kernel whole
@@ -80,13 +80,14 @@ class LineQueue {
   void shrink_to(std::size_t bytes);
   // Puts a line that is not counted in front of all others, which says that take_missed() lines are missing there.
   void push_marker(LineRef marker);
-  // Whether it can: not inside of a line. A marker of which nothing is sent is taken back by take_missed().
+  // Returns whether it can: not inside of a line. A marker of which nothing is sent is taken back by take_missed().
   [[nodiscard]] bool may_take_marker() const noexcept { return front_sent_ == 0; }
   // Lines that went since this was last asked, and that no marker told of.
   [[nodiscard]] std::uint64_t take_missed();
   [[nodiscard]] std::uint64_t missed() const noexcept { return missed_; }
 
-  // What is to be sent next, as far as `out` reaches and until `most_bytes` are in it; returns how many pieces.
+  // Fills in what is to be sent next, as far as `out` reaches and until `most_bytes` are in it; returns how many
+  // pieces.
   [[nodiscard]] std::size_t gather(std::span<iovec> out, std::size_t most_bytes) const;
   // So many bytes of that were sent.
   void sent(std::size_t bytes);

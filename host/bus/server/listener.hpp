@@ -35,7 +35,7 @@ class Listener {
   Listener& operator=(const Listener&) = delete;
   ~Listener();
 
-  // Whether the file is still this one's.
+  // Returns whether the file is still this one's.
   [[nodiscard]] bool is_in_place() const noexcept;
   // One more at the same path, once the file of this one is gone: as open(), with the rights that are left.
   [[nodiscard]] Result<Listener> again() const { return open(path_, owner_); }

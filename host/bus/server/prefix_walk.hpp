@@ -1,4 +1,4 @@
-// Which of many prefixes begin a text, found without a look at each.
+// Finds those of many prefixes that begin a text, without a look at each.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Which clients get what is published under a topic.
+// Knows which clients get what is published under a topic.
 #pragma once
 
 #include "bus/server/client.hpp"
@@ -24,7 +24,7 @@ class Routes {
     const ClientSubscription* subscription;
   };
 
-  // What became of a subscription.
+  // Tells what became of a subscription.
   struct Added {
     bool is_first;       // nobody had subscribed to its prefix
     std::size_t topics;  // that are known, and fit: so much work it was
@@ -47,7 +47,7 @@ class Routes {
   void forget_known() noexcept;
 
   std::map<std::string, Receivers, std::less<>> by_prefix_;
-  // What find() found.
+  // Holds what find() found.
   std::unordered_map<std::string, Receivers, Hash, std::equal_to<>> known_;
   std::map<std::string_view, Receivers*> known_in_order_;  // the same
   std::size_t known_receivers_ = 0;                        // of all of them

@@ -21,7 +21,7 @@ struct WireFormName {
   std::string_view name;
   FormId form;
 };
-// What a client may ask for beside the text formats.
+// Lists what a client may ask for beside the text formats.
 inline constexpr std::array kWireFormNames = {WireFormName{"nflog", kNflogForm}, WireFormName{"record", kRecordForm}};
 
 // [any] The form that a client's "format" means; 0 when there is none of this name. with_payload: as chosen_format().

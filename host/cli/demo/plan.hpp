@@ -1,5 +1,5 @@
-// Who is where in the demo: the addresses, devices and rules that its parts agree on. Documentation ranges (RFC 5737,
-// RFC 3849) stand for the internet.
+// Says who is where in the demo: the addresses, devices and rules that its parts agree on. Documentation ranges (RFC
+// 5737, RFC 3849) stand for the internet.
 #pragma once
 
 #include <array>

@@ -13,7 +13,7 @@ struct Service {
   void (*answer)(const Descriptor& server);
 };
 
-// What the world and the router answer, bound and not served yet.
+// Lists what the world and the router answer, bound and not served yet.
 std::vector<Service> wan_services();
 std::vector<Service> router_services();
 

@@ -70,7 +70,7 @@ class Event {
   [[nodiscard]] std::int64_t time_ns() const noexcept { return raw_->time_ns; }  // since 1970-01-01 UTC
   [[nodiscard]] std::string_view json(Format format) const noexcept { return format.json(raw_); }
 
-  // What filters added.
+  // Returns what filters added.
   [[nodiscard]] std::span<const nfbus_field> fields() const noexcept { return {raw_->fields, raw_->field_count}; }
   [[nodiscard]] std::optional<std::string_view> field(std::string_view name) const noexcept {
     for (const nfbus_field& field : fields()) {
@@ -192,7 +192,7 @@ class Events {
   [[nodiscard]] std::uint64_t size_bytes() const noexcept { return events_->size_bytes; }
   [[nodiscard]] std::span<const nfbus_event* const> raw() const noexcept { return {events_->items, events_->count}; }
 
-  // What became of single events; of the others write()'s result says it. An event that has an outcome keeps it. In
+  // Say what became of single events; of the others write()'s result says it. An event that has an outcome keeps it. In
   // hear() these do nothing.
   // This event is delivered.
   void delivered(std::uint32_t index) const noexcept { say(index, NFBUS_DELIVERED, {}); }

@@ -1,4 +1,4 @@
-// What the host offers to an instance and to a command.
+// Gives what the host offers to an instance and to a command.
 #pragma once
 
 #include <nfbus/abi.h>
@@ -112,8 +112,8 @@ class Host {
     return dns == nullptr ? std::nullopt : std::optional<Dns>(dns);
   }
 
-  // [any] What the host has under this id (sdk/ABI.md), as the struct that the id's header describes; null when it does
-  // not know it. Valid as long as the instance.
+  // [any] Returns what the host has under this id (sdk/ABI.md), as the struct that the id's header describes; null when
+  // it does not know it. Valid as long as the instance.
   template <typename T>
   [[nodiscard]] const T* extension(std::string_view id) const noexcept {
     return static_cast<const T*>(raw_->extension(raw_->context, to_text(id)));

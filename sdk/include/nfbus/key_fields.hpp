@@ -17,11 +17,11 @@
 
 namespace nfbus {
 
-// Which fields make the key, in their order; none: all events have one key. Their names are those of matches:
+// Names the fields that make a key, in their order; none: all events have one key. Their names are those of matches:
 // src, dst, prefix, topic, in, out, proto, sport, dport. Thread safety: as a const object.
 class KeyFields {
  public:
-  // What a field is shown as: a text, or a port's number.
+  // Holds what a field is shown as: a text, or a port's number.
   using Shown = std::variant<std::string, std::uint16_t>;
 
   // Throws std::invalid_argument, which names the field that is none.

@@ -29,7 +29,7 @@ class Match {
 
   [[nodiscard]] explicit operator bool() const noexcept { return match_ != nullptr; }
 
-  // [worker] Whether a table holds for the event.
+  // [worker] Returns whether a table holds for the event.
   [[nodiscard]] bool operator()(Event event) const noexcept { return first(event) != 0; }
   // [worker] The number of the first table that holds, counted from 1; 0: none.
   [[nodiscard]] std::uint32_t first(Event event) const noexcept {

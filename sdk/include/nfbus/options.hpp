@@ -16,8 +16,8 @@
 
 namespace nfbus {
 
-// What is wrong with one option. Thrown by a constructor (and by Options), it has the host show the option's place in
-// the user's file.
+// Says what is wrong with one option. Thrown by a constructor (and by Options), it has the host show the option's place
+// in the user's file.
 class OptionError : public std::invalid_argument {
  public:
   // key: as Options takes it ("drop/0/dst"). text: what is wrong; it need not name the key.

@@ -1,4 +1,4 @@
-// What a plugin says of itself, its commands and its findings: the parts that sinks, filters and sources share.
+// Holds what a plugin says of itself, its commands and its findings: the parts that sinks, filters and sources share.
 #pragma once
 
 #include <nfbus/abi.h>
@@ -130,7 +130,7 @@ class Configured {
   const nfbus_configured* raw_;
 };
 
-// What a command is called with; valid during it.
+// Holds what a command is called with; valid during it.
 class CommandCall {
  public:
   explicit CommandCall(const nfbus_command_call* raw) noexcept : raw_(raw) {}
@@ -341,7 +341,7 @@ constexpr std::array<const nfbus_plugin*, N> pointers_to(const std::array<nfbus_
   return out;
 }
 
-// What NFBUS_LIBRARY is given.
+// Holds what NFBUS_LIBRARY is given.
 template <std::size_t PluginCount, std::size_t ExtensionCount>
 struct LibraryParts {
   std::array<Plugin, PluginCount> plugins;
@@ -412,8 +412,9 @@ constexpr nfbus_command command(std::string_view name, std::string_view summary)
   return {sizeof(nfbus_command), 0, to_text(name), to_text(summary), &detail::run_command<Run>};
 }
 
-// What the library has for a host that knows `id`, "OWNER.THING/VERSION" (sdk/ABI.md): a constant at namespace scope,
-// of the struct that the id's header describes. Functions in it are called behind no barrier: they must not throw.
+// Gives what the library has for a host that knows `id`, "OWNER.THING/VERSION" (sdk/ABI.md): a constant at namespace
+// scope, of the struct that the id's header describes. Functions in it are called behind no barrier: they must not
+// throw.
 template <typename T>
 constexpr Extension extension(std::string_view id, const T& data) {
   static_assert(std::is_standard_layout_v<T> && detail::begins_with_struct_size<T>(),

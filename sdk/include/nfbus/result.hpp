@@ -9,7 +9,7 @@
 
 namespace nfbus {
 
-// What kind of failure, as a caller must act on it.
+// Names the kind of failure, as a caller must act on it.
 enum class Code {
   invalid = 1,  // the user's input is wrong: configuration, arguments, a broken file. Retrying changes nothing.
   not_found,    // what was named does not exist

@@ -34,7 +34,7 @@
 
 namespace nfbus {
 
-// What became of those events of a batch that Events::delivered, again and reject did not name.
+// Says what became of those events of a batch that Events::delivered, again and reject did not name.
 struct Delivery {
   std::uint32_t status;    // NFBUS_OK, NFBUS_RETRY or NFBUS_FATAL
   std::uint32_t done = 0;  // with retry

@@ -30,7 +30,7 @@
 
 namespace nfbus {
 
-// Where a source hands over what it has. Valid during run(), on its thread.
+// Takes what a source hands over. Valid during run(), on its thread.
 class Feed {
  public:
   // How far a call came.

@@ -1,5 +1,5 @@
-// Whether a class has a member of a name, whatever its signature, so that a wrong signature is an error and not an
-// absent function.
+// Tells whether a class has a member of a name, whatever its signature, so that a wrong signature is an error and not
+// an absent function.
 #pragma once
 
 #include <type_traits>

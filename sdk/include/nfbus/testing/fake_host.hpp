@@ -216,14 +216,14 @@ class FakeHost {
   std::vector<std::string> formats;  // that the plugin asked for
   std::vector<std::pair<std::string, std::string>> published;
   std::vector<std::pair<std::string, std::uint64_t>> counters;
-  // What a match says of an event: the first table that holds, counted from 1; 0: none.
+  // Say what a match says of an event: the first table that holds, counted from 1; 0: none.
   using FakeMatch = std::function<std::uint32_t(Event)>;
   std::map<std::string, FakeMatch> matches;  // by their JSON
   std::int64_t matches_held = 0;
   std::int64_t copies_held = 0;
   std::vector<std::string> listened;
   std::map<std::string, const void*> extensions;  // that this host knows, by their ids
-  // What dns() says of an event; of others: there is none.
+  // Hold what dns() says of an event; of others: there is none.
   std::map<const nfbus_event*, std::unique_ptr<FakeDns>> dns_messages;
   bool memory_is_short = false;
   bool may_listen = true;
@@ -257,7 +257,7 @@ class Batch {
   std::vector<const nfbus_event*> items_;
 };
 
-// What a sink said of a batch.
+// Holds what a sink said of a batch.
 struct Written {
   std::uint32_t status = 0;
   std::uint32_t done = 0;  // the leading events that are delivered or rejected
@@ -356,8 +356,8 @@ class FilterDriver {
   }
 
   [[nodiscard]] bool created() const { return created_; }
-  // What became of each event: "keep" or "drop", and behind it what was changed: " NAME=VALUE" for each annotation,
-  // " topic=TOPIC", " rewrite=PART@OFFSET+SIZE", " cut=SIZE". The events stay as they are.
+  // Tells what became of each event: "keep" or "drop", and behind it what was changed: " NAME=VALUE" for each
+  // annotation, " topic=TOPIC", " rewrite=PART@OFFSET+SIZE", " cut=SIZE". The events stay as they are.
   std::vector<std::string> apply(std::vector<const nfbus_event*> items) {
     std::vector<std::uint8_t> verdicts(items.size(), NFBUS_KEEP);
     std::vector<std::string> notes(items.size());

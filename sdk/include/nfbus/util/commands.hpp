@@ -1,4 +1,4 @@
-// What a command that a message tells root to give consists of. Root pastes it: no path in it is more than a word, and
+// Makes the commands that a message tells root to give. Root pastes it: no path in it is more than a word, and
 // no folder that many programs use is given to one of them.
 #pragma once
 
@@ -52,7 +52,7 @@ inline std::string group_name() {
   return std::to_string(getegid());
 }
 
-// [any] Whether the folder is many programs', by whatever path it was reached.
+// [any] Returns whether the folder is many programs', by whatever path it was reached.
 inline bool is_for_all(const struct stat& folder) noexcept {
   constexpr std::array<const char*, 46> kFolders = {
       "/",          "/bin",           "/boot",          "/dev",           "/dev/shm",
@@ -82,7 +82,7 @@ inline std::string make_folder_command(const std::string& path) {
 }
 inline std::string give_command(const std::string& path) { return "chown " + user_name() + ' ' + shell_word(path); }
 
-// [any] What to do where a link on the way is not root's: whoever made it chose what a command would change.
+// [any] Says what to do where a link on the way is not root's: whoever made it chose what a command would change.
 inline std::string remove_link(const std::string& link) { return "remove the link " + shell_word(link); }
 
 }  // namespace nfbus::util

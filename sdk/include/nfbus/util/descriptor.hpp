@@ -14,7 +14,7 @@ class Descriptor {
   // Takes what open() and its like return: a negative number is no descriptor, and errno stays theirs.
   explicit Descriptor(int number) noexcept : number_(number) {}
   Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  // What was held here goes to `other`.
+  // Gives what was held here to `other`.
   Descriptor& operator=(Descriptor&& other) noexcept {
     std::swap(number_, other.number_);
     return *this;

@@ -9,8 +9,8 @@ namespace nfbus::util {
 // What is nested deeper is no JSON to nfbus: a message is carried as text, options and matches are refused.
 inline constexpr std::size_t kMostJsonLevels = 64;
 
-// [any] Whether more than so many brackets are open at once anywhere in the text, those in strings aside. Of a text
-// that is no JSON: as far as a reader gets in it. Takes a fixed amount of stack.
+// [any] Returns whether more than so many brackets are open at once anywhere in the text, those in strings aside. Of a
+// text that is no JSON: as far as a reader gets in it. Takes a fixed amount of stack.
 [[nodiscard]] inline bool is_nested_deeper(std::string_view json, std::size_t levels = kMostJsonLevels) noexcept {
   std::size_t open = 0;
   bool in_string = false;

@@ -1,4 +1,4 @@
-// What of an output will not work later, once the host has only the rights of its user.
+// Finds what of an output will not work later, once the host has only the rights of its user.
 #pragma once
 
 #include <nfbus/result.hpp>
@@ -19,7 +19,7 @@
 
 namespace nfbus::util {
 
-// [any] What lets the effective user change the folder: a command, or the link to remove.
+// [any] Returns what lets the effective user change the folder: a command, or the link to remove.
 inline std::string mend_folder(const OutputFolder& of) {
   const std::string path = of.real_path();
   const struct stat folder = of.status();
@@ -32,7 +32,7 @@ inline std::string mend_folder(const OutputFolder& of) {
 
 namespace detail {
 
-// What lets the effective user write to the file, which is there, and rename it.
+// Returns what lets the effective user write to the file, which is there, and rename it.
 inline std::string mend_file(const OutputPlace& place, const struct stat& found) {
   const std::string folder = place.folder.real_path();
   const std::string path = folder == "/" ? folder + place.name : folder + '/' + place.name;

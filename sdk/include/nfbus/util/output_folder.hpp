@@ -32,7 +32,7 @@ enum class Rights : std::uint8_t {
   starting,  // and the right to make and open files that the host has while it starts
 };
 
-// What came of opening something.
+// Tells what came of opening something.
 struct Opening {
   Descriptor fd;
   int error = 0;        // errno, when there is no descriptor
@@ -68,7 +68,7 @@ class OutputFolder {
     return path_ == "/" ? path_ + name : path_ + '/' + name;
   }
 
-  // Where it is now, from the root on and without links, for a command that the user is to give.
+  // Returns where it is now, from the root on and without links, for a command that the user is to give.
   [[nodiscard]] std::string real_path() const {
     const std::string link = "/proc/self/fd/" + std::to_string(at());
     std::string target(PATH_MAX, '\0');
@@ -78,7 +78,7 @@ class OutputFolder {
   // The first link on the way here that is not root's; empty: there was none.
   [[nodiscard]] const std::string& users_link() const noexcept { return users_link_; }
 
-  // What stands there; of a link itself. errno; 0: found.
+  // Reads what stands there; of a link itself. errno; 0: found.
   [[nodiscard]] int stat_entry(const std::string& name, struct stat& found) const noexcept {
     if (fstatat(at(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0) return 0;
     if (errno != EACCES || !lends_rights()) return errno;
@@ -191,7 +191,8 @@ class OutputFolder {
     if (faccessat(at(), ".", W_OK | X_OK, AT_EACCESS) == 0) return 0;
     return errno;
   }
-  // Whether it is sticky, so that the effective user cannot rename or remove that file in it though he may change it.
+  // Returns whether it is sticky, so that the effective user cannot rename or remove that file in it though he may
+  // change it.
   [[nodiscard]] bool keeps(const struct stat& found) const noexcept {
     const struct stat folder = status();
     return (folder.st_mode & S_ISVTX) != 0 && geteuid() != 0 && found.st_uid != geteuid() && folder.st_uid != geteuid();

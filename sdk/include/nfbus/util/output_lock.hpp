@@ -45,7 +45,7 @@ inline struct flock mark(short type) noexcept {
 
 }  // namespace detail
 
-// [any] Who holds the lock of the file, as /proc tells: "process 4711 (nfbus)" or "another sink of this host".
+// [any] Names who holds the lock of the file, as /proc tells: "process 4711 (nfbus)" or "another sink of this host".
 inline std::string holder_of(int fd, std::string unknown = "another sink or program") {
   struct stat file {};
   std::ifstream locks("/proc/locks");
@@ -71,7 +71,7 @@ inline std::string holder_of(int fd, std::string unknown = "another sink or prog
   return unknown;
 }
 
-// Whether another writer holds the file.
+// Returns whether another writer holds the file.
 inline bool is_held(int fd) noexcept {
   struct flock lock = detail::mark(F_RDLCK);
   return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
@@ -108,7 +108,7 @@ class OutputLock {
     return held(path);
   }
 
-  // Who held it last, for the user.
+  // Names who held it last, for the user.
   [[nodiscard]] const std::string& holder() const noexcept { return holder_; }
 
  private:

@@ -1,4 +1,4 @@
-// Where an output's path leads to.
+// Finds where an output's path leads to.
 //
 //   constexpr char kPath[] = "/var/log/nfbus/out.json";
 //   nfbus::Result<nfbus::util::OutputPlace> place = nfbus::util::find_output(kPath);
@@ -39,7 +39,7 @@ struct OutputPlace {
 
   [[nodiscard]] std::string path() const { return folder.path_of(name); }
 
-  // What is there; other than OutputFolder::open(), what a link of /proc leads to.
+  // Reads what is there; other than OutputFolder::open(), what a link of /proc leads to.
   [[nodiscard]] Opening open(int flags) const {
     if (!by_proc) return folder.open(name, flags);
     const int fd = openat(AT_FDCWD, path().c_str(), flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);

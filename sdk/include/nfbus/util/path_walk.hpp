@@ -1,4 +1,4 @@
-// What a walk along a path, one name after another, needs at each step: path_resolution(7).
+// Takes a path one name after another, for a walk along it: path_resolution(7).
 #pragma once
 
 #include <nfbus/util/descriptor.hpp>
