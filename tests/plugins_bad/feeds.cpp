@@ -71,13 +71,13 @@ class Feeds {
         records.push_back({sizeof(nfbus_record), 0, 0, {bytes.back().data(), bytes.back().size()}});
         items.push_back(&records.back());
       }
-      const nfbus::Feed::Taken taken = feed.records(items);
+      const nfbus::Feed::Accepted taken = feed.records(items);
       if (taken.full()) full_.add();
       sent += taken.count;
       if (taken.stopping()) return;
     }
     for (std::int64_t sent = 0; sent < messages_;) {
-      const nfbus::Feed::Taken taken = feed.message("fed:number", std::to_string(sent));
+      const nfbus::Feed::Accepted taken = feed.message("fed:number", std::to_string(sent));
       if (taken.full()) full_.add();
       sent += taken.count;
       if (taken.stopping()) return;
