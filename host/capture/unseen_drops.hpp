@@ -1,5 +1,4 @@
-// Finds what a socket's own count of drops tells beyond the gaps in the sequence numbers, which only a later packet
-// shows.
+// Finds what a socket's count of drops tells beyond the gaps in sequence numbers, which only a later packet shows.
 #pragma once
 
 #include <algorithm>

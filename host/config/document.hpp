@@ -33,8 +33,7 @@ class Document {
   // Returns what is at the path.
   [[nodiscard]] Holds holds(const SchemaPath& path) const;
 
-  // Returns where the value is, or the key that names it if `key`; of a path that does not exist: where its nearest
-  // parent is.
+  // Returns where the value is, or the key that names it if `key`; if there is no such path: its nearest parent.
   [[nodiscard]] Location locate(const SchemaPath& path, bool key) const;
 
  private:

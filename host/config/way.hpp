@@ -63,8 +63,7 @@ class Way {
   [[nodiscard]] bool is_roots_up_to(std::size_t count) const;
   // As far as the way goes by now: the rule of to_file_of_anyone().
   [[nodiscard]] bool is_of_one_user() const;
-  // Returns whether others than root and `user` may put files into the folder that it is in, or take their own out of
-  // it.
+  // Returns whether others than root and `user` may put files into the folder that it is in, or take theirs out.
   [[nodiscard]] bool is_in_open_folder(const WayStep& step, uid_t user) const;
   [[nodiscard]] std::optional<std::string> planted_at(const WayStep& step, uid_t user) const;
 

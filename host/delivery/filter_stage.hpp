@@ -56,8 +56,7 @@ class FilterStage {
   void finish();
   [[nodiscard]] bool finishes() const noexcept { return filter_->finishes(); }
 
-  // Returns where messages wait for it, bounded: whoever runs it puts this on the bus meanwhile. Null: it listens to
-  // none.
+  // Returns where messages wait for it, bounded: whoever runs it puts this on the bus. Null: it listens to none.
   [[nodiscard]] const std::shared_ptr<Subscription>& messages() const noexcept { return messages_; }
   [[nodiscard]] FilterSnapshot snapshot() const;
 

@@ -119,8 +119,7 @@ class Batch {
   mutable TextCache texts_;
 };
 
-// Returns whether this is the event that a batch holds, frozen by now, and not one that a filter changed for its sink
-// alone.
+// Returns whether this is the event that a batch holds, by now frozen, and not one that a filter changed for one sink.
 [[nodiscard]] inline bool is_in_batch(const Event& event) noexcept {
   return event.batch != nullptr && &event.batch->events()[event.index] == &event;
 }

@@ -19,8 +19,7 @@ class BpfProgram {
   // hosts and networks are refused: libpcap would ask name servers for them, and wait.
   static Result<BpfProgram> compile(const std::string& expression, std::size_t& words_left);
 
-  // Returns whether it selects a packet that begins with a whole IP header; how much of it was captured does not
-  // matter.
+  // Returns whether it selects a packet that begins with a whole IP header, however much of it was captured.
   [[nodiscard]] bool matches(const nfbus_event& event) const noexcept;
   [[nodiscard]] std::size_t instructions() const noexcept { return program_->bf_len; }
 

@@ -70,8 +70,7 @@ struct Pieces {
 // [control] The configurations of the filters with these names, which are declared.
 [[nodiscard]] std::vector<FilterConfig> filter_configs(const Config& config, const std::vector<std::string>& names);
 
-// [control] Returns what matches may ask for, beside what every event has: the annotations of the filters that are
-// declared.
+// [control] Returns what matches may ask for, beside what every event has: annotations of the declared filters.
 [[nodiscard]] KnownFields known_fields(const Config& config, const PluginRegistry& plugins);
 
 // An error of an instance, with its name in front and its place in the configuration.

@@ -24,8 +24,7 @@ class Repeats {
   static constexpr std::size_t kMostKinds = 32;
   using Say = std::function<void(Level level, std::string_view source, std::string_view line)>;
 
-  // Returns whether to say this line now. Allocates only when it is the first of its kind; if that throws, it was not
-  // counted.
+  // Returns whether to say this line now. Allocates only for the first of its kind; if that throws, it was not counted.
   bool admit(Level level, std::string_view source, std::string_view kind, std::string_view line, Clock::time_point now);
   // Says what is due by `now`.
   void say_due(Clock::time_point now, const Say& say);

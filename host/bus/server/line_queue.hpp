@@ -86,8 +86,7 @@ class LineQueue {
   [[nodiscard]] std::uint64_t take_missed();
   [[nodiscard]] std::uint64_t missed() const noexcept { return missed_; }
 
-  // Fills in what is to be sent next, as far as `out` reaches and until `most_bytes` are in it; returns how many
-  // pieces.
+  // Fills in what is to be sent next, as far as `out` reaches and until `most_bytes` are in it; returns their number.
   [[nodiscard]] std::size_t gather(std::span<iovec> out, std::size_t most_bytes) const;
   // So many bytes of that were sent.
   void sent(std::size_t bytes);

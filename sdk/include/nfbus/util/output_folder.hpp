@@ -191,8 +191,7 @@ class OutputFolder {
     if (faccessat(at(), ".", W_OK | X_OK, AT_EACCESS) == 0) return 0;
     return errno;
   }
-  // Returns whether it is sticky, so that the effective user cannot rename or remove that file in it though he may
-  // change it.
+  // Returns whether it is sticky: the effective user can change it, but not rename or remove that file in it.
   [[nodiscard]] bool keeps(const struct stat& found) const noexcept {
     const struct stat folder = status();
     return (folder.st_mode & S_ISVTX) != 0 && geteuid() != 0 && found.st_uid != geteuid() && folder.st_uid != geteuid();
