@@ -1,6 +1,7 @@
 #include "cli/checked_config.hpp"
 #include "cli/commands.hpp"
 #include "running/later.hpp"
+#include "running/pieces.hpp"
 #include "support/log.hpp"
 #include "support/printable.hpp"
 
@@ -15,7 +16,7 @@ namespace nfbus::host {
 int check_command(const std::string& config_file) {
   log::set_level(log::Level::warning);
   // Judged by the rights that `run` has by then.
-  const auto found = find_plugins(config_file);
+  const auto found = find_plugins(config_file, Parts::none);
   if (!found) {
     log::error(to_string(found.error()));
     return exit_status::kFailed;
@@ -26,6 +27,7 @@ int check_command(const std::string& config_file) {
     for (Error& later : later_trouble(found->file, found->early, loaded.used_paths, false)) {
       warnings.push_back(std::move(later));
     }
+    for (Error& missing : missing_parts(loaded.config, found->plugins)) warnings.push_back(std::move(missing));
   }
   const Config& config = loaded.config;
   for (Error& warning : warnings) {

@@ -12,20 +12,24 @@
 
 namespace nfbus::host {
 
-Result<FoundPlugins> find_plugins(const std::string& config_file) {
+Result<FoundPlugins> find_plugins(const std::string& config_file, Parts wanted) {
   ConfigFile file = read_config_file(config_file, ::geteuid() == 0);
   EarlyConfig early = read_early_config(file);
-  std::vector<Error> mistakes = distrust(file, uid_to_become(early.user));
+  std::vector<Error> mistakes = distrust(file, account_to_become(early.user).uid);
   PluginRegistry plugins;
+  PrivilegedParts parts;
   if (mistakes.empty()) {
+    const bool with_roots_rights = may_use_roots_rights(file, early);
+    if (wanted == Parts::started) parts = start_privileged_parts(early, with_roots_rights);
     // To look at a plugin is to run its code.
-    if (auto stepped = step_down(early, may_use_roots_rights(file, early)); !stepped) return stepped.error();
+    if (auto stepped = step_down(early, with_roots_rights); !stepped) return stepped.error();
     plugins = PluginRegistry::scan(early.plugin_folders);
   }
   return FoundPlugins{.file = std::move(file),
                       .early = std::move(early),
                       .mistakes = std::move(mistakes),
-                      .plugins = std::move(plugins)};
+                      .plugins = std::move(plugins),
+                      .parts = std::move(parts)};
 }
 
 LoadedConfig check_config(const FoundPlugins& found) {

@@ -63,14 +63,14 @@ int say_mistakes(const std::vector<Error>& mistakes, bool json) {
 
 int doctor_command(const DoctorOptions& options) {
   log::set_level(log::Level::warning);
-  const auto found = find_plugins(options.config_file);
+  auto found = find_plugins(options.config_file, Parts::started);
   if (!found) {
     log::error(to_string(found.error()));
     return exit_status::kFailed;
   }
   const LoadedConfig loaded = check_config(*found);
   if (!loaded.errors.empty()) return say_mistakes(loaded.errors, options.json);
-  const std::vector<InstanceFinding> findings = diagnose_all(loaded.config, found->plugins);
+  const std::vector<InstanceFinding> findings = diagnose_all(loaded.config, found->plugins, found->parts);
   if (options.json) {
     print_json(findings);
   } else {

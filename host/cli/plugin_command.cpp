@@ -45,9 +45,9 @@ std::vector<ConfiguredInstance> instances_of(const Config& config, const PluginR
 }
 
 int run_it(const PluginCommand& command, const PluginCommandOptions& options, const Config& config,
-           const PluginRegistry& plugins) {
+           const PluginRegistry& plugins, PrivilegedParts& parts) {
   const FormatSet formats(config.host.device);
-  const SharedServices services = services_at_rest(formats, config, plugins);
+  const SharedServices services = services_at_rest(formats, config, plugins, &parts);
   log::set_level(log::Level::info);
   const auto status = run_plugin_command(command, options.words, instances_of(config, plugins), services);
   if (status) return *status;
@@ -81,7 +81,7 @@ CommandWords split_words(std::span<char* const> arguments) {
 
 int plugin_command(const PluginCommandOptions& options) {
   log::set_level(log::Level::warning);
-  const auto found = find_plugins(options.config_file);
+  auto found = find_plugins(options.config_file, Parts::started);
   if (!found) {
     log::error(to_string(found.error()));
     return exit_status::kFailed;
@@ -98,7 +98,7 @@ int plugin_command(const PluginCommandOptions& options) {
   const bool has_config = found->file.text || found->file.text.error().code != Code::not_found;
   if (has_config) loaded = check_config(*found);
   if (!loaded.errors.empty()) return fail(loaded.errors);
-  return run_it(commands.front(), options, loaded.config, found->plugins);
+  return run_it(commands.front(), options, loaded.config, found->plugins, found->parts);
 }
 
 }  // namespace nfbus::host

@@ -66,6 +66,10 @@ void show_options(const Plugin& plugin) {
   for (const nfbus_text& name : annotates(*plugin.entry))
     fields += (fields.empty() ? "" : ", ") + printable(to_view(name));
   if (!fields.empty()) fmt::print("it adds the fields {}\n", fields);
+  if ((plugin.entry->flags & NFBUS_HAS_PRIVILEGED_PART) != 0) {
+    fmt::print("it has a privileged part, {}.privileged.so, which runs with CAP_NET_ADMIN\n",
+               printable(to_view(plugin.entry->name)));
+  }
   for (const nfbus_command* command : commands_of(*plugin.entry)) {
     fmt::print("it has the command nfbus {}: {}\n", printable(to_view(command->name)),
                printable(to_view(command->summary)));
@@ -76,7 +80,7 @@ void show_options(const Plugin& plugin) {
 
 int plugins_command(const PluginsOptions& options) {
   log::set_level(log::Level::warning);
-  const auto found = find_plugins(options.config_file);
+  const auto found = find_plugins(options.config_file, Parts::none);
   if (!found) {
     log::error(to_string(found.error()));
     return exit_status::kFailed;

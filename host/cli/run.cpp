@@ -39,7 +39,7 @@ constexpr std::chrono::seconds kSourceDeadline{5};
 constexpr std::chrono::seconds kDrainDeadline{5};
 
 // The host looks after its own, and says what it says of itself, once in this time at most.
-constexpr std::chrono::milliseconds kLook{1000};
+constexpr std::chrono::milliseconds kWatchInterval{1000};
 
 // Clients that keep up need no time; the others are not waited for.
 constexpr std::chrono::milliseconds kClientsDeadline{500};
@@ -98,7 +98,7 @@ Start read_start(const RunOptions& options) {
   const SourceKind& kind = source_kind(source);
   ConfigFile file = read_config_file(options.config_file, as_root);
   EarlyConfig early = read_early_config(file);
-  need_none(distrust(file, uid_to_become(early.user)));
+  need_none(distrust(file, account_to_become(early.user).uid));
   return {.options = options,
           .source = std::move(source),
           .kind = kind,
@@ -111,12 +111,17 @@ std::optional<PrivilegedHelper> start_helper(const Start& start) {
   return need(PrivilegedHelper::start());
 }
 
+std::optional<PrivilegedParts> start_parts(const Start& start) {
+  if (!start.kind.live) return std::nullopt;
+  return start_privileged_parts(start.early, may_use_roots_rights(start.file, start.early));
+}
+
 // Whoever may change the configuration or a plugin would else become root through it, until all is open. Returns the
 // socket, if it was to be made with root's rights.
 std::optional<BusSocket> step_down_from_root(const Start& start) {
   const bool with_roots_rights = may_use_roots_rights(start.file, start.early);
   std::optional<BusSocket> socket;
-  if (is_socket_by_root(start.file, start.early, uid_to_become(start.early.user))) {
+  if (is_socket_by_root(start.file, start.early, account_to_become(start.early.user).uid)) {
     socket.emplace(open_bus_socket(start.early, !start.kind.live));
   }
   need(step_down(start.early, with_roots_rights));
@@ -137,9 +142,10 @@ Loaded load(const Start& start) {
   return {.config = std::move(loaded.config), .plugins = std::move(plugins)};
 }
 
-MadePipeline make_pipeline(Loaded loaded) {
+MadePipeline make_pipeline(Loaded loaded, std::optional<PrivilegedParts>& parts) {
   std::vector<Error> mistakes;
-  auto made = MadePipeline::make(std::move(loaded.config), std::move(loaded.plugins), mistakes);
+  auto made =
+      MadePipeline::make(std::move(loaded.config), std::move(loaded.plugins), parts ? &*parts : nullptr, mistakes);
   need_none(mistakes);
   return std::move(*made);
 }
@@ -199,9 +205,9 @@ void reload(RunningPipeline& pipeline, const Start& start) {
 // end.
 bool serve(RunningPipeline& pipeline, Signals& signals, const std::atomic<bool>& sources_ended,
            const OutOfMemory& memory, const Start& start) {
-  auto next_look = Clock::now() + kLook;
+  auto next_watch = Clock::now() + kWatchInterval;
   for (;;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_look - Clock::now());
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_watch - Clock::now());
     const auto signal = memory.happened() ? std::nullopt : signals.wait(std::max(left, std::chrono::milliseconds(0)));
     if (memory.happened() || sources_ended) return false;
     switch (signal.value_or(0)) {
@@ -210,9 +216,9 @@ bool serve(RunningPipeline& pipeline, Signals& signals, const std::atomic<bool>&
       case SIGUSR1: pipeline.log_counters(); break;
       default: return true;
     }
-    if (Clock::now() < next_look) continue;
-    pipeline.look_around();
-    next_look = Clock::now() + kLook;
+    if (Clock::now() < next_watch) continue;
+    pipeline.watch();
+    next_watch = Clock::now() + kWatchInterval;
   }
 }
 
@@ -278,8 +284,9 @@ int end_pipeline(RunningPipeline running, Signals& signals, const OutOfMemory& m
 int run_host(const RunOptions& options, LogThread& log_thread) {
   Signals signals = need(Signals::block());
   const Start start = read_start(options);
-  // Forked first: it keeps what the rest gives up, and no plugin's code runs before that.
+  // Forked first: they keep what the rest gives up, and no plugin's code runs before that.
   std::optional<PrivilegedHelper> helper = start_helper(start);
+  std::optional<PrivilegedParts> parts = start_parts(start);
   std::optional<BusSocket> socket = step_down_from_root(start);
   need(log_thread.start());
   const OutOfMemory memory(log_thread, [&] { signals.wake(); });
@@ -287,7 +294,7 @@ int run_host(const RunOptions& options, LogThread& log_thread) {
 
   Loaded loaded = load(start);
   std::optional<Listener> listener = need(std::move(*socket));
-  MadePipeline made = make_pipeline(std::move(loaded));
+  MadePipeline made = make_pipeline(std::move(loaded), parts);
   OpenPipeline open = open_pipeline(start, std::move(made), std::move(listener), helper);
   std::atomic<bool> sources_ended = false;
   RunningPipeline running = need(std::move(open).start([&] {

@@ -467,6 +467,14 @@ EarlyConfig read_early_config(const ConfigFile& file) {
   if (const auto group = bus.find("group"); group != bus.end() && group->is_string()) {
     early.bus_group = group->get<std::string>();
   }
+  for (const char* const kind : {"source", "filter", "sink"}) {
+    for (const auto& [name, table] : table_at(root, kind).items()) {
+      if (!table.is_object()) continue;
+      const auto plugin = table.find("plugin");
+      if (plugin == table.end() || !plugin->is_string()) continue;
+      early.instances.push_back({.name = fmt::format("{}.{}", kind, name), .plugin = plugin->get<std::string>()});
+    }
+  }
   return early;
 }
 

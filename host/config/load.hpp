@@ -3,6 +3,7 @@
 
 #include "config/config.hpp"
 #include "config/config_file.hpp"
+#include "plugins/privileged_parts.hpp"
 #include "plugins/registry.hpp"
 
 #include <cstdint>
@@ -32,8 +33,8 @@ struct LoadedConfig {
   std::vector<UsedPath> used_paths;
 };
 
-// Reads what must be known before any plugin's code runs: whom the host becomes, where plugins are, and the socket,
-// which is made while it can still be given away.
+// Reads what must be known before any plugin's code runs: whom the host becomes, where plugins are, which of them may
+// have a privileged part, and the socket, which is made while it can still be given away.
 struct EarlyConfig {
   std::string user = defaults::kUser;
   bool user_given = false;
@@ -41,6 +42,7 @@ struct EarlyConfig {
   bool has_bus = false;                               // there is a [bus]
   std::string bus_socket = defaults::kBusSocket;
   std::string bus_group;  // empty: none was named
+  std::vector<NamedInstance> instances;
 };
 
 // [control] Reads only that. What is missing or wrong in the file has its default; load_config() reports why.

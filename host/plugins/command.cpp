@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 namespace nfbus::host {
@@ -18,15 +19,27 @@ namespace {
 // Instances in the form of the ABI.
 class GivenInstances {
  public:
+  explicit GivenInstances(const SharedServices& shared) : shared_(shared) {}
+
   [[nodiscard]] Result<void> add(const ConfiguredInstance& instance) {
+    const nfbus_plugin& plugin = *instance.plugin->entry;
     auto options = GivenOptions::parse(instance.options_json);
     if (!options) return options.error();
+    const std::string whole_name = fmt::format("{}.{}", kind_name(plugin.plugin_kind), instance.name);
+    auto services = std::make_unique<InstanceServices>(whole_name, instance.name, shared_);
+    if (auto opened = services->open_privileged_part(plugin, instance.options_json); !opened) {
+      Error error = std::move(opened).error();
+      error.text = fmt::format("{}: {}", whole_name, error.text);
+      return error;
+    }
     options_.push_back(std::move(options).value());
     configured_.push_back({.struct_size = sizeof(nfbus_configured),
-                           .plugin_kind = instance.plugin->entry->plugin_kind,
-                           .plugin = instance.plugin->entry->name,
+                           .plugin_kind = plugin.plugin_kind,
+                           .plugin = plugin.name,
                            .name = to_text(instance.name),
-                           .options = nullptr});
+                           .options = nullptr,
+                           .host = services->abi()});
+    services_.push_back(std::move(services));
     return {};
   }
 
@@ -41,6 +54,8 @@ class GivenInstances {
   }
 
  private:
+  const SharedServices& shared_;
+  std::vector<std::unique_ptr<InstanceServices>> services_;
   std::vector<GivenOptions> options_;
   std::vector<nfbus_configured> configured_;
   std::vector<const nfbus_configured*> items_;
@@ -75,7 +90,7 @@ std::vector<std::string> command_names(const PluginRegistry& registry) {
 Result<int> run_plugin_command(const PluginCommand& command, std::span<const std::string> arguments,
                                std::span<const ConfiguredInstance> instances, const SharedServices& shared) {
   const std::string name(plugin_view(command.entry->name));
-  GivenInstances given;
+  GivenInstances given(shared);
   for (const ConfiguredInstance& instance : instances) {
     if (instance.plugin->library != command.plugin->library) continue;
     if (auto added = given.add(instance); !added) return added.error();

@@ -26,6 +26,7 @@ struct Sizes {
   std::size_t filter_bytes;
   std::size_t source_bytes;
   std::size_t command_bytes;
+  std::size_t privileged_bytes;
 };
 constexpr Sizes kSizes[] = {{.library_bytes = sizeof(nfbus_library),
                              .plugin_bytes = sizeof(nfbus_plugin),
@@ -33,8 +34,16 @@ constexpr Sizes kSizes[] = {{.library_bytes = sizeof(nfbus_library),
                              .sink_bytes = sizeof(nfbus_sink),
                              .filter_bytes = sizeof(nfbus_filter),
                              .source_bytes = sizeof(nfbus_source),
-                             .command_bytes = sizeof(nfbus_command)}};
+                             .command_bytes = sizeof(nfbus_command),
+                             .privileged_bytes = sizeof(nfbus_privileged)}};
 static_assert(std::size(kSizes) == NFBUS_ABI_MINOR + 1);
+
+// What a library says that it needs.
+struct Version {
+  std::uint16_t major;
+  std::uint16_t minor;
+};
+Version version_of(const nfbus_library& library) noexcept { return {library.abi_major, library.abi_minor}; }
 
 // Of a version that check_version() accepts.
 const Sizes& sizes_of(const nfbus_library& library) noexcept { return kSizes[library.abi_minor]; }
@@ -44,30 +53,27 @@ constexpr std::size_t kMaxNameBytes = 64;
 
 Error invalid(std::string text) { return Error{.code = Code::invalid, .text = std::move(text)}; }
 
-Result<void> check_version(const nfbus_library& library) {
-  if (library.abi_major != NFBUS_ABI_MAJOR) {
-    return Error{
-        .code = Code::unsupported,
-        .text = fmt::format("plugin speaks ABI {}.{}, this host {}.{}: rebuild it against sdk {}.x", library.abi_major,
-                            library.abi_minor, NFBUS_ABI_MAJOR, NFBUS_ABI_MINOR, NFBUS_ABI_MAJOR)};
+Result<void> check_version(Version version) {
+  if (version.major != NFBUS_ABI_MAJOR) {
+    return Error{.code = Code::unsupported,
+                 .text = fmt::format("plugin speaks ABI {}.{}, this host {}.{}: rebuild it against sdk {}.x",
+                                     version.major, version.minor, NFBUS_ABI_MAJOR, NFBUS_ABI_MINOR, NFBUS_ABI_MAJOR)};
   }
-  if (library.abi_minor > NFBUS_ABI_MINOR) {
-    return Error{
-        .code = Code::unsupported,
-        .text = fmt::format(
-            "plugin needs ABI {}.{}, this host has {}.{}: update nfbus, or build the plugin for sdk {}.{} "
-            "(NFBUS_ABI_TARGET_MINOR)",
-            library.abi_major, library.abi_minor, NFBUS_ABI_MAJOR, NFBUS_ABI_MINOR, NFBUS_ABI_MAJOR, NFBUS_ABI_MINOR)};
+  if (version.minor > NFBUS_ABI_MINOR) {
+    return Error{.code = Code::unsupported,
+                 .text = fmt::format(
+                     "plugin needs ABI {}.{}, this host has {}.{}: update nfbus, or build the plugin for sdk {}.{} "
+                     "(NFBUS_ABI_TARGET_MINOR)",
+                     version.major, version.minor, NFBUS_ABI_MAJOR, NFBUS_ABI_MINOR, NFBUS_ABI_MAJOR, NFBUS_ABI_MINOR)};
   }
   return {};
 }
 
-Result<void> check_size(std::string_view type, std::size_t has_bytes, std::size_t needs_bytes,
-                        const nfbus_library& library) {
+Result<void> check_size(std::string_view type, std::size_t has_bytes, std::size_t needs_bytes, Version version) {
   if (has_bytes >= needs_bytes) return {};
   return invalid(fmt::format(
       "its {0} says struct_size {1}, ABI {2}.{3} of this host needs {4} or more: set it to sizeof({0}) and rebuild",
-      type, has_bytes, library.abi_major, library.abi_minor, needs_bytes));
+      type, has_bytes, version.major, version.minor, needs_bytes));
 }
 
 Error null_table(std::string_view kind) {
@@ -91,7 +97,8 @@ Result<void> check_functions(std::string_view type, std::initializer_list<Functi
 Result<void> check_sink(const nfbus_plugin& plugin, const nfbus_library& library) {
   if (plugin.sink == nullptr) return null_table("sink");
   const nfbus_sink& sink = *plugin.sink;
-  if (auto checked = check_size("nfbus_sink", sink.struct_size, sizes_of(library).sink_bytes, library); !checked) {
+  if (auto checked = check_size("nfbus_sink", sink.struct_size, sizes_of(library).sink_bytes, version_of(library));
+      !checked) {
     return checked;
   }
   return check_functions("nfbus_sink", {{"create", sink.create != nullptr},
@@ -105,7 +112,8 @@ Result<void> check_sink(const nfbus_plugin& plugin, const nfbus_library& library
 Result<void> check_filter(const nfbus_plugin& plugin, const nfbus_library& library) {
   if (plugin.filter == nullptr) return null_table("filter");
   const nfbus_filter& filter = *plugin.filter;
-  if (auto checked = check_size("nfbus_filter", filter.struct_size, sizes_of(library).filter_bytes, library);
+  if (auto checked =
+          check_size("nfbus_filter", filter.struct_size, sizes_of(library).filter_bytes, version_of(library));
       !checked) {
     return checked;
   }
@@ -118,7 +126,8 @@ Result<void> check_filter(const nfbus_plugin& plugin, const nfbus_library& libra
 Result<void> check_source(const nfbus_plugin& plugin, const nfbus_library& library) {
   if (plugin.source == nullptr) return null_table("source");
   const nfbus_source& source = *plugin.source;
-  if (auto checked = check_size("nfbus_source", source.struct_size, sizes_of(library).source_bytes, library);
+  if (auto checked =
+          check_size("nfbus_source", source.struct_size, sizes_of(library).source_bytes, version_of(library));
       !checked) {
     return checked;
   }
@@ -133,7 +142,8 @@ Result<void> check_kind(const nfbus_plugin& plugin, const nfbus_library& library
                                plugin.event_kinds, kKnownEventKinds));
   }
   if (plugin.shape != nullptr) {
-    auto checked = check_size("nfbus_shape", plugin.shape->struct_size, sizes_of(library).shape_bytes, library);
+    auto checked =
+        check_size("nfbus_shape", plugin.shape->struct_size, sizes_of(library).shape_bytes, version_of(library));
     if (!checked) return checked;
   }
   switch (plugin.plugin_kind) {
@@ -172,7 +182,8 @@ Result<void> check_commands(const nfbus_plugin& plugin, const nfbus_library& lib
   }
   for (const nfbus_command* command : commands_of(plugin)) {
     if (command == nullptr) return invalid("one of its commands is a null pointer: set commands and command_count");
-    auto checked = check_size("nfbus_command", command->struct_size, sizes_of(library).command_bytes, library);
+    auto checked =
+        check_size("nfbus_command", command->struct_size, sizes_of(library).command_bytes, version_of(library));
     if (!checked) return checked;
     if (command->run == nullptr || !is_plain_name(plugin_view(command->name))) {
       return invalid(fmt::format("its command \"{}\" has no run(), or a name that does not fit [a-z0-9_-]+",
@@ -196,7 +207,8 @@ Result<void> check_annotates(const nfbus_plugin& plugin, const nfbus_library& /*
 // Its name first, so that the others can name it.
 Result<void> check_plugin(const nfbus_plugin* plugin, const nfbus_library& library) {
   if (plugin == nullptr) return invalid("one of its plugins is a null pointer: set plugins and plugin_count");
-  if (auto checked = check_size("nfbus_plugin", plugin->struct_size, sizes_of(library).plugin_bytes, library);
+  if (auto checked =
+          check_size("nfbus_plugin", plugin->struct_size, sizes_of(library).plugin_bytes, version_of(library));
       !checked) {
     return checked;
   }
@@ -246,8 +258,9 @@ std::uint32_t event_kinds_of(const nfbus_plugin& plugin) noexcept {
 
 Result<const nfbus_library*> check_library(const void* symbol) {
   const auto& library = *static_cast<const nfbus_library*>(symbol);
-  if (auto checked = check_version(library); !checked) return checked.error();
-  if (auto checked = check_size("nfbus_library", library.struct_size, sizes_of(library).library_bytes, library);
+  if (auto checked = check_version(version_of(library)); !checked) return checked.error();
+  if (auto checked =
+          check_size("nfbus_library", library.struct_size, sizes_of(library).library_bytes, version_of(library));
       !checked) {
     return checked.error();
   }
@@ -262,6 +275,21 @@ Result<const nfbus_library*> check_library(const void* symbol) {
     return invalid(fmt::format("its plugin \"{}\": {}", clean_text(plugin_view(plugin->name)), checked.error().text));
   }
   return &library;
+}
+
+Result<nfbus_privileged> check_privileged(const void* symbol) {
+  const auto& part = *static_cast<const nfbus_privileged*>(symbol);
+  const Version version = {part.abi_major, part.abi_minor};
+  if (auto checked = check_version(version); !checked) return checked.error();
+  if (auto checked = check_size("nfbus_privileged", part.struct_size, kSizes[version.minor].privileged_bytes, version);
+      !checked) {
+    return checked.error();
+  }
+  auto checked = check_functions(
+      "nfbus_privileged",
+      {{"open", part.open != nullptr}, {"request", part.request != nullptr}, {"close", part.close != nullptr}});
+  if (!checked) return checked.error();
+  return host_copy(part);
 }
 
 }  // namespace nfbus::host

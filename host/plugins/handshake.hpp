@@ -15,6 +15,9 @@ namespace nfbus::host {
 // both sides and the fix. One plugin that is wrong makes the whole library wrong.
 [[nodiscard]] Result<const nfbus_library*> check_library(const void* symbol);
 
+// [part] The same of what a privileged part exports.
+[[nodiscard]] Result<nfbus_privileged> check_privileged(const void* symbol);
+
 // Those of a library that check_library() accepted; as long as the process.
 [[nodiscard]] std::span<const nfbus_plugin* const> plugins_of(const nfbus_library& library) noexcept;
 

@@ -7,6 +7,7 @@
 #include "formats/renderer.hpp"
 #include "match/known_fields.hpp"
 #include "plugins/diagnosis.hpp"
+#include "plugins/privileged_parts.hpp"
 #include "plugins/registry.hpp"
 #include "rewrite/edits.hpp"
 #include "support/log.hpp"
@@ -32,6 +33,7 @@ struct SharedServices {
   std::function<bool(std::string_view topic, std::string_view text, const MessageOrigin& origin)> publish;
   // What matches may ask for; an instance keeps those of its creation. [control]
   KnownFields fields = {};
+  PrivilegedParts* parts = nullptr;  // null: none run here
 };
 
 // Answers one instance's nfbus_host. Thread safety: as the functions of nfbus_host say.
@@ -57,6 +59,9 @@ class InstanceServices {
   void allow_listening(bool allowed) noexcept;
   // [control] The topics that the instance listens to; empty: none.
   [[nodiscard]] const std::vector<std::string>& listened() const noexcept;
+  // [control] Gives the instance's privileged part, if its plugin has one, the options that it goes by for good.
+  // Errors: it refuses them, or goes by others already.
+  Result<void> open_privileged_part(const nfbus_plugin& plugin, std::string_view options_json);
   // [any] Matches that the plugin holds.
   [[nodiscard]] std::uint64_t matches_held() const noexcept;
 

@@ -48,8 +48,9 @@ struct InstanceState {
   nfbus_error error{};
   bool complained = false;
 
-  // Calls the plugin's create().
+  // Calls the plugin's create(), after its privileged part, if it has one, got the options.
   [[nodiscard]] Result<void> create(std::string_view options_json) {
+    if (auto opened = services.open_privileged_part(*plugin.entry, options_json); !opened) return opened;
     auto created = create_instance(calls.create, *services.abi(), options_json);
     if (!created) return created.error();
     instance = *created;

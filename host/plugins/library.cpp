@@ -60,7 +60,7 @@ std::string loader_text(std::string_view what, const std::string& name) {
 
 }  // namespace
 
-Result<const void*> load_library(Trusted file) {
+Result<const void*> load_library(Trusted file, const char* symbol) {
   // The loader knows libraries by name: a number that is closed and given out again would name the earlier one.
   Search search{.file = file};
   ::dl_iterate_phdr(compare_mapped, &search);
@@ -75,14 +75,14 @@ Result<const void*> load_library(Trusted file) {
     return Error{.code = Code::unsupported, .text = "the loader refuses it: " + loader_text(error.what(), name)};
   }
   if (number == file.descriptor.get()) std::ignore = file.descriptor.release();
-  if (library.has(NFBUS_LIBRARY_SYMBOL)) return &library.get<const char>(NFBUS_LIBRARY_SYMBOL);
+  if (library.has(symbol)) return &library.get<const char>(symbol);
   if (library.has(kSymbolBefore10)) {
     return Error{.code = Code::unsupported,
                  .text = "it was built against a header from before ABI 1.0: rebuild it against this SDK"};
   }
   return Error{
       .code = Code::unsupported,
-      .text = "it exports no symbol " NFBUS_LIBRARY_SYMBOL ": not an nfbus plugin, or the symbol lacks NFBUS_EXPORT"};
+      .text = fmt::format("it exports no symbol {}: not an nfbus plugin, or the symbol lacks NFBUS_EXPORT", symbol)};
 }
 
 }  // namespace nfbus::host

@@ -4,6 +4,7 @@
 #include "plugins/elf.hpp"
 #include "plugins/handshake.hpp"
 #include "plugins/library.hpp"
+#include "plugins/privileged_parts.hpp"
 #include "plugins/trust.hpp"
 #include "support/program.hpp"
 
@@ -31,7 +32,7 @@ Result<std::vector<std::string>> list_libraries(const Trusted& folder) {
   fs::directory_iterator entries(fmt::format("/proc/self/fd/{}", folder.descriptor.get()), error);
   for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
     const fs::path name = entries->path().filename();
-    if (name.extension() == ".so") names.push_back(name.string());
+    if (name.extension() == ".so" && !is_privileged_part(name)) names.push_back(name.string());
   }
   if (error) return Error{.code = Code::io, .text = "cannot list it: " + error.message()};
   std::ranges::sort(names);
@@ -47,7 +48,7 @@ Result<const nfbus_library*> load(const Trusted& folder, const std::string& name
   auto file = open_trusted_file(folder, name);
   if (!file) return file.error();
   if (auto checked = check_elf(file->descriptor.get(), file->size_bytes); !checked) return checked.error();
-  auto symbol = load_library(std::move(file).value());
+  auto symbol = load_library(std::move(file).value(), NFBUS_LIBRARY_SYMBOL);
   if (!symbol) return symbol.error();
   return check_library(*symbol);
 }

@@ -8,6 +8,7 @@
 #include "plugins/instance.hpp"
 #include "record/record.hpp"
 #include "support/log.hpp"
+#include "support/mutex.hpp"
 
 #include <fmt/format.h>
 
@@ -15,7 +16,6 @@
 #include <atomic>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <unordered_map>
 
 // What the ABI leaves open. Immutable.
@@ -35,18 +35,18 @@ struct Counter {
   std::atomic<std::uint64_t> value{0};
 };
 
-// What a plugin holds until it gives it back. Any thread.
+// Owns what a plugin holds until it gives it back. Any thread.
 template <class Held, class Owner>
-class Lent {
+class Handles {
  public:
-  void lend(const Held* held, Owner owner) {
-    const std::lock_guard lock(mutex_);
+  void add(const Held* held, Owner owner) {
+    const MutexLock lock(mutex_);
     owners_.emplace(held, std::move(owner));
   }
   // False when the plugin does not hold it.
   bool take_back(const Held* held) {
     Owner owner;  // freed outside of the lock
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto found = owners_.find(held);
     if (found == owners_.end()) return false;
     owner = std::move(found->second);
@@ -54,13 +54,13 @@ class Lent {
     return true;
   }
   [[nodiscard]] std::uint64_t count() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return owners_.size();
   }
 
  private:
-  mutable std::mutex mutex_;
-  std::unordered_map<const Held*, Owner> owners_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  std::unordered_map<const Held*, Owner> owners_ NFBUS_GUARDED_BY(mutex_);
 };
 
 }  // namespace
@@ -92,22 +92,23 @@ struct InstanceServices::State {
   Renderer renderer;
   DnsDecoder dns_decoder;
   std::vector<std::uint8_t> record;  // that record() gave last
+  std::string answer;                // of the last request()
   Facts facts;                       // of the event that was tested last in this call: the next match finds them ready
 
   // Any thread.
   std::array<Counter, kMaxCounters> counters;  // [0, counter_count): names do not change any more
   std::atomic<std::uint32_t> counter_count{0};
-  std::mutex counters_mutex;  // of those who register
-  std::mutex waker_mutex;
-  std::function<void()> waker;  // guarded by waker_mutex; empty: nothing to wake
-  Lent<nfbus_event, BatchRef> copies;
-  Lent<nfbus_match, std::unique_ptr<const nfbus_match>> matches;
+  Mutex counters_mutex;  // of those who register
+  Mutex waker_mutex;
+  std::function<void()> waker NFBUS_GUARDED_BY(waker_mutex);  // empty: nothing to wake
+  Handles<nfbus_event, BatchRef> copies;
+  Handles<nfbus_match, std::unique_ptr<const nfbus_match>> matches;
 
-  const nfbus_event* lend_copy(const Event& event) {
+  const nfbus_event* keep_copy(const Event& event) {
     const Event* const one = &event;
     BatchRef batch = copy_events({&one, 1});
     const nfbus_event* copy = batch->events().data();
-    copies.lend(copy, std::move(batch));
+    copies.add(copy, std::move(batch));
     return copy;
   }
   void say(log::Level level, std::string_view line) const noexcept { log::repeated(level, kind_and_name, line); }
@@ -179,7 +180,7 @@ struct ServiceFunctions {
     if (event == nullptr) return nullptr;
     state.facts = {};  // the copy may take the place of one that was tested
     return guarded<const nfbus_event*>(nullptr,
-                                       [&]() -> const nfbus_event* { return state.lend_copy(host_event(*event)); });
+                                       [&]() -> const nfbus_event* { return state.keep_copy(host_event(*event)); });
   }
 
   static void event_release(void* context, const nfbus_event* event) noexcept {
@@ -196,7 +197,7 @@ struct ServiceFunctions {
         state.say(log::Level::warning, fmt::format("counter \"{}\" does not fit [a-z0-9_-]+: not counted", wanted));
         return 0;
       }
-      const std::lock_guard lock(state.counters_mutex);
+      const MutexLock lock(state.counters_mutex);
       const std::uint32_t count = state.counter_count.load(std::memory_order_relaxed);
       for (std::uint32_t i = 0; i < count; ++i) {
         if (state.counters.at(i).name == wanted) return i + 1;
@@ -232,7 +233,7 @@ struct ServiceFunctions {
 
   static void wake(void* context) noexcept {
     State& state = of(context);
-    const std::lock_guard lock(state.waker_mutex);
+    const MutexLock lock(state.waker_mutex);
     if (state.waker) state.waker();
   }
 
@@ -256,7 +257,36 @@ struct ServiceFunctions {
         if (error != nullptr) append_error(*error, decoded.error().text);
         return nullptr;
       }
-      return state.lend_copy(event);
+      return state.keep_copy(event);
+    });
+  }
+
+  static std::uint32_t status_of(Code code) noexcept {
+    switch (code) {
+      case Code::refused: return NFBUS_REFUSED;
+      case Code::busy: return NFBUS_RETRY;
+      case Code::invalid: return NFBUS_FAILED;
+      default: return NFBUS_FATAL;
+    }
+  }
+
+  static uint32_t request(void* context, nfbus_bytes request, uint32_t timeout_ms, nfbus_bytes* answer,
+                          nfbus_error* error) noexcept {
+    State& state = of(context);
+    return guarded(NFBUS_FAILED, [&]() -> uint32_t {
+      PrivilegedParts none;
+      PrivilegedParts& parts = state.shared.parts == nullptr ? none : *state.shared.parts;
+      const std::string_view bytes = plugin_view({reinterpret_cast<const char*>(request.data), request.size});
+      auto answered = parts.request(state.kind_and_name, bytes, std::chrono::milliseconds(timeout_ms));
+      if (!answered) {
+        if (error != nullptr) append_error(*error, answered.error().text);
+        return status_of(answered.error().code);
+      }
+      state.answer = std::move(answered).value();
+      if (answer != nullptr) {
+        *answer = {.data = reinterpret_cast<const std::uint8_t*>(state.answer.data()), .size = state.answer.size()};
+      }
+      return NFBUS_OK;
     });
   }
 
@@ -272,7 +302,7 @@ struct ServiceFunctions {
       }
       auto owned = std::make_unique<const nfbus_match>(nfbus_match{.tables = std::move(compiled).value()});
       const nfbus_match* match = owned.get();
-      state.matches.lend(match, std::move(owned));
+      state.matches.add(match, std::move(owned));
       return match;
     });
   }
@@ -315,7 +345,8 @@ InstanceServices::InstanceServices(std::string kind_and_name, std::string_view i
                  .wake = ServiceFunctions::wake,
                  .record = ServiceFunctions::record,
                  .event_of = ServiceFunctions::event_of,
-                 .extension = ServiceFunctions::extension};
+                 .extension = ServiceFunctions::extension,
+                 .request = ServiceFunctions::request};
 }
 
 InstanceServices::~InstanceServices() {
@@ -348,8 +379,13 @@ OwnCounters InstanceServices::counters() const {
 }
 
 void InstanceServices::set_waker(std::function<void()> waker) {
-  const std::lock_guard lock(state_->waker_mutex);
+  const MutexLock lock(state_->waker_mutex);
   state_->waker = std::move(waker);
+}
+
+Result<void> InstanceServices::open_privileged_part(const nfbus_plugin& plugin, std::string_view options_json) {
+  if (state_->shared.parts == nullptr) return {};
+  return state_->shared.parts->open(state_->kind_and_name, plugin, options_json);
 }
 
 void InstanceServices::allow_listening(bool allowed) noexcept { state_->may_listen = allowed; }

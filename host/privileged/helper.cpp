@@ -4,23 +4,14 @@
 #include "privileged/protocol.hpp"
 #include "privileged/seccomp.hpp"
 #include "support/log.hpp"
-#include "support/system_error.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 #include <string>
 #include <utility>
 
@@ -35,51 +26,12 @@ using Clock = std::chrono::steady_clock;
 // Naming the holder of a group takes longest: all of /proc is looked at.
 constexpr std::chrono::seconds kAnswerDeadline{5};
 
-// How long the helper may take to end once its socket is closed, and again once it is killed.
-constexpr std::chrono::milliseconds kEndDeadline{1000};
-
-constexpr int kRequests = 3;  // the helper's only descriptor besides 0, 1 and 2, which lead nowhere
-
-// Signals that a terminal or an administrator sends to all of nfbus: the host drains first, then closes our socket.
-void ignore_signals() noexcept {
-  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE}) {
-    static_cast<void>(::signal(number, SIG_IGN));
-  }
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-}
-
-void close_everything_but(int socket) noexcept {
-  ::dup2(socket, kRequests);
-  ::close_range(kRequests + 1, ~0U, 0);
-  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);  // an inherited pipe would outlive the host for its reader
-  for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null, standard);
-  if (null > kRequests) ::close(null);
-}
-
-// The host's copy is gone from sight already, this one from memory: the helper needs none.
-void forget_environment() noexcept {
-  for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
-    ::explicit_bzero(*variable, std::strlen(*variable));
-  }
-}
-
-[[noreturn]] void run_helper(int socket, pid_t host) noexcept {
-  end_with(host);
-  ::prctl(PR_SET_NAME, "nfbus-helper");
-  ignore_signals();
-  close_everything_but(socket);
-  forget_environment();
-  if (::chdir("/") != 0) ::_exit(1);
+// Run in the child.
+void run_helper(pid_t host) {
   keep_binding_rights();
-  try {
-    // Without the filter it serves as well; a kernel that has none is told about once it is sealed.
-    static_cast<void>(allow_binding());
-    serve_requests(kRequests, host);
-  } catch (const std::bad_alloc&) {
-    ::_exit(1);
-  }
+  // Without the filter it serves as well; a kernel that has none is told about once it is sealed.
+  static_cast<void>(allow_binding());
+  serve_requests(ChildProcess::kSocket, host);
 }
 
 // The descriptor that came with `message`, or none.
@@ -98,28 +50,7 @@ std::string text_of(const HelperReply& reply) {
   return {reply.text.data(), std::min<std::size_t>(reply.text_size, reply.text.size())};
 }
 
-// glibc 2.36 declares these without C linkage.
-int pidfd_open(pid_t process) noexcept { return static_cast<int>(::syscall(SYS_pidfd_open, process, 0)); }
-void pidfd_kill(int process) noexcept { ::syscall(SYS_pidfd_send_signal, process, SIGKILL, nullptr, 0); }
-
-bool wait_readable(int descriptor, std::chrono::milliseconds timeout) noexcept {
-  const auto deadline = Clock::now() + timeout;
-  while (true) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
-    pollfd waiting{.fd = descriptor, .events = POLLIN, .revents = 0};
-    const int ready = ::poll(&waiting, 1, std::max(0, static_cast<int>(left.count())));
-    if (ready >= 0 || errno != EINTR) return ready > 0;
-  }
-}
-
-// Of a child that has ended; see waitid(2).
-std::string describe_end(int process) {
-  siginfo_t child{};
-  if (::waitid(P_PIDFD, static_cast<id_t>(process), &child, WEXITED | WNOHANG | WNOWAIT) != 0) return "unknown why";
-  return fmt::format("{} {}", child.si_code == CLD_EXITED ? "exit status" : "signal", child.si_status);
-}
-
-void tell_trouble(const std::string& what) {
+void log_failure(const std::string& what) {
   log::error(
       fmt::format("the privileged helper {}: capture goes on, but latency_ms = 0 does not adapt any more, and "
                   "what the kernel still holds when nfbus stops is lost; restart nfbus",
@@ -134,49 +65,26 @@ struct PrivilegedHelper::Answer {
 };
 
 Result<PrivilegedHelper> PrivilegedHelper::start() {
-  std::array<int, 2> pair{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) != 0) {
-    return system_error("cannot make the privileged helper's socket");
-  }
-  Descriptor near_end(pair[0]);
-  const Descriptor far_end(pair[1]);
-  const pid_t host = ::getpid();
-  const pid_t child = ::fork();
-  if (child == 0) run_helper(far_end.get(), host);
-  if (child < 0) return system_error("cannot start the privileged helper");
-  Descriptor process(pidfd_open(child));
-  if (!process.valid()) return system_error("cannot watch the privileged helper");
-  return PrivilegedHelper(std::move(near_end), std::move(process));
+  auto child = ChildProcess::start(
+      {.what = "the privileged helper", .name = "nfbus-helper", .socket_type = SOCK_SEQPACKET}, run_helper);
+  if (!child) return child.error();
+  return PrivilegedHelper(std::move(child).value());
 }
 
-PrivilegedHelper::PrivilegedHelper(Descriptor socket, Descriptor process) noexcept
-    : socket_(std::move(socket)), process_(std::move(process)) {}
+PrivilegedHelper::PrivilegedHelper(ChildProcess child) noexcept : child_(std::move(child)) {}
 
 PrivilegedHelper::PrivilegedHelper(PrivilegedHelper&& other) noexcept
-    : socket_(std::move(other.socket_)),
-      process_(std::move(other.process_)),
+    : child_(std::move(other.child_)),
       requests_(other.requests_),
       ping_(std::exchange(other.ping_, std::nullopt)),
       state_(other.state_.load()) {}
 
 PrivilegedHelper& PrivilegedHelper::operator=(PrivilegedHelper&& other) noexcept {
-  std::swap(socket_, other.socket_);
-  std::swap(process_, other.process_);
+  std::swap(child_, other.child_);
   std::swap(requests_, other.requests_);
   std::swap(ping_, other.ping_);
   state_ = other.state_.exchange(state_);
   return *this;
-}
-
-PrivilegedHelper::~PrivilegedHelper() {
-  if (!process_.valid()) return;
-  socket_ = Descriptor();
-  if (!wait_readable(process_.get(), kEndDeadline)) {
-    pidfd_kill(process_.get());
-    wait_readable(process_.get(), kEndDeadline);
-  }
-  siginfo_t child{};
-  ::waitid(P_PIDFD, static_cast<id_t>(process_.get()), &child, WEXITED | WNOHANG);
 }
 
 Result<PrivilegedHelper::Answer> PrivilegedHelper::receive() {
@@ -188,7 +96,7 @@ Result<PrivilegedHelper::Answer> PrivilegedHelper::receive() {
   message.msg_iovlen = 1;
   message.msg_control = control.data();
   message.msg_controllen = control.size();
-  const ssize_t size = ::recvmsg(socket_.get(), &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  const ssize_t size = ::recvmsg(child_.socket(), &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   if (size != static_cast<ssize_t>(sizeof answer.reply)) return helper_gone();
   answer.descriptor = received_descriptor(message);
   if (ping_ && answer.reply.number == ping_->number) ping_.reset();
@@ -197,11 +105,11 @@ Result<PrivilegedHelper::Answer> PrivilegedHelper::receive() {
 
 Result<PrivilegedHelper::Answer> PrivilegedHelper::ask(HelperRequest request) {
   request.number = ++requests_;
-  if (::send(socket_.get(), &request, sizeof request, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+  if (::send(child_.socket(), &request, sizeof request, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
     return errno == EAGAIN ? no_answer() : helper_gone();
   }
   const auto deadline = Clock::now() + kAnswerDeadline;
-  while (wait_readable(socket_.get(), std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()))) {
+  while (wait_for(child_.socket(), POLLIN, deadline)) {
     auto answer = receive();
     if (!answer) return answer;
     if (answer->reply.number != request.number) continue;  // of a ping
@@ -234,13 +142,13 @@ Result<void> PrivilegedHelper::seal() {
   return {};
 }
 
-void PrivilegedHelper::look() {
+void PrivilegedHelper::check() {
   if (state_ == HelperState::gone) return;
-  while (wait_readable(socket_.get(), std::chrono::milliseconds(0)) && receive()) {
+  while (wait_for(child_.socket(), POLLIN, Clock::now()) && receive()) {
   }
-  if (wait_readable(process_.get(), std::chrono::milliseconds(0))) {
+  if (child_.has_ended()) {
     state_ = HelperState::gone;
-    return tell_trouble(fmt::format("has ended ({})", describe_end(process_.get())));
+    return log_failure(fmt::format("has ended ({})", child_.how_it_ended()));
   }
   const auto now = Clock::now();
   if (!ping_) {
@@ -249,11 +157,11 @@ void PrivilegedHelper::look() {
   }
   if (!ping_->sent) {  // there is no room while a stuck helper's socket is full of requests
     const HelperRequest request{.command = HelperCommand::ping, .number = ping_->number};
-    ping_->sent = ::send(socket_.get(), &request, sizeof request, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+    ping_->sent = ::send(child_.socket(), &request, sizeof request, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
   }
   if (state_ == HelperState::stuck || now - ping_->since < kAnswerDeadline) return;
   state_ = HelperState::stuck;
-  tell_trouble(fmt::format("has not answered for {} s", kAnswerDeadline.count()));
+  log_failure(fmt::format("has not answered for {} s", kAnswerDeadline.count()));
 }
 
 void PrivilegedHelper::set_queue_threshold(std::uint16_t group, std::uint32_t queue_threshold) const noexcept {
@@ -261,20 +169,17 @@ void PrivilegedHelper::set_queue_threshold(std::uint16_t group, std::uint32_t qu
   request.binding.group = group;
   request.binding.queue_threshold = queue_threshold;
   // Never waits: capture goes on whatever the helper does.
-  [[maybe_unused]] const auto sent = ::send(socket_.get(), &request, sizeof request, MSG_DONTWAIT | MSG_NOSIGNAL);
+  [[maybe_unused]] const auto sent = ::send(child_.socket(), &request, sizeof request, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 bool PrivilegedHelper::release_group(std::uint16_t group,
                                      std::chrono::steady_clock::time_point deadline) const noexcept {
   HelperRequest request{.command = HelperCommand::release_group};
   request.binding.group = group;
-  while (::send(socket_.get(), &request, sizeof request, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+  while (::send(child_.socket(), &request, sizeof request, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return false;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return false;
-    pollfd busy{.fd = socket_.get(), .events = POLLOUT, .revents = 0};
-    ::poll(&busy, 1, static_cast<int>(left.count()));
+    if (!wait_for(child_.socket(), POLLOUT, deadline)) return false;
   }
   return true;
 }

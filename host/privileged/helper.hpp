@@ -1,7 +1,7 @@
 // The helper process that keeps CAP_NET_ADMIN, and the loss of every other privilege.
 #pragma once
 
-#include "support/descriptor.hpp"
+#include "privileged/child_process.hpp"
 
 #include <nfbus/result.hpp>
 
@@ -42,7 +42,7 @@ class PrivilegedHelper {
   PrivilegedHelper& operator=(PrivilegedHelper&& other) noexcept;
   PrivilegedHelper(const PrivilegedHelper&) = delete;
   PrivilegedHelper& operator=(const PrivilegedHelper&) = delete;
-  ~PrivilegedHelper();  // closes the socket and waits for the child; kills it if it does not end by itself
+  ~PrivilegedHelper() = default;
 
   // [control] A bound, configured NFLOG socket, owned by the caller. The helper keeps a duplicate for
   // set_queue_threshold(). Errors: busy (names the process that holds the group), refused (no CAP_NET_ADMIN, or
@@ -61,8 +61,8 @@ class PrivilegedHelper {
 
   // [control] Looks after the helper, without waiting; call it about once a second. That it has ended, does not answer
   // or answers again is logged once.
-  void look();
-  // [any] As the last look() found it.
+  void check();
+  // [any] As the last check() found it.
   [[nodiscard]] HelperState state() const noexcept { return state_; }
 
  private:
@@ -73,21 +73,25 @@ class PrivilegedHelper {
     bool sent;
   };
 
-  PrivilegedHelper(Descriptor socket, Descriptor process) noexcept;
+  explicit PrivilegedHelper(ChildProcess child) noexcept;
   // Errors are the helper's own, or that it does not answer.
   Result<Answer> ask(HelperRequest request);
   // What waits; io: nothing does.
   Result<Answer> receive();
 
-  Descriptor socket_;
-  Descriptor process_;          // a pidfd: whoever else waits for children cannot make it mean another process
+  ChildProcess child_;
   std::uint32_t requests_ = 0;  // that were numbered
   std::optional<Ping> ping_;    // not answered yet
   std::atomic<HelperState> state_ = HelperState::running;
 };
 
-// [control] The uid that both moves lead to: of `user`, where root can become it; else the effective one.
-uid_t uid_to_become(const std::string& user);
+struct Account {
+  uid_t uid;
+  gid_t gid;
+};
+
+// [control] What both moves lead to: `user`, where root can become it; else the effective ids.
+Account account_to_become(const std::string& user);
 
 // [control] Steps down in two moves; see host/privileged/README.md. First: effective ids become those of `user`, so
 // that files are opened and made with his rights from here on; CAP_DAC_OVERRIDE stays permitted, for

@@ -34,7 +34,7 @@ bool keep(std::initializer_list<unsigned> wanted) noexcept {
 
 Error refused(const char* what) {
   return {.code = Code::refused,
-          .text = fmt::format("the privileged helper cannot {}: {}", what, std::generic_category().message(errno))};
+          .text = fmt::format("a privileged process cannot {}: {}", what, std::generic_category().message(errno))};
 }
 
 }  // namespace
@@ -62,6 +62,13 @@ Result<void> keep_serving_rights(uid_t uid, gid_t gid, pid_t host) {
   if (!keep({CAP_NET_ADMIN})) return refused("give up its other capabilities");
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return refused("hide its memory");
   return {};
+}
+
+Result<void> keep_part_rights(uid_t uid, gid_t gid, pid_t host) {
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return refused("forgo new privileges");
+  // As root, while the bounding set can be emptied.
+  if (!keep({CAP_NET_ADMIN, CAP_SETUID, CAP_SETGID})) return refused("give up its capabilities");
+  return keep_serving_rights(uid, gid, host);
 }
 
 }  // namespace nfbus::host

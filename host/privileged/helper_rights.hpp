@@ -1,4 +1,4 @@
-// The helper's own way down, to what serving takes.
+// The way down of the processes that keep CAP_NET_ADMIN.
 #pragma once
 
 #include <nfbus/result.hpp>
@@ -16,5 +16,8 @@ void keep_binding_rights() noexcept;
 
 // [helper] Becomes the user with CAP_NET_ADMIN alone (if it was there). Errors: refused.
 Result<void> keep_serving_rights(uid_t uid, gid_t gid, pid_t host);
+
+// [part] The same at once, for a process that a plugin's privileged part runs in. Errors: refused.
+Result<void> keep_part_rights(uid_t uid, gid_t gid, pid_t host);
 
 }  // namespace nfbus::host

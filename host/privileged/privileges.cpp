@@ -24,11 +24,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Account {
-  uid_t uid;
-  gid_t gid;
-};
-
 Error refused(const std::string& what) {
   return {.code = Code::refused, .text = fmt::format("{}: {}", what, std::generic_category().message(errno))};
 }
@@ -139,10 +134,11 @@ Result<void> check_all_threads() {
 
 }  // namespace
 
-uid_t uid_to_become(const std::string& user) {
-  if (::geteuid() != 0) return ::geteuid();
+Account account_to_become(const std::string& user) {
+  const Account own = {.uid = ::geteuid(), .gid = ::getegid()};
+  if (own.uid != 0) return own;
   const auto account = find_account(user);
-  return account && account->has_value() && can_become(**account) ? (*account)->uid : 0;
+  return account && account->has_value() && can_become(**account) ? **account : own;
 }
 
 Result<void> lower_privileges(const std::string& user, bool user_given) {

@@ -168,6 +168,22 @@ void refuse_other_families(Filter& filter, const char* call) {
   filter.add(kRefuse, call, {{.arg = 0, .op = SCMP_CMP_GE, .datum_a = AF_MAX, .datum_b = 0}});
 }
 
+void refuse_what_no_plugin_needs(Filter& filter) {
+  filter.add(kRefuse, kNoPluginNeeds);
+  if (!kSanitized) filter.add(kRefuse, "ptrace");  // LeakSanitizer looks at the threads of its own process with it
+  for (const scmp_datum_t space : kNewNamespaces) {
+    filter.add(kRefuse, "clone", {masked(0, space, space)});
+  }
+  // Its flags lie in memory, where a filter does not look; the C library then uses clone().
+  filter.add(SCMP_ACT_ERRNO(ENOSYS), "clone3");
+  // Typing into the terminal of whoever started us.
+  for (const scmp_datum_t request : {scmp_datum_t{TIOCSTI}, scmp_datum_t{TIOCLINUX}}) {
+    filter.add(kRefuse, "ioctl", {masked(1, kInt, request)});
+  }
+  refuse_other_families(filter, "socket");
+  refuse_other_families(filter, "socketpair");
+}
+
 void allow_opening_to_read(Filter& filter) {
   constexpr scmp_datum_t kWrites = O_ACCMODE | O_CREAT | O_TRUNC;
   filter.add(SCMP_ACT_ALLOW, "open", {masked(1, kWrites, O_RDONLY)});
@@ -198,19 +214,7 @@ Result<void> confine_host() {
 
   Filter filter(SCMP_ACT_ALLOW);
   filter.on_all_threads();
-  filter.add(kRefuse, kNoPluginNeeds);
-  if (!kSanitized) filter.add(kRefuse, "ptrace");  // LeakSanitizer looks at the threads of its own process with it
-  for (const scmp_datum_t space : kNewNamespaces) {
-    filter.add(kRefuse, "clone", {masked(0, space, space)});
-  }
-  // Its flags lie in memory, where a filter does not look; the C library then uses clone().
-  filter.add(SCMP_ACT_ERRNO(ENOSYS), "clone3");
-  // Typing into the terminal of whoever started us.
-  for (const scmp_datum_t request : {scmp_datum_t{TIOCSTI}, scmp_datum_t{TIOCLINUX}}) {
-    filter.add(kRefuse, "ioctl", {masked(1, kInt, request)});
-  }
-  refuse_other_families(filter, "socket");
-  refuse_other_families(filter, "socketpair");
+  refuse_what_no_plugin_needs(filter);
   // getaddrinfo() and the table of interfaces ask rtnetlink. What lies above the low half of the protocol is refused
   // with it.
   filter.add(kRefuse, "socket", {masked(0, kInt, AF_NETLINK), differs(2, NETLINK_ROUTE)});
@@ -218,6 +222,15 @@ Result<void> confine_host() {
   if (loaded || loaded.error().code != Code::unsupported) return loaded;
   log::warning(loaded.error().text + ": plugins may ask the kernel for all that an unprivileged program may");
   return {};
+}
+
+Result<void> confine_part() {
+  Filter filter(SCMP_ACT_ALLOW);
+  refuse_what_no_plugin_needs(filter);
+  auto loaded = filter.load();
+  // A kernel without seccomp is told about by the host, and all goes on.
+  if (!loaded && loaded.error().code == Code::unsupported) return {};
+  return loaded;
 }
 
 Result<void> allow_binding() {

@@ -5,13 +5,16 @@
 
 namespace nfbus::host {
 
-// All three: [control]; no_new_privs is set with them. On an error nothing is refused that was not before.
+// All four: [control]; no_new_privs is set with them. On an error nothing is refused that was not before.
 
 // The host once all is open: on all of its threads, on those that come, and in the programs that plugins execute, what
 // no plugin needs is refused with EPERM, and so is every call of another architecture. Files, sockets, threads, fork
 // and execve stay. No process of the same user may look into this one any more. A kernel that cannot do it is logged,
 // and the host goes on. Errors: io.
 Result<void> confine_host();
+
+// The process of a plugin's privileged part: as confine_host(), but for netlink, of which all is left. Errors: io.
+Result<void> confine_part();
 
 // The next two have the errors unsupported (this kernel has no seccomp) and io.
 

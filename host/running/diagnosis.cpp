@@ -12,9 +12,9 @@
 
 namespace nfbus::host {
 
-std::vector<InstanceFinding> diagnose_all(const Config& config, const PluginRegistry& plugins) {
+std::vector<InstanceFinding> diagnose_all(const Config& config, const PluginRegistry& plugins, PrivilegedParts& parts) {
   const FormatSet formats(config.host.device);
-  const SharedServices services = services_at_rest(formats, config, plugins);
+  const SharedServices services = services_at_rest(formats, config, plugins, &parts);
   std::vector<InstanceFinding> all;
   const auto ask = [&]<class Instance>(std::string_view kind, const PluginConfig& configured) {
     const std::string name = fmt::format("{}.{}", kind, configured.name);

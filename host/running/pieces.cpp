@@ -110,15 +110,33 @@ std::vector<MadeSink> make_sinks(const Config& config, const PluginRegistry& plu
   return sinks;
 }
 
-SharedServices services_at_rest(const FormatSet& formats, const Config& config, const PluginRegistry& plugins) {
+SharedServices services_at_rest(const FormatSet& formats, const Config& config, const PluginRegistry& plugins,
+                                PrivilegedParts* parts) {
   return {.formats = formats,
           .publish = [](std::string_view, std::string_view, const MessageOrigin&) { return false; },
-          .fields = known_fields(config, plugins)};
+          .fields = known_fields(config, plugins),
+          .parts = parts};
+}
+
+std::vector<Error> missing_parts(const Config& config, const PluginRegistry& plugins) {
+  std::vector<Error> missing;
+  const auto look = [&](const PluginConfig& configured, std::string_view kind) {
+    if ((plugins.find(configured.plugin)->entry->flags & NFBUS_HAS_PRIVILEGED_PART) == 0) return;
+    const auto found = find_privileged_part(configured.plugin, plugins.folders());
+    if (found) return;
+    Error error = found.error();
+    error.text = fmt::format("its privileged part will not run: {}", error.text);
+    missing.push_back(at(std::move(error), configured, kind));
+  };
+  for (const PluginConfig& source : config.sources) look(source, "source");
+  for (const FilterConfig& filter : config.filters) look(filter, "filter");
+  for (const SinkConfig& sink : config.sinks) look(sink, "sink");
+  return missing;
 }
 
 std::vector<Error> try_pieces(const Config& config, const PluginRegistry& plugins) {
   const FormatSet formats(config.host.device);
-  const SharedServices services = services_at_rest(formats, config, plugins);
+  const SharedServices services = services_at_rest(formats, config, plugins, nullptr);
   std::vector<Error> errors;
   const Pieces pieces = make_pieces(config, plugins, services, errors);
   return errors;

@@ -61,8 +61,12 @@ struct Pieces {
                                                std::vector<Error>& errors);
 
 // [control] For instances of which none is ever at work: nobody would hear what they publish, so that is refused.
+// parts: null where none run.
 [[nodiscard]] SharedServices services_at_rest(const FormatSet& formats, const Config& config,
-                                              const PluginRegistry& plugins);
+                                              const PluginRegistry& plugins, PrivilegedParts* parts);
+
+// [control] Each configured instance whose plugin has a privileged part that cannot be started, and why.
+[[nodiscard]] std::vector<Error> missing_parts(const Config& config, const PluginRegistry& plugins);
 
 // [control] Makes all pieces, and drops them: returns what plugins have against their options.
 [[nodiscard]] std::vector<Error> try_pieces(const Config& config, const PluginRegistry& plugins);

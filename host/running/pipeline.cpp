@@ -21,8 +21,9 @@ MadePipeline::MadePipeline(std::unique_ptr<Stages> stages)
 MadePipeline::MadePipeline(MadePipeline&& other) noexcept = default;
 MadePipeline::~MadePipeline() = default;
 
-std::optional<MadePipeline> MadePipeline::make(Config config, PluginRegistry plugins, std::vector<Error>& errors) {
-  MadePipeline made(std::make_unique<Stages>(std::move(config), std::move(plugins)));
+std::optional<MadePipeline> MadePipeline::make(Config config, PluginRegistry plugins, PrivilegedParts* parts,
+                                               std::vector<Error>& errors) {
+  MadePipeline made(std::make_unique<Stages>(std::move(config), std::move(plugins), parts));
   const Stages& stages = *made.stages_;
   const std::size_t before = errors.size();
   *made.pieces_ = make_pieces(stages.config, stages.plugins, stages.services, errors);
@@ -114,9 +115,10 @@ std::vector<Error> RunningPipeline::reload(Config next, PluginRegistry plugins, 
   return {};
 }
 
-void RunningPipeline::look_around() {
+void RunningPipeline::watch() {
   Stages& stages = *stages_;
-  if (stages.helper != nullptr) stages.helper->look();
+  if (stages.helper != nullptr) stages.helper->check();
+  if (stages.services.parts != nullptr) stages.services.parts->check();
   const std::string losses = stages.losses.new_losses(stages.sources.snapshots());
   if (!losses.empty()) stages.publish_own(kLossTopic, losses);
   // Making a status asks every thread for its numbers: not for nobody.

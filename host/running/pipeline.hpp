@@ -10,6 +10,7 @@
 #include "bus/server/listener.hpp"
 #include "capture/source.hpp"
 #include "config/config.hpp"
+#include "plugins/privileged_parts.hpp"
 #include "plugins/registry.hpp"
 #include "privileged/helper.hpp"
 
@@ -105,7 +106,7 @@ class RunningPipeline : PipelineState {
   // MadePipeline::make(): then nothing has changed.
   [[nodiscard]] std::vector<Error> reload(Config next, PluginRegistry plugins, Clock::time_point deadline);
   // Publishes what the host says of itself, and looks after the helper; call it each second.
-  void look_around();
+  void watch();
   // One line per group and per sink, with every counter of design section 5.
   void log_counters() const;
   // "2 groups, 3 sinks": for the ready line.
@@ -131,8 +132,9 @@ class OpenPipeline : PipelineState {
 
 class MadePipeline : PipelineState {
  public:
-  // Makes all pieces of the configuration. Nothing: `errors` has got what plugins have against their options.
-  [[nodiscard]] static std::optional<MadePipeline> make(Config config, PluginRegistry plugins,
+  // Makes all pieces of the configuration. parts: the plugins' privileged parts; null where none run; they outlive the
+  // pipeline. Nothing: `errors` has got what plugins have against their options.
+  [[nodiscard]] static std::optional<MadePipeline> make(Config config, PluginRegistry plugins, PrivilegedParts* parts,
                                                         std::vector<Error>& errors);
   MadePipeline(MadePipeline&& other) noexcept;
   ~MadePipeline();

@@ -31,7 +31,7 @@ std::vector<std::vector<FilterConfig>> filters_of_captures(const Config& config)
   return filters;
 }
 
-Stages::Stages(Config of, PluginRegistry found)
+Stages::Stages(Config of, PluginRegistry found, PrivilegedParts* parts)
     : config(std::move(of)),
       plugins(std::move(found)),
       capture_filters(filters_of_captures(config)),
@@ -42,7 +42,8 @@ Stages::Stages(Config of, PluginRegistry found)
       services{.formats = formats,
                .publish = [this](std::string_view topic, std::string_view text,
                                  const MessageOrigin& origin) { return publish_message(topic, text, origin); },
-               .fields = known_fields(config, plugins)},
+               .fields = known_fields(config, plugins),
+               .parts = parts},
       sinks(bus, [this](const SinkWorker& of_sink, SinkState state, std::string_view why) {
         publish_own(kSinkTopic, sink_event(of_sink.name(), of_sink.plugin(), state, why));
       }) {}

@@ -30,7 +30,8 @@ namespace nfbus::host {
 
 // Thread safety: [control], but for what says otherwise.
 struct Stages {
-  Stages(Config of, PluginRegistry found);
+  // parts: null where none run; they outlive it.
+  Stages(Config of, PluginRegistry found, PrivilegedParts* parts);
   Stages(const Stages&) = delete;
   Stages& operator=(const Stages&) = delete;
   ~Stages();

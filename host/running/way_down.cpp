@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <string_view>
 #include <utility>
 
 namespace nfbus::host {
@@ -24,6 +25,17 @@ Result<void> step_down(const EarlyConfig& early, bool may_use_roots_rights) {
   if (!lowered && lowered.error().code == Code::not_found) lowered = lower_privileges(defaults::kUser, false);
   if (!lowered || may_use_roots_rights) return lowered;
   return drop_privileges();
+}
+
+PrivilegedParts start_privileged_parts(const EarlyConfig& early, bool may_use_roots_rights) {
+  std::string_view forbidden;
+  if (::geteuid() != 0) {
+    forbidden = "nfbus must be started by root for it";
+  } else if (!may_use_roots_rights) {
+    forbidden = "others than root can change the configuration, a plugin or a folder above them";
+  }
+  const Account account = account_to_become(early.user);
+  return PrivilegedParts::start(early.instances, early.plugin_folders, account.uid, account.gid, forbidden);
 }
 
 Result<ReplayFile> open_file_to_replay(const std::string& path, bool started_as_root) {

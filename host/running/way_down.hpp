@@ -4,6 +4,7 @@
 #include "capture/replay.hpp"
 #include "config/config_file.hpp"
 #include "config/load.hpp"
+#include "plugins/privileged_parts.hpp"
 
 #include <nfbus/result.hpp>
 
@@ -18,6 +19,10 @@ namespace nfbus::host {
 // [control] The host's first move down, and at once the second one where root's rights may not be used. To be called
 // before any plugin is loaded and any thread exists.
 Result<void> step_down(const EarlyConfig& early, bool may_use_roots_rights);
+
+// [control] The privileged parts of the configured plugins, before step_down(); none of them where root's rights may
+// not be used, and each then says why.
+[[nodiscard]] PrivilegedParts start_privileged_parts(const EarlyConfig& early, bool may_use_roots_rights);
 
 // [control] The file to replay. Where root starts the host, with its rights if root alone can change the file and where
 // the path leads, step by step as of Way; what is opened is what was judged. All else, FIFOs and devices among it, with

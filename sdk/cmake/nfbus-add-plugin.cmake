@@ -33,3 +33,10 @@ function(nfbus_add_plugin name)
     install(TARGETS ${name} LIBRARY DESTINATION ${NFBUS_PLUGIN_INSTALL_DIR})
   endif()
 endfunction()
+
+# nfbus_add_privileged_part(PLUGIN SOURCES...): the target PLUGIN_privileged, built as PLUGIN.privileged.so, beside
+# PLUGIN.so.
+function(nfbus_add_privileged_part plugin)
+  nfbus_add_plugin(${plugin}_privileged ${ARGN})
+  set_target_properties(${plugin}_privileged PROPERTIES OUTPUT_NAME ${plugin}.privileged)
+endfunction()

@@ -27,6 +27,7 @@ class SdkPackage(unittest.TestCase):
             run(cls.installed.program, "new-plugin", f"my_{kind}", "--kind", kind, cwd=cls.folder)
             cls.installed.build(cls.folder / f"my_{kind}")
         cls.installed.build(OUTSIDE / "c_sink")
+        cls.installed.build(OUTSIDE / "asks")
 
     def test_everything_is_where_the_design_says(self):
         for name in ("bin/nfbus", "include/nfbus/abi.h", "include/nfbus/sink.hpp", "lib/cmake/nfbus/nfbus-config.cmake",
@@ -37,9 +38,10 @@ class SdkPackage(unittest.TestCase):
     def test_a_plugin_shows_its_entry_and_no_symbol_of_its_own(self):
         for plugin in (self.prefix / "lib/nfbus/plugins").glob("*.so"):
             symbols = [line.split()[-2:] for line in run("nm", "-D", "--defined-only", plugin).splitlines()]
-            self.assertIn("nfbus_library_v1", [name for _, name in symbols], plugin.name)
+            entry = "nfbus_privileged_v1" if plugin.name.endswith(".privileged.so") else "nfbus_library_v1"
+            self.assertIn(entry, [name for _, name in symbols], plugin.name)
             if not self._sanitized(plugin):
-                others = [name for _, name in symbols if name != "nfbus_library_v1" and "nfbus" in name]
+                others = [name for _, name in symbols if name != entry and "nfbus" in name]
                 self.assertEqual(others, [], plugin.name)
                 self.assertNotIn("u", [kind for kind, _ in symbols], f"{plugin.name} has symbols unique in the process")
 
@@ -81,6 +83,10 @@ class SdkPackage(unittest.TestCase):
         self.assertEqual([record["dest_port"] for record in kept], [port for port in PORTS if port != 53])
         self.assertEqual([record["Fields"] for record in kept], [{"length": "28"}] * 3, "what the filter noted")
         self.assertEqual([record["dest_port"] for record in read_json_lines(self.folder / "lines.json")], PORTS)
+
+    def test_the_installed_program_runs_a_privileged_part(self):
+        config = self.installed.config("asks.toml", '[sink.asks]\nplugin = "asks"\nmost_mtu = 1400\n')
+        self.assertIn('"most_mtu":1400', run(self.installed.program, "ask", "-c", config, "options"))
 
     def test_the_installed_program_runs_the_source(self):
         config = """

@@ -234,6 +234,9 @@ typedef struct nfbus_match nfbus_match;
 #define NFBUS_LOG_INFO 3u
 #define NFBUS_LOG_DEBUG 4u
 
+/* Of a request to a privileged part, and of its answer. */
+#define NFBUS_MAX_REQUEST 1048576u /* bytes */
+
 /* Lives from create() until destroy() has returned. */
 typedef struct nfbus_host {
   uint32_t struct_size;
@@ -286,8 +289,14 @@ typedef struct nfbus_host {
   /* [any] What came after this version without changing it: a struct that the id's header describes, valid as long as
    * the instance. NULL: this host does not know the id. */
   const void* (*extension)(void* context, nfbus_text id);
+  /* [worker] And in open(), close() and diagnose(); of a command's instances. Asks the instance's privileged part
+   * (nfbus_privileged), and waits at most timeout_ms for its *answer, which is valid until the instance's next
+   * request(). Filters of one name share one part, and wait for one another. NFBUS_OK; else *error says why:
+   * NFBUS_REFUSED: there is none here, or the request is longer than NFBUS_MAX_REQUEST; NFBUS_RETRY: no answer in time
+   * (one that comes later is dropped); NFBUS_FAILED: it answered with an error; NFBUS_FATAL: it has ended. */
+  uint32_t (*request)(void* context, nfbus_bytes request, uint32_t timeout_ms, nfbus_bytes* answer, nfbus_error* error);
 } nfbus_host;
-NFBUS_ENDS_WITH(nfbus_host, extension);
+NFBUS_ENDS_WITH(nfbus_host, request);
 
 typedef struct nfbus_value {
   uint32_t struct_size;
@@ -532,8 +541,10 @@ typedef struct nfbus_configured {
   nfbus_text plugin;
   nfbus_text name;              /* "archive" for [sink.archive] */
   const nfbus_options* options; /* checked, with defaults */
+  const nfbus_host* host;       /* of it log, extension, match_compile, match_release and request work: that one asks
+                                   the instance's privileged part, which runs beside the command as beside a host */
 } nfbus_configured;
-NFBUS_ENDS_WITH(nfbus_configured, options);
+NFBUS_ENDS_WITH(nfbus_configured, host);
 
 /* Owned by the host, valid during the call. */
 typedef struct nfbus_command_call {
@@ -565,7 +576,8 @@ NFBUS_ENDS_WITH(nfbus_command, run);
 #define NFBUS_PLUGIN_SOURCE 3u
 
 /* nfbus_plugin.flags */
-#define NFBUS_LOSSLESS (1u << 0) /* a source that can wait: nothing of it is dropped for a full queue */
+#define NFBUS_LOSSLESS (1u << 0)            /* a source that can wait: nothing of it is dropped for a full queue */
+#define NFBUS_HAS_PRIVILEGED_PART (1u << 1) /* NAME.privileged.so lies beside the library */
 
 typedef struct nfbus_plugin {
   uint32_t struct_size;
@@ -602,6 +614,40 @@ NFBUS_ENDS_WITH(nfbus_library, extension);
 
 #define NFBUS_LIBRARY_SYMBOL "nfbus_library_v1"
 #define NFBUS_EXPORT __attribute__((visibility("default")))
+
+/* ---- The privileged part of a plugin --------------------------------------------------------------------------- */
+
+/* Where a part puts its answer; owned by the host, valid during request(). */
+typedef struct nfbus_answer {
+  uint32_t struct_size;
+  uint32_t reserved;
+  void* context;
+  /* The answer, copied; a second call replaces it. NFBUS_REFUSED: longer than NFBUS_MAX_REQUEST. */
+  uint32_t (*set)(void* context, nfbus_bytes answer);
+} nfbus_answer;
+NFBUS_ENDS_WITH(nfbus_answer, set);
+
+/* What needs CAP_NET_ADMIN of a plugin NAME, in a library of its own, NAME.privileged.so in the same folder, which
+ * exports `nfbus_privileged_v1`. For each configured instance the host runs one in a process of its own, as the host's
+ * user, with that capability and no other. It is started with the host, as root, where root alone can change the
+ * configuration and the library; not by a reload, by `check` or for a replay. All functions: on that process's one
+ * thread. It ends with the host. */
+typedef struct nfbus_privileged {
+  uint16_t abi_major; /* NFBUS_ABI_MAJOR and NFBUS_ABI_TARGET_MINOR; these three never move */
+  uint16_t abi_minor;
+  uint32_t struct_size;
+  /* Once, before the plugin's create(): takes the options that this part goes by until its end, whatever the rest of
+   * the host asks for. A failure is one of the configuration. */
+  uint32_t (*open)(const nfbus_options* options, void** part, nfbus_error* error);
+  /* Does what the plugin asks for, as far as the options allow it. Trust nothing in it: the process that asks may have
+   * been taken over. Anything but NFBUS_OK is an error, of which the plugin gets the text. */
+  uint32_t (*request)(void* part, nfbus_bytes request, const nfbus_answer* answer, nfbus_error* error);
+  /* When the host has ended, or its plugin is gone; it has a second. */
+  void (*close)(void* part);
+} nfbus_privileged;
+NFBUS_ENDS_WITH(nfbus_privileged, close);
+
+#define NFBUS_PRIVILEGED_SYMBOL "nfbus_privileged_v1"
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -5,8 +5,10 @@
 #include <nfbus/dns.hpp>
 #include <nfbus/event.hpp>
 #include <nfbus/match.hpp>
+#include <nfbus/result.hpp>
 #include <nfbus/text.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <new>
 #include <optional>
@@ -145,6 +147,24 @@ class Host {
     if (raw_->listen(raw_->context, to_text(topic_prefix)) != NFBUS_OK) {
       throw std::logic_error("only the constructor of a filter may listen to messages");
     }
+  }
+
+  // [worker] And in open(), close() and diagnose(), and of a command's instances. Asks the instance's privileged part
+  // (nfbus/privileged.hpp), and waits so long for its answer. Errors: invalid: the part's own error; refused: there is
+  // none here, or the request is longer than NFBUS_MAX_REQUEST; busy: no answer in time; io: it has ended.
+  [[nodiscard]] Result<std::string> request(std::string_view request, std::chrono::milliseconds timeout) const {
+    nfbus_error error{};
+    error.struct_size = sizeof error;
+    nfbus_bytes answer{};
+    const std::uint32_t status =
+        raw_->request(raw_->context, {reinterpret_cast<const std::uint8_t*>(request.data()), request.size()},
+                      static_cast<std::uint32_t>(timeout.count()), &answer, &error);
+    if (status == NFBUS_OK) return std::string(reinterpret_cast<const char*>(answer.data), answer.size);
+    Code code = Code::io;
+    if (status == NFBUS_REFUSED) code = Code::refused;
+    if (status == NFBUS_RETRY) code = Code::busy;
+    if (status == NFBUS_FAILED) code = Code::invalid;
+    return Error{code, std::string(error.text, error.size)};
   }
 
   // [control] Registers a counter. When there are too many, the counter counts nothing.

@@ -45,7 +45,8 @@ struct Info {
   std::span<const nfbus_command> commands = {};  // from command<>(); a constant array
   // Filters: every field that it may add, a constant array of NFBUS_TEXT, or kAnnotatesNothing; {}: it may add any.
   std::span<const nfbus_text> annotates = {};
-  bool lossless = false;  // sources: it can wait, and nothing of it may be dropped for a full queue
+  bool lossless = false;             // sources: it can wait, and nothing of it may be dropped for a full queue
+  bool has_privileged_part = false;  // NAME.privileged.so lies beside the library (nfbus/privileged.hpp)
 };
 
 // One plugin of a library, from nfbus::sink, filter and source; for NFBUS_LIBRARY.
@@ -61,7 +62,7 @@ class Plugin {
     fields_.struct_size = sizeof fields_;
     fields_.plugin_kind = kind;
     fields_.event_kinds = info.event_kinds;
-    fields_.flags = info.lossless ? NFBUS_LOSSLESS : 0;
+    fields_.flags = (info.lossless ? NFBUS_LOSSLESS : 0U) | (info.has_privileged_part ? NFBUS_HAS_PRIVILEGED_PART : 0U);
     fields_.name = to_text(name);
     fields_.version = to_text(info.version);
     fields_.summary = to_text(info.summary);
@@ -125,6 +126,8 @@ class Configured {
   [[nodiscard]] std::string_view plugin() const noexcept { return to_view(raw_->plugin); }
   [[nodiscard]] std::string_view name() const noexcept { return to_view(raw_->name); }  // of [sink.NAME]
   [[nodiscard]] Options options() const { return Options(raw_->options); }
+  // As the instance's own; of it the log, matches and request() work.
+  [[nodiscard]] Host host() const noexcept { return Host(raw_->host); }
 
  private:
   const nfbus_configured* raw_;

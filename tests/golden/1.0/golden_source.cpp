@@ -27,11 +27,11 @@ class Source {
     const nfbus_record record{sizeof record, 0, 1'700'000'000'000'000'000, {kRecord, sizeof kRecord}};
     const nfbus_record* const two[] = {&record, &record};
     for (std::int64_t left = records_; left > 0;) {
-      const nfbus::Feed::Taken taken = feed.records({two, left == 1 ? 1U : 2U});
-      if (taken.full()) full_.add();
-      taken_.add(taken.count);
-      left -= taken.count;
-      if (taken.stopping()) return;
+      const nfbus::Feed::Accepted accepted = feed.records({two, left == 1 ? 1U : 2U});
+      if (accepted.full()) full_.add();
+      taken_.add(accepted.count);
+      left -= accepted.count;
+      if (accepted.stopping()) return;
     }
     taken_.add(feed.message("golden:said", "hello").count);
     while (!is_stopped_ && !feed.wait_for_stop(1000)) {

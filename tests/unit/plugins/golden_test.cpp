@@ -3,11 +3,13 @@
 #include "instances.hpp"
 #include "packets.hpp"
 #include "plugins/options.hpp"
+#include "plugins/privileged_parts.hpp"
 #include "plugins/source_instance.hpp"
 
 #include <nfbus/text.hpp>
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -122,6 +124,33 @@ TEST_P(Golden, LibrariesSayWhatTheyBring) {
   const nfbus_library& library = *golden("golden_c_sink").library;
   EXPECT_EQ(*static_cast<const std::uint32_t*>(library.extension(NFBUS_TEXT("golden.answer"))), 42U);
   EXPECT_EQ(library.extension(NFBUS_TEXT("golden.question")), nullptr);
+}
+
+TEST_P(Golden, PrivilegedPartGoesByItsOptionsAndAnswersItsPluginAlone) {
+  auto parts = PrivilegedParts::start({{.name = "sink.archive", .plugin = "golden_sink"}}, {folder_.path()},
+                                      ::geteuid(), ::getegid(), "");
+  nfbus_plugin plugin = *golden("golden_sink").entry;
+  plugin.flags |= NFBUS_HAS_PRIVILEGED_PART;
+  SharedServices shared = shared_;
+  shared.parts = &parts;
+  InstanceServices services("sink.archive", "archive", shared);
+  const auto opened = services.open_privileged_part(plugin, R"({"name":"archive: "})");
+  ASSERT_TRUE(opened.ok()) << opened.error().text;
+  const nfbus_host& host = *services.abi();
+  nfbus_error error{};
+  error.struct_size = sizeof error;
+  nfbus_bytes answer{};
+  const auto ask = [&](std::string_view text) {
+    const nfbus_bytes request = {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+    return host.request(host.context, request, 5000, &answer, &error);
+  };
+  ASSERT_EQ(ask("hello"), NFBUS_OK);
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(answer.data), answer.size), "archive: hello");
+  EXPECT_EQ(ask("no"), NFBUS_FAILED);
+  EXPECT_THAT(std::string(error.text, error.size), HasSubstr("as it asked"));
+  EXPECT_FALSE(services.open_privileged_part(plugin, R"({"name":"another"})").ok());
+  InstanceServices other("sink.other", "other", shared);
+  EXPECT_EQ(other.abi()->request(other.abi()->context, {}, 5000, &answer, &error), NFBUS_REFUSED);
 }
 
 TEST_P(Golden, SinkSaysOfEachMessageWhatBecameOfIt) {

@@ -224,11 +224,11 @@ TEST(PrivilegedHelper, ALookTellsWhetherItServesIsStuckOrGone) {
               const auto becomes = [&](HelperState state) {
                 for (int i = 0; i < 1000 && helper->state() != state; ++i) {
                   ::usleep(10000);
-                  helper->look();
+                  helper->check();
                 }
                 return helper->state() == state ? std::string("yes ") : std::string("no ");
               };
-              helper->look();
+              helper->check();
               std::string said = becomes(HelperState::running);
               ::kill(child, SIGSTOP);
               for (int i = 0; i < 1000; ++i) helper->set_queue_threshold(3, 1);  // more than there is room for

@@ -236,8 +236,8 @@ TEST(Entry, CarriesWhatThePluginSaysOfItself) {
 TEST(Entry, ACommandGivesItsExitStatusAndAThrowIsLogged) {
   const nfbus::test::FakeHost host;
   const nfbus::test::FakeOptions options(nfbus::test::Values{{"/file", "out.pcap"}});
-  const nfbus_configured instance{sizeof instance, NFBUS_PLUGIN_SINK, nfbus::to_text("the-name"),
-                                  nfbus::to_text("archive"), options.raw()};
+  const nfbus_configured instance{sizeof instance,           NFBUS_PLUGIN_SINK, nfbus::to_text("the-name"),
+                                  nfbus::to_text("archive"), options.raw(),     host.raw()};
   const nfbus_configured* const instances[] = {&instance};
   const char* const arguments[] = {"count", "a", "b"};
   nfbus_command_call call{sizeof call, 2, arguments, instances, 1, 0};

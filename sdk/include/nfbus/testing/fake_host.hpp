@@ -4,6 +4,7 @@
 #include <nfbus/abi.h>
 #include <nfbus/detail/barrier.hpp>
 #include <nfbus/event.hpp>
+#include <nfbus/result.hpp>
 #include <nfbus/text.hpp>
 
 #include <cstddef>
@@ -205,6 +206,19 @@ class FakeHost {
       const auto found = known.find(std::string(to_view(id)));
       return found == known.end() ? nullptr : found->second;
     };
+    raw_.request = [](void* context, nfbus_bytes request, uint32_t /*timeout_ms*/, nfbus_bytes* answer,
+                      nfbus_error* error) -> uint32_t {
+      FakeHost& host = self(context);
+      if (!host.privileged_part) return NFBUS_REFUSED;
+      const auto answered = host.privileged_part({reinterpret_cast<const char*>(request.data), request.size});
+      if (!answered.ok()) {
+        detail::say(error, answered.error().text);
+        return NFBUS_FAILED;
+      }
+      host.part_answer_ = answered.value();
+      *answer = {reinterpret_cast<const std::uint8_t*>(host.part_answer_.data()), host.part_answer_.size()};
+      return NFBUS_OK;
+    };
   }
   FakeHost(const FakeHost&) = delete;
   FakeHost& operator=(const FakeHost&) = delete;
@@ -228,10 +242,13 @@ class FakeHost {
   bool memory_is_short = false;
   bool may_listen = true;
   std::size_t wakes = 0;
+  // Answers request(); null: there is no privileged part.
+  std::function<Result<std::string>(std::string_view request)> privileged_part;
 
  private:
   static FakeHost& self(void* context) { return *static_cast<FakeHost*>(context); }
   nfbus_host raw_{};
+  std::string part_answer_;
 };
 
 // Events whose payload is the text, as a host would hand them over; valid as long as this object.
