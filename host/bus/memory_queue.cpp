@@ -243,6 +243,7 @@ void MemoryQueue::drop_oldest_events(std::size_t events) {
     if (oldest.size() != 0) continue;
     Entries gone;
     take_oldest(gone);
+    keep_for_reuse(gone, free_);
   }
 }
 
@@ -324,7 +325,7 @@ bool MemoryQueue::settle(const Settled& settled) {
     if (left_.empty()) release_begun(gone);
     room_.notify_all();
   }
-  keep_for_reuse(std::move(gone));
+  keep_for_reuse(gone, spare_);
   return true;
 }
 
@@ -336,12 +337,12 @@ void MemoryQueue::release_begun(Entries& gone) {
   }
 }
 
-// Gives the batches back without the lock: a slab's pool has one of its own.
-void MemoryQueue::keep_for_reuse(Entries&& gone) noexcept {
+// Gives the batches back. Where there is a choice without the lock: a slab's pool has one of its own.
+void MemoryQueue::keep_for_reuse(Entries& gone, Entries& to) noexcept {
   while (!gone.empty()) {
-    if (spare_.size() < kReusedEntries) {
+    if (to.size() < kReusedEntries) {
       gone.front() = {};
-      spare_.splice(spare_.end(), gone, gone.begin());
+      to.splice(to.end(), gone, gone.begin());
     } else {
       gone.pop_front();
     }
@@ -358,7 +359,7 @@ void MemoryQueue::let_go() {
     lease_over_ = false;
     room_.notify_all();
   }
-  keep_for_reuse(std::move(gone));
+  keep_for_reuse(gone, spare_);
 }
 
 // What is not settled becomes entries of its own at the head of the queue, in the old order: of each leased entry the

@@ -78,7 +78,7 @@ class MemoryQueue final : public EventQueue {
   void forget_slab_run() noexcept NFBUS_REQUIRES(mutex_);
   void release_begun(Entries& gone) NFBUS_REQUIRES(mutex_);
   void take_back_leased() NFBUS_REQUIRES(mutex_);
-  void keep_for_reuse(Entries&& gone) noexcept;
+  static void keep_for_reuse(Entries& gone, Entries& to) noexcept;
 
   const QueueLimits limits_;
   mutable Mutex mutex_;
