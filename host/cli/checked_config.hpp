@@ -27,7 +27,7 @@ struct FoundPlugins {
 // [control] Reads of the configuration what must be known before any plugin's code runs, gives up root's rights as
 // `run` does, and loads the plugins; after their privileged parts are started, where that is asked for. Errors: the
 // rights could not be given up.
-[[nodiscard]] Result<FoundPlugins> find_plugins(const std::string& config_file, Parts parts);
+[[nodiscard]] Result<FoundPlugins> find_plugins(const std::string& config_file, Parts wanted);
 
 // [control] All mistakes of the configuration, those included that only its plugins know.
 [[nodiscard]] LoadedConfig check_config(const FoundPlugins& found);

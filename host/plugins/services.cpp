@@ -162,7 +162,7 @@ struct ServiceFunctions {
 
   static uint32_t format(void* context, nfbus_text name) noexcept {
     State& state = of(context);
-    const FormatId id = state.shared.formats.find(plugin_view(name));
+    const FormatId id = FormatSet::find(plugin_view(name));
     if (id == 0) return 0;
     if (!state.formats_used.at(id).exchange(true)) state.format_uses.at(id) = FormatUse(state.shared.formats, id);
     return id;

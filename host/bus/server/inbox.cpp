@@ -29,15 +29,11 @@ bool Inbox::wants_message(std::string_view topic) const {
 }
 
 bool Inbox::wants_any(const Batch& batch) {
-  for (const Batch::TopicCount& topic : batch.topics()) {
-    if (topic.topic_id == 0) {  // not interned
-      if (wants(topic.topic)) return true;
-      continue;
-    }
+  return std::ranges::any_of(batch.topics(), [this](const Batch::TopicCount& topic) NFBUS_REQUIRES(mutex_) {
+    if (topic.topic_id == 0) return wants(topic.topic);  // not interned
     const bool is_judged = topic.topic_id < judged_.size() && judged_[topic.topic_id] != Verdict::unknown;
-    if ((is_judged ? judged_[topic.topic_id] : judge(topic)) == Verdict::wanted) return true;
-  }
-  return false;
+    return (is_judged ? judged_[topic.topic_id] : judge(topic)) == Verdict::wanted;
+  });
 }
 
 Inbox::Verdict Inbox::judge(const Batch::TopicCount& topic) {
