@@ -287,7 +287,9 @@ class SlowClients(BusTest):
             after_first = after_first or resident()
         self.assertGreater(rounds, 1)
         wait_until(lambda: descriptors() == before, 10, "the descriptors to be closed")
-        self.assertLess(resident(), after_first + (8 << 20))
+        # A sanitizer's allocator gives less back, and looks for leaks itself.
+        growth = (32 if "ASAN_OPTIONS" in os.environ else 8) << 20
+        self.assertLess(resident(), after_first + growth)
         self.assert_sums(self.status())
 
 

@@ -8,9 +8,11 @@
 namespace {
 
 constexpr std::chrono::milliseconds kTimeout{300};
+constexpr std::chrono::milliseconds kPatience{20'000};
 
 std::string answer_of(nfbus::Host host, std::string_view question) {
-  const nfbus::Result<std::string> answer = host.request(question, kTimeout);
+  const bool is_patient = question.starts_with("patient");
+  const nfbus::Result<std::string> answer = host.request(question, is_patient ? kPatience : kTimeout);
   if (!answer.ok())
     return "error " + std::to_string(static_cast<int>(answer.error().code)) + ": " + answer.error().text;
   const std::string& text = answer.value();
