@@ -87,6 +87,7 @@ struct Start {
   const SourceKind& kind;
   ConfigFile file;
   EarlyConfig early;
+  bool with_roots_rights;  // these may be used until all is open
 };
 
 using BusSocket = Result<std::optional<Listener>>;
@@ -99,11 +100,13 @@ Start read_start(const RunOptions& options) {
   ConfigFile file = read_config_file(options.config_file, as_root);
   EarlyConfig early = read_early_config(file);
   need_none(distrust(file, account_to_become(early.user).uid));
+  const bool with_roots_rights = may_use_roots_rights(file, early);
   return {.options = options,
           .source = std::move(source),
           .kind = kind,
           .file = std::move(file),
-          .early = std::move(early)};
+          .early = std::move(early),
+          .with_roots_rights = with_roots_rights};
 }
 
 std::optional<PrivilegedHelper> start_helper(const Start& start) {
@@ -113,18 +116,17 @@ std::optional<PrivilegedHelper> start_helper(const Start& start) {
 
 std::optional<PrivilegedParts> start_parts(const Start& start) {
   if (!start.kind.live) return std::nullopt;
-  return start_privileged_parts(start.early, may_use_roots_rights(start.file, start.early));
+  return start_privileged_parts(start.early, start.with_roots_rights);
 }
 
 // Whoever may change the configuration or a plugin would else become root through it, until all is open. Returns the
 // socket, if it was to be made with root's rights.
 std::optional<BusSocket> step_down_from_root(const Start& start) {
-  const bool with_roots_rights = may_use_roots_rights(start.file, start.early);
   std::optional<BusSocket> socket;
   if (is_socket_by_root(start.file, start.early, account_to_become(start.early.user).uid)) {
     socket.emplace(open_bus_socket(start.early, !start.kind.live));
   }
-  need(step_down(start.early, with_roots_rights));
+  need(step_down(start.early, start.with_roots_rights));
   return socket;
 }
 

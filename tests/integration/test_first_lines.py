@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 
 import nfbustest
-from nfbustest import NFBUS_BIN, TEST_PLUGINS, read_json_lines, wait_until
+from nfbustest import NFBUS_BIN, TEST_PLUGINS, children, read_json_lines, wait_until
 from packets import UDP, ipv4, send, udp
 
 CONFIG = """
@@ -54,10 +54,6 @@ def run_status(bus):
 
 def shown_environment(pid):
     return pathlib.Path(f"/proc/{pid}/environ").read_bytes()
-
-
-def children(pid):
-    return pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
 class StandardStreams(nfbustest.IntegrationTest):

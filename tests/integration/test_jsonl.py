@@ -7,12 +7,9 @@ import signal
 import subprocess
 import tempfile
 
+from capture_files import OUTPUT_RULES
 from nfbustest import IntegrationTest, end_process, main, read_json_lines, run_nfbus, wait_until
 from packets import UDP, ipv4, send, udp
-
-RULES = """table inet t {
-    chain c { type filter hook output priority 0; udp dport 1000-60000 counter log prefix "a " group 1; }
-}"""
 
 CONFIG = """
 [[capture]]
@@ -60,7 +57,7 @@ class Prepared:
 class Jsonl(IntegrationTest):
     def setUp(self):
         super().setUp()
-        self.namespace.nft(RULES)
+        self.namespace.nft(OUTPUT_RULES)
 
     def start_sink(self, options, script='exec "$@"'):
         return self.start(CONFIG + options, namespace=Prepared(self.namespace, script))

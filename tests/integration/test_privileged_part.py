@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 
 import nfbustest
-from nfbustest import NFBUS_BIN, TEST_PLUGINS, run_nfbus, wait_until
+from nfbustest import NFBUS_BIN, TEST_PLUGINS, children, run_nfbus, wait_until
 
 NET_ADMIN = f"{1 << 12:016x}"
 NONE = f"{0:016x}"
@@ -29,10 +29,6 @@ plugin = "asks"
 topics = ["ask:"]
 most_mtu = 9000
 """
-
-
-def children(process):
-    return [int(pid) for pid in pathlib.Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
 def name_of(process):

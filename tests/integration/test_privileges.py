@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 
 import nfbustest
-from nfbustest import read_json_lines, wait_until
+from nfbustest import children, read_json_lines, wait_until
 from packets import UDP, ipv4, send, udp
 
 CONFIG = """
@@ -39,13 +39,6 @@ NET_ADMIN = f"{1 << 12:016x}"
 def status(pid, thread=None):
     path = pathlib.Path(f"/proc/{pid}") / (f"task/{thread}" if thread else "") / "status"
     return dict(line.split(":\t", 1) for line in path.read_text().splitlines() if ":\t" in line)
-
-
-def children(pid):
-    found = []
-    for thread in os.listdir(f"/proc/{pid}/task"):
-        found += map(int, pathlib.Path(f"/proc/{pid}/task/{thread}/children").read_text().split())
-    return found
 
 
 class Privileges(nfbustest.IntegrationTest):

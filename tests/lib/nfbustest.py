@@ -188,6 +188,14 @@ class Namespace:
                 subprocess.run(["ip", "netns", "del", path.name], check=False, stderr=subprocess.DEVNULL)
 
 
+def children(pid):
+    """The processes that a process has forked, from any thread of it."""
+    found = []
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        found += map(int, pathlib.Path(f"/proc/{pid}/task/{thread}/children").read_text().split())
+    return found
+
+
 def end_process(child, seconds=5):
     """SIGTERM, then SIGKILL after `seconds`; returns the exit status. Nothing happens to one that has ended."""
     if child.poll() is None:
