@@ -15,14 +15,13 @@ constexpr std::size_t kChunkPackets = 1024;
 
 RecordChunk::RecordChunk(Intake& intake) : intake_(intake) { times_ns_.reserve(kChunkPackets); }
 
-void RecordChunk::append(LinkLayer layer, std::span<const std::uint8_t> frame, std::uint16_t group,
-                         std::int64_t time_ns) {
-  frame = frame.first(std::min(frame.size(), kMaxFrameBytes));
-  const std::size_t need = frame.size() + kMessageOverheadBytes;
+void RecordChunk::append(CapturedFrame frame) {
+  frame.bytes = frame.bytes.first(std::min(frame.bytes.size(), kMaxFrameBytes));
+  const std::size_t need = frame.bytes.size() + kMessageOverheadBytes;
   if (times_ns_.size() == kChunkPackets || (used_bytes_ != 0 && used_bytes_ + need > kChunkBytes)) publish();
   if (used_bytes_ == 0) slab_ = intake_.reserve(std::max(need, kChunkBytes));
-  used_bytes_ += write_message(layer, frame, group, time_ns, intake_.writer().room().subspan(used_bytes_));
-  times_ns_.push_back(time_ns);
+  used_bytes_ += write_message(frame, intake_.writer().room().subspan(used_bytes_));
+  times_ns_.push_back(frame.time_ns);
 }
 
 void RecordChunk::publish() {

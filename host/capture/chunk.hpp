@@ -23,8 +23,8 @@ class RecordChunk {
   explicit RecordChunk(Intake& intake);
 
   // Adds a frame, cut to kMaxFrameBytes, as write_message() says; publishes those before it when there is no room for
-  // it beside them. time_ns: of the event, whatever the frame says.
-  void append(LinkLayer layer, std::span<const std::uint8_t> frame, std::uint16_t group, std::int64_t time_ns);
+  // it beside them. Its time is the event's, whatever a DLT_NFLOG frame says.
+  void append(CapturedFrame frame);
   // Publishes what has been gathered, and ticks the filters that are due: by the clock, since the events' times may lie
   // anywhere.
   void publish();

@@ -24,7 +24,7 @@ void Feed::take(std::span<const FedRecord> records) {
       malformed_.add(1);
       continue;
     }
-    chunk_.append(LinkLayer::nflog, record.bytes, 0, record.time_ns == 0 ? now : record.time_ns);
+    chunk_.append({.bytes = record.bytes, .time_ns = record.time_ns == 0 ? now : record.time_ns});
   }
   chunk_.publish();
 }

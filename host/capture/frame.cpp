@@ -1,6 +1,7 @@
 #include "capture/frame.hpp"
 
 #include "capture/messages.hpp"
+#include "decode/decode.hpp"
 
 #include <net/if_arp.h>
 
@@ -141,12 +142,20 @@ std::uint8_t family_of(std::uint16_t ether_type) noexcept {
   return ether_type == kTypeIpv6 ? AF_INET6 : AF_UNSPEC;
 }
 
-void write_parts(const Parts& parts, std::uint16_t group, std::int64_t time_ns, Writer& out) noexcept {
-  const nfgenmsg header{.nfgen_family = family_of(parts.ether_type), .version = NFNETLINK_V0, .res_id = htons(group)};
+void write_parts(const CapturedFrame& frame, const Parts& parts, Writer& out) noexcept {
+  const nfgenmsg header{
+      .nfgen_family = family_of(parts.ether_type), .version = NFNETLINK_V0, .res_id = htons(frame.group)};
   out.bytes(&header, sizeof header);
   const nfulnl_msg_packet_hdr packet{.hw_protocol = htons(parts.ether_type), .hook = 0, ._pad = 0};
   out.attribute(NFULA_PACKET_HDR, &packet, sizeof packet);
-  if (parts.in_index != 0) out.attribute_be32(NFULA_IFINDEX_INDEV, parts.in_index);
+  if (!frame.prefix.empty()) {
+    std::array<char, kMaxPrefixBytes + 1> prefix{};
+    out.attribute(NFULA_PREFIX, prefix.data(), frame.prefix.copy(prefix.data(), kMaxPrefixBytes) + 1);
+  }
+  if (frame.interface_index != 0) {
+    out.attribute_be32(frame.outgoing ? NFULA_IFINDEX_OUTDEV : NFULA_IFINDEX_INDEV, frame.interface_index);
+  } else if (parts.in_index != 0)
+    out.attribute_be32(NFULA_IFINDEX_INDEV, parts.in_index);
   if (parts.hw_type) out.attribute_be16(NFULA_HWTYPE, *parts.hw_type);
   if (!parts.hw_header.empty()) {
     out.attribute_be16(NFULA_HWLEN, static_cast<std::uint16_t>(parts.hw_header.size()));
@@ -159,8 +168,9 @@ void write_parts(const Parts& parts, std::uint16_t group, std::int64_t time_ns, 
     nested.attribute_be16(NFULA_VLAN_TCI, *parts.vlan_tci);
     out.attribute(NFULA_VLAN | NLA_F_NESTED, room.data(), nested.used());
   }
-  const nfulnl_msg_packet_timestamp time{.sec = htobe64(static_cast<std::uint64_t>(time_ns / 1'000'000'000)),
-                                         .usec = htobe64(static_cast<std::uint64_t>(time_ns / 1'000 % 1'000'000))};
+  const nfulnl_msg_packet_timestamp time{
+      .sec = htobe64(static_cast<std::uint64_t>(frame.time_ns / 1'000'000'000)),
+      .usec = htobe64(static_cast<std::uint64_t>(frame.time_ns / 1'000 % 1'000'000))};
   out.attribute(NFULA_TIMESTAMP, &time, sizeof time);
   out.attribute(NFULA_PAYLOAD, parts.payload.data(), std::min(parts.payload.size(), kMaxAttributeBytes));
 }
@@ -180,17 +190,16 @@ std::optional<LinkLayer> link_layer(int dlt) noexcept {
   }
 }
 
-std::size_t write_message(LinkLayer layer, std::span<const std::uint8_t> frame, std::uint16_t group,
-                          std::int64_t time_ns, std::span<std::uint8_t> room) noexcept {
+std::size_t write_message(const CapturedFrame& frame, std::span<std::uint8_t> room) noexcept {
   Writer out(room);
   nlmsghdr header{};
   out.bytes(&header, sizeof header);
   std::size_t length = 0;
-  if (layer == LinkLayer::nflog) {
-    length = out.used() + frame.size();
-    out.bytes(frame.data(), frame.size());
+  if (frame.layer == LinkLayer::nflog) {
+    length = out.used() + frame.bytes.size();
+    out.bytes(frame.bytes.data(), frame.bytes.size());
   } else {
-    write_parts(split(layer, frame), group, time_ns, out);
+    write_parts(frame, split(frame.layer, frame.bytes), out);
     length = out.used();
   }
   header.nlmsg_len = static_cast<std::uint32_t>(length);

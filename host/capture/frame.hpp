@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 
 namespace nfbus::host {
 
@@ -20,13 +21,23 @@ enum class LinkLayer : std::uint8_t {
 // The layer for a DLT_ value of libpcap; nothing for those that we do not know.
 std::optional<LinkLayer> link_layer(int dlt) noexcept;
 
-// The most that write_message() may add to a frame.
-inline constexpr std::size_t kMessageOverheadBytes = 256;
+// A frame as a capture file has it, and what stands beside it there. Of a DLT_NFLOG frame layer and bytes alone count.
+struct CapturedFrame {
+  LinkLayer layer = LinkLayer::nflog;
+  std::span<const std::uint8_t> bytes;
+  std::uint16_t group = 0;
+  std::string_view prefix = {};       // the log prefix it is to have: kMaxPrefixBytes are kept
+  std::uint32_t interface_index = 0;  // that it came in by, or left by; 0: none
+  bool outgoing = false;              // it left
+  std::int64_t time_ns = 0;
+};
 
-// Writes `frame` into `room` (frame.size() + kMessageOverheadBytes or more, aligned to 4) as one NFLOG netlink message
-// of `group`; a DLT_NFLOG frame keeps its own group. A frame whose link header is cut short becomes a message without
-// payload. Payloads above 65,531 bytes, which no attribute can hold, are cut. Returns the bytes used, a multiple of 4.
-std::size_t write_message(LinkLayer layer, std::span<const std::uint8_t> frame, std::uint16_t group,
-                          std::int64_t time_ns, std::span<std::uint8_t> room) noexcept;
+// The most that write_message() may add to a frame.
+inline constexpr std::size_t kMessageOverheadBytes = 384;
+
+// Writes `frame` into `room` (frame.bytes.size() + kMessageOverheadBytes or more, aligned to 4) as one NFLOG netlink
+// message. A frame whose link header is cut short becomes a message without payload. Payloads above 65,531 bytes, which
+// no attribute can hold, are cut. Returns the bytes used, a multiple of 4.
+std::size_t write_message(const CapturedFrame& frame, std::span<std::uint8_t> room) noexcept;
 
 }  // namespace nfbus::host

@@ -58,7 +58,10 @@ class ReplaySource final : public Source {
       const u_char* data = nullptr;
       const int got = pcap_next_ex(file_.get(), &header, &data);
       if (got == 1) {
-        chunk_.append(layer_, {data, header->caplen}, group_, header->ts.tv_sec * 1'000'000'000LL + header->ts.tv_usec);
+        chunk_.append({.layer = layer_,
+                       .bytes = {data, header->caplen},
+                       .group = group_,
+                       .time_ns = header->ts.tv_sec * 1'000'000'000LL + header->ts.tv_usec});
         continue;
       }
       chunk_.publish();

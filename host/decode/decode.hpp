@@ -3,10 +3,13 @@
 
 #include "event/event.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
 namespace nfbus::host {
+
+inline constexpr std::size_t kMaxPrefixBytes = 127;  // NF_LOG_PREFIXLEN of linux/netfilter/nf_log.h, without the NUL
 
 // Reads an NFLOG record (struct nfgenmsg and netlink attributes, linux/netfilter/nfnetlink_log.h) into `event`, which
 // must be zeroed but for struct_size, and whose pointers then refer into `record`. Sets everything but what only the

@@ -17,8 +17,6 @@
 namespace nfbus::host {
 namespace {
 
-constexpr std::size_t kMaxPrefixBytes = 127;  // NF_LOG_PREFIXLEN of linux/netfilter/nf_log.h, without the NUL
-
 // struct nfgenmsg of linux/netfilter/nfnetlink.h.
 class RecordHeader : public HeaderView<sizeof(nfgenmsg)> {
  public:

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -28,7 +29,8 @@ struct Header {
   std::uint32_t lost_before = 0;  // of a packet
   std::uint32_t uid = 0;          // of a message
   std::uint16_t group = 0;        // of a packet, whose own bytes may be too short to tell
-  std::uint16_t reserved = 0;
+  std::uint8_t phys_in_name_bytes = 0;
+  std::uint8_t phys_out_name_bytes = 0;
   std::uint32_t topic_bytes = 0;
   std::uint32_t in_name_bytes = 0;
   std::uint32_t out_name_bytes = 0;
@@ -58,7 +60,8 @@ void for_each_number(AnyHeader& header, Visit visit) {
   visit(header.lost_before);
   visit(header.uid);
   visit(header.group);
-  visit(header.reserved);
+  visit(header.phys_in_name_bytes);
+  visit(header.phys_out_name_bytes);
   visit(header.topic_bytes);
   visit(header.in_name_bytes);
   visit(header.out_name_bytes);
@@ -106,6 +109,11 @@ void append(std::vector<std::uint8_t>& out, const nfbus_field& field) {
   append(out, field.value);
 }
 
+// A bridge port's name is the kernel's, of IFNAMSIZ bytes at most: one byte is room for its size.
+nfbus_text beginning(nfbus_text name) noexcept {
+  return {name.data, std::min<std::size_t>(name.size, std::numeric_limits<std::uint8_t>::max())};
+}
+
 Error malformed(std::string_view what) {
   return {.code = Code::invalid, .text = fmt::format("not an event record: {}", what)};
 }
@@ -118,7 +126,6 @@ bool is_known_type(std::uint32_t type) noexcept {
 // What of the header does not depend on the bytes behind it. Each value that says nothing has one spelling, so that
 // the bytes of an event are always the same.
 Result<void> check_values(const Header& header) {
-  if (header.reserved != 0) return malformed("its reserved bytes are set");
   if (header.kind == NFBUS_EVENT_PACKET) {
     if ((header.flags & ~unsigned{kBigEndianAttributes}) != 0) return malformed("a packet has unknown flags");
     if (header.flags != kNativeAttributes) {
@@ -133,7 +140,7 @@ Result<void> check_values(const Header& header) {
   if ((header.flags & ~unsigned{kHasUid}) != 0) return malformed("a message has unknown flags");
   if (header.flags == 0 && header.uid != 0) return malformed("a message has a uid and says that it has none");
   if (header.action != 0 || header.lost_before != 0 || header.group != 0 || header.in_name_bytes != 0 ||
-      header.out_name_bytes != 0) {
+      header.out_name_bytes != 0 || header.phys_in_name_bytes != 0 || header.phys_out_name_bytes != 0) {
     return malformed("a message has values of a packet");
   }
   return {};
@@ -153,7 +160,8 @@ Result<void> read_header(Bytes bytes, Header& header) {
   for_each_number(header, [&](auto& number) { take_number(rest, number); });
   if (auto checked = check_values(header); !checked) return checked;
   const std::uint64_t stated = kHeaderBytes + std::uint64_t{header.topic_bytes} + header.in_name_bytes +
-                               header.out_name_bytes + header.fields_bytes + header.body_bytes;
+                               header.out_name_bytes + header.phys_in_name_bytes + header.phys_out_name_bytes +
+                               header.fields_bytes + header.body_bytes;
   if (stated == bytes.size()) return {};
   return malformed(fmt::format("it tells of {} bytes and has {}", stated, bytes.size()));
 }
@@ -191,12 +199,15 @@ Result<void> encode(const nfbus_event& event, std::vector<std::uint8_t>& out) {
   const nfbus_bytes body = is_packet ? event.record : event.payload;
   const nfbus_text in_name = is_packet ? event.in_name : nfbus_text{};
   const nfbus_text out_name = is_packet ? event.out_name : nfbus_text{};
+  const nfbus_text phys_in_name = is_packet ? beginning(event.phys_in_name) : nfbus_text{};
+  const nfbus_text phys_out_name = is_packet ? beginning(event.phys_out_name) : nfbus_text{};
   const std::span<const nfbus_field> fields(event.fields, event.field_count);
   std::uint64_t fields_bytes = 0;
   for (const nfbus_field& field : fields) {
     fields_bytes += std::uint64_t{kFieldHeaderBytes} + field.name.size + field.value.size;
   }
-  const std::uint64_t total = kHeaderBytes + fields_bytes + event.topic.size + in_name.size + out_name.size + body.size;
+  const std::uint64_t total = kHeaderBytes + fields_bytes + event.topic.size + in_name.size + out_name.size +
+                              phys_in_name.size + phys_out_name.size + body.size;
   if (total > kMaxBytes) {
     return Error{.code = Code::invalid,
                  .text = fmt::format("an event of {} bytes is too large for a record, which ends at 4 GiB", total)};
@@ -209,6 +220,8 @@ Result<void> encode(const nfbus_event& event, std::vector<std::uint8_t>& out) {
                          .lost_before = is_packet ? event.lost_before : 0,
                          .uid = has_uid ? event.uid : 0,
                          .group = is_packet ? event.group : std::uint16_t{0},
+                         .phys_in_name_bytes = static_cast<std::uint8_t>(phys_in_name.size),
+                         .phys_out_name_bytes = static_cast<std::uint8_t>(phys_out_name.size),
                          .topic_bytes = static_cast<std::uint32_t>(event.topic.size),
                          .in_name_bytes = static_cast<std::uint32_t>(in_name.size),
                          .out_name_bytes = static_cast<std::uint32_t>(out_name.size),
@@ -221,6 +234,8 @@ Result<void> encode(const nfbus_event& event, std::vector<std::uint8_t>& out) {
   append(out, event.topic);
   append(out, in_name);
   append(out, out_name);
+  append(out, phys_in_name);
+  append(out, phys_out_name);
   for (const nfbus_field& field : fields) append(out, field);
   append(out, Bytes(body.data, body.size));
   return {};
@@ -233,6 +248,8 @@ Result<void> decode(Bytes bytes, Event& event, std::vector<nfbus_field>& fields)
   const Bytes topic = take(rest, header.topic_bytes);
   const Bytes in_name = take(rest, header.in_name_bytes);
   const Bytes out_name = take(rest, header.out_name_bytes);
+  const Bytes phys_in_name = take(rest, header.phys_in_name_bytes);
+  const Bytes phys_out_name = take(rest, header.phys_out_name_bytes);
   if (auto read = read_fields(take(rest, header.fields_bytes), header.field_count, fields); !read) return read;
 
   event = {};
@@ -256,6 +273,8 @@ Result<void> decode(Bytes bytes, Event& event, std::vector<nfbus_field>& fields)
     event.lost_before = header.lost_before;
     event.in_name = as_text(in_name);
     event.out_name = as_text(out_name);
+    event.phys_in_name = as_text(phys_in_name);
+    event.phys_out_name = as_text(phys_out_name);
   }
   event.time_ns = header.time_ns;
   return {};

@@ -167,8 +167,10 @@ typedef struct nfbus_event {
   uint16_t destination_port;
   uint8_t ip_protocol; /* the last header's protocol after IPv6 extension headers; valid with LAYER_IPV4 or _IPV6 */
   uint8_t reserved;
+  nfbus_text phys_in_name; /* names of the bridge ports; empty: none or unknown */
+  nfbus_text phys_out_name;
 } nfbus_event;
-NFBUS_ENDS_WITH(nfbus_event, reserved);
+NFBUS_ENDS_WITH(nfbus_event, phys_out_name);
 
 /* ---- DNS messages ---------------------------------------------------------------------------------------------- */
 

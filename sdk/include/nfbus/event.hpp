@@ -90,6 +90,9 @@ class Event {
   [[nodiscard]] std::uint16_t group() const noexcept { return raw_->group; }
   [[nodiscard]] std::string_view in_name() const noexcept { return to_view(raw_->in_name); }    // empty: none
   [[nodiscard]] std::string_view out_name() const noexcept { return to_view(raw_->out_name); }  // empty: none
+  // Of the bridge ports; empty: none.
+  [[nodiscard]] std::string_view phys_in_name() const noexcept { return to_view(raw_->phys_in_name); }
+  [[nodiscard]] std::string_view phys_out_name() const noexcept { return to_view(raw_->phys_out_name); }
   [[nodiscard]] std::optional<std::uint32_t> mark() const noexcept { return if_present(NFBUS_HAS_MARK, raw_->mark); }
   [[nodiscard]] std::optional<std::uint32_t> uid() const noexcept { return if_present(NFBUS_HAS_UID, raw_->uid); }
   [[nodiscard]] std::optional<std::uint32_t> gid() const noexcept { return if_present(NFBUS_HAS_GID, raw_->gid); }

@@ -104,7 +104,7 @@ void expect_same(const nfbus_event& a, const nfbus_event& b) {
   };
   EXPECT_EQ(numbers(a), numbers(b));
   for (const auto member : {&nfbus_event::topic, &nfbus_event::prefix, &nfbus_event::in_name, &nfbus_event::out_name,
-                            &nfbus_event::decode_error}) {
+                            &nfbus_event::phys_in_name, &nfbus_event::phys_out_name, &nfbus_event::decode_error}) {
     EXPECT_EQ(view(a.*member), view(b.*member));
   }
   for (const auto member :
@@ -128,6 +128,8 @@ Event captured(const test::Packet& packet) {
   event.lost_before = 3;
   event.in_name = text("wan0");
   event.out_name = text("lan0");
+  event.phys_in_name = text("port1");
+  event.phys_out_name = text("port2");
   event.fields = kFields.data();
   event.field_count = kFields.size();
   return event;
@@ -211,7 +213,7 @@ TEST(EventRecord, HasTheLayoutOfVersionOne) {
       0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11,  // time
       0,    0,    0,    0,                             // lost before
       4,    3,    2,    1,                             // uid
-      0,    0,    0,    0,                             // group, reserved
+      0,    0,    0,    0,                             // group, sizes of the bridge ports' names
       3,    0,    0,    0,    0,    0,    0,    0,     // bytes of the topic, of the input interface's name
       0,    0,    0,    0,    16,   0,    0,    0,     // of the output interface's, of the fields
       2,    0,    0,    0,                             // of the text
@@ -227,9 +229,11 @@ TEST(EventRecord, HasTheLayoutOfVersionOne) {
   packet.lost_before = 5;
   packet.in_name = text("e");
   packet.out_name = text("lo");
-  const ByteVector expected_packet = {1, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0,   0,   0,   0, 0, 0, 5, 0, 0,
-                                      0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0,   0,   0,   1, 0, 0, 0, 2, 0,
-                                      0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 'e', 'l', 'o', 2, 0, 0, 9};
+  packet.phys_in_name = text("p");
+  packet.phys_out_name = text("q0");
+  const ByteVector expected_packet = {1, 1, 0, 1, 0, 0, 0, 0, 0,   0,   0,   0,   0,   0,   0, 0, 5, 0, 0, 0,
+                                      0, 0, 0, 0, 9, 0, 1, 2, 0,   0,   0,   0,   1,   0,   0, 0, 2, 0, 0, 0,
+                                      0, 0, 0, 0, 4, 0, 0, 0, 'e', 'l', 'o', 'p', 'q', '0', 2, 0, 0, 9};
   EXPECT_EQ(encoded(packet), expected_packet);
 }
 
@@ -340,7 +344,8 @@ TEST(EventRecord, IsRefusedWithValuesOfTheOtherKind) {
   };
   for (const Case& wrong :
        {Case{packet, 1, 3, "neither a packet nor a message"}, Case{packet, 2, 2, "unknown flags"},
-        Case{packet, 3, 3, "unknown action"}, Case{packet, 20, 1, "a message's uid"}, Case{packet, 26, 1, "reserved"},
+        Case{packet, 3, 3, "unknown action"}, Case{packet, 20, 1, "a message's uid"},
+        Case{text_message, 26, 1, "values of a packet"}, Case{text_message, 27, 1, "values of a packet"},
         Case{text_message, 2, 1, "unknown flags"}, Case{text_message, 3, 1, "values of a packet"},
         Case{text_message, 16, 1, "values of a packet"}, Case{text_message, 24, 1, "values of a packet"},
         Case{text_message, 20, 1, "says that it has none"}}) {
