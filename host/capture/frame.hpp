@@ -1,34 +1,23 @@
 // From a captured frame to an NFLOG message: so that a replayed packet is a record like any other.
 #pragma once
 
+#include "capture/link_header.hpp"
+
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string_view>
 
 namespace nfbus::host {
 
-// Holds what a packet's link layer tells: tcpdump.org/linktypes.html.
-enum class LinkLayer : std::uint8_t {
-  raw_ip = 1,      // LINKTYPE_RAW, _IPV4, _IPV6: no header; the first nibble tells the version
-  ethernet = 2,    // LINKTYPE_ETHERNET
-  linux_sll = 3,   // LINKTYPE_LINUX_SLL: `tcpdump -i any`
-  linux_sll2 = 4,  // LINKTYPE_LINUX_SLL2
-  nflog = 5,       // LINKTYPE_NFLOG: the record itself
-};
-
-// The layer for a DLT_ value of libpcap; nothing for those that we do not know.
-std::optional<LinkLayer> link_layer(int dlt) noexcept;
-
 // A frame as a capture file has it, and what stands beside it there. Of a DLT_NFLOG frame layer and bytes alone count.
 struct CapturedFrame {
   LinkLayer layer = LinkLayer::nflog;
-  std::span<const std::uint8_t> bytes;
+  std::span<const std::uint8_t> bytes = {};
   std::uint16_t group = 0;
   std::string_view prefix = {};       // the log prefix it is to have: kMaxPrefixBytes are kept
-  std::uint32_t interface_index = 0;  // that it came in by, or left by; 0: none
-  bool outgoing = false;              // it left
+  std::uint32_t interface_index = 0;  // that it came in by, or left by; 0: what the link header says
+  bool outgoing = false;              // it left; the link header may say so, too
   std::int64_t time_ns = 0;
 };
 

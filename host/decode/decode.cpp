@@ -222,6 +222,9 @@ void decode_packet(Event& event) noexcept {
     case kEtherTypeIpv4: return decode_ipv4(event, packet);
     case kEtherTypeIpv6: return decode_ipv6(event, packet);
     case kEtherTypeArp: return decode_arp(event, packet);
+    case 0:
+      if (packet.empty()) fail(event, NFBUS_TEXT("link layer: no bytes captured behind its header"));
+      return;
     default: return;  // a protocol that we do not know is no error
   }
 }

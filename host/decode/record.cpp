@@ -200,7 +200,8 @@ void read_attributes(Bytes bytes, Event& event) noexcept {
   if (event.hw_header.size == 0) event.hw_header = {l2_header.data(), l2_header.size()};
 }
 
-// For records without a packet header attribute.
+// For records whose packet header attribute does not tell it: the kernel's own IP stack once left it at 0. Of other
+// families a 0 was in the frame, so that the bytes are looked at only where there is no such attribute.
 std::uint16_t guess_ether_type(const Event& event) noexcept {
   switch (event.family) {
     case NFPROTO_IPV4: return kEtherTypeIpv4;
@@ -208,7 +209,8 @@ std::uint16_t guess_ether_type(const Event& event) noexcept {
     case NFPROTO_ARP: return kEtherTypeArp;
     default: break;
   }
-  if (event.payload.size == 0) return 0;
+  const Bytes header = find_attribute({event.record.data, event.record.size}, NFULA_PACKET_HDR);
+  if (event.payload.size == 0 || header.size() >= sizeof(nfulnl_msg_packet_hdr)) return 0;
   switch (event.payload.data[0] >> 4U) {
     case 4: return kEtherTypeIpv4;
     case 6: return kEtherTypeIpv6;
