@@ -1,5 +1,6 @@
 #include "capture/intake.hpp"
 
+#include "capture/egress.hpp"
 #include "decode/decode.hpp"
 
 #include <algorithm>
@@ -25,6 +26,12 @@ constexpr std::size_t kAhead = 8;
 void prefetch(Record record) noexcept {
   constexpr std::size_t kBytes = 192;  // attributes, and the headers of most packets
   for (std::size_t at = 0; at < std::min(record.size(), kBytes); at += 64) __builtin_prefetch(record.data() + at);
+}
+
+// No batch has it yet.
+std::span<std::uint8_t> place_in(const SlabRef& slab, Record record) noexcept {
+  const std::span<std::uint8_t> memory = slab->memory();
+  return memory.subspan(static_cast<std::size_t>(record.data() - memory.data()), record.size());
 }
 
 bool matches(const CaptureConfig& config, std::string_view normalized) {
@@ -110,6 +117,8 @@ void Intake::publish_run(Group& group, const SlabRef& slab, std::int64_t now_ns,
   for (std::size_t i = 0; i < records_.size(); ++i) {
     if (i + kAhead < records_.size()) prefetch(records_[i + kAhead]);
     Event& event = batch->add_event();
+    if (may_be_egress(records_[i])) [[unlikely]]
+      records_[i] = without_link_header(place_in(slab, records_[i]));
     if (!read_record(records_[i], event)) event.group = group.spec.config.group;
     // Before anything can leave the packet out: a gap in the sequence is a loss, whatever becomes of this packet.
     group.lost_before += count_gap(group, event);

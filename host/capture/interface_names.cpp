@@ -49,13 +49,18 @@ Result<InterfaceNames> InterfaceNames::open() {
 }
 
 InterfaceNames::InterfaceNames(InterfaceNames&& other) noexcept
-    : socket_(std::move(other.socket_)), names_(std::move(other.names_)) {
+    : socket_(std::move(other.socket_)),
+      names_(std::move(other.names_)),
+      gone_(std::move(other.gone_)),
+      departures_(other.departures_) {
   other.forget_recent();
 }
 
 InterfaceNames& InterfaceNames::operator=(InterfaceNames&& other) noexcept {
   socket_ = std::move(other.socket_);
   std::swap(names_, other.names_);
+  std::swap(gone_, other.gone_);
+  std::swap(departures_, other.departures_);
   forget_recent();
   other.forget_recent();
   return *this;
@@ -105,13 +110,26 @@ void InterfaceNames::apply(std::span<const std::uint8_t> datagram) {
     const auto index = static_cast<std::uint32_t>(link->ifi_index);
     forget_recent();
     if (message->nlmsg_type == RTM_DELLINK) {
-      names_.erase(index);
+      keep_for_its_last_packets(index);
       continue;
     }
     Name name{};
     mnl_attr_parse(message, sizeof(ifinfomsg), read_name, &name);
     if (name.size != 0) names_[index] = name;
   }
+}
+
+// News of an interface is faster than its last packets, which the kernel holds back for as long as latency_ms says.
+void InterfaceNames::keep_for_its_last_packets(std::uint32_t index) {
+  const auto found = names_.find(index);
+  if (found == names_.end()) return;
+  found->second.gone = ++departures_;
+  gone_.push_back({.index = index, .departure = departures_});
+  if (gone_.size() <= kMostGone) return;
+  const Gone oldest = gone_.front();
+  gone_.pop_front();
+  const auto old = names_.find(oldest.index);
+  if (old != names_.end() && old->second.gone == oldest.departure) names_.erase(old);  // else it came back
 }
 
 InterfaceNames::Name* InterfaceNames::look_up(std::uint32_t index) noexcept {

@@ -1,13 +1,10 @@
-// Link, network and transport layer of one packet. What each step needs to know of a protocol is in its header.
+// Network and transport layer of one packet. What each step needs to know of a protocol is in its header.
 #include "decode/decode.hpp"
 
 #include "decode/fail.hpp"
 #include "decode/headers.hpp"
+#include "decode/link.hpp"
 #include "decode/vlan.hpp"
-
-#include <net/if_arp.h>
-
-#include <linux/netfilter.h>
 
 #include <algorithm>
 #include <array>
@@ -24,18 +21,6 @@ class Ports : public HeaderView<4> {
   [[nodiscard]] std::uint16_t source() const noexcept { return u16<0>(); }
   [[nodiscard]] std::uint16_t destination() const noexcept { return u16<2>(); }
 };
-
-void decode_link(Event& event) noexcept {
-  if (event.hw_header.size == 0) return;
-  // Bridges have Ethernet ports only, and the kernel gives no hardware type when a packet leaves.
-  const bool is_ethernet =
-      (event.present & NFBUS_HAS_HW_TYPE) != 0 ? event.hw_type == ARPHRD_ETHER : event.family == NFPROTO_BRIDGE;
-  if (!is_ethernet) return;
-  const Bytes frame = to_bytes(event.hw_header);
-  if (frame.size() < EthernetHeader::kSize) return fail(event, NFBUS_TEXT("Ethernet: header cut short"));
-  event.layers |= NFBUS_LAYER_ETHERNET;
-  note_vlan_of_frame(event, frame);
-}
 
 // Bridges hand packets over from the inner tag on; the payload is to start with the network header.
 [[nodiscard]] bool decode_inner_vlan_tags(Event& event) noexcept {

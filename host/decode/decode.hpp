@@ -14,9 +14,9 @@ inline constexpr std::size_t kMaxPrefixBytes = 127;  // NF_LOG_PREFIXLEN of linu
 // Reads an NFLOG record (struct nfgenmsg and netlink attributes, linux/netfilter/nfnetlink_log.h) into `event`, which
 // must be zeroed but for struct_size, and whose pointers then refer into `record`. Sets everything but what only the
 // host knows: action, topic, topic_id, interface names, lost_before, fields, and time_ns where the record has none
-// (then present lacks NFBUS_HAS_KERNEL_TIME). A broken attribute ends the reading of attributes and is named in
-// decode_error; what came before it stays. Returns false when `record` is too short for an nfgenmsg: `event` then
-// holds nothing but its kind, the record and decode_error.
+// (then present lacks NFBUS_HAS_KERNEL_TIME). A broken attribute costs itself alone and is named in decode_error; what
+// stands behind one of impossible length is read where the attributes that follow can be told. Returns false when
+// `record` is too short for an nfgenmsg: `event` then holds nothing but its kind, the record and decode_error.
 bool read_record(std::span<const std::uint8_t> record, Event& event) noexcept;
 
 // The value of the first attribute of this type (NFULA_*) in a record, as far as it is there; empty: there is none.

@@ -80,10 +80,30 @@ struct Attribute {
     attribute.value = bytes.subspan(sizeof header, length - sizeof header);
     bytes = bytes.subspan(std::min<std::size_t>(NLA_ALIGN(length), bytes.size()));
   } else {
-    attribute.value = length < sizeof header ? Bytes{} : bytes.subspan(sizeof header);
+    attribute.value = bytes.subspan(sizeof header);
+    if (length < sizeof header) attribute.value = attribute.value.first(0);
     bytes = {};
   }
   return true;
+}
+
+// Where attributes go on behind one whose length is impossible: a place from which each of them is whole, up to the
+// very end of the record; empty: there is none, or it is too far to look for. `bytes`: from behind the broken one's
+// header.
+Bytes find_chain(Bytes bytes) noexcept {
+  constexpr std::uint16_t kMaxType = 63;  // of kernels to come, too
+  constexpr int kMostSteps = 1024;
+  int steps = 0;
+  for (; bytes.size() >= NLA_HDRLEN && steps < kMostSteps; bytes = bytes.subspan(NLA_ALIGNTO)) {
+    Bytes rest = bytes;
+    Attribute attribute{};
+    bool good = true;
+    while (good && take_attribute(rest, attribute)) {
+      good = attribute.whole && attribute.type != NFULA_UNSPEC && attribute.type <= kMaxType && ++steps < kMostSteps;
+    }
+    if (good && rest.empty()) return bytes;
+  }
+  return {};
 }
 
 // Values are big-endian. False when `bytes` is too short; then `value` stays.
@@ -185,13 +205,14 @@ bool read_attribute(const Attribute& attribute, Event& event, Bytes& l2_header) 
 void read_attributes(Bytes bytes, Event& event) noexcept {
   Bytes l2_header;
   Attribute attribute{};
+  const std::uint8_t* const end = bytes.data() + bytes.size();
   while (take_attribute(bytes, attribute)) {
     // The payload comes last, so it is what a capture file with a small snaplen cuts: what there is of it is of use.
     const bool readable = attribute.whole || attribute.type == NFULA_PAYLOAD;
-    if (!readable || !read_attribute(attribute, event, l2_header) || !attribute.whole) {
-      fail(event, broken_attribute(attribute.type));
-      bytes = {};
-    }
+    if (readable && read_attribute(attribute, event, l2_header) && attribute.whole) continue;
+    fail(event, broken_attribute(attribute.type));
+    const bool is_last = attribute.type == NFULA_PAYLOAD && !attribute.value.empty();
+    if (!attribute.whole && !is_last) bytes = find_chain({attribute.value.data(), end});
   }
   if (!bytes.empty()) fail(event, NFBUS_TEXT("NFLOG: attribute header cut short"));
   if (l2_header.empty()) return;

@@ -25,10 +25,6 @@ struct Event : nfbus_event {
 
 inline std::string_view view(nfbus_text text) noexcept { return {text.data, text.size}; }
 inline nfbus_text text(std::string_view view) noexcept { return {view.data(), view.size()}; }
-// Of the packet on the wire, behind what was captured of it.
-inline std::size_t cut_bytes(const nfbus_event& event) noexcept {
-  return event.packet_size > event.payload.size ? event.packet_size - event.payload.size : 0;
-}
 inline const Event& host_event(const nfbus_event& event) noexcept { return static_cast<const Event&>(event); }
 
 }  // namespace nfbus::host

@@ -122,11 +122,15 @@ void LineFormat::append(const nfbus_event& event, TextBuffer& out) {
   }
 
   const bool blocked = event.action == NFBUS_ACTION_BLOCKED;
-  const auto device = [](nfbus_text name) { return name.size == 0 ? std::string("-") : printable(view(name)); };
+  // A bridge stands before its port.
+  const auto device = [](nfbus_text name, nfbus_text port) {
+    std::string text = name.size == 0 ? std::string("-") : printable(view(name));
+    return port.size == 0 ? text : text + '/' + printable(view(port));
+  };
   add(line, "  {}{}  {:<{}}{}", blocked ? colours.blocked : colours.allowed, blocked ? "blocked" : "allowed",
       printable(view(event.topic)), kTopicWidth, colours.off);
-  add(line, "  {:>{}} -> {:<{}}  {:<6}", device(event.in_name), kDeviceWidth, device(event.out_name), kDeviceWidth,
-      protocol(event));
+  add(line, "  {:>{}} -> {:<{}}  {:<6}", device(event.in_name, event.phys_in_name), kDeviceWidth,
+      device(event.out_name, event.phys_out_name), kDeviceWidth, protocol(event));
   add(line, "  {:>{}} -> {:<{}} {}", endpoint(event, true), kEndpointWidth, endpoint(event, false), kEndpointWidth,
       colours.dim);
   const std::string_view broken = add_details(line, event, dns_);

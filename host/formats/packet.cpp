@@ -59,6 +59,8 @@ struct Tail {
       : prefix(beginning(event.prefix, limits.text_bytes)),
         in_name(beginning(event.in_name, limits.text_bytes)),
         out_name(beginning(event.out_name, limits.text_bytes)),
+        phys_in_name(beginning(event.phys_in_name, limits.text_bytes)),
+        phys_out_name(beginning(event.phys_out_name, limits.text_bytes)),
         decode_error(event.decode_error.size != 0 ? beginning(event.decode_error, limits.text_bytes) : broken) {
     if (event.field_count == 0) return;
     source_field = find_field(event, kDomainOfSource);
@@ -68,13 +70,16 @@ struct Tail {
   }
 
   [[nodiscard]] std::size_t room_bytes() const noexcept {
-    return kTailRoom + json::kMaxEscapedByte * (prefix.size() + in_name.size() + out_name.size() + decode_error.size() +
-                                                source_domain.size() + destination_domain.size());
+    return kTailRoom + json::kMaxEscapedByte * (prefix.size() + in_name.size() + out_name.size() + phys_in_name.size() +
+                                                phys_out_name.size() + decode_error.size() + source_domain.size() +
+                                                destination_domain.size());
   }
 
   std::string_view prefix;
   std::string_view in_name;
   std::string_view out_name;
+  std::string_view phys_in_name;
+  std::string_view phys_out_name;
   std::string_view decode_error;
   const nfbus_text* source_field = nullptr;
   const nfbus_text* destination_field = nullptr;
@@ -95,6 +100,12 @@ char* put_tail(char* out, const nfbus_event& event, const Tail& tail, bool trunc
   out = put_rfc3339(out, event.time_ns);
   out = put_text(put(out, R"(","InDev":")"), tail.in_name);
   out = put_text(put(out, R"(","OutDev":")"), tail.out_name);
+  if ((event.present & NFBUS_HAS_PHYS_IN) != 0) {
+    out = put_text(put(out, R"(","PhysInDev":")"), tail.phys_in_name);
+  }
+  if ((event.present & NFBUS_HAS_PHYS_OUT) != 0) {
+    out = put_text(put(out, R"(","PhysOutDev":")"), tail.phys_out_name);
+  }
   out = put_u32(put(out, R"(","Group":)"), event.group);
   if ((event.present & NFBUS_HAS_MARK) != 0) out = put_u32(put(out, R"(,"Mark":)"), event.mark);
   if ((event.present & NFBUS_HAS_UID) != 0) out = put_u32(put(out, R"(,"UID":)"), event.uid);

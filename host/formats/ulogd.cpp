@@ -308,7 +308,8 @@ void UlogdFormat::render(const Event& event, TextBuffer& out) const {
   const SecondTexts& second = texts_of(time.second);
   const std::uint32_t microseconds = time.fraction_ns / 1000;
 
-  const std::size_t texts_size = event.prefix.size + event.in_name.size + event.out_name.size + event.decode_error.size;
+  const std::size_t texts_size = event.prefix.size + event.in_name.size + event.out_name.size +
+                                 event.phys_in_name.size + event.phys_out_name.size + event.decode_error.size;
   char* at = out.room(kFixedRoom + device_.size() + json::kMaxEscapedByte * texts_size + 3 * header.size());
 
   at = put(put(at, R"({"timestamp":")"), std::string_view(second.date_time.data(), second.date_time.size()));
@@ -345,6 +346,12 @@ void UlogdFormat::render(const Event& event, TextBuffer& out) const {
   }
   if (event.decode_error.size != 0) {
     at = put(put_text(put(at, R"(,"DecodeError":")"), view(event.decode_error)), "\"");
+  }
+  if ((event.present & NFBUS_HAS_PHYS_IN) != 0) {
+    at = put(put_text(put(at, R"(,"oob.physin":")"), view(event.phys_in_name)), "\"");
+  }
+  if ((event.present & NFBUS_HAS_PHYS_OUT) != 0) {
+    at = put(put_text(put(at, R"(,"oob.physout":")"), view(event.phys_out_name)), "\"");
   }
   out.commit(put(at, "}"));
 }

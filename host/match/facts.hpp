@@ -30,6 +30,8 @@ enum class Field : std::uint8_t {
   prefix,  // trimmed
   in_name,
   out_name,
+  phys_in_name,  // of bridge ports
+  phys_out_name,
   source,
   destination,
   mac,

@@ -7,7 +7,7 @@ namespace nfbus::host {
 
 namespace {
 
-constexpr std::array<Key, 22> kKeys = {{
+constexpr std::array<Key, 24> kKeys = {{
     {"topic", ValueType::text, Kind::text, Field::topic},
     {"prefix", ValueType::prefix, Kind::folded_text, Field::prefix},
     {"action", ValueType::action, Kind::number, Field::action},
@@ -15,6 +15,8 @@ constexpr std::array<Key, 22> kKeys = {{
     {"family", ValueType::family, Kind::bits, Field::families},
     {"in", ValueType::text, Kind::text, Field::in_name},
     {"out", ValueType::text, Kind::text, Field::out_name},
+    {"physin", ValueType::text, Kind::text, Field::phys_in_name},
+    {"physout", ValueType::text, Kind::text, Field::phys_out_name},
     {"proto", ValueType::protocol, Kind::number, Field::protocol, 255},
     {"src", ValueType::address, Kind::source, Field::source},
     {"dst", ValueType::address, Kind::destination, Field::destination},

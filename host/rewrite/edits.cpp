@@ -92,6 +92,24 @@ void decode_anew(Event& event, std::span<const std::uint8_t> record) noexcept {
   event = fresh;
 }
 
+// What decoding did not take for a header, such as another packet's or this one's own first bytes, is of no use to
+// anyone, and may hold what the filter is about to hide: its attribute becomes one of no meaning.
+void blank_false_headers(std::span<std::uint8_t> record, const Event& event) noexcept {
+  const auto blank = [&](std::uint16_t type) {
+    const Bytes value = find_attribute(record, type);
+    if (value.empty()) return;
+    const auto at = static_cast<std::size_t>(value.data() - record.data());
+    std::fill_n(record.begin() + static_cast<std::ptrdiff_t>(at), value.size(), std::uint8_t{0});
+    constexpr std::uint16_t kNone = NFULA_UNSPEC;
+    std::memcpy(record.data() + at - NLA_HDRLEN + offsetof(nlattr, nla_type), &kNone, sizeof kNone);
+  };
+  if (event.hw_header.size == 0) {
+    blank(NFULA_HWHEADER);
+    blank(NFULA_L2HDR);
+  }
+  if (event.hw_address.size == 0) blank(NFULA_HWADDR);
+}
+
 // The frame's header as a bridge logs it stands beside the hardware header, and has the same addresses.
 void rewrite_bridge_copy(std::span<std::uint8_t> record, const Event& event, std::size_t offset, Bytes bytes) noexcept {
   const Bytes l2 = find_attribute(record, NFULA_L2HDR);
@@ -151,6 +169,7 @@ bool rewrite(Event& event, std::uint32_t part, std::size_t offset, Bytes bytes, 
     std::memcpy(changed.data() + offset, bytes.data(), bytes.size());
     if (part == NFBUS_PART_HW_HEADER) rewrite_bridge_copy(record, event, offset, bytes);
   }
+  blank_false_headers(record, event);
   decode_anew(event, record);
   return true;
 }
@@ -173,6 +192,7 @@ bool cut(Event& event, std::size_t size_bytes, EditRoom& room) {
   if (!behind.empty()) std::memcpy(record.data() + new_end, behind.data(), behind.size());
   const auto length = static_cast<std::uint16_t>(NLA_HDRLEN + value_bytes);
   std::memcpy(record.data() + value_at - NLA_HDRLEN + offsetof(nlattr, nla_len), &length, sizeof length);
+  blank_false_headers(record, event);
   decode_anew(event, record);
   return true;
 }

@@ -94,7 +94,7 @@ LineRef LineMaker::nflog_line(const Event& event) {
   append(R"({"topic":")");
   append_escaped(view(event.topic));
   append_number(R"(","time_ns":)", event.time_ns);
-  append_number(R"(,"length":)", static_cast<std::int64_t>(event.record.size + cut_bytes(event)));
+  append_number(R"(,"length":)", static_cast<std::int64_t>(event.record.size));
   append(",");
   return line_with_bytes({event.record.data, event.record.size});
 }

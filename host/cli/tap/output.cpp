@@ -89,7 +89,8 @@ class PcapOutput final : public TapOutput {
     header.ts.tv_sec = packet.time_ns / 1'000'000'000;
     header.ts.tv_usec = packet.time_ns % 1'000'000'000;  // ns, as the file's precision says
     header.caplen = static_cast<bpf_u_int32>(packet.record.size);
-    header.len = static_cast<bpf_u_int32>(packet.record.size + cut_bytes(packet));
+    // The message is whole, whatever snaplen cut in it: Wireshark shows no packet in one that lacks something.
+    header.len = header.caplen;
     ::pcap_dump(reinterpret_cast<u_char*>(dumper_.get()), &header, packet.record.data);
     return true;
   }

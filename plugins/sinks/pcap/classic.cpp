@@ -93,7 +93,7 @@ class Classic final : public Encoder {
         .seconds = static_cast<std::uint32_t>(time / 1'000'000'000),
         .fraction = static_cast<std::uint32_t>(nanoseconds_ ? time % 1'000'000'000 : time % 1'000'000'000 / 1000),
         .captured_bytes = captured,
-        .original_bytes = captured + cut_bytes(event)};
+        .original_bytes = captured + cut_bytes(event, link_)};
     std::memcpy(at, &header, sizeof header);
   }
 

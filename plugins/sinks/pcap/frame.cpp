@@ -111,7 +111,7 @@ const char* make_frame(const nfbus_event& event, Link link, Frame& frame) noexce
     frame.add(to_bytes(event.hw_header));
     frame.add(to_bytes(event.payload));
   }
-  frame.original_bytes = frame.captured_bytes + cut_bytes(event);
+  frame.original_bytes = frame.captured_bytes + cut_bytes(event, link);
   return nullptr;
 }
 

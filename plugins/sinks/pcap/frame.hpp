@@ -53,8 +53,10 @@ struct Frame {
   return nullptr;
 }
 
-// What the kernel cut off.
-[[nodiscard]] inline std::uint32_t cut_bytes(const nfbus_event& event) noexcept {
+// What the kernel cut off the packet. A message of the kernel is whole, whatever was cut in it: Wireshark shows no
+// packet in one that lacks something.
+[[nodiscard]] inline std::uint32_t cut_bytes(const nfbus_event& event, Link link) noexcept {
+  if (link == Link::nflog) return 0;
   return event.packet_size > event.payload.size ? event.packet_size - static_cast<std::uint32_t>(event.payload.size)
                                                 : 0;
 }

@@ -91,7 +91,8 @@ static_assert(sizeof(PacketBlock) == 28);
 struct Interface {
   std::uint16_t group;
   Link link;
-  std::string name;  // empty: none, or not known
+  std::string name;    // empty: none, or not known
+  std::string bridge;  // that it is a port of; empty: none
   std::uint64_t received = 0;
   std::uint64_t lost = 0;
 };
@@ -200,15 +201,21 @@ class Pcapng final : public Encoder {
     return key_;
   }
 
-  // The one that the packet came in by, else the one that it leaves by.
+  // The one that the packet came in by, else the one that it leaves by; of a bridge, the port.
   std::uint32_t interface_of(const nfbus_event& event, Link link, Gather& out) {
-    std::string_view name = view(event.in_name.size != 0 ? event.in_name : event.out_name);
+    const bool came_in = event.in_name.size != 0 || event.phys_in_name.size != 0;
+    const std::string_view device = view(came_in ? event.in_name : event.out_name);
+    const std::string_view port = view(came_in ? event.phys_in_name : event.phys_out_name);
+    std::string_view name = port.empty() ? device : port;
     if (interfaces_.size() >= kMaxInterfaces) name = {};
     const auto found = numbers_.find(key(event.group, link, name));
     if (found != numbers_.end()) return found->second;
     if (interfaces_.size() >= 2 * kMaxInterfaces) return 0;  // groups by the thousand: nobody has that
     const auto number = static_cast<std::uint32_t>(interfaces_.size());
-    interfaces_.push_back({.group = event.group, .link = link, .name = std::string(name)});
+    interfaces_.push_back({.group = event.group,
+                           .link = link,
+                           .name = std::string(name),
+                           .bridge = std::string(name == port && !port.empty() ? device : std::string_view())});
     numbers_.emplace(key_, number);
     describe_one(number, out);
     return number;
@@ -229,7 +236,9 @@ class Pcapng final : public Encoder {
     block.number<std::uint16_t>(0);
     block.number(kSnaplenBytes);
     if (!interface.name.empty()) block.option(kInterfaceName, to_bytes(interface.name));
-    block.option(kInterfaceText, to_bytes("NFLOG group " + std::to_string(interface.group)));
+    std::string text = "NFLOG group " + std::to_string(interface.group);
+    if (!interface.bridge.empty()) text += ", port of " + interface.bridge;
+    block.option(kInterfaceText, to_bytes(text));
     block.option<std::uint8_t>(kTimeResolution, encoding_.precision == Precision::nanoseconds ? 9 : 6);
     block.end(out);
   }

@@ -1,6 +1,8 @@
 #include "capture/intake.hpp"
 
+#include "check_event.hpp"
 #include "messages_for_tests.hpp"
+#include "packets.hpp"
 
 #include <linux/rtnetlink.h>
 
@@ -9,6 +11,7 @@
 
 #include <cstring>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace nfbus::host {
@@ -259,13 +262,82 @@ TEST_F(IntakeTest, NamesInterfacesAndFollowsRenamesWithoutChangingOlderEvents) {
   take(DatagramBuilder().packet({.in_index = 3, .out_index = 67}).packet({.in_index = 3}));
   set_name(RTM_NEWLINK, 3, "lan");
   take(DatagramBuilder().packet({.in_index = 3}));
-  set_name(RTM_DELLINK, 3, "lan");
-  take(DatagramBuilder().packet({.in_index = 3}));
+  take(DatagramBuilder().packet({.in_index = 4}));
   EXPECT_THAT(each([](const Event& e) { return std::string(view(e.in_name)); }),
               ElementsAre("eth0", "eth0", "lan", ""));
   const Batch& first = *published_.front();
   EXPECT_EQ(view(first.events()[0].out_name), "wlan0");
   EXPECT_EQ(first.events()[0].in_name.data, first.events()[1].in_name.data) << "one copy of a name in a batch";
+}
+
+TEST_F(IntakeTest, NamesAnInterfaceThatWentAwayBeforeItsLastPacketsCame) {
+  open(only(capture(0)));
+  set_name(RTM_NEWLINK, 3, "ppp0");
+  set_name(RTM_DELLINK, 3, "ppp0");
+  take(DatagramBuilder().packet({.in_index = 3}));
+  set_name(RTM_NEWLINK, 3, "ppp1");  // the number was asked for again
+  take(DatagramBuilder().packet({.in_index = 3}));
+  EXPECT_THAT(each([](const Event& e) { return std::string(view(e.in_name)); }), ElementsAre("ppp0", "ppp1"));
+}
+
+TEST_F(IntakeTest, RemembersTheLatestOfTheInterfacesThatWentAway) {
+  constexpr int kMany = 10'000;
+  open(only(capture(0)));
+  set_name(RTM_NEWLINK, 1, "stays");
+  set_name(RTM_NEWLINK, 2, "back");
+  set_name(RTM_DELLINK, 2, "back");
+  set_name(RTM_NEWLINK, 2, "back");
+  for (int index = 3; index <= kMany; ++index) {
+    set_name(RTM_NEWLINK, index, "veth");
+    set_name(RTM_DELLINK, index, "veth");
+  }
+  take(DatagramBuilder()
+           .packet({.in_index = 1})
+           .packet({.in_index = 2})
+           .packet({.in_index = 3})
+           .packet({.in_index = kMany - 4000})
+           .packet({.in_index = kMany}));
+  EXPECT_THAT(each([](const Event& e) { return std::string(view(e.in_name)); }),
+              ElementsAre("stays", "back", "", "veth", "veth"));
+}
+
+TEST_F(IntakeTest, NamesThePortsOfABridge) {
+  open(only(capture(0)));
+  set_name(RTM_NEWLINK, 3, "br0");
+  set_name(RTM_NEWLINK, 4, "port1");
+  set_name(RTM_NEWLINK, 5, "port2");
+  take(DatagramBuilder()
+           .packet({.in_index = 3, .out_index = 3, .phys_in_index = 4, .phys_out_index = 5})
+           .packet({.in_index = 3}));
+  EXPECT_THAT(
+      each([](const Event& e) { return std::string(view(e.phys_in_name)) + '>' + std::string(view(e.phys_out_name)); }),
+      ElementsAre("port1>port2", ">"));
+}
+
+// As `table netdev` egress logs a packet: the kernel's payload begins with the Ethernet header.
+TEST_F(IntakeTest, APacketThatLeavesADeviceIsLikeOneThatComesIn) {
+  open(only(capture(0)));
+  for (const char* name : {"plain", "tag_beside", "tag_in_frame", "tun", "cut_in_header"}) {
+    const std::vector<std::uint8_t> record =
+        test::read_packet(std::string(NFBUS_TEST_DATA "/egress/") + name + ".hex").record;
+    take(DatagramBuilder().message(kPacketMessage, {reinterpret_cast<const char*>(record.data()), record.size()}));
+  }
+  constexpr std::uint32_t kPlain = NFBUS_LAYER_ETHERNET | NFBUS_LAYER_IPV4 | NFBUS_LAYER_UDP;
+  EXPECT_THAT(each([](const Event& e) { return e.layers; }),
+              ElementsAre(kPlain, kPlain | NFBUS_LAYER_VLAN, kPlain | NFBUS_LAYER_VLAN,
+                          NFBUS_LAYER_IPV4 | NFBUS_LAYER_UDP, NFBUS_LAYER_ETHERNET));
+  EXPECT_THAT(each([](const Event& e) { return e.vlan_tci; }), ElementsAre(0, 100, 7, 0, 0));
+  EXPECT_THAT(each([](const Event& e) { return e.ether_type; }), ElementsAre(0x800, 0x800, 0x800, 0x800, 0x800));
+  EXPECT_THAT(each([](const Event& e) { return e.hw_header.size; }), ElementsAre(14U, 14U, 18U, 0U, 14U));
+  EXPECT_THAT(each([](const Event& e) { return e.payload.size; }), ElementsAre(38U, 38U, 38U, 38U, 0U));
+  EXPECT_THAT(each([](const Event& e) { return e.mark; }), ElementsAre(0U, 0U, 9U, 0U, 0U)) << "behind the payload";
+  // Whoever reads the record again finds the same.
+  const auto again = each([](const Event& e) {
+    const Event read = test::decode_record({e.record.data, e.record.size});
+    return std::tuple(read.layers, read.payload.size, read.hw_header.size, read.vlan_tci);
+  });
+  EXPECT_EQ(again,
+            each([](const Event& e) { return std::tuple(e.layers, e.payload.size, e.hw_header.size, e.vlan_tci); }));
 }
 
 TEST_F(IntakeTest, KeepsWhatCameBeforeACutMessage) {

@@ -19,6 +19,8 @@ struct Logged {
   std::optional<std::uint32_t> sequence = {};
   std::uint32_t in_index = 0;
   std::uint32_t out_index = 0;
+  std::uint32_t phys_in_index = 0;
+  std::uint32_t phys_out_index = 0;
   bool timestamp = false;  // 2001-09-09 01:46:40.000007 UTC
 };
 
@@ -79,6 +81,8 @@ inline DatagramBuilder& DatagramBuilder::packet(const Logged& logged) {
   };
   if (logged.in_index != 0) number(NFULA_IFINDEX_INDEV, logged.in_index);
   if (logged.out_index != 0) number(NFULA_IFINDEX_OUTDEV, logged.out_index);
+  if (logged.phys_in_index != 0) number(NFULA_IFINDEX_PHYSINDEV, logged.phys_in_index);
+  if (logged.phys_out_index != 0) number(NFULA_IFINDEX_PHYSOUTDEV, logged.phys_out_index);
   if (logged.sequence) number(NFULA_SEQ, *logged.sequence);
   if (logged.timestamp) {
     const nfulnl_msg_packet_timestamp time{.sec = __builtin_bswap64(1'000'000'000), .usec = __builtin_bswap64(7)};

@@ -95,7 +95,8 @@ TEST(Fixtures, NeverGainLayersByBeingCut) {
       event.payload.size = size;
       decode_packet(event);
       EXPECT_EQ(event.layers & layers_before, layers_before) << packet.name << " at byte " << size;
-      layers_before = event.layers;
+      // Only of more of the packet can it be told that its own bytes were taken for a header.
+      layers_before = event.layers & ~NFBUS_LAYER_ETHERNET;
     }
   }
 }

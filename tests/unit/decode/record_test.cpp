@@ -1,12 +1,21 @@
 #include "decode/decode.hpp"
 
+#include "check_event.hpp"
 #include "packets.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <linux/netfilter.h>
+#include <linux/netfilter/nfnetlink_log.h>
+#include <linux/netlink.h>
+#include <sys/socket.h>
 
+#include <algorithm>
+#include <cstring>
+#include <initializer_list>
 #include <string>
+#include <vector>
 
 namespace nfbus::host {
 namespace {
@@ -114,12 +123,78 @@ TEST(ReadRecord, RefusesWhatIsTooShortForItsHeader) {
   EXPECT_FALSE(Read("record_empty").ok);
 }
 
-TEST(ReadRecord, KeepsWhatCameBeforeABrokenAttribute) {
+TEST(ReadRecord, LosesABrokenAttributeAlone) {
   const Read read("record_attribute_below_header");
   EXPECT_TRUE(read.ok);
   EXPECT_EQ(read.event.sequence, 9U);
-  EXPECT_EQ(read.event.payload.size, 0U);  // came after it
+  EXPECT_EQ(read.event.payload.size, 40U);  // came after it
   EXPECT_EQ(view(read.event.decode_error), "NFLOG: mark attribute cut short");
+}
+
+// An attribute as it stands in a record, with any length.
+std::vector<std::uint8_t> attribute(std::uint16_t type, std::vector<std::uint8_t> value, std::size_t length) {
+  const nlattr header{.nla_len = static_cast<std::uint16_t>(length), .nla_type = type};
+  std::vector<std::uint8_t> bytes(NLA_HDRLEN + value.size());
+  std::memcpy(bytes.data(), &header, sizeof header);
+  std::copy(value.begin(), value.end(), bytes.begin() + NLA_HDRLEN);
+  bytes.resize(NLA_ALIGN(bytes.size()));
+  return bytes;
+}
+
+std::vector<std::uint8_t> attribute(std::uint16_t type, const std::vector<std::uint8_t>& value) {
+  return attribute(type, value, NLA_HDRLEN + value.size());
+}
+
+std::vector<std::uint8_t> record_of(std::initializer_list<std::vector<std::uint8_t>> attributes) {
+  std::vector<std::uint8_t> record = {AF_INET, 0, 0, 0};
+  for (const auto& one : attributes) record.insert(record.end(), one.begin(), one.end());
+  return record;
+}
+
+TEST(ReadRecord, ReadsWhatStandsBehindAnAttributeThatIsTooShortOrOfImpossibleLength) {
+  const std::vector<std::uint8_t> prefix = {'l', 'a', 'n', ' ', 0};
+  const std::vector<std::uint8_t> payload = {0x45, 0, 0, 20, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 7};
+  for (const std::uint16_t type : {NFULA_PACKET_HDR, NFULA_MARK, NFULA_TIMESTAMP, NFULA_IFINDEX_INDEV, NFULA_UID,
+                                   NFULA_SEQ, NFULA_GID, NFULA_HWTYPE, NFULA_HWADDR, NFULA_VLAN}) {
+    const std::vector<std::vector<std::uint8_t>> broken = {
+        attribute(type, {9}), attribute(type, {1, 2, 3, 4, 5, 6, 7, 8}, 0), attribute(type, {1, 2, 3, 4}, 2),
+        attribute(type, {1, 2, 3, 4}, 0xffff), attribute(type, {0, 0, 0, 0}, 9999)};
+    for (const auto& bad : broken) {
+      const auto record = record_of({bad, attribute(NFULA_PREFIX, prefix), attribute(NFULA_PAYLOAD, payload)});
+      const Event event = test::decode_record(record);
+      EXPECT_EQ(view(event.prefix), "lan ") << type;
+      EXPECT_EQ(event.payload.size, payload.size()) << type;
+      EXPECT_NE(event.layers & NFBUS_LAYER_IPV4, 0U) << type;
+      EXPECT_THAT(std::string(view(event.decode_error)), testing::StartsWith("NFLOG: ")) << type;
+    }
+  }
+}
+
+TEST(ReadRecord, ATimeThatCannotBeShownCostsNothingElse) {
+  const std::vector<std::uint8_t> payload = {0x45};
+  for (const int byte : {0x7f, 0x80, 0xff}) {
+    std::vector<std::uint8_t> time(16);
+    time[0] = static_cast<std::uint8_t>(byte);  // of seconds in network order
+    const Event event = test::decode_record(record_of(
+        {attribute(NFULA_TIMESTAMP, time), attribute(NFULA_PREFIX, {'x', 0}), attribute(NFULA_PAYLOAD, payload)}));
+    EXPECT_EQ(event.present & NFBUS_HAS_KERNEL_TIME, 0U);
+    EXPECT_EQ(view(event.prefix), "x");
+    EXPECT_EQ(event.payload.size, 1U);
+  }
+  std::vector<std::uint8_t> in_2200 = {0, 0, 0, 1, 0xb0, 0x9e, 0xef, 0, 0, 0, 0, 0, 0, 0, 0, 5};
+  const Event event = test::decode_record(record_of({attribute(NFULA_TIMESTAMP, in_2200)}));
+  EXPECT_EQ(event.time_ns, 0x1b09eef00 * 1'000'000'000 + 5000);
+}
+
+TEST(ReadRecord, LooksForAttributesBehindABrokenOneForABoundedTime) {
+  std::vector<std::uint8_t> record = record_of({attribute(NFULA_MARK, {}, 0xffff)});
+  // Good attributes in any number, then one that is not, so that no place is a begin.
+  for (int i = 0; i < 15000; ++i) {
+    const auto one = attribute(NFULA_HWLEN, {});
+    record.insert(record.end(), one.begin(), one.end());
+  }
+  record.insert(record.end(), {9, 0, 1});
+  EXPECT_EQ(view(test::decode_record(record).decode_error), "NFLOG: mark attribute cut short");
 }
 
 TEST(ReadRecord, KeepsThePartOfAPayloadThatWasCaptured) {

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <net/if_arp.h>
+
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -146,7 +148,7 @@ TEST(UlogdFormat, IsValidJsonWhateverTheRecordHolds) {
 TEST(UlogdFormat, HasRoomForTheLongestTexts) {
   const std::string prefix(60000, '\x01');
   RecordBuilder record(AF_INET, 0x0800, 1);
-  record.short_number(NFULA_HWTYPE, 1).short_number(NFULA_HWLEN, 60000);
+  record.short_number(NFULA_HWTYPE, ARPHRD_LOOPBACK).short_number(NFULA_HWLEN, 60000);
   record.attribute(NFULA_HWHEADER, test::ByteVector(60000, 0xab));
   PacketEvent packet(record.bytes());
   packet.event.prefix = text(prefix);
@@ -166,7 +168,7 @@ TEST(UlogdFormat, RendersTheDocumentedRouterAdvertisement) {
     "ip6.priority": 0, "ip6.flowlabel": 0, "ip6.hoplimit": 255, "ip6.nexthdr": 58, "icmpv6.type": 134,
     "icmpv6.code": 0, "icmpv6.csum": 57001, "oob.in": "wlan0", "oob.out": "",
     "src_ip": "feff::ffff:ffff:ffff:ffff", "dest_ip": "ff02::1", "mac.saddr.str": "33:33:33:33:33:33",
-    "mac.daddr.str": "33:33:33:33:33:33", "mac.str": "33:33:33:33:33:33:33:33:33:33:33:33:33:33"})");
+    "mac.daddr.str": "33:33:33:33:33:33", "mac.str": "33:33:33:33:33:33:33:33:33:33:33:33:86:dd"})");
   const test::TimeZone zone("CEST-2");
   RecordBuilder record(AF_INET6, 0x86dd, 1);
   record.text(NFULA_PREFIX, "drop:input ")
@@ -174,7 +176,7 @@ TEST(UlogdFormat, RendersTheDocumentedRouterAdvertisement) {
       .attribute(NFULA_HWADDR, test::from_hex("000600003333333333330000"))
       .short_number(NFULA_HWTYPE, 1)
       .short_number(NFULA_HWLEN, 14)
-      .attribute(NFULA_HWHEADER, test::ByteVector(14, 0x33))
+      .attribute(NFULA_HWHEADER, test::from_hex("33333333333333333333333386dd"))
       .time(1658754118, 947620)
       .attribute(NFULA_PAYLOAD, test::from_hex("60000000"
                                                "00183aff"

@@ -184,6 +184,25 @@ TEST_F(Edits, MaskTheAddressesOfABridgesFrameInBothPlaces) {
   }
 }
 
+TEST_F(Edits, LeaveNothingOfThePacketInWhatIsNoHeader) {
+  for (const char* name :
+       {"link_tun_in_postrouting", "link_vxlan_in_postrouting", "link_pppoe_over_bridge", "link_ppp"}) {
+    const test::Packet packet = test::load_packet(NFBUS_TEST_DATA, name);
+    const std::array<std::uint8_t, 8> masked{};
+    Event rewritten = test::decode_record(packet.record);
+    ASSERT_TRUE(rewrite(rewritten, NFBUS_PART_PAYLOAD, 12, masked, room_));
+    Event shortened = test::decode_record(packet.record);
+    ASSERT_TRUE(cut(shortened, 20, room_));
+    for (const Event& event : {rewritten, shortened}) {
+      const Bytes record(event.record.data, event.record.size);
+      EXPECT_TRUE(find_attribute(record, NFULA_HWHEADER).empty()) << name;
+      EXPECT_TRUE(find_attribute(record, NFULA_HWADDR).empty()) << name;
+      EXPECT_EQ(event.hw_header.size, 0U) << name;
+      EXPECT_NE(event.layers & NFBUS_LAYER_IPV4, 0U) << name;
+    }
+  }
+}
+
 TEST_F(Edits, RefuseWhatLiesOutsideOfThePart) {
   Event event = test::decode_record(packets_.front().record);
   const Event before = event;

@@ -83,17 +83,24 @@ TEST(PcapFrame, MakesNoHeaderUp) {
   EXPECT_THAT(frame_of("loopback", Link::ethernet), HasSubstr("without an Ethernet header"));
   EXPECT_THAT(frame_of("ipv4_output", Link::ethernet), HasSubstr("without an Ethernet header"));
   EXPECT_THAT(frame_of("ethernet_cut", Link::ethernet), HasSubstr("without an Ethernet header"));
+  for (const char* name : {"link_tun_in_postrouting", "link_pppoe_over_bridge", "link_vxlan_in_postrouting",
+                           "link_wireguard", "link_ppp"}) {
+    EXPECT_THAT(frame_of(name, Link::ethernet), HasSubstr("without an Ethernet header")) << name;
+  }
   EXPECT_THAT(frame_of("arp_request", Link::raw), HasSubstr("IP packets only"));
 }
 
-TEST(PcapFrame, AnNflogFrameIsTheKernelsMessageAndKnowsWhatWasCut) {
+TEST(PcapFrame, AnNflogFrameIsTheKernelsMessageAndWholeWhateverWasCutInIt) {
   const auto packet = read_packet(std::string(NFBUS_TEST_DATA) + "/packets/ipv4_tcp_snaplen.hex");
   const nfbus::host::Event event = decode_record(packet.record);
   Frame frame;
   ASSERT_EQ(make_frame(event, Link::nflog, frame), nullptr);
   EXPECT_EQ(frame.captured_bytes, packet.record.size());
-  EXPECT_EQ(frame.original_bytes, packet.record.size() + event.packet_size - event.payload.size);
-  EXPECT_GT(frame.original_bytes, frame.captured_bytes);
+  ASSERT_GT(event.packet_size, event.payload.size);
+  EXPECT_EQ(frame.original_bytes, packet.record.size());
+  Frame raw;
+  ASSERT_EQ(make_frame(event, Link::raw, raw), nullptr);
+  EXPECT_EQ(raw.original_bytes, event.packet_size);
 }
 
 TEST(PcapComment, IsValidUtf8WhateverThePrefixIs) {
@@ -147,6 +154,25 @@ TEST_F(PcapTest, PcapngHasAnInterfaceForEachGroupAndNameAndLossesInItsStatistics
   EXPECT_THAT(interfaces, ElementsAre("eth0/NFLOG group 1", "eth1/NFLOG group 1", "eth0/NFLOG group 2"));
   EXPECT_THAT(packets, ElementsAre(0U, 1U, 2U, 1U));
   EXPECT_THAT(statistics, ElementsAre(std::pair(1U, 0U), std::pair(2U, 7U), std::pair(1U, 0U)));
+}
+
+TEST_F(PcapTest, PcapngNamesTheBridgePortAndTellsTheBridge) {
+  {
+    SinkDriver sink(plugin(), options({{"/format", "pcapng"}}));
+    ASSERT_TRUE(sink.open());
+    Packets packets({"one", "two"});
+    packets.event(0).in_name = NFBUS_TEXT("br0");
+    packets.event(0).phys_in_name = NFBUS_TEXT("port1");
+    packets.event(1).in_name = {};
+    packets.event(1).out_name = NFBUS_TEXT("br0");
+    packets.event(1).phys_out_name = NFBUS_TEXT("port2");
+    sink.write(packets);
+  }
+  std::vector<std::string> interfaces;
+  for (const Block& block : blocks(read_file(file()))) {
+    if (block.type == 1) interfaces.push_back(block.option(8, 2) + '/' + block.option(8, 3));
+  }
+  EXPECT_THAT(interfaces, ElementsAre("port1/NFLOG group 1, port of br0", "port2/NFLOG group 1, port of br0"));
 }
 
 TEST_F(PcapTest, AContinuedPcapngFileHasASectionForEachStartAndLibpcapReadsAll) {
