@@ -79,6 +79,50 @@ class LinkLayers(nfbustest.IntegrationTest):
         self.assertEqual((counters["ether"]["delivered"], counters["ether"]["rejected"]), (0, 4))
         self.assertEqual(tshark(host.path("any"), "frame.protocols", "udp.dstport"), [["raw:ip:udp:dns", "53"]] * 4)
 
+    def check_no_header(self, host, count):
+        layered, flat = self.records(host, count)
+        for record in layered:
+            self.assertNotIn("Ethernet", record)
+            self.assertNotIn("DecodeError", record)
+        for record in flat:
+            self.assertEqual([key for key in record if key.startswith(("mac.", "raw.mac", "raw.type"))], [])
+        self.assertEqual(host.stop(), 0, host.stderr)
+        self.assertEqual(host.logged_counters()["sinks"]["ether"]["rejected"], count)
+        self.assertEqual(host.logged_counters()["sinks"]["any"]["delivered"], count)
+        return layered
+
+    def test_the_frame_that_vxlan_wraps_is_not_the_header_of_what_it_sends(self):
+        self.far()
+        for words in ("addr add 10.77.0.1/24 dev lan0", f"neigh add 10.77.0.2 lladdr {MAC_B} dev lan0",
+                      "link add vx0 type vxlan id 42 remote 10.77.0.2 dstport 4789 dev lan0", "link set vx0 up",
+                      "addr add 10.88.0.1/24 dev vx0", "neigh add 10.88.0.2 lladdr 02:00:00:00:00:cc dev vx0"):
+            self.namespace.run("ip", *words.split())
+        self.namespace.nft("""table ip t { chain post { type filter hook postrouting priority 0;
+            ip saddr 10.77.0.1 udp dport 4789 udp length 60-80 log prefix "wrapped " group 0;
+        }
+        }""")
+        host = self.start(capture(0) + SINKS)
+        send(self.namespace, [ipv4("10.88.0.1", "10.88.0.2", UDP, udp(1, 7000, b"inside"))] * 2)
+        for record in self.check_no_header(host, 2):
+            self.assertEqual((record["IP"]["DstIP"], record["UDP"]["DstPort"]), ("10.77.0.2", 4789))
+
+    def test_a_pppoe_frame_that_a_bridge_looks_into_has_no_header_of_ip(self):
+        one, _two = self.far("port1", "a0"), self.far("port2", "b0")
+        for words in ("ip link add name br0 type bridge mcast_snooping 0", "ip link set port1 master br0",
+                      "ip link set port2 master br0", "ip link set br0 up",
+                      "sysctl -qw net.bridge.bridge-nf-call-iptables=1", "sysctl -qw net.bridge.bridge-nf-filter-pppoe-tagged=1"):
+            self.namespace.run(*words.split())
+        self.namespace.nft("""table ip t { chain c { type filter hook prerouting priority 0;
+            udp dport 7000 log prefix "pppoe " group 0;
+        }
+        }""")
+        host = self.start(capture(0) + SINKS)
+        packet = ipv4("10.0.0.1", "10.0.0.2", UDP, udp(1, 7000, b"x" * 20))
+        session = b"\x11\x00\x00\x01" + (len(packet) + 2).to_bytes(2, "big") + b"\x00\x21" + packet
+        send(one, [ethernet(MAC_A, "02:00:00:00:00:dd", 0x8864, session)], device="a0")
+        record, = self.check_no_header(host, 1)
+        self.assertEqual((record["PhysInDev"], record["UDP"]["DstPort"]), ("port1", 7000))
+
     def test_what_leaves_by_the_egress_hook_is_decoded_as_what_comes_in(self):
         self.far()
         self.namespace.run("ip", "addr", "add", "10.77.0.1/24", "dev", "lan0")
