@@ -182,7 +182,8 @@ class Tools(IntegrationTest):
                 wait_until(lambda: path.stat().st_size > 24 and tshark(path, "frame.len"), 10, "the packet")
                 length, captured = map(int, tshark(path, "frame.len", "frame.cap_len")[0])
                 if link == "nflog":
-                    self.assertEqual(length - captured, 528 - 60)
+                    self.assertEqual(length, captured, "the message is whole")
+                    self.assertEqual(tshark(path, "ip.len", "udp.dstport"), [["528", "53"]])
                 else:
                     header = 14 if link == "ethernet" else 0
                     self.assertEqual((length, captured), (528 + header, 60 + header))
