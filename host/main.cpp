@@ -59,12 +59,20 @@ int run(int argc, char** argv) {
 
   RunOptions run_options;
   CLI::App* run = add("run", "capture, decode, deliver; in the foreground");
-  add_config(run);
-  run->add_option("--replay", run_options.replay_file, "read this pcap file instead of the kernel's groups");
+  const CLI::Option* run_config = add_config(run);
+  CLI::Option* replay = run->add_option("--replay", run_options.replay_files,
+                                        "read these capture files instead of the kernel's groups; -: standard input; "
+                                        "without -c, show their packets")
+                            ->type_name("FILE");
+  run->add_option("--prefix", run_options.replay_prefix, "log prefix of packets to replay that have none of their own")
+      ->needs(replay)
+      ->check(fault_of_log_prefix);
   run->add_flag("-v,--verbose", run_options.verbose, "log debug lines, too");
   run->callback([&] {
     run_options.config_file = config_file;
-    status = run_command(run_options);
+    run_options.config_given = run_config->count() != 0;
+    const bool shows = !run_options.replay_files.empty() && !run_options.config_given;
+    status = shows ? show_replay_command(run_options) : run_command(run_options);
   });
 
   CLI::App* check = add("check", "look for mistakes in the configuration; starts nothing");

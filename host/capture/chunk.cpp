@@ -13,24 +13,24 @@ constexpr std::size_t kChunkPackets = 1024;
 
 }  // namespace
 
-RecordChunk::RecordChunk(Intake& intake) : intake_(intake) { times_ns_.reserve(kChunkPackets); }
+RecordChunk::RecordChunk(Intake& intake) : intake_(intake) { beside_.reserve(kChunkPackets); }
 
-void RecordChunk::append(CapturedFrame frame) {
+void RecordChunk::append(CapturedFrame frame, std::string_view interface_name) {
   frame.bytes = frame.bytes.first(std::min(frame.bytes.size(), kMaxFrameBytes));
   const std::size_t need = frame.bytes.size() + kMessageOverheadBytes;
-  if (times_ns_.size() == kChunkPackets || (used_bytes_ != 0 && used_bytes_ + need > kChunkBytes)) publish();
+  if (beside_.size() == kChunkPackets || (used_bytes_ != 0 && used_bytes_ + need > kChunkBytes)) publish();
   if (used_bytes_ == 0) slab_ = intake_.reserve(std::max(need, kChunkBytes));
   used_bytes_ += write_message(frame, intake_.writer().room().subspan(used_bytes_));
-  times_ns_.push_back(frame.time_ns);
+  beside_.push_back({.time_ns = frame.time_ns, .interface_name = interface_name});
 }
 
 void RecordChunk::publish() {
-  if (times_ns_.empty()) return;
+  if (beside_.empty()) return;
   const Datagram datagram(intake_.writer().room().first(used_bytes_));
   intake_.writer().commit(used_bytes_);
   // Each record has its time, so there is no time of receipt.
-  intake_.take(std::exchange(slab_, {}), std::span(&datagram, 1), 0, times_ns_);
-  times_ns_.clear();
+  intake_.take(std::exchange(slab_, {}), std::span(&datagram, 1), 0, beside_);
+  beside_.clear();
   used_bytes_ = 0;
   intake_.tick_filters();
 }

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace nfbus::host {
@@ -23,8 +24,9 @@ class RecordChunk {
   explicit RecordChunk(Intake& intake);
 
   // Adds a frame, cut to kMaxFrameBytes, as write_message() says; publishes those before it when there is no room for
-  // it beside them. Its time is the event's, whatever a DLT_NFLOG frame says.
-  void append(CapturedFrame frame);
+  // it beside them. Its time is the event's, whatever a DLT_NFLOG frame says. interface_name: of the interface that it
+  // came in by or, if by none, left by; empty: it is not known. Valid until the next publish().
+  void append(CapturedFrame frame, std::string_view interface_name = {});
   // Publishes what has been gathered, and ticks the filters that are due: by the clock, since the events' times may lie
   // anywhere.
   void publish();
@@ -34,7 +36,7 @@ class RecordChunk {
   // In the writer's uncommitted room:
   SlabRef slab_;
   std::size_t used_bytes_ = 0;
-  std::vector<std::int64_t> times_ns_;
+  std::vector<Beside> beside_;
 };
 
 }  // namespace nfbus::host

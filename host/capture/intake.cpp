@@ -2,6 +2,9 @@
 
 #include "capture/egress.hpp"
 #include "decode/decode.hpp"
+#include "support/log.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
@@ -42,11 +45,12 @@ bool matches(const CaptureConfig& config, std::string_view normalized) {
 }  // namespace
 
 Intake::Intake(std::vector<CaptureSpec> captures, const SourceContext& context, Publish publish, Losses losses,
-               InterfaceNames* names)
+               InterfaceNames* names, Undeclared undeclared)
     : batches_(context.batches),
       publish_(std::move(publish)),
       losses_(losses),
       names_(names),
+      undeclared_(undeclared),
       writer_(context.slabs),
       topics_(context.topics) {
   records_.reserve(kMaxBatchEvents);
@@ -70,17 +74,21 @@ Intake::Group& Intake::group_of_number(std::uint16_t number) {
   if (found != groups.end()) return *(last_group_ = found->get());
   CaptureSpec capture;  // a file's group that the configuration does not name
   capture.config.group = number;
+  if (undeclared_ == Undeclared::blocked && number != 0) {
+    capture.config.action = Action::blocked;
+    log::warning(fmt::format("group {} is not in the configuration: its packets count as blocked", number));
+  }
   const MutexLock lock(mutex_);
   groups_.push_back(std::make_unique<Group>(std::move(capture)));
   return *(last_group_ = groups_.back().get());
 }
 
 ReadResult Intake::take(const SlabRef& slab, std::span<const Datagram> datagrams, std::int64_t now_ns,
-                        std::span<const std::int64_t> times_ns) {
+                        std::span<const Beside> beside) {
   ReadResult taken;
   MessageCursor cursor(datagrams);
   while (Group* const group = next_run(cursor)) {
-    publish_run(*group, slab, now_ns, times_ns.empty() ? times_ns : times_ns.subspan(taken.packets));
+    publish_run(*group, slab, now_ns, beside.empty() ? beside : beside.subspan(taken.packets));
     taken.packets += records_.size();
   }
   taken.broken = cursor.broken();
@@ -107,8 +115,7 @@ Intake::Group* Intake::next_run(MessageCursor& cursor) {
   return &group_of_number(number);
 }
 
-void Intake::publish_run(Group& group, const SlabRef& slab, std::int64_t now_ns,
-                         std::span<const std::int64_t> times_ns) {
+void Intake::publish_run(Group& group, const SlabRef& slab, std::int64_t now_ns, std::span<const Beside> beside) {
   const BatchRef batch = batches_.take();
   batch->keep(slab);
   ++batch_serial_;
@@ -129,8 +136,8 @@ void Intake::publish_run(Group& group, const SlabRef& slab, std::int64_t now_ns,
     }
     // Only of what is forwarded: decoding is the dearest step here.
     decode_packet(event);
-    if (!times_ns.empty()) {
-      event.time_ns = times_ns[i];
+    if (!beside.empty()) {
+      event.time_ns = beside[i].time_ns;
     } else if ((event.present & NFBUS_HAS_KERNEL_TIME) == 0) {
       event.time_ns = now_ns;
     }
@@ -140,6 +147,9 @@ void Intake::publish_run(Group& group, const SlabRef& slab, std::int64_t now_ns,
     event.lost_before = std::exchange(group.lost_before, 0);
     decode_errors += event.decode_error.size != 0;
     if (names_ != nullptr) set_names(event, *batch);
+    if (!beside.empty() && !beside[i].interface_name.empty()) {
+      set_name_of_file(event, beside[i].interface_name, *batch);
+    }
     // While the event is in the nearest cache; filters still change it, and then it is frozen with the others.
     if (!group.spec.filters) batch->freeze_next();
   }
@@ -223,6 +233,23 @@ void Intake::set_names(Event& event, Batch& batch) {
   if ((event.present & (NFBUS_HAS_PHYS_IN | NFBUS_HAS_PHYS_OUT)) == 0) return;
   if ((event.present & NFBUS_HAS_PHYS_IN) != 0) event.phys_in_name = name_in_batch(event.phys_in_index, batch);
   if ((event.present & NFBUS_HAS_PHYS_OUT) != 0) event.phys_out_name = name_in_batch(event.phys_out_index, batch);
+}
+
+void Intake::set_name_of_file(Event& event, std::string_view name, Batch& batch) {
+  nfbus_text* const place = (event.present & NFBUS_HAS_IN) != 0    ? &event.in_name
+                            : (event.present & NFBUS_HAS_OUT) != 0 ? &event.out_name
+                                                                   : nullptr;
+  if (place == nullptr) return;
+  // Most packets are of the interface of the one before.
+  if (file_name_copied_for_ != batch_serial_ || file_name_.data() != name.data()) {
+    const std::span<std::uint8_t> room = batch.allocate(writer_, name.size());
+    std::memcpy(room.data(), name.data(), name.size());
+    file_name_ = name;
+    file_name_copied_for_ = batch_serial_;
+    file_name_copy_ = {.data = reinterpret_cast<const char*>(room.data()),
+                       .size = static_cast<std::uint32_t>(name.size())};
+  }
+  *place = file_name_copy_;
 }
 
 // Names change while batches live on, so each batch holds its own copy.

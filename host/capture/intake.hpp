@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace nfbus::host {
@@ -23,6 +24,12 @@ struct ReadResult {
   std::size_t broken = 0;   // datagrams with an unreadable end
   std::size_t answers = 0;  // of the kernel to configuration messages
   int last_answer = 0;      // 0: done; else -errno
+};
+
+// What a file tells of a record, whatever that says itself.
+struct Beside {
+  std::int64_t time_ns = 0;
+  std::string_view interface_name = {};  // that it came in by, else left by; empty: none is known
 };
 
 // One row of counters: written by the capture thread alone, read by any.
@@ -46,19 +53,25 @@ class Intake {
     ignored = 2,  // a file's gaps are packets that somebody left out
   };
 
+  // What becomes of the packets of groups that the configuration does not name.
+  enum class Undeclared : std::uint8_t {
+    allowed = 1,
+    blocked,  // but group 0, which is allowed; said once for each
+  };
+
   // publish: one of the two of `context`. names: null where this machine's interfaces mean nothing; else outlives the
   // intake.
   Intake(std::vector<CaptureSpec> captures, const SourceContext& context, Publish publish, Losses losses,
-         InterfaceNames* names);
+         InterfaceNames* names, Undeclared undeclared = Undeclared::allowed);
 
   // A slab with room for `room_bytes`, to be filled from writer().room() and committed before take().
   const SlabRef& reserve(std::size_t room_bytes) { return writer_.reserve(room_bytes); }
   SlabWriter& writer() noexcept { return writer_; }
 
   // Publishes the packets of `datagrams`, which lie in `slab`, in one or more batches. now_ns: the time of receipt.
-  // times_ns: empty, or a time for each packet that overrides the record's.
+  // beside: empty, or one for each packet, whose names live until this returns.
   ReadResult take(const SlabRef& slab, std::span<const Datagram> datagrams, std::int64_t now_ns,
-                  std::span<const std::int64_t> times_ns = {});
+                  std::span<const Beside> beside = {});
   void count_overrun(std::uint16_t group);
   // For filters, also when no packet comes: how long tick_filters() can wait, at most `most_ms` (-1: without end).
   [[nodiscard]] int wait_ms(int most_ms) const noexcept;
@@ -86,20 +99,26 @@ class Intake {
   Group& group_of_number(std::uint16_t number);
   // Fills records_ with the next packets of one group, which become one batch; null at the end.
   Group* next_run(MessageCursor& cursor);
-  void publish_run(Group& group, const SlabRef& slab, std::int64_t now_ns, std::span<const std::int64_t> times_ns);
+  void publish_run(Group& group, const SlabRef& slab, std::int64_t now_ns, std::span<const Beside> beside);
   void apply_filters(Group& group, Batch& batch);
   static bool forwarded(Group& group, const Topic& topic, std::string_view prefix);
   std::uint32_t count_gap(Group& group, const Event& event);
   void set_names(Event& event, Batch& batch);
+  void set_name_of_file(Event& event, std::string_view name, Batch& batch);
   nfbus_text name_in_batch(std::uint32_t index, Batch& batch);
 
   BatchPool& batches_;
   const Publish publish_;
   const Losses losses_;
   InterfaceNames* const names_;
+  const Undeclared undeclared_;
   SlabWriter writer_;
   TopicCache topics_;
   std::uint64_t batch_serial_ = 0;
+  // The last name of a file, and its copy in the batch that is being made.
+  std::string_view file_name_;
+  std::uint64_t file_name_copied_for_ = 0;
+  nfbus_text file_name_copy_{};
   Group* last_group_ = nullptr;
   std::vector<CaptureFilters*> ticking_;  // filters that want ticks; constant after construction
   std::vector<Record> records_;           // of the batch being made

@@ -1,19 +1,20 @@
 #include "capture/replay.hpp"
 
 #include "capture/chunk.hpp"
+#include "capture/files/link_types.hpp"
+#include "capture/files/progress.hpp"
 #include "capture/frame.hpp"
 #include "capture/intake.hpp"
-#include "support/system_error.hpp"
+#include "support/log.hpp"
 
-#include <pcap/pcap.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 
 #include <array>
 #include <atomic>
-#include <cerrno>
-#include <cstdio>
-#include <memory>
+#include <optional>
+#include <string_view>
 #include <utility>
-#include <vector>
 
 #include <fmt/format.h>
 
@@ -21,97 +22,130 @@ namespace nfbus::host {
 
 namespace {
 
-struct ClosePcap {
-  void operator()(pcap_t* file) const noexcept { pcap_close(file); }
-};
-using PcapFile = std::unique_ptr<pcap_t, ClosePcap>;
+// The clock is looked at once in so many packets.
+constexpr std::uint64_t kPacketsPerLook = 256;
 
 class ReplaySource final : public Source {
  public:
-  ReplaySource(std::string name, PcapFile file, LinkLayer layer, std::uint16_t group, std::vector<CaptureSpec> captures,
-               const SourceContext& context)
-      : file_name_(std::move(name)),
-        file_(std::move(file)),
-        layer_(layer),
+  ReplaySource(std::vector<CaptureFile> files, std::uint16_t group, std::vector<CaptureSpec> captures,
+               ReplaySettings settings, const SourceContext& context)
+      : files_(std::move(files)),
+        settings_(std::move(settings)),
         group_(group),
-        intake_(std::move(captures), context, context.publish_when_room, Intake::Losses::ignored, nullptr) {}
+        intake_(std::move(captures), context, context.publish_when_room, Intake::Losses::ignored, nullptr,
+                Intake::Undeclared::blocked) {}
 
   [[nodiscard]] std::string_view name() const noexcept override { return "replay"; }
   [[nodiscard]] bool lossless() const noexcept override { return true; }
   [[nodiscard]] bool reloadable() const noexcept override { return false; }
 
   Result<void> run() override {
-    auto read = read_to_the_end();
+    const std::size_t count = files_.size();
+    std::size_t broken = 0;
+    Result<void> result;
+    for (CaptureFile& file : files_) {
+      Result<void> read = read_to_the_end(file);
+      chunk_.publish();
+      if (read) continue;
+      ++broken;
+      if (count > 1) log::error(read.error().text);
+      result = std::move(read);
+    }
+    files_.clear();
     intake_.finish();
-    return read;
+    if (count == 1 || broken == 0) return result;
+    return Error{.code = Code::io, .text = fmt::format("{} of {} files could not be read to their end", broken, count)};
   }
 
-  void stop() noexcept override { stopping_.store(true, std::memory_order_relaxed); }
+  void stop() noexcept override {
+    stopping_.store(true, std::memory_order_relaxed);
+    static_cast<void>(::eventfd_write(stop_event_.get(), 1));
+  }
   [[nodiscard]] SourceSnapshot counters() const override { return sum_of(name(), intake_.snapshots()); }
 
   [[nodiscard]] std::vector<CaptureSnapshot> snapshots() const override { return intake_.snapshots(); }
 
  private:
-  Result<void> read_to_the_end() {
+  Result<void> read_to_the_end(CaptureFile& file) {
+    std::optional<Progress> progress;
+    if (settings_.progress && file.input().is_regular()) progress.emplace(Progress::Clock::now());
+    std::uint64_t packets = 0;
+    FilePacket packet;
     while (!stopping_.load(std::memory_order_relaxed)) {
-      pcap_pkthdr* header = nullptr;
-      const u_char* data = nullptr;
-      const int got = pcap_next_ex(file_.get(), &header, &data);
-      if (got == 1) {
-        chunk_.append({.layer = layer_,
-                       .bytes = {data, header->caplen},
-                       .group = group_,
-                       .time_ns = header->ts.tv_sec * 1'000'000'000LL + header->ts.tv_usec});
-        continue;
+      const auto next = file.next(packet);
+      if (!next) return next.error();
+      switch (*next) {
+        case Next::packet:
+          take(file, packet);
+          if (progress && ++packets % kPacketsPerLook == 0) show(*progress, file, packets);
+          break;
+        case Next::section: chunk_.publish(); break;  // what was gathered refers to the section's names
+        case Next::waits:
+          chunk_.publish();
+          wait_for(file);
+          break;
+        case Next::end: return {};
       }
-      chunk_.publish();
-      if (got == PCAP_ERROR_BREAK) return {};  // the end of the file
-      return Error{.code = Code::io, .text = fmt::format("{}: {}", file_name_, pcap_geterr(file_.get()))};
     }
-    chunk_.publish();
     return {};
   }
 
-  const std::string file_name_;
-  const PcapFile file_;
-  const LinkLayer layer_;
+  void take(CaptureFile& file, const FilePacket& packet) {
+    const FileInterface& interface = *packet.interface;
+    if (!interface.layer) {
+      if (file.is_news(interface)) warn_of(file.name(), interface);
+      return;
+    }
+    // A record has its own indexes, another machine's, and so has a frame of LINUX_SLL2.
+    const bool has_index = *interface.layer == LinkLayer::nflog || *interface.layer == LinkLayer::linux_sll2;
+    const bool has_name = !interface.name.empty() && *interface.layer != LinkLayer::linux_sll2;
+    chunk_.append({.layer = *interface.layer,
+                   .bytes = packet.bytes,
+                   .group = group_,
+                   .prefix = settings_.prefix,
+                   .interface_index = has_name && !has_index ? interface.number + 1 : 0,
+                   .outgoing = packet.outgoing,
+                   .time_ns = packet.time_ns},
+                  has_name ? std::string_view(interface.name) : std::string_view());
+  }
+
+  static void warn_of(const std::string& file, const FileInterface& interface) {
+    const std::string name = interface.name.empty() ? "" : fmt::format(" ({})", interface.name);
+    log::warning(fmt::format("{}: interface {}{}: {}: its packets are left out", file, interface.number, name,
+                             unknown_link_type(interface.link_type)));
+  }
+
+  static void show(Progress& progress, const CaptureFile& file, std::uint64_t packets) {
+    const auto now = Progress::Clock::now();
+    if (!progress.is_due(now)) return;
+    const Input& input = file.input();
+    log::info(progress.line(now, file.name(), input.read_bytes(), input.size_bytes().value_or(0), packets));
+  }
+
+  // Until more has come, or a stop; filters are ticked meanwhile.
+  void wait_for(const CaptureFile& file) {
+    std::array<pollfd, 2> waiting{pollfd{.fd = file.input().descriptor(), .events = POLLIN, .revents = 0},
+                                  pollfd{.fd = stop_event_.get(), .events = POLLIN, .revents = 0}};
+    static_cast<void>(::poll(waiting.data(), waiting.size(), intake_.wait_ms(-1)));
+    intake_.tick_filters();
+  }
+
+  std::vector<CaptureFile> files_;
+  const ReplaySettings settings_;
   const std::uint16_t group_;
   Intake intake_;
   RecordChunk chunk_{intake_};
+  Descriptor stop_event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   std::atomic<bool> stopping_{false};
 };
 
 }  // namespace
 
-// Opened by us rather than by libpcap, for the errno behind the failure.
-Result<ReplayFile> ReplayFile::open(const std::string& name) {
-  ReplayFile file{.name = name, .stream = Stream(std::fopen(name.c_str(), "rbe"))};
-  if (file.stream) return file;
-  const int error = errno;
-  return system_error(name, error, error == ENOENT ? Code::not_found : error == EACCES ? Code::refused : Code::io);
-}
-
-Result<std::unique_ptr<Source>> open_replay(ReplayFile file, std::vector<CaptureSpec> captures,
-                                            const SourceContext& context) {
-  std::array<char, PCAP_ERRBUF_SIZE> why{};
-  PcapFile pcap(pcap_fopen_offline_with_tstamp_precision(file.stream.get(), PCAP_TSTAMP_PRECISION_NANO, why.data()));
-  if (!pcap) {
-    return Error{.code = Code::invalid, .text = fmt::format("{}: not a pcap file: {}", file.name, why.data())};
-  }
-  static_cast<void>(file.stream.release());  // pcap_close() closes it
-  const int dlt = pcap_datalink(pcap.get());
-  const auto layer = link_layer(dlt);
-  if (!layer) {
-    const char* const name = pcap_datalink_val_to_name(dlt);
-    return Error{.code = Code::invalid,
-                 .text = fmt::format("{}: cannot read link type {} ({}); known are RAW, IPV4, IPV6, EN10MB, LINUX_SLL, "
-                                     "LINUX_SLL2 and NFLOG",
-                                     file.name, dlt, name != nullptr ? name : "unknown")};
-  }
+std::unique_ptr<Source> make_replay(std::vector<CaptureFile> files, std::vector<CaptureSpec> captures,
+                                    ReplaySettings settings, const SourceContext& context) {
   if (captures.empty()) captures.emplace_back();  // group 0, allowed
   const std::uint16_t group = captures.front().config.group;
-  return std::unique_ptr<Source>(std::make_unique<ReplaySource>(std::move(file.name), std::move(pcap), *layer, group,
-                                                                std::move(captures), context));
+  return std::make_unique<ReplaySource>(std::move(files), group, std::move(captures), std::move(settings), context);
 }
 
 }  // namespace nfbus::host

@@ -1,34 +1,26 @@
-// A pcap file as a source: DLT_RAW, DLT_NFLOG or Ethernet, in the file's own times.
+// Capture files as a source: pcap and pcapng, of every link type that we know, in the files' own times.
 #pragma once
 
+#include "capture/files/capture_file.hpp"
 #include "capture/source.hpp"
 
-#include <cstdio>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace nfbus::host {
 
-struct CloseStream {
-  void operator()(std::FILE* stream) const noexcept { static_cast<void>(std::fclose(stream)); }  // only read from
+struct ReplaySettings {
+  std::string prefix = {};  // the log prefix of packets that have none of their own: of all but DLT_NFLOG
+  bool progress = false;    // a line a second on the log while a file is read
 };
 
-using Stream = std::unique_ptr<std::FILE, CloseStream>;
-
-struct ReplayFile {
-  std::string name;  // as it was given, for errors
-  Stream stream;
-
-  // [control] With the rights of the effective user alone. Waits for whoever writes to a FIFO. Errors: not_found,
-  // refused, io.
-  static Result<ReplayFile> open(const std::string& name);
-};
-
-// [control] Reads `file`. Its packets count as the first of `captures` (group 0, allowed, if there is none); a
-// DLT_NFLOG file brings its own groups and prefixes: groups that no capture names are published as allowed. Errors:
-// invalid (not a pcap file; a link type that we do not know). A truncated last packet ends the run with an error after
-// all before it were published. Lossless; not reloadable.
-Result<std::unique_ptr<Source>> open_replay(ReplayFile file, std::vector<CaptureSpec> captures,
-                                            const SourceContext& context);
+// [control] Reads `files` one after the other. Their packets count as the first of `captures` (group 0, allowed, if
+// there is none); a DLT_NFLOG file brings its own groups and prefixes: of groups that no capture names, 0 is allowed
+// and the others are blocked. What has come through a pipe is published as soon as more would have to be waited for. A
+// file that is broken or cut costs what follows in it: the run goes on with the next, and ends with an error. Lossless;
+// not reloadable.
+std::unique_ptr<Source> make_replay(std::vector<CaptureFile> files, std::vector<CaptureSpec> captures,
+                                    ReplaySettings settings, const SourceContext& context);
 
 }  // namespace nfbus::host

@@ -19,8 +19,10 @@ inline constexpr int kConfig = 78;  // EX_CONFIG of sysexits.h: the configuratio
 
 struct RunOptions {
   std::string config_file;
-  std::optional<std::string> replay_file;
-  bool verbose = false;  // debug lines of host and plugins, too
+  bool config_given = false;
+  std::vector<std::string> replay_files;     // empty: the kernel's groups
+  std::optional<std::string> replay_prefix;  // only with replay_files
+  bool verbose = false;                      // debug lines of host and plugins, too
 };
 
 struct PluginsOptions {
@@ -82,6 +84,8 @@ struct TapOptions {
 
 // Each returns the exit status. Data and findings go to standard output, diagnostics to standard error.
 int run_command(const RunOptions& options);
+// Of replay_files, as lines; no configuration is read.
+int show_replay_command(const RunOptions& options);
 int check_command(const std::string& config_file);
 int plugins_command(const PluginsOptions& options);
 int plugin_command(const PluginCommandOptions& options);
@@ -91,6 +95,9 @@ int demo_command(const DemoOptions& options);
 int publish_command(const PublishOptions& options);
 int status_command(const StatusOptions& options);
 int tap_command(const TapOptions& options);
+
+// What is wrong with a log prefix that was given; empty: nothing.
+[[nodiscard]] std::string fault_of_log_prefix(const std::string& prefix);
 
 // arguments: main's, without the program's name. After "--" all are words.
 [[nodiscard]] CommandWords split_words(std::span<char* const> arguments);

@@ -95,7 +95,9 @@ using BusSocket = Result<std::optional<Listener>>;
 Start read_start(const RunOptions& options) {
   if (options.verbose) log::set_level(log::Level::debug);
   const bool as_root = ::geteuid() == 0;
-  SourceRequest source{.replay_file = options.replay_file, .started_as_root = as_root};
+  SourceRequest source{.replay_files = options.replay_files,
+                       .replay_prefix = options.replay_prefix.value_or(""),
+                       .started_as_root = as_root};
   const SourceKind& kind = source_kind(source);
   ConfigFile file = read_config_file(options.config_file, as_root);
   EarlyConfig early = read_early_config(file);
@@ -153,13 +155,9 @@ MadePipeline make_pipeline(Loaded loaded, std::optional<PrivilegedParts>& parts)
 }
 
 // All that the host reads and writes; then nothing is left of root's rights.
-OpenPipeline open_pipeline(const Start& start, MadePipeline made, std::optional<Listener> listener,
-                           std::optional<PrivilegedHelper>& helper) {
-  PrivilegedHelper* const of_groups = helper ? &*helper : nullptr;
-  OpenPipeline open = need(std::move(made).open(
-      std::move(listener), of_groups, [&](std::vector<CaptureSpec> captures, const SourceContext& context) {
-        return start.kind.open(start.source, of_groups, std::move(captures), context);
-      }));
+OpenPipeline open_pipeline(MadePipeline made, std::optional<Listener> listener, PrivilegedHelper* helper,
+                           const OpenSource& open_source) {
+  OpenPipeline open = need(std::move(made).open(std::move(listener), helper, open_source));
   need(drop_privileges());
   need(confine_host());
   return open;
@@ -176,7 +174,7 @@ void reload(RunningPipeline& pipeline, const Start& start) {
   pipeline.reopen_sinks();
   pipeline.renew_socket();
   if (!pipeline.reloadable()) {
-    if (!start.source.replay_file) {
+    if (start.kind.live) {
       log::warning(
           "the configuration stays as it was: a source waits for the sinks, which cannot be replaced meanwhile");
     }
@@ -296,8 +294,10 @@ int run_host(const RunOptions& options, LogThread& log_thread) {
 
   Loaded loaded = load(start);
   std::optional<Listener> listener = need(std::move(*socket));
+  PrivilegedHelper* const of_groups = helper ? &*helper : nullptr;
+  const OpenSource open_source = need(start.kind.prepare(start.source, of_groups));
   MadePipeline made = make_pipeline(std::move(loaded), parts);
-  OpenPipeline open = open_pipeline(start, std::move(made), std::move(listener), helper);
+  OpenPipeline open = open_pipeline(std::move(made), std::move(listener), of_groups, open_source);
   std::atomic<bool> sources_ended = false;
   RunningPipeline running = need(std::move(open).start([&] {
     sources_ended = true;

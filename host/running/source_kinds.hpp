@@ -3,11 +3,10 @@
 
 #include "capture/source.hpp"
 #include "privileged/helper.hpp"
+#include "running/pipeline.hpp"
 
 #include <nfbus/result.hpp>
 
-#include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +14,8 @@ namespace nfbus::host {
 
 // Holds what the command line says of it.
 struct SourceRequest {
-  std::optional<std::string> replay_file;
+  std::vector<std::string> replay_files;  // empty: the kernel's groups
+  std::string replay_prefix;
   bool started_as_root = false;
 };
 
@@ -24,10 +24,9 @@ struct SourceKind {
   // whoever runs them is served by default: with a socket, and after a reload. All that a replay goes without. What
   // differs once the source is open, it is asked itself.
   bool live;
-  // [control] helper: null unless it is live; outlives the source. Errors as of open_nflog(), open_file_to_replay() and
-  // open_replay().
-  Result<std::unique_ptr<Source>> (*open)(const SourceRequest& request, PrivilegedHelper* helper,
-                                          std::vector<CaptureSpec> captures, const SourceContext& context);
+  // [control] Opens what can be wrong before anything else is; what it returns is called once at most. helper: null
+  // unless it is live; outlives the source. Errors as of open_captures(); what it returns has those of open_nflog().
+  Result<OpenSource> (*prepare)(const SourceRequest& request, PrivilegedHelper* helper);
 };
 
 // [any]

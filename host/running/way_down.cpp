@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <string_view>
 #include <utility>
 
@@ -39,15 +38,8 @@ PrivilegedParts start_privileged_parts(const EarlyConfig& early, bool may_use_ro
 }
 
 Result<ReplayFile> open_file_to_replay(const std::string& path, bool started_as_root) {
-  if (started_as_root) {
-    if (auto way = Way::to_file_of_anyone(path)) {
-      Descriptor file = way->take();
-      ReplayFile opened{.name = path, .stream = Stream(::fdopen(file.get(), "rb"))};
-      if (opened.stream) {
-        static_cast<void>(file.release());  // fclose() closes it
-        return opened;
-      }
-    }
+  if (started_as_root && path != "-") {
+    if (auto way = Way::to_file_of_anyone(path)) return ReplayFile{.name = path, .descriptor = way->take()};
   }
   auto opened = ReplayFile::open(path);
   if (opened || opened.error().code != Code::refused || !started_as_root) return opened;
@@ -55,6 +47,19 @@ Result<ReplayFile> open_file_to_replay(const std::string& path, bool started_as_
   error.text += fmt::format(" (uid {}): let that user read it, or move it to where its owner and root alone may write",
                             ::geteuid());
   return error;
+}
+
+Result<std::vector<CaptureFile>> open_captures(const std::vector<std::string>& paths, bool started_as_root) {
+  std::vector<CaptureFile> files;
+  files.reserve(paths.size());
+  for (const std::string& path : paths) {
+    auto file = open_file_to_replay(path, started_as_root);
+    if (!file) return std::move(file).error();
+    auto opened = CaptureFile::open(std::move(file).value());
+    if (!opened) return std::move(opened).error();
+    files.push_back(std::move(opened).value());
+  }
+  return files;
 }
 
 }  // namespace nfbus::host

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 import nfbustest
-from nfbustest import Host, read_json_lines
+from nfbustest import Host, read_json_lines, wait_until
 from packets import TCP, UDP, ipv4, ipv6, tcp, udp
 
 DLT_NFLOG = 239
@@ -145,17 +145,22 @@ class Replay(unittest.TestCase):
         self.assertEqual(host.status, 0, host.stderr)
         self.assertNotIn("lost", host.stderr.replace("lost=", ""))
 
-    def test_a_file_that_does_not_end_cannot_keep_the_host_from_ending(self):
+    def test_a_silent_pipe_delays_nothing_and_cannot_keep_the_host_from_ending(self):
         with tempfile.TemporaryDirectory() as folder:
             fifo = f"{folder}/fifo"
             os.mkfifo(fifo)
-            writer = os.open(fifo, os.O_RDWR)
-            self.addCleanup(os.close, writer)
-            os.write(writer, struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, DLT_NFLOG))
-            host = Host(HEAD + sink("out", "noop"), arguments=["--replay", fifo])
+            # Nobody has opened it for writing yet.
+            host = Host(HEAD + sink("out", "jsonl", file="@DIR@/out"), arguments=["--replay", fifo])
             self.addCleanup(host.close)
-            self.assertEqual(host.stop(12), 1)
-            self.assertIn("error: the source did not end in 5 s", host.stderr)
+            writer = os.open(fifo, os.O_WRONLY)
+            self.addCleanup(os.close, writer)
+            record = nflog_record(0, "lan:in ", ipv4("192.0.2.1", "192.0.2.2", UDP, udp(1, 2)))
+            os.write(writer, struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, DLT_NFLOG) +
+                     struct.pack("<IIII", 1_700_000_000, 0, len(record), len(record)) + record +
+                     struct.pack("<IIII", 1_700_000_001, 0, len(record), len(record)))
+            wait_until(lambda: len(read_json_lines(host.path("out"))) == 1, 10, "the packet that has come")
+            self.assertEqual(host.stop(4), 0, host.stderr)
+            self.assertNotIn("error:", host.stderr)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 #include "cli/tap/output.hpp"
 
 #include "cli/colour.hpp"
+#include "cli/write_out.hpp"
 #include "formats/json_writer.hpp"
 #include "formats/line.hpp"
 
@@ -9,9 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include <pcap/pcap.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -21,16 +20,6 @@ namespace nfbus::host {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-bool write_out(std::string_view text) noexcept {
-  while (!text.empty()) {
-    const ssize_t size = ::write(STDOUT_FILENO, text.data(), text.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(size));
-  }
-  return true;
-}
 
 // The value alone, a line each: JSON as it came, but for characters that hide; other texts as JSON strings.
 class JsonOutput final : public TapOutput {

@@ -75,14 +75,14 @@ class IntakeTest : public ::testing::Test {
         [this](const BatchRef& batch) { published_.push_back(batch); }, losses, &names_);
   }
 
-  ReadResult take(const DatagramBuilder& datagram, std::span<const std::int64_t> times_ns = {}) {
+  ReadResult take(const DatagramBuilder& datagram, std::span<const Beside> beside = {}) {
     const auto& bytes = datagram.bytes();
     const SlabRef slab = intake_->reserve(bytes.size());
     const auto room = intake_->writer().room();
     std::memcpy(room.data(), bytes.data(), bytes.size());
     intake_->writer().commit(bytes.size());
     const Datagram one(room.data(), bytes.size());
-    return intake_->take(slab, std::span(&one, 1), kNowNs, times_ns);
+    return intake_->take(slab, std::span(&one, 1), kNowNs, beside);
   }
 
   template <typename Read>
@@ -139,8 +139,8 @@ TEST_F(IntakeTest, UsesTheKernelsTimeAndElseTheTimeOfReceipt) {
 
 TEST_F(IntakeTest, AFilesTimesComeBeforeTheRecords) {
   open(only(capture(0)));
-  const std::int64_t times_ns[] = {11, 22};
-  take(DatagramBuilder().packet({.timestamp = true}).packet({}), times_ns);
+  const Beside beside[] = {{.time_ns = 11}, {.time_ns = 22}};
+  take(DatagramBuilder().packet({.timestamp = true}).packet({}), beside);
   EXPECT_THAT(each([](const Event& e) { return e.time_ns; }), ElementsAre(11, 22));
 }
 
