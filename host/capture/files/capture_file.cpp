@@ -82,7 +82,7 @@ Result<Next> CaptureFile::next(FilePacket& packet) {
 
 Result<Next> CaptureFile::read(FilePacket& packet) {
   if (!reader_) {
-    const auto chosen = choose_reader();
+    auto chosen = choose_reader();
     if (!chosen || *chosen != Next::section) return chosen;
   }
   return reader_->next(packet);

@@ -34,7 +34,7 @@ class Classic final : public PacketReader {
   Result<Next> next(FilePacket& packet) override {
     for (;;) {
       if (!in_packets_) {
-        const auto begun = read_file_header();
+        auto begun = read_file_header();
         if (!begun || *begun != Next::section) return begun;
         if (std::exchange(had_packets_, true)) return Next::section;
       }

@@ -48,7 +48,7 @@ Result<Input::Fill> Input::fill(std::size_t size) {
   while (end_ - begin_ < size) {
     if (failure_) return *failure_;
     if (!decoder_) {
-      const auto chosen = choose_decoder();
+      auto chosen = choose_decoder();
       if (!chosen || *chosen != Fill::ready) return chosen;
     }
     make_room(size);
@@ -80,7 +80,7 @@ Result<Input::Fill> Input::fill(std::size_t size) {
 
 Result<Input::Fill> Input::choose_decoder() {
   while (raw_end_ - raw_begin_ < kPackingBytes) {
-    const auto more = read_more();
+    auto more = read_more();
     if (!more) {
       failure_ = more.error();
       return more;
