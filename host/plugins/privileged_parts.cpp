@@ -54,7 +54,7 @@ class LibraryPart final : public PartHandler {
   }
 
   Result<void> open(std::string_view options_json) override {
-    if (auto checked = check_elf(file_.descriptor.get(), file_.size_bytes); !checked) return checked;
+    if (auto checked = check_elf(file_.descriptor.get(), file_.version.size_bytes); !checked) return checked;
     const auto symbol = load_library(std::move(file_), NFBUS_PRIVILEGED_SYMBOL);
     if (!symbol) return symbol.error();
     const auto checked = check_privileged(*symbol);
@@ -100,10 +100,8 @@ Result<PartProcess> start_part(const NamedInstance& instance, FoundPart part, ui
   const Descriptor library(::fcntl(part.file.descriptor.get(), F_DUPFD_CLOEXEC, ChildProcess::kSocket + 1));
   if (!library.valid()) return system_error("cannot keep it open");
   const auto make = [&]() -> std::unique_ptr<PartHandler> {
-    return std::make_unique<LibraryPart>(Trusted{.descriptor = Descriptor(library.get()),
-                                                 .device = part.file.device,
-                                                 .inode = part.file.inode,
-                                                 .size_bytes = part.file.size_bytes});
+    return std::make_unique<LibraryPart>(
+        Trusted{.descriptor = Descriptor(library.get()), .version = part.file.version});
   };
   return PartProcess::start({.what = fmt::format("the privileged part of {}", instance.name),
                              .name = fmt::format("nfbus-{}", instance.plugin),

@@ -47,7 +47,7 @@ RefusedPlugin unused(const fs::path& folder, Error error) {
 Result<const nfbus_library*> load(const Trusted& folder, const std::string& name) {
   auto file = open_trusted_file(folder, name);
   if (!file) return file.error();
-  if (auto checked = check_elf(file->descriptor.get(), file->size_bytes); !checked) return checked.error();
+  if (auto checked = check_elf(file->descriptor.get(), file->version.size_bytes); !checked) return checked.error();
   auto symbol = load_library(std::move(file).value(), NFBUS_LIBRARY_SYMBOL);
   if (!symbol) return symbol.error();
   return check_library(*symbol);
@@ -58,16 +58,16 @@ Result<const nfbus_library*> load(const Trusted& folder, const std::string& name
 PluginRegistry PluginRegistry::scan(const std::vector<fs::path>& folders) {
   PluginRegistry registry;
   registry.folders_ = folders;
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> seen;  // device and inode: a folder may be named twice
+  std::vector<FileVersion> seen;  // a folder may be named twice
   for (const fs::path& folder : folders) {
     auto opened = open_trusted_folder(folder);
     if (!opened) {
       registry.refused_.push_back(unused(folder, opened.error()));
       continue;
     }
-    const std::pair identity(opened->device, opened->inode);
-    if (std::ranges::find(seen, identity) != seen.end()) continue;
-    seen.push_back(identity);
+    const auto is_this = [&](const FileVersion& other) { return other.is_same_file(opened->version); };
+    if (std::ranges::any_of(seen, is_this)) continue;
+    seen.push_back(opened->version);
     auto names = list_libraries(*opened);
     if (!names) {
       registry.refused_.push_back(unused(folder, names.error()));

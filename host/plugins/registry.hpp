@@ -13,7 +13,7 @@
 
 namespace nfbus::host {
 
-// A plugin that passed every check. Its code stays mapped, and its descriptor open, until the process ends.
+// A plugin that passed every check. Its code stays mapped until the process ends.
 struct Plugin {
   const nfbus_plugin* entry;
   std::filesystem::path file;

@@ -56,11 +56,15 @@ Result<void> check_owner_and_mode(const struct stat& status, const std::string& 
                             status.st_mode & 07777U));
 }
 
+FileVersion version_of(const struct stat& status) noexcept {
+  return {.device = status.st_dev,
+          .inode = status.st_ino,
+          .size_bytes = static_cast<std::uint64_t>(status.st_size),
+          .modified_ns = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec};
+}
+
 Trusted trusted(Descriptor descriptor, const struct stat& status) {
-  return Trusted{.descriptor = std::move(descriptor),
-                 .device = status.st_dev,
-                 .inode = status.st_ino,
-                 .size_bytes = static_cast<std::uint64_t>(status.st_size)};
+  return Trusted{.descriptor = std::move(descriptor), .version = version_of(status)};
 }
 
 // Opens one step of the way. O_PATH: a folder above need not be readable, only passable.
@@ -91,6 +95,12 @@ Result<Trusted> open_file(const Trusted& folder, const std::string& name) {
 }
 
 }  // namespace
+
+std::optional<FileVersion> version_of(int descriptor) noexcept {
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0) return std::nullopt;
+  return version_of(status);
+}
 
 bool all_owned_by_root(const std::vector<fs::path>& folders) {
   const auto is_roots = [](const fs::path& path) {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,12 +18,26 @@ namespace nfbus::host {
 // [control]
 [[nodiscard]] bool all_owned_by_root(const std::vector<std::filesystem::path>& folders);
 
+// Tells a file, and what it holds, from others.
+struct FileVersion {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::uint64_t size_bytes = 0;
+  std::int64_t modified_ns = 0;
+
+  bool operator==(const FileVersion&) const = default;
+  [[nodiscard]] bool is_same_file(const FileVersion& other) const noexcept {
+    return device == other.device && inode == other.inode;
+  }
+};
+
+// [any] Of an open file or folder; nothing: it cannot be looked at.
+[[nodiscard]] std::optional<FileVersion> version_of(int descriptor) noexcept;
+
 // A file or folder as it was when it was checked.
 struct Trusted {
   Descriptor descriptor;
-  std::uint64_t device;
-  std::uint64_t inode;
-  std::uint64_t size_bytes;
+  FileVersion version;
 };
 
 // [control] Opens a plugin folder. It and each folder above belong to root or to the effective user and are writable

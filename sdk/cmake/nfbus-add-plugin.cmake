@@ -13,6 +13,10 @@ function(nfbus_add_plugin name)
                         C_STANDARD 11 C_STANDARD_REQUIRED ON
                         # Only the entry is visible: what two plugins share by name must not become one.
                         C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+  # Nor what is in static libraries.
+  set(map ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/nfbus-plugin.map)
+  target_link_options(${name} PRIVATE LINKER:--version-script=${map})
+  set_target_properties(${name} PROPERTIES LINK_DEPENDS ${map})
   # g++ would make inline variables unique in the whole process, whatever their visibility.
   target_compile_options(${name} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fno-gnu-unique>)
   target_link_libraries(${name} PRIVATE nfbus::sdk)

@@ -2,9 +2,13 @@
 
 #include "folder.hpp"
 
+#include <dlfcn.h>
 #include <gmock/gmock.h>
 
+#include <fstream>
 #include <set>
+#include <string>
+#include <string_view>
 
 namespace nfbus::host::test {
 namespace {
@@ -20,7 +24,7 @@ TEST(PluginRegistry, FindsAllPluginsOfAFolderByName) {
   EXPECT_THAT(names,
               ::testing::ElementsAre("asks", "complains", "echoes", "fails", "feeds", "feeds_all", "filter_annotates",
                                      "filter_drops", "filter_hangs", "filter_masks", "filter_throws", "hangs", "noop",
-                                     "rejects", "retries", "tells_rights", "throws", "tries", "wavers"));
+                                     "own_pcap", "rejects", "retries", "tells_rights", "throws", "tries", "wavers"));
   EXPECT_TRUE(registry.refused().empty());
   ASSERT_NE(registry.find("noop"), nullptr);
   EXPECT_EQ(registry.find("noop")->file, kGood / "noop.so");
@@ -92,8 +96,53 @@ TEST(PluginRegistry, LoadsTheNewFileOfAPluginThatWasReplaced) {
   EXPECT_EQ(std::string_view(first.find("noop")->entry->version.data, 3), "1.0");
 }
 
+// The name that debuggers and core files know the library of a plugin by.
+std::string name_of_library(const PluginRegistry& registry, std::string_view plugin) {
+  Dl_info info{};
+  const Plugin* const found = registry.find(plugin);
+  if (found == nullptr || ::dladdr(found->entry, &info) == 0) return {};
+  return info.dli_fname;
+}
+
+TEST(PluginRegistry, LoadsALibraryByARealPathThatLeadsToIt) {
+  const Folder folder;
+  const fs::path file = folder.add(kGood / "noop.so", "plugin.so");
+  std::set<std::string> names;
+  for (const char* plugin : {"noop", "throws", "retries", "noop"}) {
+    fs::remove(file);
+    folder.add(kGood / (std::string(plugin) + ".so"), "plugin.so");
+    const PluginRegistry registry = folder.scan();
+    const std::string name = name_of_library(registry, plugin);
+    EXPECT_EQ(fs::path(name).lexically_normal(), file) << name;
+    EXPECT_TRUE(names.insert(name).second) << "the name of an earlier file: " << name;
+  }
+}
+
+TEST(PluginRegistry, APluginsOwnFunctionIsNotReplacedByTheHostsOfThatName) {
+  const PluginRegistry registry = PluginRegistry::scan({kGood});
+  ASSERT_NE(registry.find("own_pcap"), nullptr);
+  const nfbus_text summary = registry.find("own_pcap")->entry->summary;
+  EXPECT_EQ(std::string_view(summary.data, summary.size), "its own");
+}
+
+TEST(PluginRegistry, RefusesALibraryThatWasWrittenOverWhileItsCodeIsMapped) {
+  const Folder folder;
+  const fs::path file = folder.add(kGood / "noop.so");
+  const PluginRegistry before = folder.scan();
+  ASSERT_NE(before.find("noop"), nullptr);
+  {
+    // As `cp` does, but the same bytes: what is mapped here must stay sound.
+    std::ifstream in(kGood / "noop.so", std::ios::binary);
+    std::ofstream(file, std::ios::binary | std::ios::in) << in.rdbuf();
+  }
+  EXPECT_THAT(refusal(folder),
+              testing::AllOf(testing::HasSubstr("overwritten in place"), testing::HasSubstr("rename")));
+  fs::remove(file);
+  folder.add(kGood / "noop.so");
+  EXPECT_NE(folder.scan().find("noop"), nullptr) << "a new file is another one";
+}
+
 TEST(PluginRegistry, TakesNeitherLibraryForTheOtherAfterARefusal) {
-  // A refused library whose descriptor was closed would be what the loader finds under the reused number.
   const Folder folder;
   folder.add(kBad / "missing_library.so", "a.so");
   folder.add(kBad / "no_symbol.so", "b.so");
