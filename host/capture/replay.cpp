@@ -43,7 +43,8 @@ class ReplaySource final : public Source {
     const std::size_t count = files_.size();
     std::size_t broken = 0;
     Result<void> result;
-    for (CaptureFile& file : files_) {
+    for (CaptureFile& next : files_) {
+      CaptureFile file = std::move(next);  // closed when it has been read
       Result<void> read = read_to_the_end(file);
       chunk_.publish();
       if (read) continue;
@@ -51,7 +52,6 @@ class ReplaySource final : public Source {
       if (count > 1) log::error(read.error().text);
       result = std::move(read);
     }
-    files_.clear();
     intake_.finish();
     if (count == 1 || broken == 0) return result;
     return Error{.code = Code::io, .text = fmt::format("{} of {} files could not be read to their end", broken, count)};

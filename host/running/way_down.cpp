@@ -5,12 +5,31 @@
 #include "privileged/helper.hpp"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <string_view>
 #include <utility>
 
 namespace nfbus::host {
+
+namespace {
+
+// What the host opens beside capture files, at most, and a good deal more.
+constexpr rlim_t kOtherDescriptors = 256;
+
+// A folder of captures can have more files than may be open by default.
+void allow_open_files(std::size_t count) {
+  rlimit limit{};
+  const rlim_t wanted = count + kOtherDescriptors;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = std::min(wanted, limit.rlim_max);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
 
 bool may_use_roots_rights(const ConfigFile& file, const EarlyConfig& early) {
   // A file that is not there names nothing.
@@ -52,6 +71,7 @@ Result<ReplayFile> open_file_to_replay(const std::string& path, bool started_as_
 Result<std::vector<CaptureFile>> open_captures(const std::vector<std::string>& paths, bool started_as_root) {
   std::vector<CaptureFile> files;
   files.reserve(paths.size());
+  allow_open_files(paths.size());
   for (const std::string& path : paths) {
     auto file = open_file_to_replay(path, started_as_root);
     if (!file) return std::move(file).error();

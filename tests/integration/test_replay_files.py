@@ -5,6 +5,7 @@ import datetime
 import os
 import pathlib
 import pty
+import resource
 import signal
 import struct
 import subprocess
@@ -274,6 +275,16 @@ class Files(ReplayTest):
         two, zero, one = self.paths[2], self.paths[0], self.paths[1]
         self.assertEqual(self.ports("--replay", two, zero, one), expected)
         self.assertEqual(self.ports("--replay", two, "--replay", zero, "--replay", one), expected)
+
+    def test_may_be_more_than_may_be_open_by_default(self):
+        paths = []
+        for i in range(300):
+            paths.append(self.file(f"many{i}"))
+            paths[-1].hardlink_to(self.paths[0])
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        done = subprocess.run([NFBUS_BIN, "run", "--replay", *paths], capture_output=True, timeout=60,
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard)))
+        self.assertEqual((done.returncode, done.stdout.count(b"\n")), (0, 600), done.stderr)
 
     def test_one_that_is_wrong_ends_it_before_anything_starts(self):
         for wrong, text in ((self.file("missing"), "No such file"), (self.file("text", b"no capture at all"), "not a pcap file"),

@@ -27,7 +27,7 @@ bool would_wait(int fd) noexcept {
 
 }  // namespace
 
-Input::Input(Descriptor file) : file_(std::move(file)), raw_(kRawBytes) {
+Input::Input(Descriptor file) : file_(std::move(file)) {
   struct stat info {};
   if (::fstat(file_.get(), &info) != 0 || !S_ISREG(info.st_mode)) return;
   start_ = std::max<std::int64_t>(::lseek(file_.get(), 0, SEEK_CUR), 0);
@@ -41,6 +41,8 @@ Result<void> Input::rewind() {
   failure_.reset();
   ended_ = false;
   raw_begin_ = raw_end_ = begin_ = end_ = 0;
+  raw_ = {};
+  data_ = {};
   return {};
 }
 
@@ -100,6 +102,7 @@ Result<Input::Fill> Input::choose_decoder() {
 // Adds to raw_, where there is room: decoders use up what they are given, or ask for no more.
 Result<Input::Fill> Input::read_more() {
   if (ended_) return Fill::end;
+  if (raw_.empty()) raw_.resize(kRawBytes);
   if (raw_begin_ != 0) {
     std::memmove(raw_.data(), raw_.data() + raw_begin_, raw_end_ - raw_begin_);
     raw_end_ -= std::exchange(raw_begin_, 0);

@@ -15,7 +15,8 @@
 
 namespace nfbus::host {
 
-// Never waits, but for a disk. Holds what was asked for and not consumed, and 512 KiB beside. Thread safety: none.
+// Never waits, but for a disk. Holds what was asked for and not consumed, and 512 KiB beside; nothing before the first
+// fill() and after rewind(), so that many may be open. Thread safety: none.
 class Input {
  public:
   enum class Fill : std::uint8_t {
