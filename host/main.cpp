@@ -1,6 +1,7 @@
 // The commands of nfbus. What `run` does, stage by stage, is in cli/run.cpp.
 #include "cli/commands.hpp"
 #include "config/config.hpp"
+#include "plugins/current_call.hpp"
 #include "support/environment.hpp"
 #include "support/log.hpp"
 #include "support/standard_streams.hpp"
@@ -157,6 +158,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   fill_standard_streams();
+  say_where_plugins_end_the_process();
   hide_environment(std::span(argv, static_cast<std::size_t>(argc)));
   try {
     return run(argc, argv);

@@ -109,7 +109,7 @@ Result<int> run_plugin_command(const PluginCommand& command, std::span<const std
   const InstanceServices services(name, name, shared);
   nfbus_error error{};
   std::int32_t exit_status = 0;
-  const std::uint32_t status = call_plugin(error, [&] {
+  const std::uint32_t status = call_plugin({name, "run"}, error, [&] {
     exit_status = command.entry->run(services.abi(), &call);
     return NFBUS_OK;
   });

@@ -33,13 +33,13 @@ void take_finding(void* context, uint32_t level, nfbus_text text, nfbus_text fix
 
 }  // namespace
 
-std::vector<Finding> diagnose_instance(DiagnoseFunction diagnose, void* instance) {
+std::vector<Finding> diagnose_instance(std::string_view name, DiagnoseFunction diagnose, void* instance) {
   std::vector<Finding> findings;
   if (diagnose == nullptr) return findings;
   const nfbus_findings taker = {
       .struct_size = sizeof(nfbus_findings), .reserved = 0, .context = &findings, .found = take_finding};
   nfbus_error error{};
-  const std::uint32_t status = call_plugin(error, [&] {
+  const std::uint32_t status = call_plugin({name, "diagnose"}, error, [&] {
     diagnose(instance, &taker);
     return NFBUS_OK;
   });

@@ -6,6 +6,7 @@
 #include <nfbus/abi.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace nfbus::host {
@@ -20,7 +21,7 @@ struct Finding {
 using DiagnoseFunction = void (*)(void* instance, const nfbus_findings* findings);
 
 // [control] Calls a plugin's diagnose() behind the barrier: an exception is a finding, too. Nothing is found by a null
-// function.
-[[nodiscard]] std::vector<Finding> diagnose_instance(DiagnoseFunction diagnose, void* instance);
+// function. name: "sink.archive".
+[[nodiscard]] std::vector<Finding> diagnose_instance(std::string_view name, DiagnoseFunction diagnose, void* instance);
 
 }  // namespace nfbus::host

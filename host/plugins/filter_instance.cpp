@@ -137,7 +137,9 @@ Result<void> FilterInstance::tick() { return state_->call_optional("tick", state
 
 Result<void> FilterInstance::finish() { return state_->call_optional("finish", state_->calls.finish); }
 
-std::vector<Finding> FilterInstance::diagnose() { return diagnose_instance(state_->calls.diagnose, state_->instance); }
+std::vector<Finding> FilterInstance::diagnose() {
+  return diagnose_instance(state_->whole_name, state_->calls.diagnose, state_->instance);
+}
 
 bool FilterInstance::finishes() const noexcept { return state_->calls.finish != nullptr; }
 

@@ -34,12 +34,14 @@ struct InstanceState {
   InstanceState(const Plugin& from, std::string instance_name, const Calls& theirs, const SharedServices& shared)
       : plugin(from),
         name(std::move(instance_name)),
+        whole_name(fmt::format("{}.{}", kind_name(from.entry->plugin_kind), name)),
         calls(host_copy(theirs)),
-        services(fmt::format("{}.{}", kind_name(from.entry->plugin_kind), name), name, shared) {}
+        services(whole_name, name, shared) {}
 
   // Constant after creation.
   const Plugin plugin;
   const std::string name;
+  const std::string whole_name;  // "sink.archive"
   const Calls calls;
   InstanceServices services;
   void* instance = nullptr;
@@ -51,7 +53,7 @@ struct InstanceState {
   // Calls the plugin's create(), after its privileged part, if it has one, got the options.
   [[nodiscard]] Result<void> create(std::string_view options_json) {
     if (auto opened = services.open_privileged_part(*plugin.entry, options_json); !opened) return opened;
-    auto created = create_instance(calls.create, *services.abi(), options_json);
+    auto created = create_instance(whole_name, calls.create, *services.abi(), options_json);
     if (!created) return created.error();
     instance = *created;
     return {};
@@ -65,7 +67,7 @@ struct InstanceState {
   // `run` calls one function of the plugin.
   template <typename Call>
   Result<void> call(std::string_view function, const Call& run) {
-    const std::uint32_t status = call_plugin(error, run);
+    const std::uint32_t status = call_plugin({whole_name, function}, error, run);
     services.call_ended();
     return outcome(status, error, function, Code::io);
   }
@@ -81,7 +83,7 @@ struct InstanceState {
   using LastFunction = void (*)(void* instance);
   void call_last(std::string_view function_name, LastFunction function, nfbus_error& into) const noexcept {
     if (function == nullptr) return;
-    const std::uint32_t status = call_plugin(into, [&] {
+    const std::uint32_t status = call_plugin({whole_name, function_name}, into, [&] {
       function(instance);
       return NFBUS_OK;
     });

@@ -35,8 +35,9 @@ using CreateFunction = uint32_t (*)(const nfbus_host* host, const nfbus_options*
                                     nfbus_error* error);
 
 // [control] Calls a plugin's create() behind the barrier, with options that live as long as the call; gives the
-// instance, which may be null. Code::invalid: options_json is no JSON object, or the plugin refuses.
-[[nodiscard]] Result<void*> create_instance(CreateFunction create, const nfbus_host& host,
+// instance, which may be null. name: "sink.archive". Code::invalid: options_json is no JSON object, or the plugin
+// refuses.
+[[nodiscard]] Result<void*> create_instance(std::string_view name, CreateFunction create, const nfbus_host& host,
                                             std::string_view options_json);
 
 }  // namespace nfbus::host

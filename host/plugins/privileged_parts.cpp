@@ -62,7 +62,8 @@ class LibraryPart final : public PartHandler {
     calls_ = *checked;
     const auto options = GivenOptions::parse(options_json);
     if (!options) return options.error();
-    const std::uint32_t status = call_plugin(error_, [&] { return calls_.open(&options->abi(), &part_, &error_); });
+    const std::uint32_t status = call_plugin({"a privileged part", "open"}, error_,
+                                             [&] { return calls_.open(&options->abi(), &part_, &error_); });
     part_is_open_ = status == NFBUS_OK;
     return outcome(status, error_, "open", Code::invalid);
   }
@@ -72,7 +73,8 @@ class LibraryPart final : public PartHandler {
     const nfbus_answer answer = {
         .struct_size = sizeof(nfbus_answer), .reserved = 0, .context = &text, .set = set_answer};
     const nfbus_bytes bytes = {.data = reinterpret_cast<const std::uint8_t*>(request.data()), .size = request.size()};
-    const std::uint32_t status = call_plugin(error_, [&] { return calls_.request(part_, bytes, &answer, &error_); });
+    const std::uint32_t status = call_plugin({"a privileged part", "request"}, error_,
+                                             [&] { return calls_.request(part_, bytes, &answer, &error_); });
     if (auto done = outcome(status, error_, "request", Code::invalid); !done) return done.error();
     return text;
   }

@@ -1,6 +1,7 @@
 #include "plugins/registry.hpp"
 
 #include "event/event.hpp"
+#include "plugins/current_call.hpp"
 #include "plugins/elf.hpp"
 #include "plugins/handshake.hpp"
 #include "plugins/library.hpp"
@@ -48,6 +49,7 @@ Result<const nfbus_library*> load(const Trusted& folder, const std::string& name
   auto file = open_trusted_file(folder, name);
   if (!file) return file.error();
   if (auto checked = check_elf(file->descriptor.get(), file->version.size_bytes); !checked) return checked.error();
+  const CurrentCall constructors({name, "static constructors"});
   auto symbol = load_library(std::move(file).value(), NFBUS_LIBRARY_SYMBOL);
   if (!symbol) return symbol.error();
   return check_library(*symbol);

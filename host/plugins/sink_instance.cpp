@@ -101,7 +101,8 @@ WriteResult SinkInstance::write(const WriteCall& call) {
   s.writing = &call;
   s.deadline.store(&call.deadline, std::memory_order_release);
   const std::uint32_t status = call_plugin(
-      s.error, [&] { return s.calls.write(s.instance, &events, &s.report, &s.error); }, NFBUS_FAILED);
+      {s.whole_name, "write"}, s.error, [&] { return s.calls.write(s.instance, &events, &s.report, &s.error); },
+      NFBUS_FAILED);
   s.deadline.store(nullptr, std::memory_order_relaxed);
   s.writing = nullptr;
   WriteResult result{.status = WriteResult::Status::ok, .retry_after_ms = s.report.retry_after_ms, .error = {}};
@@ -121,7 +122,9 @@ Result<void> SinkInstance::flush() { return state_->call_optional("flush", state
 Result<void> SinkInstance::tick() { return state_->call_optional("tick", state_->calls.tick); }
 void SinkInstance::close() noexcept { state_->call_last("close", state_->calls.close); }
 
-std::vector<Finding> SinkInstance::diagnose() { return diagnose_instance(state_->calls.diagnose, state_->instance); }
+std::vector<Finding> SinkInstance::diagnose() {
+  return diagnose_instance(state_->whole_name, state_->calls.diagnose, state_->instance);
+}
 
 void SinkInstance::set_waker(std::function<void()> waker) { state_->services.set_waker(std::move(waker)); }
 OwnCounters SinkInstance::counters() const { return state_->services.counters(); }

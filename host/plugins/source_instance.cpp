@@ -93,7 +93,9 @@ void SourceInstance::stop() noexcept {
 
 void SourceInstance::close() noexcept { state_->call_last("close", state_->calls.close); }
 
-std::vector<Finding> SourceInstance::diagnose() { return diagnose_instance(state_->calls.diagnose, state_->instance); }
+std::vector<Finding> SourceInstance::diagnose() {
+  return diagnose_instance(state_->whole_name, state_->calls.diagnose, state_->instance);
+}
 
 bool SourceInstance::lossless() const noexcept { return (state_->plugin.entry->flags & NFBUS_LOSSLESS) != 0; }
 const std::string& SourceInstance::name() const noexcept { return state_->name; }

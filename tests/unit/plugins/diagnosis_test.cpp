@@ -14,11 +14,14 @@ using ::testing::HasSubstr;
 
 constexpr nfbus_text lit(std::string_view text) { return {text.data(), text.size()}; }
 
-TEST(Diagnosis, OfAPluginThatHasNoneFindsNothing) { EXPECT_TRUE(diagnose_instance(nullptr, nullptr).empty()); }
+TEST(Diagnosis, OfAPluginThatHasNoneFindsNothing) {
+  EXPECT_TRUE(diagnose_instance("sink.x", nullptr, nullptr).empty());
+}
 
 TEST(Diagnosis, KeepsWhatIsFoundInItsOrder) {
   int instance = 0;
   const auto findings = diagnose_instance(
+      "sink.x",
       [](void* of, const nfbus_findings* to) {
         *static_cast<int*>(of) = 1;
         to->found(to->context, NFBUS_LOG_INFO, lit("all is well"), {});
@@ -37,6 +40,7 @@ TEST(Diagnosis, KeepsWhatIsFoundInItsOrder) {
 
 TEST(Diagnosis, MakesTextsUtf8OfBoundedLength) {
   const auto findings = diagnose_instance(
+      "sink.x",
       [](void*, const nfbus_findings* to) {
         const std::string long_text(5000, 'x');
         to->found(to->context, NFBUS_LOG_ERROR, lit("\xff"), lit(long_text));
@@ -51,6 +55,7 @@ TEST(Diagnosis, MakesTextsUtf8OfBoundedLength) {
 
 TEST(Diagnosis, TakesWhatIsThrownForAFindingAndKeepsThoseBeforeIt) {
   const auto findings = diagnose_instance(
+      "sink.x",
       [](void*, const nfbus_findings* to) {
         to->found(to->context, NFBUS_LOG_WARNING, lit("first"), {});
         throw std::runtime_error("second");

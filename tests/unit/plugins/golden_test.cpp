@@ -84,7 +84,7 @@ class Golden : public Instances, public ::testing::WithParamInterface<const char
     std::vector<std::string> found;
     InstanceServices services("sink.archive", "archive", shared_);
     services.allow_listening(true);
-    const auto instance = create_instance(table.create, *services.abi(), options);
+    const auto instance = create_instance("sink.x", table.create, *services.abi(), options);
     if (!instance.ok()) return {instance.error().text};
     nfbus_findings findings{};
     findings.struct_size = sizeof findings;

@@ -13,6 +13,7 @@ void with_options(const std::string& json, const std::function<void(const nfbus_
   static const std::function<void(const nfbus_options&)>* current = nullptr;
   current = &look;
   const auto created = create_instance(
+      "sink.x",
       [](const nfbus_host*, const nfbus_options* options, void**, nfbus_error*) {
         (*current)(*options);
         return NFBUS_OK;
@@ -102,8 +103,8 @@ TEST(PluginOptions, KeepTextsThatWereGivenEarlierInTheSameCall) {
 
 TEST(PluginOptions, MustBeAJsonObject) {
   const auto never = [](const nfbus_host*, const nfbus_options*, void**, nfbus_error*) { return NFBUS_OK; };
-  EXPECT_FALSE(create_instance(never, nfbus_host{}, "[]").ok());
-  EXPECT_FALSE(create_instance(never, nfbus_host{}, "{").ok());
+  EXPECT_FALSE(create_instance("sink.x", never, nfbus_host{}, "[]").ok());
+  EXPECT_FALSE(create_instance("sink.x", never, nfbus_host{}, "{").ok());
 }
 
 }  // namespace
