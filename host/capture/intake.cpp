@@ -37,6 +37,14 @@ std::span<std::uint8_t> place_in(const SlabRef& slab, Record record) noexcept {
   return memory.subspan(static_cast<std::size_t>(record.data() - memory.data()), record.size());
 }
 
+// A file has one name for a packet: that of a bridge's port rather than the bridge's.
+nfbus_text* place_of_name(Event& event) noexcept {
+  if ((event.present & NFBUS_HAS_PHYS_IN) != 0) return &event.phys_in_name;
+  if ((event.present & NFBUS_HAS_IN) != 0) return &event.in_name;
+  if ((event.present & NFBUS_HAS_PHYS_OUT) != 0) return &event.phys_out_name;
+  return (event.present & NFBUS_HAS_OUT) != 0 ? &event.out_name : nullptr;
+}
+
 bool matches(const CaptureConfig& config, std::string_view normalized) {
   return std::any_of(config.prefixes.begin(), config.prefixes.end(),
                      [&](const std::string& prefix) { return normalized.starts_with(prefix); });
@@ -236,9 +244,7 @@ void Intake::set_names(Event& event, Batch& batch) {
 }
 
 void Intake::set_name_of_file(Event& event, std::string_view name, Batch& batch) {
-  nfbus_text* const place = (event.present & NFBUS_HAS_IN) != 0    ? &event.in_name
-                            : (event.present & NFBUS_HAS_OUT) != 0 ? &event.out_name
-                                                                   : nullptr;
+  nfbus_text* const place = place_of_name(event);
   if (place == nullptr) return;
   // Most packets are of the interface of the one before.
   if (file_name_copied_for_ != batch_serial_ || file_name_.data() != name.data()) {

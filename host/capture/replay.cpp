@@ -25,6 +25,11 @@ namespace {
 // The clock is looked at once in so many packets.
 constexpr std::uint64_t kPacketsPerLook = 256;
 
+// tcpdump and dumpcap give other names to what is no device: all of them, the log of the kernel, a pipe.
+bool names_device(std::string_view name) noexcept {
+  return !name.empty() && name != "any" && name != "nflog" && !name.starts_with("nflog:") && name != "-";
+}
+
 class ReplaySource final : public Source {
  public:
   ReplaySource(std::vector<CaptureFile> files, std::uint16_t group, std::vector<CaptureSpec> captures,
@@ -98,7 +103,7 @@ class ReplaySource final : public Source {
     }
     // A record has its own indexes, another machine's, and so has a frame of LINUX_SLL2.
     const bool has_index = *interface.layer == LinkLayer::nflog || *interface.layer == LinkLayer::linux_sll2;
-    const bool has_name = !interface.name.empty() && *interface.layer != LinkLayer::linux_sll2;
+    const bool has_name = names_device(interface.name) && *interface.layer != LinkLayer::linux_sll2;
     chunk_.append({.layer = *interface.layer,
                    .bytes = packet.bytes,
                    .group = group_,

@@ -162,6 +162,7 @@ class LinkLayers(nfbustest.IntegrationTest):
         }""")
         host = self.start('[bus]\nsocket = "@DIR@/bus"\n' + capture(0) + SINKS +
                           sink("pcapng", "pcap", format="pcapng", link="ethernet") +
+                          sink("whole", "pcap", format="pcapng", link="nflog") +
                           '[filter.port]\nplugin = "match"\nkeep = [{ physin = "port1", physout = "port*" }]\n' +
                           sink("matched", "jsonl", filters=["port"], format="ulogd"))
         taps = {form: self.namespace.popen(NFBUS_BIN, "tap", "-s", host.path("bus"), "-n", "1", *arguments,
@@ -185,6 +186,11 @@ class LinkLayers(nfbustest.IntegrationTest):
         self.assertEqual(len(read_json_lines(host.path("matched"))), 1)
         self.assertEqual(tshark(host.path("pcapng"), "frame.interface_name", "frame.interface_description"),
                          [["port1", "NFLOG group 0, port of br0"]])
+        host.path("again.toml").write_text(sink("again", "jsonl", format="packet").replace("@DIR@", str(host.directory)))
+        done = nfbustest.run_nfbus("run", "-c", host.path("again.toml"), "--replay", host.path("whole"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        again, = read_json_lines(host.path("again"))
+        self.assertEqual((again["PhysInDev"], again["UDP"]), ("port1", layered[0]["UDP"]))
 
     def clients(self, host):
         done = self.namespace.run(NFBUS_BIN, "status", "-s", host.path("bus"), "--json", check=False)
