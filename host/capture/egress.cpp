@@ -34,7 +34,7 @@ std::span<const std::uint8_t> without_link_header(std::span<std::uint8_t> record
   };
   std::memcpy(place(packet).data(), link.data() + link.size() - 2, 2);  // hw_protocol: what follows the last tag
   const auto value = place(payload);
-  const std::size_t at = static_cast<std::size_t>(payload.data() - record.data());
+  const auto at = static_cast<std::size_t>(payload.data() - record.data());
   const std::size_t kept = payload.size() - moved;
   const std::size_t old_end = std::min(at + NLA_ALIGN(payload.size()), record.size());
   const std::size_t behind = record.size() - old_end;
