@@ -47,6 +47,7 @@ struct BusConfig {
   std::string group;                                             // owner group of the socket; empty: unchanged
   FormatId format = chosen_format(defaults::kBusFormat, false);  // with the payload that `payload` says
   BusPayload payload = BusPayload::none;
+  std::vector<std::string> filters;  // that packets pass before they go to clients
 
   bool operator==(const BusConfig&) const = default;
 };

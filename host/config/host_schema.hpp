@@ -28,7 +28,8 @@ inline constexpr std::string_view kHostSchema = R"({
         "socket": {"type": "string"},
         "group": {"type": "string"},
         "format": {},
-        "payload": {"enum": ["none", "full"]}
+        "payload": {"enum": ["none", "full"]},
+        "filters": {"type": "array", "items": {"type": "string"}}
       }
     },
     "metrics": {

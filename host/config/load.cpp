@@ -98,6 +98,7 @@ class Loader {
     read_metrics(table_at(root, "metrics"));
     find_known_fields(table_at(root, "filter"));
     read_filters(table_at(root, "filter"));
+    config_.bus.filters = read_filter_names(table_at(root, "bus"), {"bus"});
     read_captures(table_at(root, "capture"));
     read_sinks(table_at(root, "sink"));
     read_sources(table_at(root, "source"));

@@ -3,6 +3,7 @@
 
 #include "decode/fail.hpp"
 #include "decode/headers.hpp"
+#include "decode/jumbo.hpp"
 #include "decode/link.hpp"
 #include "decode/vlan.hpp"
 
@@ -14,6 +15,9 @@ namespace {
 
 // Offsets are 16 bits wide, and the last value means none; no netlink attribute is longer anyway.
 constexpr std::size_t kMaxPacketBytes = NFBUS_NO_OFFSET - 1;
+
+// Of jumbograms: what stands in front of a packet in a capture file counts in its length there, which has 32 bits, too.
+constexpr std::uint64_t kMostJumboBytes = 0xffff'0000;
 
 class Ports : public HeaderView<4> {
  public:
@@ -181,6 +185,23 @@ void decode_ipv4(Event& event, Bytes packet) noexcept {
   decode_chain(event, HeaderChain(*header, packet));
 }
 
+// What the hop-by-hop header says of the length, and what is wrong with that; none: nothing.
+nfbus_text decode_jumbo(Event& event, const Ipv6Header& header, Bytes packet) noexcept {
+  const auto extension = Reader(packet, Ipv6Header::kSize).peek<Ipv6ExtensionHeader>();
+  if (!extension) return {};
+  const std::size_t end = Ipv6Header::kSize + extension->size_bytes();
+  const JumboOption jumbo = find_jumbo_option(clamped(packet, Ipv6Header::kSize + Ipv6ExtensionHeader::kSize, end));
+  if (!jumbo.is_there) {
+    const bool lacks_length = header.payload_length() == 0 && packet.size() >= end;
+    return lacks_length ? nfbus_text NFBUS_TEXT("IPv6: payload length 0 without a jumbo payload option") : nfbus_text{};
+  }
+  if (header.payload_length() != 0) return NFBUS_TEXT("IPv6: jumbo payload option beside a payload length");
+  if (jumbo.payload_bytes < kLeastJumboBytes) return NFBUS_TEXT("IPv6: jumbo payload length below 65536");
+  const std::uint64_t size_bytes = std::min(kMostJumboBytes, Ipv6Header::kSize + std::uint64_t{jumbo.payload_bytes});
+  event.packet_size = std::max(event.packet_size, static_cast<std::uint32_t>(size_bytes));
+  return find_ipv6_fragment(event) ? nfbus_text NFBUS_TEXT("IPv6: fragment of a jumbogram") : nfbus_text{};
+}
+
 void decode_ipv6(Event& event, Bytes packet) noexcept {
   const auto header = Reader(packet).peek<Ipv6Header>();
   if (!header) {
@@ -191,6 +212,9 @@ void decode_ipv6(Event& event, Bytes packet) noexcept {
   event.layers |= NFBUS_LAYER_IPV6;
   packet = decode_ip_length(event, *header, packet);
   decode_chain(event, HeaderChain(*header, packet));
+  if (header->next_header() != kProtocolHopByHop) return;
+  // What is wrong with a header says more than what is wrong with the length.
+  if (const nfbus_text wrong = decode_jumbo(event, *header, packet); wrong.size != 0) fail(event, wrong);
 }
 
 }  // namespace

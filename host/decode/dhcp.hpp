@@ -3,6 +3,7 @@
 // What a hostile message may cost: kMaxDhcpOptions options; each of its bytes is read once.
 #pragma once
 
+#include "decode/headers.hpp"
 #include "decode/reader.hpp"
 
 #include <nfbus/abi.h>
@@ -47,16 +48,18 @@ class DhcpHeader : public HeaderView<240> {
   [[nodiscard]] std::uint32_t magic_cookie() const noexcept { return u32<236>(); }
 };
 
-// The DHCP message that a packet carries, empty: none. IPv4 and UDP to or from port 67 or 68, unless it is a fragment.
-// Valid as long as the event. Thread safety: any thread.
-[[nodiscard]] Bytes dhcp_message(const nfbus_event& event) noexcept;
+// The DHCP message that a packet carries, no bytes: none. IPv4 and UDP to or from port 67 or 68, unless it is a
+// fragment. Thread safety: any thread.
+[[nodiscard]] CarriedMessage carried_dhcp(const nfbus_event& event) noexcept;
 
 // The header of a message that is long enough and has the magic cookie and a possible length of the hardware address.
 // None: *error says, in a constant text, what is wrong.
-[[nodiscard]] std::optional<DhcpHeader> read_dhcp_header(Bytes message, std::string_view& error) noexcept;
+[[nodiscard]] std::optional<DhcpHeader> read_dhcp_header(const CarriedMessage& message,
+                                                         std::string_view& error) noexcept;
 
 struct DhcpOption {
   static constexpr std::uint8_t kPad = 0;
+  static constexpr std::uint8_t kOverload = 52;  // RFC 2132, section 9.3
   static constexpr std::uint8_t kEnd = 255;
 
   std::uint8_t type = kPad;
@@ -64,20 +67,36 @@ struct DhcpOption {
 };
 
 // The options of a message whose header was read: while (const auto option = options.next()) ...
-// Thread safety: none; the message outlives it.
+// Where an option says so, those in the header's file and server name follow, in this order (RFC 2131, section 4.1);
+// one there cannot say so. An option that stands there in several parts (RFC 3396) is as many options. Thread safety:
+// none; the message outlives it.
 class DhcpOptions {
  public:
-  explicit DhcpOptions(Bytes message) noexcept : reader_(message, DhcpHeader::kSize) {}
+  explicit DhcpOptions(const CarriedMessage& message) noexcept
+      : message_(message.bytes),
+        is_cut_(message.wire_bytes > message.bytes.size()),
+        reader_(message_, DhcpHeader::kSize) {}
 
-  // None: at kEnd or where the message ends, or where error() is set.
+  // None: behind the last, or where one is broken.
   [[nodiscard]] std::optional<DhcpOption> next() noexcept;
-  // Constant text; empty: all options so far were whole.
+  // Constant text; empty: all options so far were whole. Where was_cut(), those that were captured whole are not
+  // broken.
   [[nodiscard]] std::string_view error() const noexcept { return error_; }
+  // Returns whether snaplen cut the options: error() says so, and nothing else is wrong.
+  [[nodiscard]] bool was_cut() const noexcept { return !broken_ && !error_.empty(); }
 
  private:
-  std::optional<DhcpOption> fail(std::string_view error) noexcept;
+  enum class Area : std::uint8_t { options = 1, file, server_name };
 
+  std::optional<DhcpOption> fail(std::string_view error) noexcept;
+  bool next_area() noexcept;
+
+  Bytes message_;
+  bool is_cut_;  // by snaplen: the options have no end
   Reader reader_;
+  Area area_ = Area::options;
+  std::uint8_t overload_ = 0;
+  bool broken_ = false;
   std::size_t count_ = 0;
   std::string_view error_;
 };

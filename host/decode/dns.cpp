@@ -3,6 +3,7 @@
 #include "decode/dhcp.hpp"
 #include "decode/headers.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace nfbus::host {
@@ -10,6 +11,8 @@ namespace nfbus::host {
 namespace {
 
 constexpr std::string_view kCutShort = "DNS: message cut short";
+constexpr std::string_view kRecordTooLong = "DNS: record longer than the message";
+constexpr std::string_view kCutBySnaplen = "DNS: message cut by snaplen";
 constexpr std::string_view kTooMuchWork = "DNS: names of more than 256 KiB together";
 
 // The smallest question has the root as its name; so has the smallest record, which has no data.
@@ -47,32 +50,41 @@ constexpr std::uint16_t kPointerMask = 0x3fff;
 
 bool is_dns_port(std::uint16_t port) noexcept { return port == kDnsPort || port == kMdnsPort; }
 
-// The first message of a TCP segment that is made of whole messages: in the middle of a stream, lengths do not fit.
-Bytes message_of_segment(Bytes segment) noexcept {
-  Bytes first;
-  Reader reader(segment);
+// The first message of a TCP segment that is made of whole messages: in the middle of a stream, lengths do not fit. Of
+// one that was cut, as much of that as was captured must be so, and a message that is cut itself must end with it.
+CarriedMessage message_of_segment(const CarriedMessage& segment) noexcept {
+  const bool is_cut = segment.wire_bytes > segment.bytes.size();
+  CarriedMessage first;
+  Reader reader(segment.bytes);
   while (!reader.rest().empty()) {
     const auto length = reader.peek<Word>();
+    if (!length && is_cut) return first;
     if (!length || length->value() < DnsHeader::kSize || !reader.skip(Word::kSize)) return {};
     const Bytes rest = reader.rest();
-    if (!reader.skip(length->value())) return {};
-    if (first.empty()) first = rest.first(length->value());
+    if (!reader.skip(length->value())) {
+      const std::size_t end = reader.offset() + length->value();
+      if (!is_cut || end > segment.wire_bytes) return {};
+      if (!first.bytes.empty()) return first;
+      if (end != segment.wire_bytes) return {};
+      return {.bytes = rest, .wire_bytes = length->value()};
+    }
+    if (first.bytes.empty()) first = {.bytes = rest.first(length->value()), .wire_bytes = length->value()};
   }
   return first;
 }
 
 }  // namespace
 
-Bytes dns_message(const nfbus_event& event) noexcept {
+CarriedMessage carried_dns(const nfbus_event& event) noexcept {
   if ((event.layers & NFBUS_LAYER_UDP) != 0) {
     const std::uint16_t to = event.destination_port;
     // Where both ports are well-known, that of the destination decides.
     const bool carries = is_dns_port(to) || (is_dns_port(event.source_port) && !is_dhcp_port(to));
-    return carries && !is_fragment(event) ? transport_data(event) : Bytes{};
+    return carries && !is_fragment(event) ? carried_data(event) : CarriedMessage{};
   }
   if ((event.layers & NFBUS_LAYER_TCP) != 0) {
     const bool carries = event.destination_port == kDnsPort || event.source_port == kDnsPort;
-    return carries && !is_fragment(event) ? message_of_segment(transport_data(event)) : Bytes{};
+    return carries && !is_fragment(event) ? message_of_segment(carried_data(event)) : CarriedMessage{};
   }
   return {};
 }
@@ -123,9 +135,10 @@ std::string_view DnsSoa::read(Bytes message, Bytes data) noexcept {
   return {};
 }
 
-const nfbus_dns* DnsDecoder::decode(Bytes message) {
+const nfbus_dns* DnsDecoder::decode(const CarriedMessage& message) {
   error_ = read_message(message);
-  return error_.empty() ? &dns_ : nullptr;
+  const bool has_header = message.bytes.size() >= DnsHeader::kSize;
+  return error_.empty() || (error_ == kCutBySnaplen && has_header) ? &dns_ : nullptr;
 }
 
 // Uninitialized: pages that no message needed are never touched.
@@ -136,13 +149,16 @@ void DnsDecoder::reserve() {
   pointers_ = std::make_unique_for_overwrite<const nfbus_dns_record*[]>(kMaxDnsRecords);
 }
 
-std::string_view DnsDecoder::read_message(Bytes message) {
+std::string_view DnsDecoder::read_message(const CarriedMessage& carried) {
+  const Bytes message = carried.bytes;
+  const bool is_cut = carried.wire_bytes > message.size();
   const auto header = Reader(message).peek<DnsHeader>();
-  if (!header) return "DNS: header cut short";
+  if (!header) return is_cut ? kCutBySnaplen : "DNS: header cut short";
   const std::array<std::size_t, 4> counts{header->questions(), header->answers(), header->authorities(),
                                           header->additionals()};
   const std::size_t records = counts[1] + counts[2] + counts[3];
-  if (counts[0] * kMinQuestionBytes + records * kMinRecordBytes > message.size() - DnsHeader::kSize) {
+  if (counts[0] * kMinQuestionBytes + records * kMinRecordBytes >
+      std::max(carried.wire_bytes, message.size()) - DnsHeader::kSize) {
     return "DNS: more records announced than the message can hold";
   }
   if (counts[0] + records > kMaxDnsRecords) return "DNS: more than 4096 records";
@@ -153,13 +169,20 @@ std::string_view DnsDecoder::read_message(Bytes message) {
   work_ = 0;
   last_target_ = 0;
   std::uint32_t count = 0;
-  for (std::uint16_t section = NFBUS_DNS_QUESTION; section <= NFBUS_DNS_ADDITIONAL; ++section) {
+  std::string_view cut;
+  for (std::uint16_t section = NFBUS_DNS_QUESTION; section <= NFBUS_DNS_ADDITIONAL && cut.empty(); ++section) {
     for (std::size_t left = counts.at(section - NFBUS_DNS_QUESTION); left != 0; --left) {
       nfbus_dns_record& record = records_[count];
       record = {};
       record.struct_size = sizeof record;
       record.section = section;
-      if (const std::string_view wrong = read_record(record); !wrong.empty()) return wrong;
+      in_data_ = false;
+      if (const std::string_view wrong = read_record(record); !wrong.empty()) {
+        // What ends with the bytes, rather than in a record that is there whole, is the capture's doing.
+        if (!is_cut || in_data_ || (wrong != kCutShort && wrong != kRecordTooLong)) return wrong;
+        cut = kCutBySnaplen;
+        break;
+      }
       pointers_[count++] = &record;
     }
   }
@@ -169,7 +192,7 @@ std::string_view DnsDecoder::read_message(Bytes message) {
           .record_count = count,
           .reserved = 0,
           .records = pointers_.get()};
-  return {};
+  return cut;
 }
 
 std::string_view DnsDecoder::read_record(nfbus_dns_record& record) noexcept {
@@ -188,8 +211,9 @@ std::string_view DnsDecoder::read_record(nfbus_dns_record& record) noexcept {
   record.dns_class = tail->dns_class();
   record.ttl_s = tail->ttl_s();
   offset_ += RecordTail::kSize;
-  if (message_.size() - offset_ < tail->data_bytes()) return "DNS: record longer than the message";
+  if (message_.size() - offset_ < tail->data_bytes()) return kRecordTooLong;
   record.data = {&message_[offset_], tail->data_bytes()};
+  in_data_ = true;
   const std::string_view wrong = read_data(record);
   offset_ += tail->data_bytes();
   return wrong;

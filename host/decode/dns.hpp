@@ -1,7 +1,8 @@
 // DNS messages: RFC 1035; AAAA RFC 3596, SRV RFC 2782, OPT RFC 6891, URI RFC 7553, updates RFC 2136, mDNS RFC 6762,
 // over TCP RFC 7766. Decoded only when somebody asks.
 //
-// A message is decoded whole or is an error, and every error is a constant text. What a hostile message may cost:
+// A message is decoded whole or is an error, and every error is a constant text; of one that snaplen cut, there is what
+// was captured whole besides. What a hostile message may cost:
 //   - a name: kMaxDnsNameBytes of text and kMaxDnsJumps pointers;
 //   - a message: kMaxDnsRecords questions and records, and kMaxDnsWork over all of its names. Real answers stay below:
 //     a message of 65,535 bytes holds at most 4,095 addresses, of one name or of names of 60 bytes on average;
@@ -9,6 +10,7 @@
 //     ever needed becomes resident.
 #pragma once
 
+#include "decode/headers.hpp"
 #include "decode/reader.hpp"
 
 #include <nfbus/abi.h>
@@ -61,10 +63,12 @@ class DnsHeader : public HeaderView<12> {
   [[nodiscard]] std::uint16_t additionals() const noexcept { return u16<10>(); }
 };
 
-// The DNS message that a packet carries, empty: none. UDP: what goes to or comes from port 53 or 5353, unless it is a
-// fragment. TCP: port 53, when the segment is made of whole messages with their 2-byte lengths; it is the first of
-// them. Valid as long as the event. Thread safety: any thread.
-[[nodiscard]] Bytes dns_message(const nfbus_event& event) noexcept;
+// The DNS message that a packet carries, no bytes: none. UDP: what goes to or comes from port 53 or 5353, unless it is
+// a fragment. TCP: port 53, when the segment is made of whole messages with their 2-byte lengths; it is the first of
+// them; where snaplen cut the segment, one that ends with it on the wire. Thread safety: any thread.
+[[nodiscard]] CarriedMessage carried_dns(const nfbus_event& event) noexcept;
+// Its bytes alone.
+[[nodiscard]] inline Bytes dns_message(const nfbus_event& event) noexcept { return carried_dns(event).bytes; }
 
 // A domain name in its own storage. Thread safety: none.
 class DnsName {
@@ -119,15 +123,20 @@ struct DnsSoa {
 // Thread safety: none; one owner.
 class DnsDecoder {
  public:
-  // The message; null: it is broken, and error() says how. Names of the result are valid until the next decode(), data
-  // also as long as `message`. Name and target of a record have a null pointer when they are the root or not there.
-  // Throws std::bad_alloc at the first use when memory is short, and is then as before.
-  [[nodiscard]] const nfbus_dns* decode(Bytes message);
+  // The message; null: it is broken, and error() says how. Of one that snaplen cut behind its header (wire_bytes is
+  // more than its size) the records that were captured whole are there, fewer than it announces, and error() says so.
+  // Names of the result are valid until the next decode(), data also as long as `message`. Name and target of a record
+  // have a null pointer when they are the root or not there. Throws std::bad_alloc at the first use when memory is
+  // short, and is then as before.
+  [[nodiscard]] const nfbus_dns* decode(Bytes message) {
+    return decode({.bytes = message, .wire_bytes = message.size()});
+  }
+  [[nodiscard]] const nfbus_dns* decode(const CarriedMessage& message);
   // Constant text of the last decode(); empty: it was whole.
   [[nodiscard]] std::string_view error() const noexcept { return error_; }
 
  private:
-  [[nodiscard]] std::string_view read_message(Bytes message);
+  [[nodiscard]] std::string_view read_message(const CarriedMessage& carried);
   [[nodiscard]] std::string_view read_record(nfbus_dns_record& record) noexcept;
   [[nodiscard]] std::string_view read_owner(nfbus_text& owner) noexcept;
   [[nodiscard]] std::string_view read_data(nfbus_dns_record& record) noexcept;
@@ -147,6 +156,7 @@ class DnsDecoder {
   std::size_t offset_ = 0;
   std::size_t text_bytes_ = 0;  // used of texts_; never more than work_
   std::size_t work_ = 0;
+  bool in_data_ = false;         // of a record that is there whole
   std::size_t last_target_ = 0;  // offset at which last_owner_ stands; 0: none
   nfbus_text last_owner_{};
 };

@@ -105,6 +105,12 @@ template <class Header>
   return clamped(packet_bytes(event), begin + TcpHeader::kSize, begin + header->size_bytes());
 }
 
+// A message of a packet, as far as it was captured. Valid as long as the event.
+struct CarriedMessage {
+  Bytes bytes = {};
+  std::size_t wire_bytes = 0;  // its length on the wire; more than there are bytes: snaplen cut it
+};
+
 // Returns what the transport header carries, as far as captured; for UDP not beyond its own length.
 [[nodiscard]] inline Bytes transport_data(const nfbus_event& event) noexcept {
   if (event.data_offset == NFBUS_NO_OFFSET) return {};
@@ -113,6 +119,17 @@ template <class Header>
   const std::size_t end =
       udp && udp->length() != 0 ? std::size_t{event.transport_offset} + udp->length() : packet.size();
   return clamped(packet, event.data_offset, end);
+}
+
+// As transport_data(), with its length on the wire.
+[[nodiscard]] inline CarriedMessage carried_data(const nfbus_event& event) noexcept {
+  const Bytes data = transport_data(event);
+  const std::size_t wire_end = std::max<std::size_t>(event.packet_size, event.payload.size);
+  if (data.empty() || wire_end == event.payload.size) return {.bytes = data, .wire_bytes = data.size()};
+  const auto udp = find_header<UdpHeader>(event);
+  const std::size_t end =
+      udp && udp->length() != 0 ? std::min(wire_end, std::size_t{event.transport_offset} + udp->length()) : wire_end;
+  return {.bytes = data, .wire_bytes = end - event.data_offset};
 }
 
 }  // namespace nfbus::host

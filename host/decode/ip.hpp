@@ -27,8 +27,8 @@ inline constexpr std::uint8_t kProtocolSctp = 132;
 inline constexpr std::uint8_t kProtocolHip = 139;
 inline constexpr std::uint8_t kProtocolShim6 = 140;
 
-// The length that the header claims for the whole packet; 0 when it does not say: jumbograms, and packets that the
-// network card is yet to cut in pieces.
+// The length that the header claims for the whole packet; 0 when it does not say: jumbograms, whose option says it
+// (jumbo.hpp) and which are never captured whole, and packets that the network card is yet to cut in pieces.
 [[nodiscard]] inline std::size_t claimed_size_bytes(const Ipv4Header& header) noexcept { return header.total_length(); }
 [[nodiscard]] inline std::size_t claimed_size_bytes(const Ipv6Header& header) noexcept {
   return header.payload_length() == 0 ? 0 : Ipv6Header::kSize + header.payload_length();

@@ -79,14 +79,14 @@ std::string answer_text(const nfbus_dns_record& record, std::uint16_t asked) {
   return record.type == asked ? text : fmt::format("{} {}", type_name(record.type), text);
 }
 
-void add_answers(Line& line, std::span<const nfbus_dns_record* const> records, std::uint16_t asked) {
+void add_answers(Line& line, std::span<const nfbus_dns_record* const> records, std::uint16_t asked, bool whole) {
   std::size_t answers = 0;
   for (const nfbus_dns_record* record : records) {
     if (record->section != NFBUS_DNS_ANSWER || answers++ >= kMostAnswers) continue;
     add(line, "{} {}", answers == 1 ? " =" : ",", answer_text(*record, asked));
   }
   if (answers > kMostAnswers) add(line, ", +{} more", answers - kMostAnswers);
-  if (answers == 0) add(line, " no answer");
+  if (answers == 0 && whole) add(line, " no answer");
 }
 
 void add_first_question(Line& line, const nfbus_event& event) {
@@ -106,8 +106,8 @@ void add_first_question(Line& line, const nfbus_event& event) {
 }  // namespace
 
 std::string_view append_dns_text(const nfbus_event& event, DnsDecoder& decoder, Line& line) {
-  const Bytes message = dns_message(event);
-  if (message.empty()) return {};
+  const CarriedMessage message = carried_dns(event);
+  if (message.bytes.empty()) return {};
   add(line, " DNS");
   const nfbus_dns* const dns = decoder.decode(message);
   if (dns == nullptr) {
@@ -124,13 +124,13 @@ std::string_view append_dns_text(const nfbus_event& event, DnsDecoder& decoder, 
     asked = records.front()->type;
     add(line, " {}{} {}", type_name(asked), response ? "" : "?", name_text(view(records.front()->name)));
   }
-  if (!response) return {};
+  if (!response) return decoder.error();
   if (code != 0) {
     add(line, " {}", response_code_name(code));
   } else {
-    add_answers(line, records, asked);
+    add_answers(line, records, asked, decoder.error().empty());
   }
-  return {};
+  return decoder.error();
 }
 
 }  // namespace nfbus::host

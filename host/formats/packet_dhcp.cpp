@@ -56,25 +56,25 @@ void append_option(const DhcpOption& option, char separator, TextBuffer& out) {
 }  // namespace
 
 std::string_view append_dhcp(const nfbus_event& event, bool full, TextBuffer& out) {
-  const Bytes message = dhcp_message(event);
-  if (message.empty()) return {};
+  const CarriedMessage message = carried_dhcp(event);
+  if (message.bytes.empty()) return {};
   std::string_view error;
   const auto header = read_dhcp_header(message, error);
   if (!header) return error;
   const std::size_t before = out.size();
-  append_header(*header, message, full, out);
+  append_header(*header, message.bytes, full, out);
   DhcpOptions options(message);
   char separator = '[';
   while (const auto option = options.next()) {
     append_option(*option, separator, out);
     separator = ',';
   }
-  if (!options.error().empty()) {
+  if (!options.error().empty() && !options.was_cut()) {
     out.truncate(before);
     return options.error();
   }
   out.append(separator == '[' ? "null}," : "]},");
-  return {};
+  return options.error();
 }
 
 }  // namespace nfbus::host

@@ -12,7 +12,9 @@ namespace nfbus::host {
 
 // Appends `"DHCP":{...},` when the packet carries a DHCP message that decodes: all that dhcp_message() of
 // decode/dhcp.hpp finds. full: with Contents and Payload. Returns what is wrong with a broken message (a constant text;
-// nothing is appended then), else an empty text. Thread safety: any thread. Throws std::bad_alloc.
+// nothing is appended then), else an empty text; of one that snaplen cut behind its header, the
+// options that were captured whole are appended, and the text says so. Thread safety: any thread. Throws
+// std::bad_alloc.
 std::string_view append_dhcp(const nfbus_event& event, bool full, TextBuffer& out);
 
 }  // namespace nfbus::host

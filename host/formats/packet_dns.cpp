@@ -201,10 +201,11 @@ void append_section(std::string_view key, std::span<const nfbus_dns_record* cons
 }  // namespace
 
 std::string_view append_dns(const nfbus_event& event, bool full, TextBuffer& out) {
-  const Bytes message = dns_message(event);
+  const CarriedMessage carried = carried_dns(event);
+  const Bytes message = carried.bytes;
   if (message.empty()) return {};
   thread_local DnsDecoder decoder;
-  const nfbus_dns* dns = decoder.decode(message);
+  const nfbus_dns* dns = decoder.decode(carried);
   if (dns == nullptr) return decoder.error();
   append_header(*dns, message, full, out);
   std::span<const nfbus_dns_record* const> rest(dns->records, dns->record_count);
@@ -217,7 +218,7 @@ std::string_view append_dns(const nfbus_event& event, bool full, TextBuffer& out
     rest = rest.subspan(count);
   }
   out.append("},");
-  return {};
+  return decoder.error();
 }
 
 }  // namespace nfbus::host

@@ -275,8 +275,9 @@ char* PacketLayers::put_ipv4(char* out, const Ipv4Header& ip) noexcept {
 
 char* PacketLayers::put_ipv6(char* out, const Ipv6Header& ip) const noexcept {
   out = put_body(put(out, R"("IP":{)"), ip.bytes(), network_payload_);
-  out = put_length(put(out, R"("Version":6,)"),
-                   ip.payload_length() == 0 ? packet_.size() : Ipv6Header::kSize + ip.payload_length());
+  out = put_length(put(out, R"("Version":6,)"), ip.payload_length() == 0
+                                                    ? std::max<std::size_t>(packet_.size(), event_.packet_size)
+                                                    : Ipv6Header::kSize + ip.payload_length());
   if (ipv6_fragment_) {
     // Not Id, which SPR's clients read as a 16-bit number.
     out = put_u32(put(out, R"(,"FragmentId":)"), ipv6_fragment_->id());

@@ -217,8 +217,8 @@ struct ServiceFunctions {
 
   static const nfbus_dns* dns(void* context, const nfbus_event* event) noexcept {
     if (event == nullptr) return nullptr;
-    const Bytes message = dns_message(*event);
-    if (message.empty()) return nullptr;
+    const CarriedMessage message = carried_dns(*event);
+    if (message.bytes.empty()) return nullptr;
     return guarded<const nfbus_dns*>(nullptr, [&] { return of(context).dns_decoder.decode(message); });
   }
 

@@ -79,6 +79,11 @@ constexpr auto kSinkCounters = std::to_array<CounterOf<SinkSnapshot>>({
      [](const auto& s) { return count(s.retries); }},
 });
 
+constexpr auto kBusCounters = std::to_array<CounterOf<ServerSnapshot>>({
+    {"filtered", Unit::packets, kTotal, "Packets that clients wanted and the filters of the bus dropped.",
+     [](const auto& s) { return count(s.totals.kept_back); }},
+});
+
 constexpr auto kClientCounters = std::to_array<ClientCounter>({
     {{"connected", Unit::connections, kLevel, "Clients of the bus socket.",
       [](const auto& s) { return count(s.connected); }}},
@@ -139,6 +144,7 @@ std::span<const CounterOf<SourceSnapshot>> source_counters() noexcept { return k
 std::span<const CounterOf<CaptureSnapshot>> capture_counters() noexcept { return kCaptureCounters; }
 std::span<const CounterOf<FilterSnapshot>> filter_counters() noexcept { return kFilterCounters; }
 std::span<const CounterOf<SinkSnapshot>> sink_counters() noexcept { return kSinkCounters; }
+std::span<const CounterOf<ServerSnapshot>> bus_counters() noexcept { return kBusCounters; }
 std::span<const ClientCounter> client_counters() noexcept { return kClientCounters; }
 std::span<const CounterOf<ReceivedCounters>> sent_counters() noexcept { return kSentCounters; }
 

@@ -66,6 +66,8 @@ struct ClientCounter : CounterOf<ServerSnapshot> {
 [[nodiscard]] std::span<const CounterOf<CaptureSnapshot>> capture_counters() noexcept;
 [[nodiscard]] std::span<const CounterOf<FilterSnapshot>> filter_counters() noexcept;
 [[nodiscard]] std::span<const CounterOf<SinkSnapshot>> sink_counters() noexcept;
+// Of the bus socket as a whole: an object of its own, "bus".
+[[nodiscard]] std::span<const CounterOf<ServerSnapshot>> bus_counters() noexcept;
 [[nodiscard]] std::span<const ClientCounter> client_counters() noexcept;
 // Of the lines that clients sent: an object of its own, "sent", beside the others.
 [[nodiscard]] std::span<const CounterOf<ReceivedCounters>> sent_counters() noexcept;

@@ -37,6 +37,12 @@ std::string log_line(const CaptureSnapshot& capture) {
   return line;
 }
 
+std::string bus_log_line(const ServerSnapshot& server) {
+  std::string line = "bus";
+  append_counters(line, bus_counters(), server);
+  return line;
+}
+
 std::string log_line(const FilterSnapshot& filter, std::string_view of) {
   std::string line = fmt::format("filter name={} plugin={} of={}", filter.name, filter.plugin, of);
   append_counters(line, filter_counters(), filter);

@@ -67,13 +67,14 @@ Labelled<FilterSnapshot> row_of(const FilterSnapshot& filter, std::string of) {
   return {{{"filter", filter.name}, {"plugin", filter.plugin}, {"of", std::move(of)}}, &filter};
 }
 
-// Those of the captures, then those of each sink.
+// Those of the captures, then those of each sink, then those of the bus.
 std::vector<Labelled<FilterSnapshot>> filter_rows(const StatusReport& report) {
   std::vector<Labelled<FilterSnapshot>> rows;
   for (const CaptureFilterSnapshot& shared : report.capture_filters) rows.push_back(row_of(shared.filter, shared.of()));
   for (const SinkSnapshot& sink : report.sinks) {
     for (const FilterSnapshot& filter : sink.filters) rows.push_back(row_of(filter, "sink." + sink.name));
   }
+  for (const FilterSnapshot& filter : report.bus_filters) rows.push_back(row_of(filter, "bus"));
   return rows;
 }
 
@@ -177,6 +178,7 @@ void add_filters(Exposition& out, const StatusReport& report) {
 
 void add_clients(Exposition& out, const ServerSnapshot& server) {
   const std::vector<Labelled<ServerSnapshot>> sums{{.labels = {}, .of = &server}};
+  for (const auto& counter : bus_counters()) out.add("nfbus_bus_", counter, sums);
   for (const ClientCounter& counter : client_counters()) out.add("nfbus_clients_", counter, sums);
   const std::vector<Labelled<ReceivedCounters>> sent{{.labels = {}, .of = &server.totals.received}};
   for (const auto& counter : sent_counters()) out.add("nfbus_clients_sent_", counter, sent);

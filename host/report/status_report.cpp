@@ -125,6 +125,9 @@ std::string to_json(const StatusReport& report) {
   }
   status["sinks"] = Json::array();
   for (const SinkSnapshot& sink : report.sinks) status["sinks"].push_back(sink_row(sink));
+  add_counters(status["bus"], bus_counters(), report.server);
+  status["bus"]["filters"] = Json::array();
+  for (const FilterSnapshot& filter : report.bus_filters) status["bus"]["filters"].push_back(filter_row(filter));
   status["clients_total"] = sums_row(report.server);
   status["clients"] = Json::array();
   std::size_t left_bytes = kMostBytes - std::min(kMostBytes, dump(status).size());

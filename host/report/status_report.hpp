@@ -25,6 +25,7 @@ struct StatusReport {
   std::vector<CaptureSnapshot> captures;
   std::vector<CaptureFilterSnapshot> capture_filters;
   std::vector<SinkSnapshot> sinks;
+  std::vector<FilterSnapshot> bus_filters;
   std::uint64_t log_dropped;  // lines of the log that did not fit
   ServerSnapshot server;      // without a server: nothing but zeros
 };

@@ -74,6 +74,8 @@ std::vector<Column> sink_columns() {
   return columns;
 }
 
+std::vector<Column> bus_columns() { return columns_of({}, bus_counters()); }
+
 std::vector<Column> filter_columns() {
   auto columns = columns_of({{"name"}, {"plugin"}, {"of"}}, filter_counters());
   columns.push_back({"counters"});
@@ -89,7 +91,7 @@ std::vector<Column> client_columns() {
   return columns;
 }
 
-// The filters of captures, then those of each sink, with what each is of.
+// The filters of captures, then those of each sink, then those of the bus, with what each is of.
 Json all_filters(const Json& status) {
   Json rows = Json::array();
   for (Json row : status.at("filters")) {
@@ -98,11 +100,16 @@ Json all_filters(const Json& status) {
     row["of"] = of;
     rows.push_back(std::move(row));
   }
+  const Json bus = status.value("bus", Json::object());  // a host of before them has none
   for (const Json& sink : status.at("sinks")) {
     for (Json row : sink.value("filters", Json::array())) {
       row["of"] = "sink." + sink.at("name").get<std::string>();
       rows.push_back(std::move(row));
     }
+  }
+  for (Json row : bus.value("filters", Json::array())) {
+    row["of"] = "bus";
+    rows.push_back(std::move(row));
   }
   return rows;
 }
@@ -138,6 +145,10 @@ std::string all_tables(const Json& status) {
   append_table(text, "groups", capture_columns(), status.at("capture"));
   append_table(text, "sinks", sink_columns(), status.at("sinks"));
   append_table(text, "filters", filter_columns(), all_filters(status));
+  if (const Json bus = status.value("bus", Json::object());
+      !bus.value("filters", Json::array()).empty() || bus.value("filtered", 0) != 0) {
+    append_table(text, "bus", bus_columns(), Json::array({bus}));
+  }
   append_table(text, "clients", client_columns(), status.at("clients"));
   if (status.contains("Truncated")) {
     text += fmt::format("  ... of {} clients\n", status.at("clients_total").at("connected").dump());

@@ -41,6 +41,11 @@ class Maker {
     }
   }
 
+  FilterChain make_bus_filters() {
+    Stages stages;
+    return make_chain(filter_configs(config_, config_.bus.filters), stages);
+  }
+
   void make_sink(const SinkConfig& config, std::vector<MadeSink>& sinks) {
     std::vector<FilterConfig> filters = filter_configs(config_, config.filters);
     Stages stages;
@@ -95,6 +100,7 @@ Pieces make_pieces(const Config& config, const PluginRegistry& plugins, const Sh
   Pieces pieces;
   Maker maker(config, plugins, services, errors);
   maker.make_captures(pieces);
+  pieces.bus_filters = maker.make_bus_filters();
   for (const SinkConfig& sink : config.sinks) maker.make_sink(sink, pieces.sinks);
   for (const PluginConfig& source : config.sources) maker.make_source(source, pieces.sources);
   return pieces;
@@ -108,6 +114,11 @@ std::vector<MadeSink> make_sinks(const Config& config, const PluginRegistry& plu
     if (is_new(sink)) maker.make_sink(sink, sinks);
   }
   return sinks;
+}
+
+FilterChain make_bus_filters(const Config& config, const PluginRegistry& plugins, const SharedServices& services,
+                             std::vector<Error>& errors) {
+  return Maker(config, plugins, services, errors).make_bus_filters();
 }
 
 SharedServices services_at_rest(const FormatSet& formats, const Config& config, const PluginRegistry& plugins,

@@ -45,6 +45,7 @@ using CaptureChains = std::vector<std::pair<std::uint16_t, CaptureFilterChain*>>
 struct Pieces {
   std::vector<CaptureSpec> captures;
   CaptureChains capture_chains;  // owned by `captures`
+  FilterChain bus_filters{{}};
   std::vector<MadeSink> sinks;
   std::vector<MadeSource> sources;
 };
@@ -59,6 +60,10 @@ struct Pieces {
                                                const SharedServices& services,
                                                const std::function<bool(const SinkConfig&)>& is_new,
                                                std::vector<Error>& errors);
+
+// [control] As make_pieces(), of the filters of [bus] alone.
+[[nodiscard]] FilterChain make_bus_filters(const Config& config, const PluginRegistry& plugins,
+                                           const SharedServices& services, std::vector<Error>& errors);
 
 // [control] For instances of which none is ever at work: nobody would hear what they publish, so that is refused.
 // parts: null where none run.

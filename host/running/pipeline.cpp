@@ -35,7 +35,12 @@ Result<OpenPipeline> MadePipeline::open(std::optional<Listener> listener, Privil
                                         const OpenSource& open_source) && {
   Stages& stages = *stages_;
   if (auto opened = stages.sinks.open(std::move(pieces_->sinks)); !opened) return std::move(opened).error();
-  if (listener) stages.open_server(std::move(*listener));
+  if (listener) {
+    auto opened = stages.bus_filters.open(filter_configs(stages.config, stages.config.bus.filters),
+                                          std::move(pieces_->bus_filters));
+    if (!opened) return std::move(opened).error();
+    stages.open_server(std::move(*listener));
+  }
   if (auto opened = stages.open_metrics(); !opened) return std::move(opened).error();
 
   FilterMessages messages;  // each once, though groups share their stages
@@ -87,6 +92,24 @@ void RunningPipeline::renew_socket() {
 
 bool RunningPipeline::reloadable() const { return stages_->sources.all_reloadable(); }
 
+namespace {
+
+// Where there is no socket, a configuration with filters for it waits for the next start.
+void replace_bus_filters(Stages& stages, const Config& next, const PluginRegistry& plugins,
+                         std::vector<Error>& errors) {
+  if (!stages.server) return;
+  std::vector<FilterConfig> configs = filter_configs(next, next.bus.filters);
+  if (configs != stages.bus_filters.configs()) {
+    FilterChain chain = make_bus_filters(next, plugins, stages.services, errors);
+    if (!errors.empty()) return;
+    auto replaced = stages.bus_filters.replace(std::move(configs), std::move(chain));
+    if (!replaced) return errors.push_back(std::move(replaced).error());
+  }
+  stages.config.bus.filters = next.bus.filters;
+}
+
+}  // namespace
+
 std::vector<Error> RunningPipeline::reload(Config next, PluginRegistry plugins, Clock::time_point deadline) {
   Stages& stages = *stages_;
   const auto is_new = [&](const SinkConfig& sink) {
@@ -96,6 +119,7 @@ std::vector<Error> RunningPipeline::reload(Config next, PluginRegistry plugins, 
   KnownFields fields = std::exchange(stages.services.fields, known_fields(next, plugins));
   std::vector<Error> errors;
   std::vector<MadeSink> made = make_sinks(next, plugins, stages.services, is_new, errors);
+  if (errors.empty()) replace_bus_filters(stages, next, plugins, errors);
   if (!errors.empty()) {
     stages.services.fields = std::move(fields);
     return errors;
@@ -105,7 +129,8 @@ std::vector<Error> RunningPipeline::reload(Config next, PluginRegistry plugins, 
       next.captures != config.captures || next.sources != config.sources ||
       filters_of_captures(next) != stages.capture_filters) {
     log::warning(
-        "changes of [host], [bus], [metrics], [source.NAME] and [[capture]], and of its filters, take effect at the "
+        "changes of [host], [bus], [metrics], [source.NAME] and [[capture]], and of its filters, "
+        "take effect at the "
         "next start");
   }
   std::swap(stages.plugins, plugins);

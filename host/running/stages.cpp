@@ -51,6 +51,7 @@ Stages::Stages(Config of, PluginRegistry found, PrivilegedParts* parts)
 // Whoever asks for the numbers ends first, then whoever fills the queues.
 Stages::~Stages() {
   metrics.reset();
+  bus_filters.set_waker({});
   server.reset();
   stop_sources();
 }
@@ -71,9 +72,11 @@ void Stages::open_server(Listener listener) {
                                                            .with_payload = config.bus.payload == BusPayload::full,
                                                            .fields = services.fields,
                                                            .client_bytes = kClientBytes,
-                                                           .total_bytes = kAllClientsBytes},
+                                                           .total_bytes = kAllClientsBytes,
+                                                           .filters = &bus_filters},
                                                    .most_clients = kMostClients},
                                     [this](const ServerSnapshot& now) { return to_json(report(now)); });
+  bus_filters.set_waker([this] { server->wake(); });
 }
 
 Result<void> Stages::open_metrics() {
@@ -111,6 +114,7 @@ StatusReport Stages::report(ServerSnapshot of_server) const {
           .captures = sources.snapshots(),
           .capture_filters = snapshots_of(capture_chains),
           .sinks = sinks.snapshots(),
+          .bus_filters = bus_filters.snapshots(),
           .log_dropped = log::dropped(),
           .server = std::move(of_server)};
 }
@@ -135,6 +139,9 @@ void Stages::log_counters() const {
     log::info(log_line(shared.filter, shared.of()));
   }
   for (const SinkSnapshot& sink : sinks.snapshots()) log_sink(sink);
+  const std::vector<FilterSnapshot> of_bus = bus_filters.snapshots();
+  if (server && !of_bus.empty()) log::info(bus_log_line(server->snapshot()));
+  for (const FilterSnapshot& filter : of_bus) log::info(log_line(filter, "bus"));
   log::info("counters end");
 }
 

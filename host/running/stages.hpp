@@ -13,6 +13,7 @@
 #include "report/metrics_server.hpp"
 #include "report/own_events.hpp"
 #include "report/status_report.hpp"
+#include "running/bus_filters.hpp"
 #include "running/pieces.hpp"
 #include "running/sinks.hpp"
 #include "running/sources.hpp"
@@ -71,6 +72,7 @@ struct Stages {
   Sources sources;
   const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
   LossReporter losses;
+  BusFilters bus_filters{bus};
   std::unique_ptr<Server> server;
   std::optional<MetricsServer> metrics;
 };

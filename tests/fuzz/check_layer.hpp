@@ -20,7 +20,8 @@ bool check_layer(const Append& append, const nfbus_event& event, std::size_t mos
   host::TextBuffer out;
   out.append("{");
   const std::string_view error = append(event, true, out);
-  if (!error.empty()) must(out.view() == "{", "what is broken leaves nothing behind");
+  const bool is_cut = error.ends_with("cut by snaplen");
+  if (!error.empty() && !is_cut) must(out.view() == "{", "what is broken leaves nothing behind");
   if (out.view() == "{") return false;
   must(out.size() <= most_bytes, "no more text than the header states");
   must(out.view().back() == ',', "a layer ends with a comma");
@@ -30,7 +31,7 @@ bool check_layer(const Append& append, const nfbus_event& event, std::size_t mos
   must(!full.is_discarded() && full.size() == 1, "a layer is one key of JSON");
 
   out.truncate(1);
-  must(append(event, false, out).empty(), "both forms fail alike");
+  must(append(event, false, out) == error, "both forms fail alike");
   text = out.view();
   text.back() = '}';
   auto expected = full;

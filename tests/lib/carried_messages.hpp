@@ -97,6 +97,7 @@ struct Carrier {
   bool tcp = false;
   bool more_fragments = false;
   std::uint16_t fragment_offset = 0;  // in units of 8 bytes
+  std::size_t snaplen_bytes = 0;      // of the packet, what is captured; 0: all
 };
 
 // The packet's event, alive as long as this object; what lies behind the packet is not readable.
@@ -114,7 +115,8 @@ class CarriedEvent {
       append16(transport, 0);
     }
     append(transport, message);
-    const Octets packet = by.ipv6 ? ipv6_packet(transport, by) : ipv4_packet(transport, by);
+    Octets packet = by.ipv6 ? ipv6_packet(transport, by) : ipv4_packet(transport, by);
+    if (by.snaplen_bytes != 0) packet.resize(std::min(packet.size(), by.snaplen_bytes));
     hold(packet, by.ipv6 ? 0x86dd : 0x0800);
   }
   // An IPv4 packet as it is.

@@ -37,6 +37,19 @@ constexpr std::uint64_t kReceiverNs = 20;
 // What became of the test of a match.
 enum class Verdict : std::uint8_t { holds = 1, fails, unpaid };
 
+// Finds who gets packets. Those of one topic come in runs, which are looked up once.
+struct ReceiversOfRun {
+  Routes& routes;
+  TopicId topic = 0;
+  std::span<const Routes::Receiver> receivers = {};
+
+  std::span<const Routes::Receiver> of(const Event& event) {
+    if (event.topic_id == 0 || event.topic_id != topic) receivers = routes.find(view(event.topic));
+    topic = event.topic_id;
+    return receivers;
+  }
+};
+
 void add(ReceivedCounters& sum, const ReceivedCounters& more) {
   sum.received += more.received;
   sum.relayed += more.relayed;
@@ -209,14 +222,31 @@ void Hub::serve_batch(const Batch& batch, std::size_t from, std::size_t to) {
     for (const Event& event : events) serve_message(event);
     return;
   }
-  TopicId topic = 0;  // packets of one topic come in runs
-  std::span<const Routes::Receiver> receivers;
+  if (settings_.filters != nullptr && settings_.filters->any()) return serve_filtered(events);
+  ReceiversOfRun receivers{routes_};
   for (const Event& event : events) {
-    const bool goes_on = event.topic_id != 0 && event.topic_id == topic;
-    topic = event.topic_id;
-    if (!goes_on) receivers = routes_.find(view(event.topic));
-    if (!receivers.empty()) serve_packet(event, receivers);
+    const auto found = receivers.of(event);
+    if (!found.empty()) serve_packet(event, found);
   }
+}
+
+// Filters see what some client wants, and what they make of it goes to those who want that: a filter may give it
+// another topic.
+void Hub::serve_filtered(std::span<const Event> events) {
+  wanted_.clear();
+  ReceiversOfRun receivers{routes_};
+  for (const Event& event : events) {
+    if (!receivers.of(event).empty()) wanted_.push_back(&event);
+  }
+  if (wanted_.empty()) return;
+  const std::size_t before = wanted_.size();
+  settings_.filters->apply(wanted_);
+  gone_.kept_back += before - wanted_.size();
+  for (const nfbus_event* kept : wanted_) {
+    const auto found = receivers.of(host_event(*kept));
+    if (!found.empty()) serve_packet(host_event(*kept), found);
+  }
+  settings_.filters->release();
 }
 
 // A line is made when the first client wants the event in that form, and shared by all who do; one that is wanted by

@@ -7,6 +7,7 @@
 #include "bus/server/inbox.hpp"
 #include "bus/server/line.hpp"
 #include "bus/server/line_maker.hpp"
+#include "bus/server/packet_filters.hpp"
 #include "bus/server/routes.hpp"
 #include "bus/server/size_classes.hpp"
 #include "bus/server/wire_line.hpp"
@@ -36,7 +37,8 @@ struct HubSettings {
   bool with_payload;        // packets have their bytes, where the format that a client asks for can show them
   KnownFields fields;       // what matches may ask for
   std::size_t client_bytes;
-  std::size_t total_bytes;  // of all lines that wait
+  std::size_t total_bytes;           // of all lines that wait
+  PacketFilters* filters = nullptr;  // that packets pass before they go to clients; outlive the hub. null: none
 };
 
 // The numbers of the server, of all clients that ever were.
@@ -48,6 +50,8 @@ struct HubCounters {
   std::uint64_t overflowed = 0;
   std::uint64_t queued = 0;
   std::uint64_t left = 0;  // queued for clients that went away
+  std::uint64_t kept_back =
+      0;  // packets that clients wanted and the bus's filters dropped: none of the others counts them
 };
 
 // Thread safety: none, but inbox().
@@ -142,6 +146,7 @@ class Hub {
   [[nodiscard]] bool pay_for_match(Client& client, std::uint64_t cost_ns) const;
   [[nodiscard]] std::string make_status();
   void serve_batch(const Batch& batch, std::size_t from, std::size_t to);
+  void serve_filtered(std::span<const Event> events);
   void serve_packet(const Event& event, std::span<const Routes::Receiver> receivers);
   void serve_message(const Event& event);
   void count_dropped(const std::vector<Inbox::Dropped>& dropped);
@@ -159,6 +164,7 @@ class Hub {
 
   LineStore store_;  // outlives every line
   LineMaker maker_;
+  std::vector<const nfbus_event*> wanted_;  // scratch
   WireScanner scanner_;
   Routes routes_;
   std::vector<Client*> clients_;

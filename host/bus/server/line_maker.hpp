@@ -23,7 +23,7 @@ class LineMaker {
   LineMaker(const LineMaker&) = delete;
   LineMaker& operator=(const LineMaker&) = delete;
 
-  // An event of a frozen batch.
+  // An event of a frozen batch, or what filters made of it.
   [[nodiscard]] LineRef packet(const Event& event, FormId form);
   [[nodiscard]] LineRef message(std::string_view topic, std::string_view text);
   // missed: lines that the client did not get since the last marker; total: ever.

@@ -38,6 +38,8 @@ constexpr std::chrono::seconds kStatusEvery{1};
 // While stopping: clients that take nothing for so long are left.
 constexpr std::chrono::milliseconds kPatience{100};
 constexpr int kEndingLookMs = 10;
+constexpr int kLongestWaitMs = 60'000;
+constexpr auto kNever = Server::Clock::time_point::max();
 constexpr int kProvisionalLookMs = 200;
 
 // Descriptors that are not clients: sockets, files of sinks, connections that found no place.
@@ -191,7 +193,7 @@ void Server::run() {
     tick();
     send_when_due();
     forget_gone();
-    if (ends_by_ && (Clock::now() >= *ends_by_ || drained())) break;
+    if (ends_by_ && (Clock::now() >= *ends_by_ || drained()) && finish_filters()) break;
   }
   for (const auto& [client, owned] : clients_) drop(*owned);
   forget_gone();
@@ -223,6 +225,16 @@ void Server::serve_requests() {
   changed_.notify_all();
 }
 
+// What they publish at their end still goes to clients. True: they have finished before.
+bool Server::finish_filters() {
+  PacketFilters* const filters = hub_.settings().filters;
+  if (filters == nullptr || std::exchange(filters_finished_, true)) return true;
+  filters->finish();
+  bus_has_more_ = true;
+  last_progress_ = Clock::now();
+  return Clock::now() >= *ends_by_;
+}
+
 // Nothing waits on the bus, and everybody who takes lines has got them.
 bool Server::drained() const {
   if (bus_has_more_) return false;
@@ -234,6 +246,10 @@ void Server::tick() {
   give_memory_back();
   end_provisional();
   hub_.serve_new_status();
+  if (PacketFilters* const filters = hub_.settings().filters; filters != nullptr && filters->next_tick() != kNever) {
+    const auto at = Clock::now();
+    if (filters->next_tick() <= at) filters->tick(at);
+  }
   if (!hub_.status_wanted()) {
     next_status_ = Clock::now() + kStatusEvery;
     return;
@@ -256,10 +272,14 @@ void Server::give_memory_back() {
 int Server::timeout_ms(bool busy) const {
   if (busy || hub_.much_waits() || !reading_.empty() || !sending_.empty()) return 0;
   if (ends_by_) return kEndingLookMs;
-  if (!hub_.status_wanted()) return provisional_.empty() ? -1 : kProvisionalLookMs;
-  const auto due = hub_.status_waited_for() ? std::min(next_status_, hub_.status_due()) : next_status_;
+  const PacketFilters* const filters = hub_.settings().filters;
+  auto due = filters != nullptr ? filters->next_tick() : kNever;
+  if (hub_.status_wanted()) due = std::min(due, next_status_);
+  if (hub_.status_wanted() && hub_.status_waited_for()) due = std::min(due, hub_.status_due());
+  const int most_ms = hub_.status_wanted() ? 1000 : provisional_.empty() ? -1 : kProvisionalLookMs;
+  if (due == kNever) return most_ms;
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(due - Clock::now());
-  return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1000));
+  return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, most_ms == -1 ? kLongestWaitMs : most_ms));
 }
 
 void Server::serve_event(const epoll_event& event) {

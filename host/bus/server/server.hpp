@@ -62,6 +62,8 @@ class Server {
   [[nodiscard]] bool stop(Clock::time_point deadline);
   // [control] When somebody removed or replaced the socket's file, it is made again; true then.
   [[nodiscard]] Result<bool> renew_socket();
+  // [any] Has the thread look whether its filters have something to do.
+  void wake() const;
   // Waits for the thread half a second at most, and not again until it has answered.
   [[nodiscard]] ServerSnapshot snapshot();
 
@@ -95,8 +97,8 @@ class Server {
   void forget_gone();
   void tick();
   void give_memory_back();
-  void wake() const;
   [[nodiscard]] bool drained() const;
+  [[nodiscard]] bool finish_filters();
   [[nodiscard]] ServerSnapshot own_snapshot() const;
   [[nodiscard]] bool add_to_epoll(int descriptor, void* tag) const;
 
@@ -125,6 +127,7 @@ class Server {
   Clock::time_point next_status_{};
   bool timer_runs_ = false;
   bool bus_has_more_ = false;
+  bool filters_finished_ = false;
   std::optional<Clock::time_point> ends_by_;
 
   Mutex mutex_;

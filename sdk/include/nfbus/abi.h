@@ -273,7 +273,8 @@ typedef struct nfbus_host {
   /* [any] Gives a match back; no match_test() with it may be running. match may be NULL. */
   void (*match_release)(void* context, const nfbus_match* match);
   /* [worker] The DNS message that a packet carries (UDP and TCP port 53, mDNS), valid until the next dns() of this
-   * instance and not beyond the call that handed the event over. NULL: there is none, or it is broken. */
+   * instance and not beyond the call that handed the event over. NULL: there is none, or it is broken.
+   * Where snaplen cut it, the records that were captured whole are there. */
   const nfbus_dns* (*dns)(void* context, const nfbus_event* event);
   /* [control] In a filter's create() only: messages whose topic starts with `topic_prefix` come to nfbus_filter.hear.
    * NFBUS_REFUSED for others (a sink's `topics` say what it gets) and outside of create(). */

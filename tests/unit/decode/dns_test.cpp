@@ -225,7 +225,7 @@ TEST(DnsDecoder, RefusesMoreThanItIsReadyToSpend) {
 
 TEST(DnsDecoder, CanBeUsedAgainAfterAnyMessage) {
   DnsDecoder decoder;
-  EXPECT_EQ(decoder.decode({}), nullptr);
+  EXPECT_EQ(decoder.decode(Bytes()), nullptr);
   const Octets good = rich_message();
   const Octets other = DnsMessage().question(dns_name("other")).octets();
   const nfbus_dns* before = decoder.decode(good);
@@ -314,6 +314,79 @@ TEST(DnsQuestions, EndWhereTheMessageIsBrokenAndAtABound) {
   DnsMessage many;
   for (int i = 0; i < 1000; ++i) many.question(dns_name("x"));
   EXPECT_EQ(questions_of(many.octets()).size(), kMaxDnsQuestionsVisited);
+}
+
+// What decoding finds in a packet of which so much was captured, as "names of records|error".
+std::string found_in(const Octets& data, const Carrier& by) {
+  const CarriedEvent packet(data, by);
+  DnsDecoder decoder;
+  const CarriedMessage carried = carried_dns(packet.event);
+  if (carried.bytes.empty()) return "none";
+  std::string found;
+  if (const nfbus_dns* dns = decoder.decode(carried)) {
+    for (std::uint32_t i = 0; i < dns->record_count; ++i) found += std::string(view(dns->records[i]->name)) + " ";
+  }
+  return found + "|" + std::string(decoder.error());
+}
+
+Octets with_length(const Octets& message) {
+  Octets data;
+  append16(data, message.size());
+  append(data, message);
+  return data;
+}
+
+const Octets kAnsweredOnce =
+    DnsMessage().question(dns_name("a.example"), 1).answer(dns_name("b.example"), 1, {192, 0, 2, 1}).octets();
+constexpr const char* kCut = "DNS: message cut by snaplen";
+
+TEST(DnsMessageCutBySnaplen, HasWhatWasCapturedWholeAndBlamesTheCut) {
+  const std::size_t question_end = 12 + 11 + 4;
+  for (const bool ipv6 : {false, true}) {
+    for (const bool tcp : {false, true}) {
+      const Octets data = tcp ? with_length(kAnsweredOnce) : kAnsweredOnce;
+      const std::size_t headers = (ipv6 ? 40U : 20U) + (tcp ? 22U : 8U);
+      for (std::size_t size = 1; size < kAnsweredOnce.size(); ++size) {
+        const std::string found = found_in(data, {.ipv6 = ipv6, .tcp = tcp, .snaplen_bytes = headers + size});
+        EXPECT_EQ(found, std::string(size < question_end ? "|" : "a.example |") + kCut) << size << tcp << ipv6;
+      }
+      EXPECT_EQ(found_in(data, {.ipv6 = ipv6, .tcp = tcp, .snaplen_bytes = headers + kAnsweredOnce.size()}),
+                "a.example b.example |");
+      EXPECT_EQ(found_in(data, {.ipv6 = ipv6, .tcp = tcp}), "a.example b.example |");
+      EXPECT_EQ(found_in(data, {.ipv6 = ipv6, .tcp = tcp, .snaplen_bytes = headers}), "none");
+    }
+  }
+}
+
+TEST(DnsMessageCutBySnaplen, IsTheOnlyOneOfWhichTheCutIsBlamed) {
+  // All of these are captured whole, or wrong in what was captured.
+  Octets shorter = kAnsweredOnce;
+  shorter.resize(shorter.size() - 1);
+  EXPECT_EQ(found_in(shorter, {}), "|DNS: record longer than the message");
+  shorter.resize(20);
+  EXPECT_EQ(found_in(shorter, {}), "|DNS: more records announced than the message can hold");
+  const Octets wrong = DnsMessage().question({70, 'x'}, 1).question(dns_name("b.example")).octets();
+  EXPECT_EQ(found_in(wrong, {.snaplen_bytes = 28 + wrong.size() - 1}), "|DNS: label of an unknown kind");
+  const Octets bad_data = DnsMessage()
+                              .question(dns_name("a"))
+                              .answer(dns_name("b"), 5, {5, 'x'})
+                              .answer(dns_name("c"), 1, {192, 0, 2, 1})
+                              .octets();
+  EXPECT_EQ(found_in(bad_data, {.snaplen_bytes = 28 + bad_data.size() - 1}), "|DNS: message cut short");
+}
+
+TEST(DnsMessageCutBySnaplen, IsOneOfASegmentOnlyWhereItEndsWithIt) {
+  const Carrier cut{.tcp = true, .snaplen_bytes = 42 + 27};
+  Octets more = with_length(kAnsweredOnce);
+  append(more, {1, 2, 3});
+  EXPECT_EQ(found_in(more, cut), "none");
+  // The first of two is whole, of the second a part is there: none of it, or half of its length, too.
+  Octets two = with_length(kAnsweredOnce);
+  const std::size_t first_end = 40 + two.size();
+  append(two, with_length(kAnsweredOnce));
+  for (const std::size_t behind : {0, 1, 2, 10}) {
+    EXPECT_EQ(found_in(two, {.tcp = true, .snaplen_bytes = first_end + behind}), "a.example b.example |") << behind;
+  }
 }
 
 }  // namespace

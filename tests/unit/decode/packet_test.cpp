@@ -220,5 +220,78 @@ TEST(DecodePacket, DecodesAPacketOfAnySize) {
   EXPECT_EQ(view(event.decode_error), "IPv6: extension header cut short");
 }
 
+// An IPv6 packet with a hop-by-hop header of these options, 8n + 6 bytes, and a UDP header behind it.
+std::vector<std::uint8_t> with_options(std::uint16_t payload_length, const std::vector<std::uint8_t>& options,
+                                       const std::vector<std::uint8_t>& behind_extension = {}, std::uint8_t next = 17) {
+  std::vector<std::uint8_t> packet{
+      0x60, 0, 0, 0, static_cast<std::uint8_t>(payload_length >> 8U), static_cast<std::uint8_t>(payload_length), 0, 64};
+  packet.resize(40, 1);
+  packet.push_back(next);
+  packet.push_back(static_cast<std::uint8_t>((options.size() + 2) / 8 - 1));
+  packet.insert(packet.end(), options.begin(), options.end());
+  packet.insert(packet.end(), behind_extension.begin(), behind_extension.end());
+  packet.insert(packet.end(), {0x12, 0x34, 0, 53, 0, 0, 0, 0});
+  return packet;
+}
+
+struct Measured {
+  std::uint32_t size_bytes;
+  std::string error;
+  std::uint16_t port;
+};
+
+Measured measured(const std::vector<std::uint8_t>& packet) {
+  Event event{};
+  event.ether_type = kEtherTypeIpv6;
+  event.payload = {packet.data(), packet.size()};
+  decode_packet(event);
+  return {event.packet_size, std::string(view(event.decode_error)), event.destination_port};
+}
+
+void expect_measured(const std::vector<std::uint8_t>& packet, std::uint32_t size_bytes, const std::string& error) {
+  const Measured found = measured(packet);
+  EXPECT_EQ(found.size_bytes, size_bytes);
+  EXPECT_EQ(found.error, error);
+  EXPECT_EQ(found.port, 53) << "what is wrong with the length does not end the decoding";
+}
+
+TEST(DecodePacket, TakesTheLengthOfAJumbogramFromItsOption) {
+  expect_measured(with_options(0, {0xc2, 4, 0, 1, 0, 0}), 40 + 65536, "");
+  expect_measured(with_options(0, {0xc2, 4, 0x12, 0x34, 0x56, 0x78}), 40 + 0x12345678U, "");
+  // Behind padding of one byte and of several, and before it.
+  expect_measured(with_options(0, {0, 1, 1, 0, 0, 0, 0, 0, 0xc2, 4, 0, 2, 0, 0}), 40 + 0x20000, "");
+  // One that no file of 32-bit lengths could tell of is as long as can be told.
+  EXPECT_GT(measured(with_options(0, {0xc2, 4, 0xff, 0xff, 0xff, 0xff})).size_bytes, 0xf0000000U);
+  EXPECT_LT(measured(with_options(0, {0xc2, 4, 0xff, 0xff, 0xff, 0xff})).size_bytes, 0xffffff00U);
+}
+
+TEST(DecodePacket, SaysWhatIsWrongWithTheLengthOfAJumbogram) {
+  const auto as_captured = [](const std::vector<std::uint8_t>& packet, const std::string& error) {
+    expect_measured(packet, static_cast<std::uint32_t>(packet.size()), error);
+  };
+  as_captured(with_options(0, {0xc2, 4, 0, 0, 0xff, 0xff}), "IPv6: jumbo payload length below 65536");
+  as_captured(with_options(0, {0xc2, 4, 0, 0, 0, 0}), "IPv6: jumbo payload length below 65536");
+  as_captured(with_options(0, {0xc2, 2, 1, 1, 0, 0}), "IPv6: jumbo payload length below 65536");
+  as_captured(with_options(0, {1, 4, 0, 0, 0, 0}), "IPv6: payload length 0 without a jumbo payload option");
+  as_captured(with_options(0, {0xc2, 40, 0, 1, 0, 0}), "IPv6: payload length 0 without a jumbo payload option");
+  as_captured(with_options(16, {0xc2, 4, 0, 1, 0, 0}), "IPv6: jumbo payload option beside a payload length");
+  as_captured(with_options(16, {5, 2, 0, 0, 1, 0}), "");  // a router alert, as MLD has it
+  const std::vector<std::uint8_t> fragment{17, 0, 0, 0, 0, 0, 0, 1};
+  expect_measured(with_options(0, {0xc2, 4, 0, 1, 0, 0}, fragment, 44), 40 + 65536, "IPv6: fragment of a jumbogram");
+}
+
+TEST(DecodePacket, BlamesNoLengthWhereTheOptionWasNotCaptured) {
+  const std::vector<std::uint8_t> packet = with_options(0, {0xc2, 4, 0, 1, 0, 0});
+  for (std::size_t size = 40; size < 48; ++size) {
+    const Measured found = measured({packet.begin(), packet.begin() + static_cast<std::ptrdiff_t>(size)});
+    EXPECT_EQ(found.error, "IPv6: extension header cut short") << size;
+    EXPECT_EQ(found.size_bytes, size);
+  }
+  // No hop-by-hop header, no option: what the network card is yet to cut in pieces.
+  std::vector<std::uint8_t> plain = packet;
+  plain[6] = 59;
+  EXPECT_EQ(measured(plain).error, "");
+}
+
 }  // namespace
 }  // namespace nfbus::host

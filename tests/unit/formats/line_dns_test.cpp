@@ -99,5 +99,20 @@ TEST(DnsText, IsNothingForOtherPackets) {
   EXPECT_EQ(text_of(CarriedEvent({}, {.tcp = true})), "");
 }
 
+TEST(DnsText, OfAMessageThatSnaplenCutIsWhatWasCapturedOfIt) {
+  const Octets octets =
+      answered().answer(kAsked, kDnsTypeA, {192, 0, 2, 1}).answer(kAsked, kDnsTypeA, {192, 0, 2, 2}).octets();
+  std::string_view broken;
+  const auto cut_by = [&](std::size_t bytes) {
+    return text_of(CarriedEvent(octets, {.snaplen_bytes = 28 + octets.size() - bytes}), &broken);
+  };
+  EXPECT_EQ(cut_by(1), " DNS A example.org = 192.0.2.1");
+  EXPECT_EQ(broken, "DNS: message cut by snaplen");
+  EXPECT_EQ(cut_by(20), " DNS A example.org");
+  EXPECT_EQ(broken, "DNS: message cut by snaplen");
+  EXPECT_EQ(cut_by(40), " DNS");
+  EXPECT_EQ(broken, "DNS: message cut by snaplen");
+}
+
 }  // namespace
 }  // namespace nfbus::host

@@ -113,5 +113,78 @@ TEST(PacketDhcp, IsOfUdpOverIpv4AloneAndOfWholePackets) {
   EXPECT_EQ(dhcp_text(CarriedEvent(message, {.source_port = 67, .destination_port = 53}).event), "");
 }
 
+// [type, length] of the options that are shown.
+std::string shown_options(const Octets& message, const Carrier& by = kClient) {
+  TextBuffer out;
+  const CarriedEvent packet(message, by);
+  static_cast<void>(append_dhcp(packet.event, false, out));
+  std::string shown;
+  const Json object = layer_object(std::string(out.view()), "DHCP");
+  for (const Json& option : object.at("Options")) {
+    shown += std::to_string(option["Type"].get<int>()) + ":" + std::to_string(option["Length"].get<int>()) + " ";
+  }
+  return shown;
+}
+
+Octets with_fields(Octets message, const Octets& file, const Octets& server_name) {
+  std::copy(file.begin(), file.end(), message.begin() + 108);
+  std::copy(server_name.begin(), server_name.end(), message.begin() + 44);
+  return message;
+}
+
+TEST(PacketDhcp, OptionsGoOnInFileAndServerNameWhereOneSaysSo) {
+  const Octets file{12, 2, 'h', 'i', 255, 9};
+  const Octets name{15, 1, 'd', 255, 9};
+  EXPECT_EQ(shown_options(with_fields(dhcp_message_with({53, 1, 1, 255}), file, name)), "53:1 ");
+  EXPECT_EQ(shown_options(with_fields(dhcp_message_with({52, 1, 1, 53, 1, 1, 255}), file, name)), "52:1 53:1 12:2 ");
+  EXPECT_EQ(shown_options(with_fields(dhcp_message_with({53, 1, 1, 52, 1, 2, 255}), file, name)), "53:1 52:1 15:1 ");
+  EXPECT_EQ(shown_options(with_fields(dhcp_message_with({52, 1, 3, 255}), file, name)), "52:1 12:2 15:1 ");
+  // Without an end of the options themselves, too.
+  EXPECT_EQ(shown_options(with_fields(dhcp_message_with({52, 1, 3}), file, name)), "52:1 12:2 15:1 ");
+}
+
+TEST(PacketDhcp, AnOverloadInAFieldIsNotFollowed) {
+  const Octets message =
+      with_fields(dhcp_message_with({52, 1, 1, 255}), {52, 1, 3, 12, 1, 'x', 255}, {15, 1, 'd', 255});
+  EXPECT_EQ(shown_options(message), "52:1 52:1 12:1 ");
+}
+
+TEST(PacketDhcp, FieldsThatAreFullOfOptionsEndWithTheField) {
+  Octets file{12, 126};
+  file.resize(128, 'x');
+  Octets name{15, 62};
+  name.resize(64, 'y');
+  EXPECT_EQ(shown_options(with_fields(dhcp_message_with({52, 1, 3, 255}), file, name)), "52:1 12:126 15:62 ");
+  file[1] = 127;
+  EXPECT_EQ(dhcp_error(CarriedEvent(with_fields(dhcp_message_with({52, 1, 3, 255}), file, name), kClient).event),
+            "DHCP: option cut short");
+}
+
+TEST(PacketDhcp, AnOverloadOfAnotherValueIsAnError) {
+  for (const Octets& options :
+       {Octets{52, 1, 0, 255}, Octets{52, 1, 4, 255}, Octets{52, 2, 1, 1, 255}, Octets{52, 0, 255}}) {
+    EXPECT_EQ(dhcp_error(CarriedEvent(dhcp_message_with(options), kClient).event),
+              "DHCP: option overload is none of 1, 2 and 3");
+  }
+}
+
+TEST(PacketDhcp, OfAMessageThatSnaplenCutTheWholeOptionsAreShown) {
+  const Octets message =
+      with_fields(dhcp_message_with({52, 1, 1, 53, 1, 1, 12, 2, 'h', 'i', 255}), {15, 1, 'd', 255}, {});
+  const auto carrier = [&](std::size_t size) {
+    return Carrier{.source_port = 68, .destination_port = 67, .snaplen_bytes = 28 + size};
+  };
+  for (std::size_t size = 1; size < message.size(); ++size) {
+    TextBuffer out;
+    const CarriedEvent packet(message, carrier(size));
+    EXPECT_EQ(append_dhcp(packet.event, true, out), "DHCP: message cut by snaplen") << size;
+    EXPECT_EQ(out.size() != 0, size >= 240) << size;
+  }
+  EXPECT_EQ(shown_options(message, carrier(240)), "");
+  EXPECT_EQ(shown_options(message, carrier(245)), "52:1 15:1 ");
+  EXPECT_EQ(shown_options(message, carrier(246)), "52:1 53:1 15:1 ");
+  EXPECT_EQ(shown_options(message, carrier(message.size())), "52:1 53:1 12:2 15:1 ");
+}
+
 }  // namespace
 }  // namespace nfbus::host::test

@@ -81,7 +81,8 @@ StatusReport made_report() {
                                    .filtered = 509,
                                    .overflowed = 510,
                                    .queued = 511,
-                                   .left = 512},
+                                   .left = 512,
+                                   .kept_back = 518},
                         .clients = {client},
                         .connected = 513,
                         .connections = 514,
@@ -90,16 +91,18 @@ StatusReport made_report() {
                         .waiting_bytes = 517,
                         .cpu = std::chrono::milliseconds(1500),
                         .old = true};
-  return {.uptime = std::chrono::seconds(60),
-          .process = {.resident_bytes = 1 << 20, .cpu = std::chrono::seconds(1)},
-          .topic_root = "nft:",
-          .helper = HelperState::running,
-          .sources = {source, {.name = "other"}},
-          .captures = {capture},
-          .capture_filters = {{.filter = filter, .groups = {7}}},
-          .sinks = {sink},
-          .log_dropped = 0,
-          .server = server};
+  return {
+      .uptime = std::chrono::seconds(60),
+      .process = {.resident_bytes = 1 << 20, .cpu = std::chrono::seconds(1)},
+      .topic_root = "nft:",
+      .helper = HelperState::running,
+      .sources = {source, {.name = "other"}},
+      .captures = {capture},
+      .capture_filters = {{.filter = filter, .groups = {7}}},
+      .sinks = {sink},
+      .bus_filters = {{.name = "ip_only", .plugin = "match", .failures = 701, .heard = 702, .unheard = 703, .own = {}}},
+      .log_dropped = 0,
+      .server = server};
 }
 
 template <class Of>
@@ -211,6 +214,26 @@ TEST_F(Counters, OfAllClientsShowInStatusAndMetrics) {
   EXPECT_EQ(status_["memory"]["clients_bytes"], 517);
 }
 
+TEST_F(Counters, OfTheBusShowInStatusTableMetricsAndLog) {
+  for (const auto& counter : bus_counters()) {
+    expect_reported(counter, report_.server, status_["bus"], metric_name("nfbus_bus_", counter));
+    EXPECT_EQ(cell(table(), "bus", status_name(counter)), text(counter, report_.server));
+    EXPECT_THAT(words(bus_log_line(report_.server)),
+                testing::Contains(status_name(counter) + "=" + text(counter, report_.server)));
+  }
+  EXPECT_EQ(status_["bus"]["filtered"], 518);
+  expect_sample("nfbus_bus_filtered_total", 518);
+  EXPECT_EQ(status_["bus"]["filters"][0]["name"], "ip_only");
+  EXPECT_EQ(status_["bus"]["filters"][0]["failures"], 701);
+  expect_sample(R"(nfbus_filter_heard_total{filter="ip_only",plugin="match",of="bus"})", 702);
+  EXPECT_THAT(table(), HasSubstr("  ip_only  match   bus"));
+  // Nobody who has no filters there sees a table of them.
+  status_["bus"] = {{"filtered", 0}, {"filters", Json::array()}};
+  EXPECT_THAT(table(), Not(HasSubstr("\nbus\n")));
+  status_.erase("bus");
+  EXPECT_TRUE(status_table(status_.dump()));
+}
+
 TEST_F(Counters, OfEachClientShowInStatusAndTable) {
   const ClientSnapshot& client = report_.server.clients.front();
   for (const ClientCounter& counter : client_counters()) {
@@ -320,6 +343,7 @@ TEST(CounterNames, AreThereOnceInEachOutput) {
   expect_unique(capture_counters());
   expect_unique(filter_counters());
   expect_unique(sink_counters());
+  expect_unique(bus_counters());
   expect_unique(client_counters());
   expect_unique(sent_counters());
 }
