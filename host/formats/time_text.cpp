@@ -2,8 +2,10 @@
 
 #include "formats/json_writer.hpp"
 
+#include <cstdint>
 #include <cstring>
 #include <ctime>
+#include <limits>
 #include <string_view>
 
 namespace nfbus::host {
@@ -25,8 +27,14 @@ void fill(SecondTexts& texts, std::int64_t second) noexcept {
   json::put_pair(&texts.zone[1], minutes / 60 % 100);
   json::put_pair(&texts.zone[3], minutes % 60);
   std::array<char, 10 + json::kSlack> digits{};
-  texts.epoch_size =
-      static_cast<std::size_t>(json::put_u32(digits.data(), static_cast<std::uint32_t>(second)) - digits.data());
+  constexpr std::int64_t kMillion = 1'000'000;
+  constexpr std::int64_t kLastOf32Bits = std::numeric_limits<std::uint32_t>::max();  // in 2106
+  char* const end =
+      second <= kLastOf32Bits
+          ? json::put_u32(digits.data(), static_cast<std::uint32_t>(second))
+          : json::put_six_digits(json::put_u32(digits.data(), static_cast<std::uint32_t>(second / kMillion)),
+                                 static_cast<std::uint32_t>(second % kMillion));
+  texts.epoch_size = static_cast<std::size_t>(end - digits.data());
   std::memcpy(texts.epoch.data(), digits.data(), texts.epoch_size);
 }
 

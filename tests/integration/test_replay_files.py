@@ -15,7 +15,7 @@ import unittest
 
 import nfbustest
 from capture_files import tshark
-from nfbustest import NFBUS_BIN, end_process, run_nfbus, wait_until
+from nfbustest import NFBUS_BIN, Host, end_process, run_nfbus, wait_until
 from packets import UDP, ethernet, ipv4, udp
 
 RAW, ETHERNET, NFLOG, USB = 101, 1, 239, 189
@@ -202,6 +202,27 @@ class Times(ReplayTest):
             capture = self.file("in", pcapng([(RAW, "eth0")], [(0, second * 10**6, packet(1))]))
             for where, shown in self.shown(capture, second):
                 self.assertEqual(shown, text, where)
+
+    def test_beyond_those_of_classic_files_are_the_last_of_these_for_who_asks_for_one(self):
+        fifo = self.file("fifo")
+        os.mkfifo(fifo)
+        with Host("[bus]\nsocket = '@DIR@/bus'\n", arguments=["--replay", fifo]) as host:
+            writer = os.open(fifo, os.O_WRONLY)
+            self.addCleanup(os.close, writer)
+            seconds = self.LATER["2200-01-01T00:00:00"]
+            os.write(writer, pcapng([(RAW, "eth0", (9, b"\x00"))], []))
+            with open(self.file("tapped"), "wb") as file:
+                tap = subprocess.Popen([NFBUS_BIN, "tap", "--pcap", "-", "-n", "1", "-s", host.path("bus")], stdout=file,
+                                       stderr=subprocess.DEVNULL)
+            self.addCleanup(end_process, tap)
+            one = pcapng([], [(0, seconds, packet(1))])[28:]
+
+            def one_more():
+                os.write(writer, one)
+                return tap.poll() is not None
+
+            wait_until(one_more, 20, "the packet at the tap")
+        self.assertEqual(tshark(self.file("tapped"), "frame.time_epoch"), [[f"{2**32 - 1}.000000000"]])
 
     def test_that_nobody_can_show_lose_no_packet(self):
         offset = (14, struct.pack("<q", -10**10))

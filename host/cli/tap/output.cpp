@@ -11,7 +11,10 @@
 
 #include <pcap/pcap.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -75,7 +78,9 @@ class PcapOutput final : public TapOutput {
     const nfbus_event& packet = received.event();
     if (dumper_ == nullptr || packet.kind != NFBUS_EVENT_PACKET) return false;
     pcap_pkthdr header{};
-    header.ts.tv_sec = packet.time_ns / 1'000'000'000;
+    // What lies beyond 2106 is as late as such a file can say.
+    header.ts.tv_sec =
+        std::min<std::int64_t>(packet.time_ns / 1'000'000'000, std::numeric_limits<std::uint32_t>::max());
     header.ts.tv_usec = packet.time_ns % 1'000'000'000;  // ns, as the file's precision says
     header.caplen = static_cast<bpf_u_int32>(packet.record.size);
     // The message is whole, whatever snaplen cut in it: Wireshark shows no packet in one that lacks something.

@@ -157,6 +157,15 @@ TEST(UlogdFormat, HasRoomForTheLongestTexts) {
   EXPECT_EQ(object["mac.str"].get<std::string>().size(), 60000U * 3 - 1);
 }
 
+TEST(UlogdFormat, TellsTheSecondsOfLaterCenturies) {
+  const RecordBuilder record(AF_INET, 0x0800, 1);
+  PacketEvent packet(record.bytes());
+  for (const std::int64_t second : {4'294'967'295, 4'294'967'296, 7'258'000'007, 9'223'372'036}) {
+    packet.event.time_ns = second * 1'000'000'000;
+    EXPECT_EQ(Object::parse(rendered(packet.event))["oob.time.sec"], second);
+  }
+}
+
 // ---- The example of packet_logs' documentation ----------------------------------------------------------------------
 
 TEST(UlogdFormat, RendersTheDocumentedRouterAdvertisement) {
