@@ -30,8 +30,8 @@ Result<void> step_down(const EarlyConfig& early, bool may_use_roots_rights);
 // the rights of the effective user. Errors as of ReplayFile::open().
 Result<ReplayFile> open_file_to_replay(const std::string& path, bool started_as_root);
 
-// [control] All of them, in this order, with a look at their begins; raises how many files may be open, where needed. Errors as of open_file_to_replay() and
-// CaptureFile::open(), of the first that has one.
+// [control] All of them, in this order, with a look at their begins; raises how many files may be open, where needed.
+// Errors as of open_file_to_replay() and CaptureFile::open(), of the first that has one.
 Result<std::vector<CaptureFile>> open_captures(const std::vector<std::string>& paths, bool started_as_root);
 
 }  // namespace nfbus::host

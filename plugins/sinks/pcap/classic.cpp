@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <limits>
 
 namespace pcapsink {
 namespace {
@@ -87,7 +88,7 @@ class Classic final : public Encoder {
   }
 
   void put_header(const nfbus_event& event, std::size_t captured_bytes, std::uint8_t* at) const noexcept {
-    const auto time = static_cast<std::uint64_t>(std::max<std::int64_t>(event.time_ns, 0));
+    const std::int64_t time = std::clamp<std::int64_t>(event.time_ns, 0, kLastTimeNs);
     const auto captured = static_cast<std::uint32_t>(captured_bytes);
     const PacketHeader header{
         .seconds = static_cast<std::uint32_t>(time / 1'000'000'000),
@@ -112,6 +113,9 @@ class Classic final : public Encoder {
     }
   }
 
+  // The format's seconds end in 2106.
+  static constexpr std::int64_t kLastTimeNs =
+      std::int64_t{std::numeric_limits<std::uint32_t>::max()} * 1'000'000'000 + 999'999'999;
   static constexpr std::size_t kUsedBytes = offsetof(nfbus_event, ether_type) + sizeof(nfbus_event::ether_type);
 
   const Link link_;

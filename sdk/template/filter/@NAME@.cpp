@@ -28,7 +28,5 @@ class Filter {
 }  // namespace
 
 NFBUS_FILTER(Filter, "@NAME@",
-             {.summary = "drops what goes to a port",
-              .version = "0.1",
-              .schema = R"({"type": "object", "properties":
+             {.summary = "drops what goes to a port", .version = "0.1", .schema = R"({"type": "object", "properties":
                            {"port": {"type": "integer", "minimum": 0, "maximum": 65535, "default": 53}}})"})

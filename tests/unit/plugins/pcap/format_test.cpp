@@ -156,6 +156,23 @@ TEST_F(PcapTest, PcapngHasAnInterfaceForEachGroupAndNameAndLossesInItsStatistics
   EXPECT_THAT(statistics, ElementsAre(std::pair(1U, 0U), std::pair(2U, 7U), std::pair(1U, 0U)));
 }
 
+TEST_F(PcapTest, TheClassicFormatEndsIn2106AndLosesNoPacketBehindThat) {
+  {
+    SinkDriver sink(plugin(), options({}));
+    ASSERT_TRUE(sink.open());
+    Packets packets({"one", "two"});
+    packets.event(0).time_ns = 4'294'967'295'000'000'001;
+    packets.event(1).time_ns = 7'258'118'400'000'000'000;
+    ASSERT_EQ(sink.write(packets).status, NFBUS_OK);
+  }
+  const std::string bytes = read_file(file());
+  ASSERT_EQ(bytes.size(), 24 + 2 * (16 + 3));
+  EXPECT_EQ(number(bytes.substr(24, 4)), 4'294'967'295U);
+  EXPECT_EQ(number(bytes.substr(28, 4)), 1U);
+  EXPECT_EQ(number(bytes.substr(24 + 16 + 3, 4)), 4'294'967'295U);
+  EXPECT_EQ(number(bytes.substr(28 + 16 + 3, 4)), 999'999'999U);
+}
+
 TEST_F(PcapTest, PcapngNamesTheBridgePortAndTellsTheBridge) {
   {
     SinkDriver sink(plugin(), options({{"/format", "pcapng"}}));
