@@ -12,6 +12,7 @@
 #include <linux/netfilter.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace nfbus::host {
 namespace {
@@ -58,8 +59,7 @@ bool is_part_of_packet(const Event& event, Bytes header) noexcept {
   const bool may_be_wrapped = event.hook == NF_INET_POST_ROUTING && event.family != NFPROTO_BRIDGE &&
                               event.family != NFPROTO_NETDEV && begin.size() == EthernetHeader::kSize;
   if (!may_be_wrapped) return false;
-  const Bytes outer = payload.first(std::min(payload.size(), kTunnelBytes));
-  return std::search(outer.begin(), outer.end(), begin.begin(), begin.end()) != outer.end();
+  return ::memmem(payload.data(), std::min(payload.size(), kTunnelBytes), begin.data(), begin.size()) != nullptr;
 }
 
 struct FrameType {
@@ -88,6 +88,15 @@ bool is_of_protocol(const Event& event, std::uint16_t type) noexcept {
   return is_vlan_type(type) && (event.layers & NFBUS_LAYER_VLAN) != 0 && event.vlan_protocol == type;
 }
 
+// Most packets: an Ethernet header of just its size, of the packet's own protocol, that is not the packet itself.
+bool is_plainly_ethernet(const Event& event) noexcept {
+  constexpr std::size_t kCompared = 4;
+  if (event.hw_header.size != EthernetHeader::kSize || event.hw_type != ARPHRD_ETHER) return false;
+  if (event.hook == NF_INET_POST_ROUTING || event.payload.size < kCompared) return false;
+  return load_be16(to_bytes(event.hw_header).subspan<12, 2>()) == event.ether_type &&
+         std::memcmp(event.hw_header.data, event.payload.data, kCompared) != 0;
+}
+
 void take_out(Event& event) noexcept {
   event.hw_header = {};
   event.hw_address = {};
@@ -96,6 +105,10 @@ void take_out(Event& event) noexcept {
 }  // namespace
 
 void decode_link(Event& event) noexcept {
+  if (is_plainly_ethernet(event)) [[likely]] {
+    event.layers |= NFBUS_LAYER_ETHERNET;
+    return;
+  }
   if ((event.present & NFBUS_HAS_HW_TYPE) != 0 && has_no_link_layer(event.hw_type)) return take_out(event);
   const Bytes header = to_bytes(event.hw_header);
   if (header.empty()) return;

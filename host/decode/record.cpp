@@ -90,7 +90,7 @@ struct Attribute {
 // Where attributes go on behind one whose length is impossible: a place from which each of them is whole, up to the
 // very end of the record; empty: there is none, or it is too far to look for. `bytes`: from behind the broken one's
 // header.
-Bytes find_chain(Bytes bytes) noexcept {
+[[gnu::cold, gnu::noinline]] Bytes find_chain(Bytes bytes) noexcept {
   constexpr std::uint16_t kMaxType = 63;  // of kernels to come, too
   constexpr int kMostSteps = 1024;
   int steps = 0;
@@ -104,6 +104,12 @@ Bytes find_chain(Bytes bytes) noexcept {
     if (good && rest.empty()) return bytes;
   }
   return {};
+}
+
+// What is left to be read behind an attribute of `record` that is not whole.
+[[gnu::cold, gnu::noinline]] Bytes behind_broken(const Attribute& attribute, nfbus_bytes record) noexcept {
+  const bool is_cut_payload = attribute.type == NFULA_PAYLOAD && !attribute.value.empty();
+  return is_cut_payload ? Bytes{} : find_chain({attribute.value.data(), record.data + record.size});
 }
 
 // Values are big-endian. False when `bytes` is too short; then `value` stays.
@@ -205,14 +211,13 @@ bool read_attribute(const Attribute& attribute, Event& event, Bytes& l2_header) 
 void read_attributes(Bytes bytes, Event& event) noexcept {
   Bytes l2_header;
   Attribute attribute{};
-  const std::uint8_t* const end = bytes.data() + bytes.size();
   while (take_attribute(bytes, attribute)) {
     // The payload comes last, so it is what a capture file with a small snaplen cuts: what there is of it is of use.
     const bool readable = attribute.whole || attribute.type == NFULA_PAYLOAD;
-    if (readable && read_attribute(attribute, event, l2_header) && attribute.whole) continue;
-    fail(event, broken_attribute(attribute.type));
-    const bool is_last = attribute.type == NFULA_PAYLOAD && !attribute.value.empty();
-    if (!attribute.whole && !is_last) bytes = find_chain({attribute.value.data(), end});
+    if (!readable || !read_attribute(attribute, event, l2_header) || !attribute.whole) [[unlikely]] {
+      fail(event, broken_attribute(attribute.type));
+      if (!attribute.whole) bytes = behind_broken(attribute, event.record);
+    }
   }
   if (!bytes.empty()) fail(event, NFBUS_TEXT("NFLOG: attribute header cut short"));
   if (l2_header.empty()) return;
