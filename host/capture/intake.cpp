@@ -238,7 +238,11 @@ std::uint32_t Intake::count_gap(Group& group, const Event& event) {
 void Intake::set_names(Event& event, Batch& batch) {
   if ((event.present & NFBUS_HAS_IN) != 0) event.in_name = name_in_batch(event.in_index, batch);
   if ((event.present & NFBUS_HAS_OUT) != 0) event.out_name = name_in_batch(event.out_index, batch);
-  if ((event.present & (NFBUS_HAS_PHYS_IN | NFBUS_HAS_PHYS_OUT)) == 0) return;
+  if ((event.present & (NFBUS_HAS_PHYS_IN | NFBUS_HAS_PHYS_OUT)) != 0) [[unlikely]]
+    set_port_names(event, batch);
+}
+
+void Intake::set_port_names(Event& event, Batch& batch) {
   if ((event.present & NFBUS_HAS_PHYS_IN) != 0) event.phys_in_name = name_in_batch(event.phys_in_index, batch);
   if ((event.present & NFBUS_HAS_PHYS_OUT) != 0) event.phys_out_name = name_in_batch(event.phys_out_index, batch);
 }

@@ -104,6 +104,7 @@ class Intake {
   static bool forwarded(Group& group, const Topic& topic, std::string_view prefix);
   std::uint32_t count_gap(Group& group, const Event& event);
   void set_names(Event& event, Batch& batch);
+  [[gnu::cold, gnu::noinline]] void set_port_names(Event& event, Batch& batch);
   void set_name_of_file(Event& event, std::string_view name, Batch& batch);
   nfbus_text name_in_batch(std::uint32_t index, Batch& batch);
 

@@ -19,7 +19,8 @@ inline constexpr std::size_t kMaxPrefixBytes = 127;  // NF_LOG_PREFIXLEN of linu
 // `record` is too short for an nfgenmsg: `event` then holds nothing but its kind, the record and decode_error.
 bool read_record(std::span<const std::uint8_t> record, Event& event) noexcept;
 
-// The value of the first attribute of this type (NFULA_*) in a record, as far as it is there; empty: there is none.
+// The value of an attribute of this type (NFULA_*) in a record, the one that read_record() reads: the last; as far as
+// it is there. Empty: there is none.
 [[nodiscard]] std::span<const std::uint8_t> find_attribute(std::span<const std::uint8_t> record,
                                                            std::uint16_t type) noexcept;
 

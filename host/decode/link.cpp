@@ -88,13 +88,15 @@ bool is_of_protocol(const Event& event, std::uint16_t type) noexcept {
   return is_vlan_type(type) && (event.layers & NFBUS_LAYER_VLAN) != 0 && event.vlan_protocol == type;
 }
 
-// Most packets: an Ethernet header of just its size, of the packet's own protocol, that is not the packet itself.
-bool is_plainly_ethernet(const Event& event) noexcept {
+// Whether a few bytes, without a look at more, tell all there is to know of a header: it is of the usual size and not
+// the packet itself, and of the packet's own protocol, or has none. So are most.
+bool is_plain(const Event& event) noexcept {
   constexpr std::size_t kCompared = 4;
-  if (event.hw_header.size != EthernetHeader::kSize || event.hw_type != ARPHRD_ETHER) return false;
-  if (event.hook == NF_INET_POST_ROUTING || event.payload.size < kCompared) return false;
-  return load_be16(to_bytes(event.hw_header).subspan<12, 2>()) == event.ether_type &&
-         std::memcmp(event.hw_header.data, event.payload.data, kCompared) != 0;
+  if (event.hw_header.size != EthernetHeader::kSize || event.payload.size < kCompared) return false;
+  if (event.hook == NF_INET_POST_ROUTING) return false;
+  if (std::memcmp(event.hw_header.data, event.payload.data, kCompared) == 0) return false;
+  if (event.hw_type == ARPHRD_LOOPBACK) return true;
+  return event.hw_type == ARPHRD_ETHER && load_be16(to_bytes(event.hw_header).subspan<12, 2>()) == event.ether_type;
 }
 
 void take_out(Event& event) noexcept {
@@ -105,8 +107,8 @@ void take_out(Event& event) noexcept {
 }  // namespace
 
 void decode_link(Event& event) noexcept {
-  if (is_plainly_ethernet(event)) [[likely]] {
-    event.layers |= NFBUS_LAYER_ETHERNET;
+  if (is_plain(event)) [[likely]] {
+    if (event.hw_type == ARPHRD_ETHER) event.layers |= NFBUS_LAYER_ETHERNET;
     return;
   }
   if ((event.present & NFBUS_HAS_HW_TYPE) != 0 && has_no_link_layer(event.hw_type)) return take_out(event);

@@ -265,12 +265,14 @@ bool read_record(std::span<const std::uint8_t> record, Event& event) noexcept {
 
 Bytes find_attribute(Bytes record, std::uint16_t type) noexcept {
   if (record.size() < RecordHeader::kSize) return {};
+  Bytes found;
   Bytes bytes = record.subspan(RecordHeader::kSize);
   Attribute attribute{};
   while (take_attribute(bytes, attribute)) {
-    if (attribute.type == type) return attribute.value;
+    if (attribute.type == type && (attribute.whole || type == NFULA_PAYLOAD)) found = attribute.value;
+    if (!attribute.whole) bytes = behind_broken(attribute, {record.data(), record.size()});
   }
-  return {};
+  return found;
 }
 
 }  // namespace nfbus::host
