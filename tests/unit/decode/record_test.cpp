@@ -175,14 +175,16 @@ TEST(ReadRecord, ATimeThatCannotBeShownCostsNothingElse) {
   for (const int byte : {0x7f, 0x80, 0xff}) {
     std::vector<std::uint8_t> time(16);
     time[0] = static_cast<std::uint8_t>(byte);  // of seconds in network order
-    const Event event = test::decode_record(record_of(
-        {attribute(NFULA_TIMESTAMP, time), attribute(NFULA_PREFIX, {'x', 0}), attribute(NFULA_PAYLOAD, payload)}));
+    const auto record = record_of(
+        {attribute(NFULA_TIMESTAMP, time), attribute(NFULA_PREFIX, {'x', 0}), attribute(NFULA_PAYLOAD, payload)});
+    const Event event = test::decode_record(record);
     EXPECT_EQ(event.present & NFBUS_HAS_KERNEL_TIME, 0U);
     EXPECT_EQ(view(event.prefix), "x");
     EXPECT_EQ(event.payload.size, 1U);
   }
   std::vector<std::uint8_t> in_2200 = {0, 0, 0, 1, 0xb0, 0x9e, 0xef, 0, 0, 0, 0, 0, 0, 0, 0, 5};
-  const Event event = test::decode_record(record_of({attribute(NFULA_TIMESTAMP, in_2200)}));
+  const auto record = record_of({attribute(NFULA_TIMESTAMP, in_2200)});
+  const Event event = test::decode_record(record);
   EXPECT_EQ(event.time_ns, 0x1b09eef00 * 1'000'000'000 + 5000);
 }
 
