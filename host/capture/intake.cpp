@@ -252,14 +252,17 @@ void Intake::set_name_of_file(Event& event, std::string_view name, Batch& batch)
   if (place == nullptr) return;
   // Most packets are of the interface of the one before.
   if (file_name_copied_for_ != batch_serial_ || file_name_.data() != name.data()) {
-    const std::span<std::uint8_t> room = batch.allocate(writer_, name.size());
-    std::memcpy(room.data(), name.data(), name.size());
     file_name_ = name;
     file_name_copied_for_ = batch_serial_;
-    file_name_copy_ = {.data = reinterpret_cast<const char*>(room.data()),
-                       .size = static_cast<std::uint32_t>(name.size())};
+    file_name_copy_ = {.data = copy_to(batch, name), .size = name.size()};
   }
   *place = file_name_copy_;
+}
+
+const char* Intake::copy_to(Batch& batch, std::string_view name) {
+  const std::span<std::uint8_t> room = batch.allocate(writer_, name.size());
+  std::memcpy(room.data(), name.data(), name.size());
+  return reinterpret_cast<const char*>(room.data());
 }
 
 // Names change while batches live on, so each batch holds its own copy.
@@ -267,9 +270,7 @@ nfbus_text Intake::name_in_batch(std::uint32_t index, Batch& batch) {
   InterfaceNames::Name* const name = names_->find(index);
   if (name == nullptr) return {};
   if (name->copied_for != batch_serial_) {
-    const std::span<std::uint8_t> room = batch.allocate(writer_, name->size);
-    std::memcpy(room.data(), name->text, name->size);
-    name->copy = reinterpret_cast<const char*>(room.data());
+    name->copy = copy_to(batch, {name->text, name->size});
     name->copied_for = batch_serial_;
   }
   return {.data = name->copy, .size = name->size};

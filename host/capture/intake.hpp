@@ -106,6 +106,7 @@ class Intake {
   void set_names(Event& event, Batch& batch);
   [[gnu::cold, gnu::noinline]] void set_port_names(Event& event, Batch& batch);
   void set_name_of_file(Event& event, std::string_view name, Batch& batch);
+  const char* copy_to(Batch& batch, std::string_view name);
   nfbus_text name_in_batch(std::uint32_t index, Batch& batch);
 
   BatchPool& batches_;

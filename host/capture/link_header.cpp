@@ -1,5 +1,8 @@
 #include "capture/link_header.hpp"
 
+#include "decode/ethernet.hpp"
+#include "decode/reader.hpp"
+
 #include <net/if_arp.h>
 
 #include <pcap/dlt.h>
@@ -10,38 +13,22 @@ namespace nfbus::host {
 
 namespace {
 
-using Bytes = std::span<const std::uint8_t>;
-
-constexpr std::size_t kEthernetBytes = 14;  // IEEE 802.3: two addresses and a type
-constexpr std::size_t kVlanTagBytes = 4;    // IEEE 802.1Q: tag control information and the next type
-constexpr std::size_t kMaxVlanTags = 16;    // more stay in the payload, where decoding steps over them
-constexpr std::size_t kSllBytes = 16;       // LINKTYPE_LINUX_SLL
-constexpr std::size_t kSll2Bytes = 20;      // LINKTYPE_LINUX_SLL2
+constexpr std::size_t kMaxVlanTags = 16;  // more stay in the payload, where decoding steps over them
+constexpr std::size_t kSllBytes = 16;     // LINKTYPE_LINUX_SLL
+constexpr std::size_t kSll2Bytes = 20;    // LINKTYPE_LINUX_SLL2
 constexpr std::size_t kSllAddressBytes = 8;
 constexpr std::uint8_t kSllOutgoing = 4;  // PACKET_OUTGOING of linux/if_packet.h
 constexpr std::size_t kFamilyBytes = 4;   // LINKTYPE_NULL, LINKTYPE_LOOP
 constexpr std::size_t kCiscoBytes = 4;    // RFC 1547, section 4.3.1: address, control, type
 constexpr std::size_t kPppoeBytes = 6;    // RFC 2516, section 4
 
-constexpr std::uint16_t kTypeIpv4 = 0x0800;
-constexpr std::uint16_t kTypeIpv6 = 0x86dd;
 constexpr std::uint16_t kTypePppoeDiscovery = 0x8863;
 constexpr std::uint16_t kTypePppoeSession = 0x8864;
-
-std::uint16_t read_be16(Bytes bytes, std::size_t at) noexcept {
-  return static_cast<std::uint16_t>(bytes[at] << 8U | bytes[at + 1]);
-}
-
-std::uint32_t read_be32(Bytes bytes, std::size_t at) noexcept {
-  return std::uint32_t{read_be16(bytes, at)} << 16U | read_be16(bytes, at + 2);
-}
-
-bool is_vlan_type(std::uint16_t type) noexcept { return type == 0x8100 || type == 0x88a8 || type == 0x9100; }
 
 LinkParts split_raw(Bytes frame) noexcept {
   LinkParts parts;
   parts.payload = frame;
-  if (!frame.empty()) parts.ether_type = frame[0] >> 4U == 6 ? kTypeIpv6 : kTypeIpv4;
+  if (!frame.empty()) parts.ether_type = frame[0] >> 4U == 6 ? kEtherTypeIpv6 : kEtherTypeIpv4;
   return parts;
 }
 
@@ -51,22 +38,22 @@ LinkParts split_raw(Bytes frame) noexcept {
 LinkParts split_ethernet(Bytes frame) noexcept {
   LinkParts parts;
   parts.hw_type = ARPHRD_ETHER;
-  parts.hw_header = frame.first(std::min(frame.size(), kEthernetBytes));
-  if (frame.size() < kEthernetBytes) return parts;
-  parts.ether_type = read_be16(frame, kEthernetBytes - 2);
-  parts.payload = frame.subspan(kEthernetBytes);
+  parts.hw_header = frame.first(std::min(frame.size(), EthernetHeader::kSize));
+  if (frame.size() < EthernetHeader::kSize) return parts;
+  parts.ether_type = load_be16(frame.subspan(EthernetHeader::kSize - 2).first<2>());
+  parts.payload = frame.subspan(EthernetHeader::kSize);
   const std::uint16_t outer = parts.ether_type;
   std::size_t tags = 0;
-  while (is_vlan_type(parts.ether_type) && parts.payload.size() >= kVlanTagBytes && tags < kMaxVlanTags) {
-    parts.ether_type = read_be16(parts.payload, 2);
-    parts.payload = parts.payload.subspan(kVlanTagBytes);
+  while (is_vlan_type(parts.ether_type) && parts.payload.size() >= VlanTag::kSize && tags < kMaxVlanTags) {
+    parts.ether_type = load_be16(parts.payload.subspan(2).first<2>());
+    parts.payload = parts.payload.subspan(VlanTag::kSize);
     ++tags;
   }
   if (tags == 1 && !is_vlan_type(parts.ether_type)) {
-    parts.vlan_tci = read_be16(frame, kEthernetBytes);
+    parts.vlan_tci = load_be16(frame.subspan(EthernetHeader::kSize).first<2>());
     parts.vlan_protocol = outer;
   } else if (tags != 0) {
-    parts.l2_header = frame.first(kEthernetBytes + tags * kVlanTagBytes);
+    parts.l2_header = frame.first(EthernetHeader::kSize + tags * VlanTag::kSize);
   }
   return parts;
 }
@@ -79,10 +66,11 @@ Bytes sender_of(std::size_t size_bytes, Bytes address) noexcept {
 LinkParts split_sll(Bytes frame) noexcept {
   LinkParts parts;
   if (frame.size() < kSllBytes) return parts;
-  parts.outgoing = read_be16(frame, 0) == kSllOutgoing;
-  parts.hw_type = read_be16(frame, 2);
-  if (!parts.outgoing) parts.hw_address = sender_of(read_be16(frame, 4), frame.subspan(6, kSllAddressBytes));
-  parts.ether_type = read_be16(frame, 14);
+  parts.outgoing = load_be16(frame.subspan(0).first<2>()) == kSllOutgoing;
+  parts.hw_type = load_be16(frame.subspan(2).first<2>());
+  if (!parts.outgoing)
+    parts.hw_address = sender_of(load_be16(frame.subspan(4).first<2>()), frame.subspan(6, kSllAddressBytes));
+  parts.ether_type = load_be16(frame.subspan(14).first<2>());
   parts.payload = frame.subspan(kSllBytes);
   return parts;
 }
@@ -90,9 +78,9 @@ LinkParts split_sll(Bytes frame) noexcept {
 LinkParts split_sll2(Bytes frame) noexcept {
   LinkParts parts;
   if (frame.size() < kSll2Bytes) return parts;
-  parts.ether_type = read_be16(frame, 0);
-  parts.interface_index = read_be32(frame, 4);
-  parts.hw_type = read_be16(frame, 8);
+  parts.ether_type = load_be16(frame.subspan(0).first<2>());
+  parts.interface_index = load_be32(frame.subspan(4).first<4>());
+  parts.hw_type = load_be16(frame.subspan(8).first<2>());
   parts.outgoing = frame[10] == kSllOutgoing;
   if (!parts.outgoing) parts.hw_address = sender_of(frame[11], frame.subspan(12, kSllAddressBytes));
   parts.payload = frame.subspan(kSll2Bytes);
@@ -102,10 +90,10 @@ LinkParts split_sll2(Bytes frame) noexcept {
 // AF_INET is 2 everywhere; AF_INET6 is NetBSD's and OpenBSD's, FreeBSD's, Darwin's.
 std::uint16_t type_of_family(std::uint32_t family) noexcept {
   switch (family) {
-    case 2: return kTypeIpv4;
+    case 2: return kEtherTypeIpv4;
     case 24:
     case 28:
-    case 30: return kTypeIpv6;
+    case 30: return kEtherTypeIpv6;
     default: return 0;
   }
 }
@@ -114,7 +102,7 @@ std::uint16_t type_of_family(std::uint32_t family) noexcept {
 LinkParts split_null(Bytes frame) noexcept {
   LinkParts parts;
   if (frame.size() < kFamilyBytes) return parts;
-  const std::uint32_t family = read_be32(frame, 0);
+  const std::uint32_t family = load_be32(frame.subspan(0).first<4>());
   parts.ether_type = type_of_family(family > 0xff ? __builtin_bswap32(family) : family);
   parts.payload = frame.subspan(kFamilyBytes);
   return parts;
@@ -123,7 +111,7 @@ LinkParts split_null(Bytes frame) noexcept {
 LinkParts split_loop(Bytes frame) noexcept {
   LinkParts parts;
   if (frame.size() < kFamilyBytes) return parts;
-  parts.ether_type = type_of_family(read_be32(frame, 0));
+  parts.ether_type = type_of_family(load_be32(frame.subspan(0).first<4>()));
   parts.payload = frame.subspan(kFamilyBytes);
   return parts;
 }
@@ -135,9 +123,9 @@ void take_ppp_protocol(Bytes frame, LinkParts& parts) noexcept {
   if (frame.empty()) return;
   const std::size_t size_bytes = (frame[0] & 1U) != 0 ? 1 : 2;
   if (frame.size() < size_bytes) return;
-  const std::uint16_t protocol = size_bytes == 1 ? frame[0] : read_be16(frame, 0);
-  if (protocol == 0x0021) parts.ether_type = kTypeIpv4;  // RFC 1332
-  if (protocol == 0x0057) parts.ether_type = kTypeIpv6;  // RFC 5072
+  const std::uint16_t protocol = size_bytes == 1 ? frame[0] : load_be16(frame.subspan(0).first<2>());
+  if (protocol == 0x0021) parts.ether_type = kEtherTypeIpv4;  // RFC 1332
+  if (protocol == 0x0057) parts.ether_type = kEtherTypeIpv6;  // RFC 5072
   parts.payload = parts.ether_type != 0 ? frame.subspan(size_bytes) : frame;
 }
 
@@ -145,7 +133,7 @@ LinkParts split_cisco(Bytes frame) noexcept {
   LinkParts parts;
   parts.hw_type = ARPHRD_CISCO;
   if (frame.size() < kCiscoBytes) return parts;
-  parts.ether_type = read_be16(frame, 2);
+  parts.ether_type = load_be16(frame.subspan(2).first<2>());
   parts.payload = frame.subspan(kCiscoBytes);
   return parts;
 }

@@ -50,8 +50,8 @@ struct HubCounters {
   std::uint64_t overflowed = 0;
   std::uint64_t queued = 0;
   std::uint64_t left = 0;  // queued for clients that went away
-  std::uint64_t kept_back =
-      0;  // packets that clients wanted and the bus's filters dropped: none of the others counts them
+  // Packets that clients wanted and the bus's filters dropped: none of the others counts them.
+  std::uint64_t kept_back = 0;
 };
 
 // Thread safety: none, but inbox().

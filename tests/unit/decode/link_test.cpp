@@ -1,8 +1,7 @@
 // Which bytes that the kernel gave as hardware header are one: the fixtures link_*.
 #include "decode/decode.hpp"
 
-#include "check_event.hpp"
-#include "packets.hpp"
+#include "decoded.hpp"
 
 #include <gtest/gtest.h>
 
@@ -12,17 +11,7 @@
 namespace nfbus::host {
 namespace {
 
-class Decoded {
- public:
-  explicit Decoded(const std::string& name)
-      : packet_(test::load_packet(NFBUS_TEST_DATA, name)), event(test::decode_record(packet_.record)) {}
-
- private:
-  test::Packet packet_;
-
- public:
-  Event event;
-};
+using test::Decoded;
 
 TEST(DecodeLink, TakesNoHeaderThatIsNone) {
   for (const char* name : {"link_tun_in_postrouting", "link_tun_from_8_0", "link_tun_ipv6", "link_pppoe_over_bridge",

@@ -1,7 +1,6 @@
 #include "decode/decode.hpp"
 
-#include "check_event.hpp"
-#include "packets.hpp"
+#include "decoded.hpp"
 
 #include <gtest/gtest.h>
 
@@ -15,18 +14,7 @@
 namespace nfbus::host {
 namespace {
 
-// A fixture and the event that it decodes to.
-class Decoded {
- public:
-  explicit Decoded(const std::string& name)
-      : packet_(test::load_packet(NFBUS_TEST_DATA, name)), event(test::decode_record(packet_.record)) {}
-
- private:
-  test::Packet packet_;
-
- public:
-  Event event;
-};
+using test::Decoded;
 
 bool has_ports(const Event& event) { return (event.present & NFBUS_HAS_PORTS) != 0; }
 
