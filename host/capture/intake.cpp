@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstring>
 #include <limits>
+#include <new>
 #include <string_view>
 #include <utility>
 
@@ -35,14 +36,6 @@ void prefetch(Record record) noexcept {
 std::span<std::uint8_t> place_in(const SlabRef& slab, Record record) noexcept {
   const std::span<std::uint8_t> memory = slab->memory();
   return memory.subspan(static_cast<std::size_t>(record.data() - memory.data()), record.size());
-}
-
-// A file has one name for a packet: that of a bridge's port rather than the bridge's.
-nfbus_text* place_of_name(Event& event) noexcept {
-  if ((event.present & NFBUS_HAS_PHYS_IN) != 0) return &event.phys_in_name;
-  if ((event.present & NFBUS_HAS_IN) != 0) return &event.in_name;
-  if ((event.present & NFBUS_HAS_PHYS_OUT) != 0) return &event.phys_out_name;
-  return (event.present & NFBUS_HAS_OUT) != 0 ? &event.out_name : nullptr;
 }
 
 bool matches(const CaptureConfig& config, std::string_view normalized) {
@@ -243,20 +236,36 @@ void Intake::set_names(Event& event, Batch& batch) {
 }
 
 void Intake::set_port_names(Event& event, Batch& batch) {
-  if ((event.present & NFBUS_HAS_PHYS_IN) != 0) event.phys_in_name = name_in_batch(event.phys_in_index, batch);
-  if ((event.present & NFBUS_HAS_PHYS_OUT) != 0) event.phys_out_name = name_in_batch(event.phys_out_index, batch);
+  nfbus_ports& ports = add_ports(event, batch);
+  if ((event.present & NFBUS_HAS_PHYS_IN) != 0) ports.in_name = name_in_batch(event.phys_in_index, batch);
+  if ((event.present & NFBUS_HAS_PHYS_OUT) != 0) ports.out_name = name_in_batch(event.phys_out_index, batch);
 }
 
+nfbus_ports& Intake::add_ports(Event& event, Batch& batch) {
+  const std::span<std::uint8_t> room = batch.allocate(writer_, sizeof(nfbus_ports));
+  auto* const ports = new (room.data()) nfbus_ports{};
+  ports->struct_size = sizeof *ports;
+  event.ports = ports;
+  return *ports;
+}
+
+// A file has one name for a packet: that of a bridge's port rather than the bridge's.
 void Intake::set_name_of_file(Event& event, std::string_view name, Batch& batch) {
-  nfbus_text* const place = place_of_name(event);
-  if (place == nullptr) return;
   // Most packets are of the interface of the one before.
   if (file_name_copied_for_ != batch_serial_ || file_name_.data() != name.data()) {
     file_name_ = name;
     file_name_copied_for_ = batch_serial_;
     file_name_copy_ = {.data = copy_to(batch, name), .size = name.size()};
   }
-  *place = file_name_copy_;
+  if ((event.present & NFBUS_HAS_PHYS_IN) != 0) {
+    add_ports(event, batch).in_name = file_name_copy_;
+  } else if ((event.present & NFBUS_HAS_IN) != 0) {
+    event.in_name = file_name_copy_;
+  } else if ((event.present & NFBUS_HAS_PHYS_OUT) != 0) {
+    add_ports(event, batch).out_name = file_name_copy_;
+  } else if ((event.present & NFBUS_HAS_OUT) != 0) {
+    event.out_name = file_name_copy_;
+  }
 }
 
 const char* Intake::copy_to(Batch& batch, std::string_view name) {

@@ -105,6 +105,7 @@ class Intake {
   std::uint32_t count_gap(Group& group, const Event& event);
   void set_names(Event& event, Batch& batch);
   [[gnu::cold, gnu::noinline]] void set_port_names(Event& event, Batch& batch);
+  nfbus_ports& add_ports(Event& event, Batch& batch);
   void set_name_of_file(Event& event, std::string_view name, Batch& batch);
   const char* copy_to(Batch& batch, std::string_view name);
   nfbus_text name_in_batch(std::uint32_t index, Batch& batch);

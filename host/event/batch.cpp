@@ -147,10 +147,12 @@ bool lies_in(const void* data, nfbus_bytes record) noexcept {
 
 std::size_t packed_bytes(const Event& event) noexcept {
   std::size_t size = align_up(event.record.size) + align_up(event.topic.size) + align_up(event.prefix.size) +
-                     align_up(event.in_name.size) + align_up(event.out_name.size) + align_up(event.phys_in_name.size) +
-                     align_up(event.phys_out_name.size) + align_up(event.payload.size) +
+                     align_up(event.in_name.size) + align_up(event.out_name.size) + align_up(event.payload.size) +
                      align_up(event.hw_header.size) + align_up(event.hw_address.size) +
                      align_up(event.field_count * sizeof(nfbus_field));
+  if (event.ports != nullptr) {
+    size += align_up(sizeof *event.ports) + align_up(event.ports->in_name.size) + align_up(event.ports->out_name.size);
+  }
   for (std::size_t i = 0; i < event.field_count; ++i) {
     size += align_up(event.fields[i].name.size) + align_up(event.fields[i].value.size);
   }
@@ -171,8 +173,13 @@ void pack_event(Event& event, Packer& packer) {
   event.prefix = packer.pack(event.prefix);
   event.in_name = packer.pack(event.in_name);
   event.out_name = packer.pack(event.out_name);
-  event.phys_in_name = packer.pack(event.phys_in_name);
-  event.phys_out_name = packer.pack(event.phys_out_name);
+  if (event.ports != nullptr) {
+    auto* ports =
+        reinterpret_cast<nfbus_ports*>(const_cast<std::uint8_t*>(packer.bytes(event.ports, sizeof *event.ports)));
+    ports->in_name = packer.pack(ports->in_name);
+    ports->out_name = packer.pack(ports->out_name);
+    event.ports = ports;
+  }
   if (event.field_count == 0) return;
   auto* fields = reinterpret_cast<nfbus_field*>(
       const_cast<std::uint8_t*>(packer.bytes(event.fields, event.field_count * sizeof(nfbus_field))));

@@ -25,6 +25,13 @@ struct Event : nfbus_event {
 
 inline std::string_view view(nfbus_text text) noexcept { return {text.data, text.size}; }
 inline nfbus_text text(std::string_view view) noexcept { return {view.data(), view.size()}; }
+// Names of bridge ports; empty: none.
+inline nfbus_text port_in_name(const nfbus_event& event) noexcept {
+  return event.ports == nullptr ? nfbus_text{} : event.ports->in_name;
+}
+inline nfbus_text port_out_name(const nfbus_event& event) noexcept {
+  return event.ports == nullptr ? nfbus_text{} : event.ports->out_name;
+}
 inline const Event& host_event(const nfbus_event& event) noexcept { return static_cast<const Event&>(event); }
 
 }  // namespace nfbus::host

@@ -129,8 +129,8 @@ void LineFormat::append(const nfbus_event& event, TextBuffer& out) {
   };
   add(line, "  {}{}  {:<{}}{}", blocked ? colours.blocked : colours.allowed, blocked ? "blocked" : "allowed",
       printable(view(event.topic)), kTopicWidth, colours.off);
-  add(line, "  {:>{}} -> {:<{}}  {:<6}", device(event.in_name, event.phys_in_name), kDeviceWidth,
-      device(event.out_name, event.phys_out_name), kDeviceWidth, protocol(event));
+  add(line, "  {:>{}} -> {:<{}}  {:<6}", device(event.in_name, port_in_name(event)), kDeviceWidth,
+      device(event.out_name, port_out_name(event)), kDeviceWidth, protocol(event));
   add(line, "  {:>{}} -> {:<{}} {}", endpoint(event, true), kEndpointWidth, endpoint(event, false), kEndpointWidth,
       colours.dim);
   const std::string_view broken = add_details(line, event, dns_);

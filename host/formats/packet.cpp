@@ -59,8 +59,8 @@ struct Tail {
       : prefix(beginning(event.prefix, limits.text_bytes)),
         in_name(beginning(event.in_name, limits.text_bytes)),
         out_name(beginning(event.out_name, limits.text_bytes)),
-        phys_in_name(beginning(event.phys_in_name, limits.text_bytes)),
-        phys_out_name(beginning(event.phys_out_name, limits.text_bytes)),
+        phys_in_name(beginning(port_in_name(event), limits.text_bytes)),
+        phys_out_name(beginning(port_out_name(event), limits.text_bytes)),
         decode_error(event.decode_error.size != 0 ? beginning(event.decode_error, limits.text_bytes) : broken) {
     if (event.field_count == 0) return;
     source_field = find_field(event, kDomainOfSource);

@@ -308,8 +308,10 @@ void UlogdFormat::render(const Event& event, TextBuffer& out) const {
   const SecondTexts& second = texts_of(time.second);
   const std::uint32_t microseconds = time.fraction_ns / 1000;
 
-  const std::size_t texts_size = event.prefix.size + event.in_name.size + event.out_name.size +
-                                 event.phys_in_name.size + event.phys_out_name.size + event.decode_error.size;
+  const nfbus_text port_in = port_in_name(event);
+  const nfbus_text port_out = port_out_name(event);
+  const std::size_t texts_size = event.prefix.size + event.in_name.size + event.out_name.size + port_in.size +
+                                 port_out.size + event.decode_error.size;
   char* at = out.room(kFixedRoom + device_.size() + json::kMaxEscapedByte * texts_size + 3 * header.size());
 
   at = put(put(at, R"({"timestamp":")"), std::string_view(second.date_time.data(), second.date_time.size()));
@@ -348,10 +350,10 @@ void UlogdFormat::render(const Event& event, TextBuffer& out) const {
     at = put(put_text(put(at, R"(,"DecodeError":")"), view(event.decode_error)), "\"");
   }
   if ((event.present & NFBUS_HAS_PHYS_IN) != 0) {
-    at = put(put_text(put(at, R"(,"oob.physin":")"), view(event.phys_in_name)), "\"");
+    at = put(put_text(put(at, R"(,"oob.physin":")"), view(port_in)), "\"");
   }
   if ((event.present & NFBUS_HAS_PHYS_OUT) != 0) {
-    at = put(put_text(put(at, R"(,"oob.physout":")"), view(event.phys_out_name)), "\"");
+    at = put(put_text(put(at, R"(,"oob.physout":")"), view(port_out)), "\"");
   }
   out.commit(put(at, "}"));
 }

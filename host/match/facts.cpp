@@ -56,8 +56,8 @@ void Facts::read_packet(const nfbus_event& from) noexcept {
   set(Field::prefix, trim_prefix(view(from.prefix)));
   if (from.in_name.size != 0) set(Field::in_name, view(from.in_name));
   if (from.out_name.size != 0) set(Field::out_name, view(from.out_name));
-  if (from.phys_in_name.size != 0) set(Field::phys_in_name, view(from.phys_in_name));
-  if (from.phys_out_name.size != 0) set(Field::phys_out_name, view(from.phys_out_name));
+  if (const nfbus_text port = port_in_name(from); port.size != 0) set(Field::phys_in_name, view(port));
+  if (const nfbus_text port = port_out_name(from); port.size != 0) set(Field::phys_out_name, view(port));
   set(Field::action, from.action);
   set(Field::group, from.group);
   if (const std::uint32_t families = families_of(from); families != 0) set(Field::families, families);

@@ -252,8 +252,9 @@ struct ServiceFunctions {
     return guarded<const nfbus_event*>(nullptr, [&]() -> const nfbus_event* {
       Event event;
       std::vector<nfbus_field> fields;
+      nfbus_ports ports{};
       const Bytes given = bytes.data == nullptr ? Bytes() : Bytes(bytes.data, bytes.size);
-      if (auto decoded = record::decode(given, event, fields); !decoded) {
+      if (auto decoded = record::decode(given, event, fields, ports); !decoded) {
         if (error != nullptr) append_error(*error, decoded.error().text);
         return nullptr;
       }

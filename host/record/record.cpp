@@ -199,8 +199,8 @@ Result<void> encode(const nfbus_event& event, std::vector<std::uint8_t>& out) {
   const nfbus_bytes body = is_packet ? event.record : event.payload;
   const nfbus_text in_name = is_packet ? event.in_name : nfbus_text{};
   const nfbus_text out_name = is_packet ? event.out_name : nfbus_text{};
-  const nfbus_text phys_in_name = is_packet ? beginning(event.phys_in_name) : nfbus_text{};
-  const nfbus_text phys_out_name = is_packet ? beginning(event.phys_out_name) : nfbus_text{};
+  const nfbus_text phys_in_name = is_packet ? beginning(port_in_name(event)) : nfbus_text{};
+  const nfbus_text phys_out_name = is_packet ? beginning(port_out_name(event)) : nfbus_text{};
   const std::span<const nfbus_field> fields(event.fields, event.field_count);
   std::uint64_t fields_bytes = 0;
   for (const nfbus_field& field : fields) {
@@ -241,7 +241,7 @@ Result<void> encode(const nfbus_event& event, std::vector<std::uint8_t>& out) {
   return {};
 }
 
-Result<void> decode(Bytes bytes, Event& event, std::vector<nfbus_field>& fields) {
+Result<void> decode(Bytes bytes, Event& event, std::vector<nfbus_field>& fields, nfbus_ports& ports) {
   Header header;
   if (auto read = read_header(bytes, header); !read) return read;
   Bytes rest = bytes.subspan(kHeaderBytes);
@@ -273,8 +273,11 @@ Result<void> decode(Bytes bytes, Event& event, std::vector<nfbus_field>& fields)
     event.lost_before = header.lost_before;
     event.in_name = as_text(in_name);
     event.out_name = as_text(out_name);
-    event.phys_in_name = as_text(phys_in_name);
-    event.phys_out_name = as_text(phys_out_name);
+    ports = {.struct_size = sizeof ports,
+             .reserved = 0,
+             .in_name = as_text(phys_in_name),
+             .out_name = as_text(phys_out_name)};
+    if (!phys_in_name.empty() || !phys_out_name.empty()) event.ports = &ports;
   }
   event.time_ns = header.time_ns;
   return {};

@@ -19,9 +19,10 @@ inline constexpr std::uint8_t kVersion = 1;
 [[nodiscard]] Result<void> encode(const nfbus_event& event, std::vector<std::uint8_t>& out);
 
 // Reads what encode() wrote, no byte less or more, and decodes the packet in it. encode() of the result gives `bytes`
-// again. `event` points into `bytes` and `fields` and belongs to no batch: copy_events() makes one of it. Any bytes may
-// be given; memory is taken for as many fields as are there. Code::unsupported: another version, or another machine's
-// byte order; Code::invalid: no record. A failure leaves `event` unchanged and anything in `fields`. [any]
-[[nodiscard]] Result<void> decode(Bytes bytes, Event& event, std::vector<nfbus_field>& fields);
+// again. `event` points into `bytes`, `fields` and `ports` and belongs to no batch: copy_events() makes one of it. Any
+// bytes may be given; memory is taken for as many fields as are there. Code::unsupported: another version, or another
+// machine's byte order; Code::invalid: no record. A failure leaves `event` unchanged and anything in `fields` and
+// `ports`. [any]
+[[nodiscard]] Result<void> decode(Bytes bytes, Event& event, std::vector<nfbus_field>& fields, nfbus_ports& ports);
 
 }  // namespace nfbus::host::record

@@ -78,8 +78,7 @@ void decode_anew(Event& event, std::span<const std::uint8_t> record) noexcept {
   fresh.topic = event.topic;
   fresh.in_name = event.in_name;
   fresh.out_name = event.out_name;
-  fresh.phys_in_name = event.phys_in_name;
-  fresh.phys_out_name = event.phys_out_name;
+  fresh.ports = event.ports;
   fresh.fields = event.fields;
   fresh.field_count = event.field_count;
   fresh.packet_size = event.packet_size;

@@ -40,7 +40,8 @@ void check_decoded(const Event& event, Bytes bytes) {
 void check_bytes(Bytes bytes) {
   Event event{};
   std::vector<nfbus_field> fields;
-  const auto decoded = record::decode(bytes, event, fields);
+  nfbus_ports ports{};
+  const auto decoded = record::decode(bytes, event, fields, ports);
   must(fields.capacity() <= bytes.size(), "no more memory is taken than there may be fields");
   must(decoded || !decoded.error().text.empty(), "what is refused has a reason");
   must(decoded || event.struct_size == 0, "a failure leaves the event as it was");
@@ -61,7 +62,8 @@ bool same(const Event& a, const Event& b) {
   return same_fields && a.kind == b.kind && a.time_ns == b.time_ns && view(a.topic) == view(b.topic) &&
          std::ranges::equal(body(a), body(b)) && a.present == b.present && a.uid == b.uid && a.action == b.action &&
          a.group == b.group && a.lost_before == b.lost_before && view(a.in_name) == view(b.in_name) &&
-         view(a.out_name) == view(b.out_name) && a.layers == b.layers && view(a.prefix) == view(b.prefix);
+         view(a.out_name) == view(b.out_name) && view(port_in_name(a)) == view(port_in_name(b)) &&
+         view(port_out_name(a)) == view(port_out_name(b)) && a.layers == b.layers && view(a.prefix) == view(b.prefix);
 }
 
 void check_made(FuzzedDataProvider given) {
@@ -74,6 +76,7 @@ void check_made(FuzzedDataProvider given) {
   const std::string topic = some_text();
   const std::string in_name = some_text();
   const std::string out_name = some_text();
+  const std::string port_name = some_text();
   std::vector<std::string> texts(2UL * given.ConsumeIntegralInRange(0U, 4U));
   std::ranges::generate(texts, some_text);
   std::vector<nfbus_field> fields(texts.size() / 2);
@@ -84,6 +87,7 @@ void check_made(FuzzedDataProvider given) {
   }
   const auto body = given.ConsumeRemainingBytes<std::uint8_t>();
 
+  const nfbus_ports ports{.struct_size = sizeof ports, .reserved = 0, .in_name = text(port_name), .out_name = {}};
   Event event{};
   if (packet) {
     event = nfbus::test::decode_record(body);
@@ -92,6 +96,7 @@ void check_made(FuzzedDataProvider given) {
     event.lost_before = number;
     event.in_name = text(in_name);
     event.out_name = text(out_name);
+    event.ports = &ports;
   } else {
     event.kind = NFBUS_EVENT_MESSAGE;
     event.payload = {.data = body.data(), .size = body.size()};
@@ -107,7 +112,8 @@ void check_made(FuzzedDataProvider given) {
   must(record::encode(event, bytes).ok(), "an event can be written");
   Event back{};
   std::vector<nfbus_field> fields_back;
-  must(record::decode(bytes, back, fields_back).ok() && same(event, back), "an event comes back as it was");
+  nfbus_ports ports_back{};
+  must(record::decode(bytes, back, fields_back, ports_back).ok() && same(event, back), "an event comes back as it was");
 }
 
 }  // namespace

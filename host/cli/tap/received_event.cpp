@@ -98,7 +98,7 @@ ReceivedEvent::Kind ReceivedEvent::read_answer() {
 
 ReceivedEvent::Kind ReceivedEvent::read_packet() {
   if (!decode_base64(value_, record_)) return Kind::odd;
-  const auto decoded = record::decode(record_, event_, fields_);
+  const auto decoded = record::decode(record_, event_, fields_, ports_);
   if (!decoded && decoded.error().code == Code::unsupported) {
     refusal_ = "the host sends " + decoded.error().text;
     return Kind::unknown;

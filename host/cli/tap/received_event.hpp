@@ -51,6 +51,7 @@ class ReceivedEvent {
   std::uint64_t missed_ = 0;
   std::vector<std::uint8_t> record_;
   std::vector<nfbus_field> fields_;
+  nfbus_ports ports_{};
 };
 
 }  // namespace nfbus::host

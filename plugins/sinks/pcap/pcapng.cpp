@@ -203,9 +203,10 @@ class Pcapng final : public Encoder {
 
   // The one that the packet came in by, else the one that it leaves by; of a bridge, the port.
   std::uint32_t interface_of(const nfbus_event& event, Link link, Gather& out) {
-    const bool came_in = event.in_name.size != 0 || event.phys_in_name.size != 0;
+    const nfbus_ports ports = event.ports == nullptr ? nfbus_ports{} : *event.ports;
+    const bool came_in = event.in_name.size != 0 || ports.in_name.size != 0;
     const std::string_view device = view(came_in ? event.in_name : event.out_name);
-    const std::string_view port = view(came_in ? event.phys_in_name : event.phys_out_name);
+    const std::string_view port = view(came_in ? ports.in_name : ports.out_name);
     std::string_view name = port.empty() ? device : port;
     if (interfaces_.size() >= kMaxInterfaces) name = {};
     const auto found = numbers_.find(key(event.group, link, name));

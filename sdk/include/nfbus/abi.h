@@ -121,6 +121,15 @@ typedef struct nfbus_field {
 } nfbus_field;
 NFBUS_ENDS_WITH(nfbus_field, reserved);
 
+/* Few packets pass a bridge, so that these names stand beside the event. */
+typedef struct nfbus_ports {
+  uint32_t struct_size;
+  uint32_t reserved;
+  nfbus_text in_name; /* empty: none or unknown */
+  nfbus_text out_name;
+} nfbus_ports;
+NFBUS_ENDS_WITH(nfbus_ports, out_name);
+
 #define NFBUS_NO_OFFSET 0xffffu
 
 /* One event, owned by the host. Events cross as an array of pointers, so the struct may grow. Everything that it
@@ -144,7 +153,7 @@ typedef struct nfbus_event {
   nfbus_bytes hw_address;    /* the sender's link-layer address as its driver reads it (NFULA_HWADDR); empty: none */
   nfbus_bytes record;        /* nfgenmsg and netlink attributes, linux/netfilter/nfnetlink_log.h: the DLT_NFLOG body */
   const nfbus_field* fields; /* what filters added */
-  const void* reserved_pointer;
+  const nfbus_ports* ports;  /* names of the bridge ports that the packet passed; NULL: none is known */
   uint32_t field_count;
   uint32_t packet_size; /* the packet's length on the wire from the network header; payload.size or more */
   uint32_t in_index;
@@ -167,10 +176,8 @@ typedef struct nfbus_event {
   uint16_t destination_port;
   uint8_t ip_protocol; /* the last header's protocol after IPv6 extension headers; valid with LAYER_IPV4 or _IPV6 */
   uint8_t reserved;
-  nfbus_text phys_in_name; /* names of the bridge ports; empty: none or unknown */
-  nfbus_text phys_out_name;
 } nfbus_event;
-NFBUS_ENDS_WITH(nfbus_event, phys_out_name);
+NFBUS_ENDS_WITH(nfbus_event, reserved);
 
 /* ---- DNS messages ---------------------------------------------------------------------------------------------- */
 

@@ -91,8 +91,12 @@ class Event {
   [[nodiscard]] std::string_view in_name() const noexcept { return to_view(raw_->in_name); }    // empty: none
   [[nodiscard]] std::string_view out_name() const noexcept { return to_view(raw_->out_name); }  // empty: none
   // Of the bridge ports; empty: none.
-  [[nodiscard]] std::string_view phys_in_name() const noexcept { return to_view(raw_->phys_in_name); }
-  [[nodiscard]] std::string_view phys_out_name() const noexcept { return to_view(raw_->phys_out_name); }
+  [[nodiscard]] std::string_view phys_in_name() const noexcept {
+    return raw_->ports == nullptr ? std::string_view() : to_view(raw_->ports->in_name);
+  }
+  [[nodiscard]] std::string_view phys_out_name() const noexcept {
+    return raw_->ports == nullptr ? std::string_view() : to_view(raw_->ports->out_name);
+  }
   [[nodiscard]] std::optional<std::uint32_t> mark() const noexcept { return if_present(NFBUS_HAS_MARK, raw_->mark); }
   [[nodiscard]] std::optional<std::uint32_t> uid() const noexcept { return if_present(NFBUS_HAS_UID, raw_->uid); }
   [[nodiscard]] std::optional<std::uint32_t> gid() const noexcept { return if_present(NFBUS_HAS_GID, raw_->gid); }

@@ -309,9 +309,10 @@ TEST_F(IntakeTest, NamesThePortsOfABridge) {
   take(DatagramBuilder()
            .packet({.in_index = 3, .out_index = 3, .phys_in_index = 4, .phys_out_index = 5})
            .packet({.in_index = 3}));
-  EXPECT_THAT(
-      each([](const Event& e) { return std::string(view(e.phys_in_name)) + '>' + std::string(view(e.phys_out_name)); }),
-      ElementsAre("port1>port2", ">"));
+  EXPECT_THAT(each([](const Event& e) {
+                return std::string(view(port_in_name(e))) + '>' + std::string(view(port_out_name(e)));
+              }),
+              ElementsAre("port1>port2", ">"));
 }
 
 // As `table netdev` egress logs a packet: the kernel's payload begins with the Ethernet header.

@@ -37,12 +37,13 @@ class Decoded {
  public:
   explicit Decoded(std::span<const std::uint8_t> bytes) : bytes_(new std::uint8_t[bytes.size()]), size_(bytes.size()) {
     std::ranges::copy(bytes, bytes_.get());
-    result = record::decode({bytes_.get(), size_}, event, fields);
+    result = record::decode({bytes_.get(), size_}, event, fields, ports);
   }
   [[nodiscard]] std::string error() const { return result ? "" : result.error().text; }
 
   Event event{};
   std::vector<nfbus_field> fields;
+  nfbus_ports ports{};
   Result<void> result;
 
  private:
@@ -104,7 +105,7 @@ void expect_same(const nfbus_event& a, const nfbus_event& b) {
   };
   EXPECT_EQ(numbers(a), numbers(b));
   for (const auto member : {&nfbus_event::topic, &nfbus_event::prefix, &nfbus_event::in_name, &nfbus_event::out_name,
-                            &nfbus_event::phys_in_name, &nfbus_event::phys_out_name, &nfbus_event::decode_error}) {
+                            &nfbus_event::decode_error}) {
     EXPECT_EQ(view(a.*member), view(b.*member));
   }
   for (const auto member :
@@ -112,11 +113,16 @@ void expect_same(const nfbus_event& a, const nfbus_event& b) {
     EXPECT_EQ(bytes_of(a.*member), bytes_of(b.*member));
   }
   EXPECT_EQ(fields_of(a), fields_of(b));
+  EXPECT_EQ(view(port_in_name(a)), view(port_in_name(b)));
+  EXPECT_EQ(view(port_out_name(a)), view(port_out_name(b)));
 }
 
 const std::array<nfbus_field, 2> kFields = {
     {{.name = text("rule"), .value = text("r1"), .type = NFBUS_VALUE_TEXT, .reserved = 0},
      {.name = text("RecentDomainDst"), .value = text("example.org"), .type = NFBUS_VALUE_JSON, .reserved = 0}}};
+
+const nfbus_ports kPorts = {
+    .struct_size = sizeof kPorts, .reserved = 0, .in_name = text("port1"), .out_name = text("port2")};
 
 // As a capture makes it of a record, and its filters annotate it.
 Event captured(const test::Packet& packet) {
@@ -128,8 +134,7 @@ Event captured(const test::Packet& packet) {
   event.lost_before = 3;
   event.in_name = text("wan0");
   event.out_name = text("lan0");
-  event.phys_in_name = text("port1");
-  event.phys_out_name = text("port2");
+  event.ports = &kPorts;
   event.fields = kFields.data();
   event.field_count = kFields.size();
   return event;
@@ -229,8 +234,8 @@ TEST(EventRecord, HasTheLayoutOfVersionOne) {
   packet.lost_before = 5;
   packet.in_name = text("e");
   packet.out_name = text("lo");
-  packet.phys_in_name = text("p");
-  packet.phys_out_name = text("q0");
+  const nfbus_ports ports = {.struct_size = sizeof ports, .reserved = 0, .in_name = text("p"), .out_name = text("q0")};
+  packet.ports = &ports;
   const ByteVector expected_packet = {1, 1, 0, 1, 0, 0, 0, 0, 0,   0,   0,   0,   0,   0,   0, 0, 5, 0, 0, 0,
                                       0, 0, 0, 0, 9, 0, 1, 2, 0,   0,   0,   0,   1,   0,   0, 0, 2, 0, 0, 0,
                                       0, 0, 0, 0, 4, 0, 0, 0, 'e', 'l', 'o', 'p', 'q', '0', 2, 0, 0, 9};

@@ -179,10 +179,13 @@ TEST_F(PcapTest, PcapngNamesTheBridgePortAndTellsTheBridge) {
     ASSERT_TRUE(sink.open());
     Packets packets({"one", "two"});
     packets.event(0).in_name = NFBUS_TEXT("br0");
-    packets.event(0).phys_in_name = NFBUS_TEXT("port1");
+    const nfbus_ports first{.struct_size = sizeof first, .reserved = 0, .in_name = NFBUS_TEXT("port1"), .out_name = {}};
+    packets.event(0).ports = &first;
     packets.event(1).in_name = {};
     packets.event(1).out_name = NFBUS_TEXT("br0");
-    packets.event(1).phys_out_name = NFBUS_TEXT("port2");
+    const nfbus_ports second{
+        .struct_size = sizeof second, .reserved = 0, .in_name = {}, .out_name = NFBUS_TEXT("port2")};
+    packets.event(1).ports = &second;
     sink.write(packets);
   }
   std::vector<std::string> interfaces;
