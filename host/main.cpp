@@ -78,7 +78,9 @@ int run(int argc, char** argv) {
 
   CLI::App* check = add("check", "look for mistakes in the configuration; starts nothing");
   add_config(check);
-  check->callback([&] { status = check_command(config_file); });
+  bool strict = false;
+  check->add_flag("--strict", strict, "exit status 78 for warnings, too");
+  check->callback([&] { status = check_command(config_file, strict); });
 
   PluginsOptions plugins_options;
   CLI::App* plugins = add("plugins", "list the plugins found, or the options of one");

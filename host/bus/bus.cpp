@@ -5,33 +5,44 @@
 
 namespace nfbus::host {
 
-bool Subscription::matches(std::string_view topic) const noexcept {
+bool Subscription::fits_packet(std::string_view topic) const noexcept {
   return interest_.topics.empty() || std::any_of(interest_.topics.begin(), interest_.topics.end(),
-                                                 [&](const std::string& prefix) { return topic.starts_with(prefix); });
+                                                 [&](const TopicPattern& one) { return one.fits_packet(topic); });
 }
 
-bool Subscription::wants(const Batch::TopicCount& topic) {
-  if (topic.topic_id == 0) return matches(topic.topic);  // not interned, so there is no number to remember it by
+bool Subscription::fits_message(std::string_view topic) const noexcept {
+  return std::any_of(interest_.topics.begin(), interest_.topics.end(),
+                     [&](const TopicPattern& one) { return one.fits_message(topic); });
+}
+
+bool Subscription::wants(const Batch::TopicCount& topic, std::uint32_t kind) {
+  if (kind == NFBUS_EVENT_MESSAGE) return fits_message(topic.topic);
+  if (topic.topic_id == 0) return fits_packet(topic.topic);  // not interned, so there is no number to remember it by
   if (topic.topic_id >= matched_.size()) matched_.resize(topic.topic_id + 1, Match::unknown);
   Match& match = matched_[topic.topic_id];
-  if (match == Match::unknown) match = matches(topic.topic) ? Match::yes : Match::no;
+  if (match == Match::unknown) match = fits_packet(topic.topic) ? Match::yes : Match::no;
   return match == Match::yes;
 }
 
 bool Subscription::wants_message(std::string_view topic) const {
-  return (interest_.kinds & NFBUS_EVENT_MESSAGE) != 0 && !interest_.topics.empty() && matches(topic);
+  return (interest_.kinds & NFBUS_EVENT_MESSAGE) != 0 && fits_message(topic);
 }
 
 std::size_t Subscription::choose(const Batch& batch, std::vector<std::uint32_t>& wanted) {
   const MutexLock lock(matched_mutex_);
   std::size_t events = 0;
   for (const Batch::TopicCount& topic : batch.topics()) {
-    if (wants(topic)) events += topic.events;
+    if (wants(topic, batch.kind())) events += topic.events;
   }
   if (events == 0 || events == batch.events().size()) return events;
   wanted.reserve(events);
   for (const Event& event : batch.events()) {
-    const bool wants_it = event.topic_id == 0 ? matches(view(event.topic)) : matched_[event.topic_id] == Match::yes;
+    bool wants_it = false;
+    if (batch.kind() == NFBUS_EVENT_MESSAGE) {
+      wants_it = fits_message(view(event.topic));
+    } else {
+      wants_it = event.topic_id == 0 ? fits_packet(view(event.topic)) : matched_[event.topic_id] == Match::yes;
+    }
     if (wants_it) wanted.push_back(event.index);
   }
   return events;

@@ -3,6 +3,7 @@
 
 #include "bus/memory_queue.hpp"
 #include "event/batch.hpp"
+#include "event/topic_pattern.hpp"
 #include "support/mutex.hpp"
 
 #include <cstddef>
@@ -17,7 +18,7 @@ namespace nfbus::host {
 
 // Says what a subscriber wants to see.
 struct Interest {
-  std::vector<std::string> topics;           // prefixes of whole topics, byte for byte; empty: every packet, no message
+  std::vector<TopicPattern> topics;          // empty: every packet, no message
   std::uint32_t kinds = NFBUS_EVENT_PACKET;  // NFBUS_EVENT_*, ORed
 };
 
@@ -56,8 +57,9 @@ class Subscription final : public Subscriber {
 
   // The indices of what is wanted; empty: all or none, as the count says.
   [[nodiscard]] std::size_t choose(const Batch& batch, std::vector<std::uint32_t>& wanted);
-  [[nodiscard]] bool wants(const Batch::TopicCount& topic) NFBUS_REQUIRES(matched_mutex_);
-  [[nodiscard]] bool matches(std::string_view topic) const noexcept;
+  [[nodiscard]] bool wants(const Batch::TopicCount& topic, std::uint32_t kind) NFBUS_REQUIRES(matched_mutex_);
+  [[nodiscard]] bool fits_packet(std::string_view topic) const noexcept;
+  [[nodiscard]] bool fits_message(std::string_view topic) const noexcept;
 
   const Interest interest_;
   MemoryQueue queue_;

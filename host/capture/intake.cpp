@@ -2,6 +2,7 @@
 
 #include "capture/egress.hpp"
 #include "decode/decode.hpp"
+#include "event/pattern.hpp"
 #include "support/log.hpp"
 
 #include <fmt/format.h>
@@ -40,7 +41,7 @@ std::span<std::uint8_t> place_in(const SlabRef& slab, Record record) noexcept {
 
 bool matches(const CaptureConfig& config, std::string_view normalized) {
   return std::any_of(config.prefixes.begin(), config.prefixes.end(),
-                     [&](const std::string& prefix) { return normalized.starts_with(prefix); });
+                     [&](const std::string& p) { return matches(p, normalized, Extent::beginning, false); });
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ enum class Action : std::uint8_t { allowed = 1, blocked = 2 };  // values of NFB
 struct CaptureConfig {
   std::uint16_t group = 0;
   Action action = Action::allowed;
-  std::vector<std::string> prefixes;  // lower-cased and trimmed; empty: forward all
+  std::vector<std::string> prefixes;  // lower-cased and trimmed, `*` is any run of bytes; empty: all
   std::vector<std::string> filters;   // names of FilterConfig, in order
   std::uint32_t snaplen_bytes = defaults::kSnaplenBytes;
   std::uint32_t latency_ms = defaults::kLatencyMs;

@@ -13,7 +13,7 @@
 
 namespace nfbus::host {
 
-int check_command(const std::string& config_file) {
+int check_command(const std::string& config_file, bool strict) {
   log::set_level(log::Level::warning);
   // Judged by the rights that `run` has by then.
   const auto found = find_plugins(config_file, Parts::none);
@@ -35,7 +35,7 @@ int check_command(const std::string& config_file) {
     fmt::print("{}\n", printable(to_string(warning)));
   }
   for (const Error& mistake : loaded.errors) fmt::print("{}\n", printable(to_string(mistake)));
-  if (!loaded.errors.empty()) return exit_status::kConfig;
+  if (!loaded.errors.empty() || (strict && !warnings.empty())) return exit_status::kConfig;
   fmt::print("{}: ok ({} captures, {} filters, {} sinks)\n", printable(config_file), config.captures.size(),
              config.filters.size(), config.sinks.size());
   return exit_status::kDone;

@@ -86,7 +86,8 @@ struct TapOptions {
 int run_command(const RunOptions& options);
 // Of replay_files, as lines; no configuration is read.
 int show_replay_command(const RunOptions& options);
-int check_command(const std::string& config_file);
+// strict: warnings are mistakes, too.
+int check_command(const std::string& config_file, bool strict);
 int plugins_command(const PluginsOptions& options);
 int plugin_command(const PluginCommandOptions& options);
 int doctor_command(const DoctorOptions& options);

@@ -3,6 +3,7 @@
 #include "cli/tap/output.hpp"
 #include "cli/wire_connection.hpp"
 #include "event/topic.hpp"
+#include "event/topic_pattern.hpp"
 #include "match/match.hpp"
 #include "support/log.hpp"
 #include "support/signals.hpp"
@@ -39,32 +40,70 @@ Result<std::string> ask_topic_root(const std::string& socket) {
   return Error{.code = Code::unsupported, .text = socket + ": the host there does not say its topic_root"};
 }
 
-// Says of topics that no packet can have why.
-void warn_of(const std::string& topic, const std::string& root) {
-  if (!topic.starts_with(root)) return;
-  const std::string possible = make_topic(root, std::string_view(topic).substr(root.size()));
-  if (possible == topic) return;
+// Says of topics that look like those of packets why they are none.
+void warn_of(const TopicPattern& topic, const std::string& root) {
+  if (topic.may_fit_packet(root) || !sounds_like_rule(topic.text())) return;
   log::warning(
-      fmt::format("\"{}\" fits no packet's topic: what follows \"{}\" is the rule's prefix in lower case, "
-                  "without blanks around it; did you mean \"{}\"?",
-                  topic, root, possible));
+      fmt::format("\"{0}\": only messages have such topics; those of packets begin with \"{1}\": write \"{1}{2}\"",
+                  topic.text(), root, trim_prefix(topic.text())));
+}
+
+// What the wire knows of a topic: topics that begin so, byte for byte. Where that are more than are meant, the match
+// chooses.
+struct WireTopic {
+  std::string prefix;
+  std::string pattern;  // of the match; empty: there is no need for one
+};
+
+WireTopic on_the_wire(const TopicPattern& topic, const std::string& root) {
+  const std::string folded_root = fold_topic(root, {});
+  const std::string& folded = topic.of_packets();
+  const bool is_packets = folded.starts_with(folded_root);
+  const std::string text = is_packets ? root + folded.substr(folded_root.size()) : topic.text();
+  const std::size_t star = text.find('*', is_packets ? root.size() : 0);
+  if (star == std::string::npos) return {.prefix = text, .pattern = {}};
+  WireTopic wire{.prefix = text.substr(0, star), .pattern = std::string(trim_prefix(text))};
+  // The star may stand for a part of the root, which the wire has in its own case.
+  if (!is_packets && topic.may_fit_packet(root) && !root.starts_with(wire.prefix)) wire.prefix.clear();
+  return wire;
+}
+
+Result<Json> match_of(const TapOptions& options, const std::string& topic_root) {
+  if (!options.match) return Json::object();
+  const KnownFields known{.names = {}, .any = true, .topic_root = topic_root};
+  auto table = match_table_of_text(*options.match, known);
+  if (!table) return Error{.code = Code::invalid, .text = "--match: " + table.error().text};
+  for (const MatchFault& doubt : compile_match(*table, known).doubts) log::warning("--match: " + to_string(doubt));
+  return Json(std::move(table).value());
 }
 
 // The subscriptions that the options ask for, as lines.
 Result<std::string> subscriptions(const TapOptions& options, const TapOutput& output, const std::string& topic_root) {
+  const auto match = match_of(options, topic_root);
+  if (!match) return match.error();
   std::vector<std::string> topics = options.topics;
-  for (const std::string& topic : topics) warn_of(topic, topic_root);
   if (topics.empty()) topics.push_back(topic_root);
-  Json extensions = {{"format", output.format()}, {"marker", true}, {"answer", true}};
-  if (options.match) {
-    auto table = match_table_of_text(*options.match, {.names = {}, .any = true});
-    if (!table) return Error{.code = Code::invalid, .text = "--match: " + table.error().text};
-    extensions["match"] = std::move(table).value();
-  }
   std::string lines;
-  for (const std::string& topic : topics) {
-    Json line = {{"topic", "subscribe:" + topic}, {"value", ""}};
-    line.update(extensions);
+  for (const std::string& text : topics) {
+    const TopicPattern topic(text, topic_root, Extent::beginning);
+    warn_of(topic, topic_root);
+    const WireTopic wire = on_the_wire(topic, topic_root);
+    Json table = *match;
+    if (!wire.pattern.empty()) {
+      if (table.contains("topic")) {
+        return Error{.code = Code::invalid,
+                     .text = fmt::format("\"{}\" has a * in it, and --match names topics, too: name them in one of the "
+                                         "two",
+                                         text)};
+      }
+      table["topic"] = wire.pattern + '*';
+    }
+    Json line = {{"topic", "subscribe:" + wire.prefix},
+                 {"value", ""},
+                 {"format", output.format()},
+                 {"marker", true},
+                 {"answer", true}};
+    if (!table.empty()) line["match"] = std::move(table);
     lines += line.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
   }
   return lines;

@@ -5,6 +5,7 @@
 #include "capture/settings.hpp"
 #include "config/listen_address.hpp"
 #include "config/option_places.hpp"
+#include "event/topic_pattern.hpp"
 #include "formats/names.hpp"
 #include "support/placed.hpp"
 
@@ -73,7 +74,7 @@ struct PluginConfig {
 using FilterConfig = PluginConfig;
 
 struct SinkConfig : PluginConfig {
-  std::vector<std::string> topics;  // prefixes of whole topics; empty: every packet topic
+  std::vector<TopicPattern> topics;  // of which an event's topic must begin like one; empty: every packet topic
   std::vector<std::string> filters;
   std::size_t queue_events = defaults::kQueueEvents;
   std::size_t queue_bytes = defaults::kQueueBytes;

@@ -3,6 +3,7 @@
 
 #include "config/document.hpp"
 
+#include <cstdint>
 #include <set>
 #include <string>
 #include <vector>
@@ -11,10 +12,12 @@ namespace nfbus::host {
 
 class Findings {
  public:
-  // `document` outlives this.
-  explicit Findings(const Document& document) : document_(document) {}
+  enum class Keep : std::uint8_t { first = 1, all };  // of several about one path
 
-  // At a value. Of several findings about one path the first one is kept: the others follow from it.
+  // `document` outlives this.
+  Findings(const Document& document, Keep keep) : document_(document), keep_(keep) {}
+
+  // At a value. Of several mistakes about one path the first one is kept: the others follow from it.
   void at_value(const SchemaPath& path, const std::string& message) { add(path, message, false); }
   // At a key: unknown, misnamed, or its table as a whole.
   void at_key(const SchemaPath& path, const std::string& message) { add(path, message, true); }
@@ -29,6 +32,7 @@ class Findings {
   void add(const SchemaPath& path, const std::string& message, bool key);
 
   const Document& document_;
+  const Keep keep_;
   std::set<std::string> seen_;
   std::vector<Error> errors_;
 };

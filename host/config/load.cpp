@@ -1,10 +1,12 @@
 #include "config/load.hpp"
 
 #include "config/document.hpp"
+#include "config/doubts.hpp"
 #include "config/findings.hpp"
 #include "config/host_schema.hpp"
-#include "config/outputs.hpp"
+#include "config/paths.hpp"
 #include "config/secrets.hpp"
+#include "config/unquoted.hpp"
 #include "event/topic.hpp"
 #include "plugins/annotations.hpp"
 #include "plugins/handshake.hpp"
@@ -15,6 +17,7 @@
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
+#include <grp.h>
 #include <pwd.h>
 #include <sys/un.h>
 
@@ -32,6 +35,9 @@ namespace {
 
 Result<Document> parse(const ConfigFile& file) {
   if (!file.text) return file.text.error();
+  if (const unsigned line = line_of_ulogd(*file.text); line != 0) {
+    return Error{.code = Code::invalid, .text = std::string(kUlogdAdvice), .where = Location{file.name, line, 1}};
+  }
   return Document::parse(*file.text, file.name);
 }
 
@@ -76,14 +82,17 @@ class Loader {
         document_(*kept_document_),
         plugins_(plugins),
         started_as_root_(file.way.has_value()),
-        findings_(document_),
-        warnings_(document_) {
+        findings_(document_, Findings::Keep::first),
+        warnings_(document_, Findings::Keep::all),
+        doubts_(document_, Findings::Keep::all),
+        paths_(document_, findings_, doubts_) {
     config_.file = file.name;
   }
 
   LoadedConfig load(const LoadOptions& options) && {
     std::vector<SchemaFinding> unusable;
     json root = document_.to_json(unusable);
+    const json written = root;
     findings_.add(unusable);
     const bool empty = root.empty();
     const bool has_work = root.contains("capture") || root.contains("sink") || root.contains("source");
@@ -102,11 +111,16 @@ class Loader {
     read_captures(table_at(root, "capture"));
     read_sinks(table_at(root, "sink"));
     read_sources(table_at(root, "source"));
+    find_doubts(written, config_, plugins_, doubts_);
     if (options.replay) config_.sources.clear();  // the file alone is read
-    return {.config = std::move(config_),
-            .errors = findings_.take(),
-            .warnings = warnings_.take(),
-            .used_paths = std::move(used_paths_)};
+    LoadedConfig loaded{.config = std::move(config_),
+                        .errors = findings_.take(),
+                        .warnings = warnings_.take(),
+                        .used_paths = std::move(paths_).used()};
+    // What is wrong comes first: doubts may follow from it.
+    if (!loaded.errors.empty()) return loaded;
+    for (Error& doubt : doubts_.take()) loaded.warnings.push_back(std::move(doubt));
+    return loaded;
   }
 
  private:
@@ -147,6 +161,7 @@ class Loader {
     if (table.contains("socket")) {
       const auto given = table["socket"].get<std::string>();
       check_text(path / "socket", given);
+      if (given == "-") findings_.at_value(path / "socket", fault_of_path(given));
       bus.socket = beside(config_.file, given);
       constexpr std::size_t kMostBytes = sizeof(sockaddr_un::sun_path) - 1;
       if (bus.socket.size() > kMostBytes) {
@@ -155,7 +170,15 @@ class Loader {
       }
     }
     bus.group = member(table, "group", bus.group);
-    if (table.contains("group")) check_text(path / "group", bus.group);
+    if (table.contains("group")) {
+      check_text(path / "group", bus.group);
+      if (::getgrnam(bus.group.c_str()) == nullptr) {
+        doubts_.at_value(
+            path / "group",
+            fmt::format("there is no group {0}, so that nobody but the user can connect; groupadd --system {0}",
+                        bus.group));
+      }
+    }
     bus.payload = member<std::string>(table, "payload", "none") == "full" ? BusPayload::full : BusPayload::none;
     const auto format = member(table, "format", std::string(defaults::kBusFormat));
     bus.format = chosen_format(format, bus.payload == BusPayload::full);
@@ -192,8 +215,7 @@ class Loader {
                                                  "; each group has one capture");
         }
       }
-      const bool blocked = member<std::string>(table, "action", "allowed") == "blocked";
-      capture.action = blocked ? Action::blocked : Action::allowed;
+      capture.action = read_action(table, path, capture.group);
       capture.prefixes = read_texts(table, path, "prefixes", "to forward all of them");
       for (std::string& prefix : capture.prefixes) prefix = normalize_prefix(prefix);
       capture.filters = read_filter_names(table, path);
@@ -204,6 +226,19 @@ class Loader {
     }
   }
 
+  // What rules do is theirs to know; the mission's groups are the only ones that speak for themselves.
+  Action read_action(const json& table, const SchemaPath& path, std::uint16_t group) {
+    if (table.contains("action")) return table["action"] == "blocked" ? Action::blocked : Action::allowed;
+    if (table.contains("group") && group > 1 && document_.holds(path / "action") == Document::Holds::nothing) {
+      findings_.at_key(
+          path / "action",
+          fmt::format("group {} needs one: write action = \"allowed\" or \"blocked\", whichever its rules do; "
+                      "only group 0 (allowed) and group 1 (blocked) have a default",
+                      group));
+    }
+    return group == 0 ? Action::allowed : Action::blocked;
+  }
+
   void find_known_fields(const json& filters) {
     std::vector<std::string> names;
     for (const json& filter : filters) {
@@ -211,6 +246,7 @@ class Loader {
       names.push_back(plugin == filter.end() || !plugin->is_string() ? std::string() : plugin->get<std::string>());
     }
     fields_ = annotations_of(plugins_, names);
+    fields_.topic_root = config_.host.topic_root;
   }
 
   void read_filters(const json& instances) {
@@ -227,7 +263,9 @@ class Loader {
       const SchemaPath path = {"sink", name};
       SinkConfig sink;
       const json table = read_instance(path, given, NFBUS_PLUGIN_SINK, sink);
-      sink.topics = read_texts(table, path, "topics", "to get every packet topic");
+      for (const std::string& topic : read_texts(table, path, "topics", "to get every packet topic")) {
+        sink.topics.emplace_back(topic, config_.host.topic_root, Extent::beginning);
+      }
       sink.filters = read_filter_names(table, path);
       sink.queue_events = member(table, "queue", sink.queue_events);
       sink.queue_bytes = member(table, "queue_bytes", sink.queue_bytes);
@@ -235,7 +273,7 @@ class Loader {
       sink.overflow = newest ? Overflow::drop_newest : Overflow::drop_oldest;
       config_.sinks.push_back(std::move(sink));
     }
-    check_outputs();
+    paths_.check_outputs(config_.file);
   }
 
   void read_sources(const json& instances) {
@@ -243,23 +281,6 @@ class Loader {
       PluginConfig source;
       read_instance({"source", name}, given, NFBUS_PLUGIN_SOURCE, source);
       config_.sources.push_back(std::move(source));
-    }
-  }
-
-  // Each file has one writer: two that append to it lose lines as soon as one of them rotates it.
-  void check_outputs() {
-    std::sort(outputs_.begin(), outputs_.end(), [](const Output& a, const Output& b) {
-      return std::pair(a.where.line, a.where.column) < std::pair(b.where.line, b.where.column);
-    });
-    for (auto output = outputs_.begin(); output != outputs_.end(); ++output) {
-      const auto first = std::find_if(outputs_.begin(), output, [&](const Output& other) {
-        return are_same_output(other.identity, output->identity);
-      });
-      if (first == output) continue;
-      findings_.at_value(
-          output->place,
-          fmt::format("{} writes to this file, at {}:{}:{}; give each sink a file of its own", to_string(first->place),
-                      first->where.file, first->where.line, first->where.column));
     }
   }
 
@@ -294,36 +315,16 @@ class Loader {
       return std::find(secrets.unresolved.begin(), secrets.unresolved.end(), finding.path) != secrets.unresolved.end();
     });
     findings_.add(secrets.findings);
+    for (const SchemaFinding& doubt : take_doubts(found)) doubts_.at_value(doubt.path, doubt.message);
     findings_.add(found);
-    for (const auto& [place, file] : secrets.files) remember(UsedPath::Use::secret, place, file);
-    resolve_paths(schema, value, absolute_folder());
-    remember_outputs(schema, value, path);
+    for (const auto& [place, file] : secrets.files) paths_.take_secret(place, file);
+    paths_.take(schema, value, path, absolute_folder());
   }
 
   [[nodiscard]] std::string absolute_folder() const {
     std::error_code error;  // without a working directory the paths stay as they are
     const std::filesystem::path file = std::filesystem::absolute(config_.file, error);
     return folder_of(error ? config_.file : file.string());
-  }
-
-  void remember(UsedPath::Use use, const SchemaPath& place, const std::string& path) {
-    used_paths_.push_back({.use = use, .key = to_string(place), .path = path, .where = document_.locate(place, false)});
-  }
-
-  void remember_outputs(const json& schema, const json& value, const SchemaPath& path) {
-    if (value.is_string() && schema_words::is_output(schema)) {
-      const auto file = value.get<std::string>();
-      remember(UsedPath::Use::output, path, file);
-      outputs_.push_back({.place = path, .where = document_.locate(path, false), .identity = identify_output(file)});
-    } else if (value.is_array() && schema.contains("items")) {
-      for (std::size_t i = 0; i < value.size(); ++i) remember_outputs(schema["items"], value[i], path / i);
-    } else if (value.is_object()) {
-      for (const auto& [name, member] : value.items()) {
-        if (const json* inner = schema_words::of_key(schema, name)) {
-          remember_outputs(*inner, member, path / name.c_str());
-        }
-      }
-    }
   }
 
   static void add_plugin_keys(const Plugin& plugin, json& schema) {
@@ -431,15 +432,10 @@ class Loader {
   const bool started_as_root_;
   Findings findings_;
   Findings warnings_;
+  Findings doubts_;
   Config config_;
-  std::vector<UsedPath> used_paths_;
+  OptionPaths paths_;
   std::vector<std::string> filter_names_;
-  struct Output {
-    SchemaPath place;
-    Location where;
-    OutputIdentity identity;
-  };
-  std::vector<Output> outputs_;
   KnownFields fields_;  // that the configured filters may add
 };
 

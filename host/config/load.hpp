@@ -3,6 +3,7 @@
 
 #include "config/config.hpp"
 #include "config/config_file.hpp"
+#include "config/paths.hpp"
 #include "plugins/privileged_parts.hpp"
 #include "plugins/registry.hpp"
 
@@ -17,19 +18,10 @@ struct LoadOptions {
   bool replay = false;  // --replay was given: captures and sinks may both be missing
 };
 
-// A path that is opened again in the course of time, by the user that the host becomes.
-struct UsedPath {
-  enum class Use : std::uint8_t { secret = 1, output };
-  Use use;
-  std::string key;  // "sink.out.file"
-  std::string path;
-  Location where;
-};
-
 struct LoadedConfig {
   Config config;
   std::vector<Error> errors;    // all of them, in the order of the file; empty: the configuration is good
-  std::vector<Error> warnings;  // what is deprecated; it works, for now
+  std::vector<Error> warnings;  // what works, but is deprecated or can hardly be meant
   std::vector<UsedPath> used_paths;
 };
 

@@ -16,12 +16,13 @@ OutputIdentity::Inode inode_of(const struct stat& found) { return {found.st_dev,
 }  // namespace
 
 OutputIdentity identify_output(const std::string& path) {
-  if (path == "-") return {};
   OutputIdentity out{};
+  out.is_stdout = path == "-";
+  if (out.is_stdout) return out;
   struct stat found {};
   if (::stat(path.c_str(), &found) == 0) {
-    if (!S_ISREG(found.st_mode)) return {};
-    out.file = inode_of(found);
+    if (S_ISREG(found.st_mode) || S_ISFIFO(found.st_mode)) out.file = inode_of(found);
+    if (!S_ISREG(found.st_mode)) return out;
   }
   std::error_code error;
   fs::path real = fs::weakly_canonical(fs::absolute(path, error), error);
@@ -38,6 +39,11 @@ bool are_same_output(const OutputIdentity& a, const OutputIdentity& b) noexcept 
   if (a.path == b.path) return true;
   if (a.file != kNone && a.file == b.file) return true;
   return a.folder != kNone && a.folder == b.folder && a.name == b.name;
+}
+
+bool are_same_stream(const OutputIdentity& a, const OutputIdentity& b) noexcept {
+  if (a.is_stdout || b.is_stdout) return a.is_stdout && b.is_stdout;
+  return a.path.empty() && b.path.empty() && a.file != OutputIdentity::Inode{} && a.file == b.file;
 }
 
 }  // namespace nfbus::host

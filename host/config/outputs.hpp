@@ -15,6 +15,7 @@ struct OutputIdentity {
   std::string name;  // its last part
   Inode folder;      // that it is in
   Inode file;        // the file itself
+  bool is_stdout = false;
 };
 
 // [control] Of a file, or of what would be one; of a FIFO, a device and "-", to which several may write: an empty path.
@@ -22,5 +23,7 @@ struct OutputIdentity {
 
 // [any] False for outputs that several may write to.
 [[nodiscard]] bool are_same_output(const OutputIdentity& a, const OutputIdentity& b) noexcept;
+// [any] Of one FIFO, or standard output.
+[[nodiscard]] bool are_same_stream(const OutputIdentity& a, const OutputIdentity& b) noexcept;
 
 }  // namespace nfbus::host

@@ -96,6 +96,7 @@ class Resolver {
       if (!given.is_string() || given.get_ref<const std::string&>().empty()) {
         return refuse(name, file_name, table, "expected a string, the path of the file that holds the secret");
       }
+      if (given == "-") return refuse(name, file_name, table, R"("-" is no file: name the one that holds the secret)");
       const std::string file = (std::filesystem::path(folder_) / given.get<std::string>()).string();
       settle(name, file_name, table, from_file(file, started_as_root_));
       path_.emplace_back(file_name);

@@ -1,5 +1,7 @@
 #include "config/syntax.hpp"
 
+#include "config/unquoted.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -175,6 +177,15 @@ std::string in_plain_words(std::string_view description) {
   return "not TOML: " + std::string(description);
 }
 
+// toml++ counts characters.
+std::size_t byte_column(std::string_view line, std::size_t column) {
+  std::size_t at = 0;
+  for (; at < line.size(); ++at) {
+    if ((static_cast<unsigned char>(line[at]) & 0xC0U) != 0x80U && --column == 0) break;
+  }
+  return at + 1;
+}
+
 }  // namespace
 
 std::optional<Error> find_deep_key(std::string_view text, const std::string& file) {
@@ -217,6 +228,10 @@ Error explain_syntax_error(const toml::parse_error& error, std::string_view text
   Location where{file, place.line, place.column};
   const std::string_view line = first_line(from_line(text, place.line));
   if (description.find("cannot redefine existing ") == std::string_view::npos || line.size() < place.column) {
+    if (auto corrected = correct_line(line, byte_column(line, place.column), description)) {
+      where.column = corrected->column;
+      return {.code = Code::invalid, .text = std::move(corrected->text), .where = where};
+    }
     return {.code = Code::invalid, .text = in_plain_words(description), .where = where};
   }
   const bool is_header = description.find("table header") != std::string_view::npos;

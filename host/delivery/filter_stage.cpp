@@ -22,7 +22,9 @@ FilterStage::FilterStage(std::unique_ptr<FilterInstance> filter) : filter_(std::
   set_waker({});
   const auto& topics = filter_->listened();
   if (topics.empty()) return;
-  messages_ = std::make_shared<Subscription>(Interest{.topics = topics, .kinds = NFBUS_EVENT_MESSAGE}, kMessageLimits);
+  Interest interest{.topics = {}, .kinds = NFBUS_EVENT_MESSAGE};
+  for (const std::string& topic : topics) interest.topics.push_back(TopicPattern::beginning_with(topic));
+  messages_ = std::make_shared<Subscription>(std::move(interest), kMessageLimits);
 }
 
 Result<void> FilterStage::open() {

@@ -1,6 +1,7 @@
 // From tables to the compiled form.
 #include "match/keys.hpp"
 #include "match/match.hpp"
+#include "match/other_words.hpp"
 #include "match/values.hpp"
 #include "support/json_text.hpp"
 #include "support/suggest.hpp"
@@ -165,8 +166,12 @@ void add_cost(const Key& key, const Values& values, MatchCost& cost) {
 
 class Compiler {
  public:
-  Compiler(const KnownFields& known, MatchLimits limits, MatchProgram& program, std::vector<MatchFault>& faults)
-      : known_(known), program_(program), faults_(faults), bpf_words_left_(limits.bpf_words) {}
+  Compiler(const KnownFields& known, MatchLimits limits, MatchProgram& program, CompiledMatch& compiled)
+      : known_(known),
+        program_(program),
+        faults_(compiled.faults),
+        doubts_(compiled.doubts),
+        bpf_words_left_(limits.bpf_words) {}
 
   void add_tables(const json& tables) {
     if (!tables.is_array()) return add_table(tables);
@@ -202,25 +207,44 @@ class Compiler {
     const bool negated = written.starts_with('!');
     const std::string name = negated ? written.substr(1) : written;
     const Key* key = find_key(name);
-    if (key == nullptr && (name == "rule" || known_.contains(name))) key = &annotation_key();
+    if (key == nullptr && (name == "rule" || known_.contains(name))) {
+      key = &annotation_key();
+      doubt_annotation(written, name);
+    }
     if (key == nullptr) {
-      unknown_key(written, name);
+      unknown_key(written, name, value);
       return std::nullopt;
     }
     Values values;
     values.bpf_words_left = bpf_words_left_;
+    values.topic_root = known_.topic_root;
     const bool good = read_values(written, *key, value, values);
     bpf_words_left_ = values.bpf_words_left;
     if (!good) return std::nullopt;
     return store(*key, name, negated, std::move(values));
   }
 
-  void unknown_key(const std::string& written, const std::string& name) {
+  // Where any name may be a field's, those that others have for our keys are taken for one, too.
+  void doubt_annotation(const std::string& written, const std::string& name) {
+    const std::string_view ours = other_words::key_of(name);
+    if (ours.empty() || std::find(known_.names.begin(), known_.names.end(), name) != known_.names.end()) return;
+    doubts_.push_back({.table = table_,
+                       .key = written,
+                       .element = {},
+                       .about_key = true,
+                       .text = fmt::format("is taken for a field that a filter adds; did you mean \"{}\"?", ours)});
+  }
+
+  // value: a table, where the name has a dot in it (ip.saddr).
+  void unknown_key(const std::string& written, const std::string& name, const json& value) {
+    const std::string key_inside = value.is_object() && value.size() == 1 ? '.' + value.begin().key() : std::string();
     std::vector<std::string> names = key_names();
     names.insert(names.end(), known_.names.begin(), known_.names.end());
     std::string text = "unknown key";
     if (name.ends_with('!')) {
       text += fmt::format("; write !{} for a condition that must not hold", name.substr(0, name.size() - 1));
+    } else if (const std::string_view ours = other_words::key_of(name + key_inside); !ours.empty()) {
+      text += fmt::format("; did you mean \"{}{}\"?", written.size() > name.size() ? "!" : "", ours);
     } else if (const std::string near(nearest(name, names)); !near.empty()) {
       text += fmt::format("; did you mean \"{}{}\"?", written.size() > name.size() ? "!" : "", near);
     } else {
@@ -233,6 +257,7 @@ class Compiler {
     if (!value.is_array()) {
       const auto added = add_value(key, value, values);
       if (!added) fault(written, added.error().text);
+      take_doubts(written, {}, values);
       return added.ok();
     }
     if (value.empty()) {
@@ -245,8 +270,17 @@ class Compiler {
         fault(written, added.error().text, i);
         good = false;
       }
+      take_doubts(written, i, values);
     }
     return good;
+  }
+
+  void take_doubts(const std::string& written, std::optional<std::size_t> element, Values& values) {
+    for (std::string& text : values.doubts) {
+      doubts_.push_back(
+          {.table = table_, .key = written, .element = element, .about_key = false, .text = std::move(text)});
+    }
+    values.doubts.clear();
   }
 
   MatchCondition store(const Key& key, const std::string& name, bool negated, Values values) {
@@ -259,16 +293,18 @@ class Compiler {
       join(values.ranges);
       join(values.ranges6);
     }
+    add_cost(key, values, program_.cost);
+    values.patterns.insert(values.patterns.end(), values.message_patterns.begin(), values.message_patterns.end());
     condition.count = static_cast<std::uint32_t>(
         std::max({values.ranges.size(), values.macs.size(), values.patterns.size(), values.programs.size()}));
     condition.count6 = static_cast<std::uint32_t>(values.ranges6.size());
-    add_cost(key, values, program_.cost);
     condition.first6 = append(program_.ranges6, std::move(values.ranges6));
     switch (key.kind) {
       case Kind::mac: condition.first = append(program_.macs, std::move(values.macs)); break;
       case Kind::annotation: condition.first6 = append(program_.names, std::vector<std::string>{name}); [[fallthrough]];
       case Kind::text:
       case Kind::folded_text:
+      case Kind::topic:
       case Kind::domain: condition.first = append(program_.patterns, std::move(values.patterns)); break;
       case Kind::bpf: condition.first = append(program_.programs, std::move(values.programs)); break;
       default: condition.first = append(program_.ranges, std::move(values.ranges)); break;
@@ -283,6 +319,7 @@ class Compiler {
   const KnownFields& known_;
   MatchProgram& program_;
   std::vector<MatchFault>& faults_;
+  std::vector<MatchFault>& doubts_;
   std::size_t bpf_words_left_;
   std::optional<std::size_t> table_;
 };
@@ -305,7 +342,7 @@ std::string to_string(const MatchFault& fault) {
 CompiledMatch compile_match(const json& tables, const KnownFields& known, MatchLimits limits) {
   CompiledMatch compiled;
   auto program = std::make_unique<MatchProgram>();
-  Compiler(known, limits, *program, compiled.faults).add_tables(tables);
+  Compiler(known, limits, *program, compiled).add_tables(tables);
   if (compiled.faults.empty()) compiled.matches = MatchSet(std::move(program));
   return compiled;
 }

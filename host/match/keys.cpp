@@ -8,7 +8,7 @@ namespace nfbus::host {
 namespace {
 
 constexpr std::array<Key, 24> kKeys = {{
-    {"topic", ValueType::text, Kind::text, Field::topic},
+    {"topic", ValueType::topic, Kind::topic, Field::topic},
     {"prefix", ValueType::prefix, Kind::folded_text, Field::prefix},
     {"action", ValueType::action, Kind::number, Field::action},
     {"group", ValueType::number, Kind::number, Field::group, 65535},

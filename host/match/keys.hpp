@@ -14,6 +14,7 @@ namespace nfbus::host {
 // How a value is written.
 enum class ValueType : std::uint8_t {
   text = 1,
+  topic,
   prefix,
   domain,
   action,

@@ -12,6 +12,7 @@ namespace nfbus::host {
 struct KnownFields {
   std::vector<std::string> names;  // annotations that filters declare
   bool any = false;                // a filter does not say which it adds: any plain name may be one
+  std::string topic_root = {};     // that packets' topics begin with; empty: not known
 
   [[nodiscard]] bool contains(std::string_view name) const {
     return std::find(names.begin(), names.end(), name) != names.end() || (any && is_plain(name));

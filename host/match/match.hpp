@@ -66,6 +66,7 @@ struct MatchFault {
 struct CompiledMatch {
   MatchSet matches;
   std::vector<MatchFault> faults;  // all of them; empty: good
+  std::vector<MatchFault> doubts;  // what can hardly be meant, and is no fault
 };
 
 // How much a match may ask for.

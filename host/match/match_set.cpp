@@ -1,6 +1,7 @@
 // Testing events: no allocation, no virtual call, integers first.
 #include "decode/dns.hpp"
 #include "event/event.hpp"
+#include "event/pattern.hpp"
 #include "match/match.hpp"
 #include "match/program.hpp"
 
@@ -14,6 +15,12 @@ namespace nfbus::host {
 namespace {
 
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool equal(std::string_view pattern, std::string_view text, bool ignore_case) noexcept {
+  if (!ignore_case) return pattern == text;
+  return pattern.size() == text.size() &&
+         std::equal(pattern.begin(), pattern.end(), text.begin(), [](char p, char t) { return p == lower(t); });
+}
 
 // As many as are quicker gone through than searched.
 constexpr std::size_t kFew = 8;
@@ -61,6 +68,7 @@ class Tester {
       case Kind::text: return has(condition.field) && matches_text(condition, facts_.text(condition.field), false);
       case Kind::folded_text:
         return has(condition.field) && matches_text(condition, facts_.text(condition.field), true);
+      case Kind::topic: return matches_topic(condition);
       case Kind::annotation: return matches_annotation(condition, program_.names[condition.first6], false);
       case Kind::domain: return matches_domain(condition);
       case Kind::bpf: return has(Field::packet) && matches_bpf(condition);
@@ -97,9 +105,22 @@ class Tester {
 
   [[nodiscard]] bool matches_text(const MatchCondition& condition, std::string_view text,
                                   bool ignore_case) const noexcept {
+    return matches_any(std::span(program_.patterns.data() + condition.first, condition.count), text, ignore_case);
+  }
+
+  [[nodiscard]] static bool matches_any(std::span<const Pattern> patterns, std::string_view text,
+                                        bool ignore_case) noexcept {
+    return std::any_of(patterns.begin(), patterns.end(), [&](const Pattern& pattern) {
+      return pattern.has_star ? host::matches(pattern.text, text, Extent::whole, ignore_case)
+                              : equal(pattern.text, text, ignore_case);
+    });
+  }
+
+  [[nodiscard]] bool matches_topic(const MatchCondition& condition) const noexcept {
     const std::span patterns(program_.patterns.data() + condition.first, condition.count);
-    return std::any_of(patterns.begin(), patterns.end(),
-                       [&](const Pattern& pattern) { return host::matches(pattern, text, ignore_case); });
+    const bool is_packet = facts_.event->kind == NFBUS_EVENT_PACKET;
+    const std::size_t half = patterns.size() / 2;
+    return matches_any(is_packet ? patterns.first(half) : patterns.last(half), facts_.text(Field::topic), is_packet);
   }
 
   [[nodiscard]] bool matches_annotation(const MatchCondition& condition, std::string_view name,
@@ -135,38 +156,7 @@ class Tester {
   const Facts& facts_;
 };
 
-bool equal(std::string_view pattern, std::string_view text, bool ignore_case) noexcept {
-  if (!ignore_case) return pattern == text;
-  return pattern.size() == text.size() &&
-         std::equal(pattern.begin(), pattern.end(), text.begin(), [](char p, char t) { return p == lower(t); });
-}
-
 }  // namespace
-
-bool matches(const Pattern& pattern, std::string_view text, bool ignore_case) noexcept {
-  if (!pattern.has_star) return equal(pattern.text, text, ignore_case);
-  // Each star takes as little as it can; where that fails, the last one takes a byte more.
-  const std::string_view wanted = pattern.text;
-  std::size_t at = 0;
-  std::size_t i = 0;
-  std::size_t behind_star = std::string_view::npos;
-  std::size_t star_took_to = 0;
-  while (i < text.size()) {
-    if (at < wanted.size() && wanted[at] == '*') {
-      behind_star = ++at;
-      star_took_to = i;
-    } else if (at < wanted.size() && wanted[at] == (ignore_case ? lower(text[i]) : text[i])) {
-      ++at;
-      ++i;
-    } else if (behind_star != std::string_view::npos) {
-      at = behind_star;
-      i = ++star_took_to;
-    } else {
-      return false;
-    }
-  }
-  return wanted.find_first_not_of('*', at) == std::string_view::npos;
-}
 
 MatchSet::MatchSet() = default;
 MatchSet::MatchSet(std::unique_ptr<const MatchProgram> program) : program_(std::move(program)) {

@@ -30,9 +30,6 @@ struct Pattern {
   bool has_star = false;
 };
 
-// [any] ignore_case: of the letters A-Z; the pattern is in lower case then.
-[[nodiscard]] bool matches(const Pattern& pattern, std::string_view text, bool ignore_case) noexcept;
-
 // Ordered by what a test costs: the cheap ones of a table are tested first.
 enum class Kind : std::uint8_t {
   number = 1,  // the field's number lies in a range
@@ -45,6 +42,7 @@ enum class Kind : std::uint8_t {
   mac,   // one of the packet's
   text,
   folded_text,  // case ignored
+  topic,        // of a packet case ignored; its patterns are those for packets, then as many for messages
   annotation,
   domain,
   bpf,

@@ -2,7 +2,9 @@
 
 #include "decode/reader.hpp"
 #include "event/topic.hpp"
+#include "event/topic_pattern.hpp"
 #include "match/names.hpp"
+#include "match/other_words.hpp"
 #include "support/json_text.hpp"
 #include "support/suggest.hpp"
 
@@ -48,11 +50,14 @@ std::optional<std::pair<std::string_view, std::string_view>> split_at(std::strin
 
 std::string at_most(std::uint64_t most) { return fmt::format("is out of range; it must be 0 to {}", most); }
 
-Result<void> add_number_text(std::string_view text, std::uint32_t most, Values& values) {
+Result<void> add_number_text(const Key& key, std::string_view text, Values& values) {
+  const std::uint32_t most = key.most;
   const auto parts = split_at(text, '-');
   const auto low = parse_number(parts ? parts->first : text);
   const auto high = parts ? parse_number(parts->second) : low;
-  if (!low || !high) return wrong("is neither a number nor a range such as \"10-20\"");
+  if (!low || !high) {
+    return wrong("is neither a number nor a range such as \"10-20\"" + other_words::number_to_write(key, text));
+  }
   if (*low > most || *high > most) return wrong(at_most(most));
   if (*low > *high) return wrong(fmt::format("the range is reversed; write \"{}-{}\"", *high, *low));
   values.ranges.push_back({.low = static_cast<std::uint32_t>(*low), .high = static_cast<std::uint32_t>(*high)});
@@ -66,9 +71,12 @@ Error unknown_name(std::string_view what, const std::string& name, const std::ve
 bool starts_with_digit(std::string_view text) { return !text.empty() && text.front() >= '0' && text.front() <= '9'; }
 
 Result<void> add_protocol(const Key& key, const std::string& text, Values& values) {
-  if (starts_with_digit(text)) return add_number_text(text, key.most, values);
+  if (starts_with_digit(text)) return add_number_text(key, text, values);
   const auto number = names::protocol(text);
   if (!number && names::canonical(text) == "arp") return wrong("ARP is no protocol on IP; write family = \"arp\"");
+  if (!number && other_words::port_of(text)) {
+    return wrong(fmt::format("is a service, no protocol; write port = {}", *other_words::port_of(text)));
+  }
   if (!number) return unknown_name("protocol's name or number", text, names::protocols());
   values.ranges.push_back({.low = *number, .high = *number});
   return {};
@@ -94,7 +102,7 @@ Result<void> add_action(const std::string& text, Values& values) {
 // A number is one of both ICMP and ICMPv6.
 Result<void> add_icmp_type(const Key& key, const std::string& text, Values& values) {
   if (starts_with_digit(text)) {
-    if (auto added = add_number_text(text, key.most, values); !added) return added;
+    if (auto added = add_number_text(key, text, values); !added) return added;
     const Range range = values.ranges.back();
     values.ranges.push_back({.low = kIcmpv6Types + range.low, .high = kIcmpv6Types + range.high});
     return {};
@@ -130,6 +138,9 @@ Result<void> add_tcp_flags(const std::string& text, Values& values) {
     const std::string name(word);
     const auto flag = names::tcp_flag(name);
     if (!flag) {
+      if (const std::string list = other_words::flags_to_write(text); !list.empty()) {
+        return wrong("is no list of TCP flags" + list);
+      }
       return wrong(fmt::format("{} is no TCP flag{}", shown(json(name)),
                                did_you_mean(names::canonical(name), names::tcp_flags())));
     }
@@ -178,6 +189,26 @@ void add_network(const Address& address, unsigned length, Values& values) {
                             .high = {address.ipv6.high | high, address.ipv6.low | low}});
 }
 
+// Where the network begins, if the address is another one.
+std::string network_of(const Address& address, unsigned length) {
+  std::array<std::uint8_t, 16> bytes{};
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (!address.is_ipv6) {
+    const std::uint32_t first = address.ipv4 & ~host_bits<std::uint32_t>(length, 32);
+    if (first == address.ipv4) return {};
+    for (unsigned i = 0; i < 4; ++i) bytes.at(i) = static_cast<std::uint8_t>(first >> (24 - 8 * i));
+  } else {
+    const std::uint64_t high = address.ipv6.high & ~host_bits<std::uint64_t>(length, 64);
+    const std::uint64_t low = length <= 64 ? 0 : address.ipv6.low & ~host_bits<std::uint64_t>(length - 64, 64);
+    if (high == address.ipv6.high && low == address.ipv6.low) return {};
+    for (unsigned i = 0; i < 8; ++i) bytes.at(i) = static_cast<std::uint8_t>(high >> (56 - 8 * i));
+    for (unsigned i = 0; i < 8; ++i) bytes.at(8 + i) = static_cast<std::uint8_t>(low >> (56 - 8 * i));
+  }
+  return ::inet_ntop(address.is_ipv6 ? AF_INET6 : AF_INET, bytes.data(), text.data(), text.size()) == nullptr
+             ? std::string()
+             : std::string(text.data());
+}
+
 Error no_address(std::string_view text, std::string_view part) {
   const std::string which = text == part ? std::string() : fmt::format("{} ", shown(json(std::string(part))));
   return wrong(which + "is no IPv4 or IPv6 address");
@@ -193,6 +224,10 @@ Result<void> add_cidr(std::string_view text, std::string_view address_text, std:
     return wrong(fmt::format("the prefix length must be a number, 0 to {}", most));
   }
   if (*length > most) return wrong(fmt::format("the prefix length is at most {}", most));
+  if (const auto network = network_of(*address, static_cast<unsigned>(*length)); !network.empty()) {
+    values.doubts.push_back(fmt::format("{} has bits behind its prefix, which do not count: it is \"{}/{}\"",
+                                        shown(json(std::string(text))), network, *length));
+  }
   add_network(*address, static_cast<unsigned>(*length), values);
   return {};
 }
@@ -239,9 +274,33 @@ Result<void> add_mac(const std::string& text, Values& values) {
   return {};
 }
 
-Result<void> add_pattern(std::string text, Values& values) {
-  const bool has_star = text.find('*') != std::string::npos;
-  values.patterns.push_back({.text = std::move(text), .has_star = has_star});
+Pattern pattern_of(const std::string& text) { return {.text = text, .has_star = text.find('*') != std::string::npos}; }
+
+Result<void> add_pattern(const std::string& text, Values& values) {
+  values.patterns.push_back(pattern_of(text));
+  return {};
+}
+
+Result<void> add_prefix(const std::string& text, Values& values) {
+  const std::string prefix = normalize_prefix(text);
+  if (const std::string root = normalize_prefix(values.topic_root); !root.empty() && prefix.starts_with(root)) {
+    values.doubts.push_back(
+        fmt::format("{} begins with the topic root, which is no part of a rule's prefix; write \"{}\"",
+                    shown(json(text)), trim_prefix(std::string_view(prefix).substr(root.size()))));
+  }
+  return add_pattern(prefix, values);
+}
+
+Result<void> add_topic(const std::string& text, Values& values) {
+  const TopicPattern topic(text, values.topic_root, Extent::whole);
+  if (!values.topic_root.empty() && !topic.may_fit_packet(values.topic_root) && sounds_like_rule(text)) {
+    values.doubts.push_back(
+        fmt::format("{0}: only messages have such topics; those of packets begin with \"{1}\": write "
+                    "\"{1}{2}\"",
+                    shown(json(text)), values.topic_root, trim_prefix(text)));
+  }
+  values.patterns.push_back(pattern_of(topic.of_packets()));
+  values.message_patterns.push_back(pattern_of(topic.text()));
   return {};
 }
 
@@ -249,7 +308,7 @@ Result<void> add_domain(const std::string& text, Values& values) {
   std::string domain = normalize_prefix(text);
   if (domain.ends_with('.')) domain.pop_back();
   if (domain.empty()) return wrong("is no domain name");
-  return add_pattern(std::move(domain), values);
+  return add_pattern(domain, values);
 }
 
 Result<void> add_bpf(const std::string& text, Values& values) {
@@ -262,13 +321,14 @@ Result<void> add_bpf(const std::string& text, Values& values) {
 Result<void> add_text(const Key& key, const std::string& text, Values& values) {
   switch (key.type) {
     case ValueType::text: return add_pattern(text, values);
-    case ValueType::prefix: return add_pattern(normalize_prefix(text), values);
+    case ValueType::topic: return add_topic(text, values);
+    case ValueType::prefix: return add_prefix(text, values);
     case ValueType::domain: return add_domain(text, values);
     case ValueType::action: return add_action(text, values);
     case ValueType::family: return add_family(text, values);
     case ValueType::protocol: return add_protocol(key, text, values);
     case ValueType::icmp_type: return add_icmp_type(key, text, values);
-    case ValueType::number: return add_number_text(text, key.most, values);
+    case ValueType::number: return add_number_text(key, text, values);
     case ValueType::mark: return add_mark(key, text, values);
     case ValueType::address: return add_address(text, values);
     case ValueType::mac: return add_mac(text, values);

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace nfbus::host {
@@ -20,8 +21,11 @@ struct Values {
   std::vector<Ipv6Range> ranges6;
   std::vector<std::uint64_t> macs;
   std::vector<Pattern> patterns;
+  std::vector<Pattern> message_patterns;  // of topics: one for each of `patterns`, which are for packets
   std::vector<BpfProgram> programs;
-  std::size_t bpf_words_left = 0;  // that tcpdump expressions may still have
+  std::string_view topic_root;      // outlives this; empty: not known
+  std::vector<std::string> doubts;  // of values that can hardly be meant, each with its value
+  std::size_t bpf_words_left = 0;   // that tcpdump expressions may still have
 };
 
 // [any] Adds a text or a number. Errors (invalid) name it, in words for the user, and leave `values` as they were.

@@ -25,6 +25,8 @@ Result<SocketOwner> owner_of(const EarlyConfig& config) {
   }
   if (config.bus_group.empty()) return owner;
   const group* found = ::getgrnam(config.bus_group.c_str());
+  // As its user's, the account of this name need not be there: the configuration warns of it.
+  if (found == nullptr && config.bus_group == defaults::kUser) return owner;
   if (found == nullptr) {
     return Error{.code = Code::not_found,
                  .text = fmt::format("bus.group: there is no group {0}: create it (groupadd --system {0}) or remove "

@@ -167,7 +167,9 @@ KnownFields known_fields(const Config& config, const PluginRegistry& plugins) {
   std::vector<std::string> names;
   names.reserve(config.filters.size());
   for (const FilterConfig& filter : config.filters) names.push_back(filter.plugin);
-  return annotations_of(plugins, names);
+  KnownFields known = annotations_of(plugins, names);
+  known.topic_root = config.host.topic_root;
+  return known;
 }
 
 Error at(Error error, const PluginConfig& config, std::string_view kind) {

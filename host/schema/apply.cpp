@@ -1,5 +1,7 @@
 #include "match/match.hpp"
+#include "schema/other_words.hpp"
 #include "schema/pattern.hpp"
+#include "schema/quantities.hpp"
 #include "schema/schema.hpp"
 #include "schema/words.hpp"
 #include "support/json_text.hpp"
@@ -90,14 +92,33 @@ class Checker {
     if (types.front() == "array" && schema.contains("items") && value.is_primitive() &&
         would_fit(schema["items"], value)) {
       message += "; write [" + shown(schema["items"], value) + "]";
+    } else if (!schema_words::is_secret(schema)) {
+      message += how_to_write(schema, value);
     }
     find(std::move(message), Kind::wrong_type);
     return false;
   }
 
+  // "10MB" where a number is wanted.
+  [[nodiscard]] std::string how_to_write(const json& schema, const json& value) const {
+    const std::vector<std::string> types = schema_words::types(schema);
+    const bool wants_number = types.front() == "integer" || types.front() == "number";
+    if (!wants_number || !value.is_string()) return {};
+    const auto& text = value.get_ref<const std::string&>();
+    if (text.find_first_not_of("0123456789") == std::string::npos) return {};
+    std::string unit = schema.value("x-unit", "");
+    if (const auto* key = path_.empty() ? nullptr : std::get_if<std::string>(&path_.back()); unit.empty() && key) {
+      unit = unit_of_option(*key);
+    }
+    const std::string number = number_to_write(text, unit);
+    return number.empty() ? std::string() : "; write " + number;
+  }
+
   [[nodiscard]] bool would_fit(const json& schema, json value) const {
     std::vector<SchemaFinding> findings;
-    return Checker(findings, {}, fields_).check(schema, value) && findings.empty();
+    const bool fits = Checker(findings, {}, fields_).check(schema, value);
+    (void)take_doubts(findings);
+    return fits && findings.empty();
   }
 
   bool enum_fits(const json& schema, const json& value) {
@@ -153,16 +174,19 @@ class Checker {
   }
 
   bool check_match(const json& table) {
-    const std::vector<MatchFault> faults = compile_match(table, fields_).faults;
-    for (const MatchFault& fault : faults) {
-      SchemaPath place = path_;
-      if (!fault.key.empty()) place.emplace_back(fault.key);
-      if (fault.element) place.emplace_back(*fault.element);
-      findings_.push_back({.path = std::move(place),
-                           .kind = fault.about_key ? Kind::unknown_key : Kind::wrong_value,
-                           .message = fault.text});
+    const CompiledMatch compiled = compile_match(table, fields_);
+    for (const MatchFault& fault : compiled.faults) {
+      find_in_match(fault, fault.about_key ? Kind::unknown_key : Kind::wrong_value);
     }
-    return faults.empty();
+    for (const MatchFault& doubt : compiled.doubts) find_in_match(doubt, Kind::doubt);
+    return compiled.faults.empty();
+  }
+
+  void find_in_match(const MatchFault& fault, Kind kind) {
+    SchemaPath place = path_;
+    if (!fault.key.empty()) place.emplace_back(fault.key);
+    if (fault.element) place.emplace_back(*fault.element);
+    findings_.push_back({.path = std::move(place), .kind = kind, .message = fault.text});
   }
 
   void check_items(const json& schema, json& array) {
@@ -222,6 +246,9 @@ class Checker {
       if (schema_words::is_deprecated(property)) continue;
       known.push_back(key);
       if (schema_words::is_secret(property)) known.push_back(key + "_file");
+    }
+    if (const std::string_view ours = our_word(name, known); !ours.empty()) {
+      return "; did you mean \"" + std::string(ours) + "\"?";
     }
     std::string near = did_you_mean(name, known);
     if (!near.empty()) return near;
@@ -305,6 +332,15 @@ std::vector<SchemaFinding> apply_schema(const json& schema, json& value, const S
   std::vector<SchemaFinding> findings;
   if (!Checker(findings, path, fields).check(schema, value)) value = nullptr;
   return findings;
+}
+
+std::vector<SchemaFinding> take_doubts(std::vector<SchemaFinding>& findings) {
+  const auto first = std::stable_partition(findings.begin(), findings.end(), [](const SchemaFinding& finding) {
+    return finding.kind != SchemaFinding::Kind::doubt;
+  });
+  std::vector<SchemaFinding> doubts(std::make_move_iterator(first), std::make_move_iterator(findings.end()));
+  findings.erase(first, findings.end());
+  return doubts;
 }
 
 std::vector<SchemaFinding> find_deprecated(const json& schema, const json& value, const SchemaPath& path) {

@@ -65,6 +65,10 @@ bool is_limit(const json& value) {
 
 bool is_size(const json& value) { return is_limit(value) && value.is_number_integer() && value >= 0; }
 
+bool is_list_of_keys(const json& value) {
+  return value.is_array() && !value.empty() && std::all_of(value.begin(), value.end(), is_text);
+}
+
 bool is_one_of(std::string_view keyword, std::initializer_list<std::string_view> keywords) {
   return std::find(keywords.begin(), keywords.end(), keyword) != keywords.end();
 }
@@ -95,6 +99,9 @@ Result<void> check_keyword(const std::string& keyword, const json& value, const 
       "x-match",
       "x-output",
       "x-path",
+      "x-stdout",
+      "x-strftime",
+      "x-needs",
   };
   if (std::find(kKeywords.begin(), kKeywords.end(), keyword) == kKeywords.end()) {
     // A later host's: this one does without. A secret must not become known by a slip.
@@ -112,8 +119,13 @@ Result<void> check_keyword(const std::string& keyword, const json& value, const 
   if (is_one_of(keyword, {"minLength", "maxLength", "minItems", "maxItems"}) && !is_size(value)) {
     return wrong(keyword + " must be an integer, 0 or more");
   }
-  if (is_one_of(keyword, {"x-secret", "x-match", "x-output", "x-path", "deprecated"}) && !value.is_boolean()) {
+  if (is_one_of(keyword, {"x-secret", "x-match", "x-output", "x-path", "x-stdout", "deprecated"}) &&
+      !value.is_boolean()) {
     return wrong(keyword + " must be true or false");
+  }
+  if (keyword == "x-needs" && !is_list_of_keys(value)) return wrong("x-needs must be an array of options' names");
+  if (keyword == "x-strftime" && !value.is_boolean() && !is_list_of_keys(value)) {
+    return wrong("x-strftime must be true or false, or an array of options' names");
   }
   if (is_one_of(keyword, {"x-unit", "title", "description"}) && !value.is_string()) {
     return wrong(keyword + " must be a string");
@@ -144,6 +156,9 @@ Result<void> check_combination(const json& schema, bool secret_allowed) {
   }
   if (schema_words::is_output(schema) && !is_only_text) {
     return wrong("x-output is for properties of type \"string\"");
+  }
+  for (const char* const word : {"x-stdout", "x-strftime"}) {
+    if (schema.contains(word) && !schema_words::is_output(schema)) return wrong(std::string(word) + " is for outputs");
   }
   if (schema_words::is_path(schema) && (!allows(schema, "string") || schema_words::is_secret(schema))) {
     return wrong("x-path is for type \"string\", and not for secrets");
@@ -184,7 +199,8 @@ Result<void> check_node(const json& schema, const std::string& place, bool secre
   if (auto checked = check_parts(schema, place, level); !checked) return checked;
   if (const auto value = schema.find("default"); value != schema.end()) {
     json copy = *value;
-    const std::vector<SchemaFinding> findings = apply_schema(schema, copy, {}, KnownFields{.names = {}, .any = true});
+    std::vector<SchemaFinding> findings = apply_schema(schema, copy, {}, KnownFields{.names = {}, .any = true});
+    (void)take_doubts(findings);
     if (!findings.empty()) return at("default does not fit: " + findings.front().message);
   }
   return {};

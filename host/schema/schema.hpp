@@ -2,13 +2,18 @@
 // serves plugins' schemas when they are loaded, plugins' options, and the host's own keys (config/host_schema.hpp).
 //
 // Keywords: type (one name or several), enum, minimum, maximum, minLength, maxLength (characters), minItems, maxItems,
-// pattern, properties, required, items, default, deprecated, x-secret, x-unit, x-match, x-output, x-path;
+// pattern, properties, required, items, default, deprecated, x-secret, x-unit, x-match, x-output, x-path, x-stdout,
+// x-strftime, x-needs;
 // additionalProperties (true or a schema; keys that are not listed are refused without it); description, title and
 // $schema, which check nothing. Another word that begins with x- is ignored.
 //
 // "deprecated": true: who uses the option is warned, in the words of its description; not for the root.
 //
-// "x-output": true stands with type "string": the path of a file that the plugin alone writes to.
+// "x-output": true stands with type "string": the path of a file that the plugin alone writes to; x-path as well. With
+// "x-stdout": true it may be "-", for standard output. With "x-strftime": true a date may be in it, as of strftime; or
+// x-strftime is an array of options, one of which must be set for that.
+//
+// "x-needs": ["a", "b"]: the option is of no use without one of these, of the same table.
 //
 // "x-path": true stands with a type that "string" is among: a path that starts at the configuration's folder. Its
 // plugin sees it absolute.
@@ -62,7 +67,7 @@ using SchemaPath = std::vector<std::variant<std::string, std::size_t>>;
 [[nodiscard]] std::string to_string(const SchemaPath& path);
 
 struct SchemaFinding {
-  enum class Kind : std::uint8_t { wrong_value = 1, wrong_type, unknown_key, missing_key, deprecated };
+  enum class Kind : std::uint8_t { wrong_value = 1, wrong_type, unknown_key, missing_key, deprecated, doubt };
   SchemaPath path;
   Kind kind = Kind::wrong_value;
   std::string message;
@@ -71,8 +76,12 @@ struct SchemaFinding {
 // [control] Checks `value` against `schema`, which check_schema() would accept, and fills in defaults. Values that do
 // not fit are taken out (in arrays: become null), so that what is left has the types that the schema promises. `path`
 // is that of `value`, for the findings. Never prints a value of an x-secret key. fields: what matches may ask for.
+// Findings of the kind `doubt` are no mistakes: the value fits, and can hardly be meant.
 [[nodiscard]] std::vector<SchemaFinding> apply_schema(const nlohmann::json& schema, nlohmann::json& value,
                                                       const SchemaPath& path, const KnownFields& fields = {});
+
+// [control] Takes the doubts out of the findings.
+[[nodiscard]] std::vector<SchemaFinding> take_doubts(std::vector<SchemaFinding>& findings);
 
 // [control] Finds what of `value`, as it was written, is deprecated: one finding for each such part, none inside of it.
 // `value` may be wrong in any way. `path` is that of `value`. Never shows a value.

@@ -1,5 +1,6 @@
 #include "schema/words.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace nfbus::host::schema_words {
@@ -108,7 +109,27 @@ const json* of_key(const json& schema, const std::string& name) {
 bool is_secret(const json& schema) { return schema.value("x-secret", false); }
 bool is_match(const json& schema) { return schema.value("x-match", false); }
 bool is_output(const json& schema) { return schema.value("x-output", false); }
-bool is_path(const json& schema) { return schema.value("x-path", false); }
+bool is_path(const json& schema) { return schema.value("x-path", false) || is_output(schema); }
+bool may_be_stdout(const json& schema) { return schema.value("x-stdout", false); }
+
+bool any_is_set(const json& names, const json& table) {
+  return std::any_of(names.begin(), names.end(), [&](const json& name) {
+    const auto found = table.find(name.get_ref<const std::string&>());
+    if (found == table.end() || found->is_null()) return false;
+    if (found->is_boolean()) return found->get<bool>();
+    if (found->is_number()) return *found != 0;
+    return found->is_string() ? !found->get_ref<const std::string&>().empty() : !found->empty();
+  });
+}
+
+bool has_what_it_needs(const json& schema, const json& table) {
+  const auto names = schema.find("x-needs");
+  return names == schema.end() || any_is_set(*names, table);
+}
+
+std::string needs(const json& schema) { return choices_of_keys(schema["x-needs"]); }
+
+std::string choices_of_keys(const json& names) { return joined(names.get<std::vector<std::string>>()); }
 bool is_deprecated(const json& schema) { return schema.value("deprecated", false); }
 
 }  // namespace nfbus::host::schema_words

@@ -29,7 +29,17 @@ using host::shown;
 [[nodiscard]] bool is_secret(const nlohmann::json& schema);
 [[nodiscard]] bool is_match(const nlohmann::json& schema);
 [[nodiscard]] bool is_output(const nlohmann::json& schema);
+// [any] Of an output, too.
 [[nodiscard]] bool is_path(const nlohmann::json& schema);
+[[nodiscard]] bool may_be_stdout(const nlohmann::json& schema);
+// [any] Whether `table` sets one of the options that this one is of no use without (x-needs), or it needs none.
+[[nodiscard]] bool has_what_it_needs(const nlohmann::json& schema, const nlohmann::json& table);
+// [any] Their names: "a or b".
+[[nodiscard]] std::string needs(const nlohmann::json& schema);
+// [any] Whether `table` has an option of these names that is neither 0, nor false, nor empty.
+[[nodiscard]] bool any_is_set(const nlohmann::json& names, const nlohmann::json& table);
+// [any] "a, b or c"
+[[nodiscard]] std::string choices_of_keys(const nlohmann::json& names);
 [[nodiscard]] bool is_deprecated(const nlohmann::json& schema);
 
 }  // namespace nfbus::host::schema_words

@@ -3,6 +3,7 @@
 
 #include "make_events.hpp"
 #include "subscribe.hpp"
+#include "topics.hpp"
 
 #include <benchmark/benchmark.h>
 
@@ -29,7 +30,8 @@ void FanOutPicked(benchmark::State& state) {
   test::Events events(1UL << 20);
   Bus bus;
   for (std::int64_t i = 0; i < state.range(0); ++i) {
-    (void)test::subscribe(bus, {.topics = {"nft:p" + std::to_string(i % 10)}, .kinds = NFBUS_EVENT_PACKET}, limits());
+    (void)test::subscribe(
+        bus, {.topics = test::topics({"nft:p" + std::to_string(i % 10)}), .kinds = NFBUS_EVENT_PACKET}, limits());
   }
   std::vector<std::string> prefixes;
   for (std::size_t i = 0; i < kBatchEvents; ++i) prefixes.push_back("p" + std::to_string(i % 10));

@@ -118,7 +118,7 @@ class Messages(nfbustest.IntegrationTest):
 class WithoutBus(nfbustest.IntegrationTest):
     def test_a_host_whose_default_socket_cannot_be_made_runs_all_the_same(self):
         host = self.start("[[capture]]\ngroup = 1\n")
-        other = self.start("[[capture]]\ngroup = 2\n")
+        other = self.start('[[capture]]\ngroup = 2\naction = "blocked"\n')
         self.assertRegex(other.stderr, "clients cannot connect: .* is served by")
         self.assertEqual((host.stop(), other.stop()), (0, 0))
 

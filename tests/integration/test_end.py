@@ -154,7 +154,7 @@ class End(nfbustest.IntegrationTest):
 
     def test_any_number_of_groups_is_drained_in_time(self):
         groups = range(1, 501)
-        host = self.start("".join(f"[[capture]]\ngroup = {group}\nlatency_ms = 1000\n" for group in groups) + """
+        host = self.start("".join(f'[[capture]]\ngroup = {group}\naction = "blocked"\nlatency_ms = 1000\n' for group in groups) + """
             [sink.out]
             plugin = "jsonl"
             file = "@DIR@/out"

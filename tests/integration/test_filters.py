@@ -335,6 +335,7 @@ class Status(nfbustest.IntegrationTest):
         filters = ["names", "thin"]
         [[capture]]
         group = 2
+        action = "allowed"
         [filter.thin]
         plugin = "sample"
         rate = 2

@@ -152,7 +152,7 @@ class Jsonl(IntegrationTest):
         self.addCleanup(folder.cleanup)
         options = f'file = "{folder.name}/out"\nrotate_bytes = 400\nrotate_keep = 100\n'
         first = self.start_sink(options)
-        second = self.start(CONFIG.replace("group = 1", "group = 2") + options)
+        second = self.start(CONFIG.replace("group = 1", 'group = 2\naction = "blocked"') + options)
         second.wait_for(rf"cannot open .*/out: process {first.process.pid} \(nfbus\) writes to it")
         send(self.namespace, packets(1000, 20))
         wait_until(lambda: first.counters()["sinks"]["lines"]["delivered"] == 20, 10, "20 records")

@@ -25,7 +25,7 @@ for packet in json.load(sys.stdin):
 
 
 def capture(group, **options):
-    return f"[[capture]]\ngroup = {group}\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in options.items())
+    return f'[[capture]]\ngroup = {group}\naction = "blocked"\n' + "".join(f"{key} = {json.dumps(value)}\n" for key, value in options.items())
 
 
 def sink(name, plugin, **options):

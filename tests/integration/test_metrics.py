@@ -29,9 +29,11 @@ listen = "127.0.0.1:0"
 @TOKEN@
 [[capture]]
 group = 1
+action = "blocked"
 filters = ["few"]
 [[capture]]
 group = 2
+action = "blocked"
 prefixes = ["none:"]
 [filter.few]
 plugin = "sample"

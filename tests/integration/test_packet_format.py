@@ -6,6 +6,7 @@ from packets import ACK, HOP_BY_HOP, ICMP, ICMPV6, SYN, TCP, UDP, ethernet, icmp
 CONFIG = """
 [[capture]]
 group = 1
+action = "allowed"
 
 [[capture]]
 group  = 2

@@ -87,7 +87,7 @@ class Reload(nfbustest.IntegrationTest):
 
     def test_what_needs_a_restart_is_said(self):
         host = self.start(CAPTURE + STAYS)
-        self.reload(host, CAPTURE.replace("group = 0", "group = 5") + STAYS)
+        self.reload(host, CAPTURE.replace("group = 0", 'group = 5\naction = "allowed"') + STAYS)
         self.assertIn("take effect at the next start", host.stderr)
 
     def test_a_changed_filter_of_a_capture_is_said_to_need_a_restart(self):

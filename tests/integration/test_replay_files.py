@@ -343,7 +343,7 @@ class Groups(ReplayTest):
     def test_that_are_not_in_the_configuration_are_blocked_but_for_0(self):
         capture = self.file("in", classic(NFLOG, [record(port, group) for port, group in
                                                   ((1, 0), (2, 5), (3, 1), (4, 5), (5, 0), (6, 7))]))
-        for captures, of_1 in (("[[capture]]\ngroup = 1\n", "allowed"), ("", "blocked")):
+        for captures, of_1 in (('[[capture]]\ngroup = 1\naction = "allowed"\n', "allowed"), ("", "blocked")):
             config = self.config(captures + '[sink.out]\nplugin = "jsonl"\nfile = "@DIR@/out"\nformat = "packet"\n')
             actions = {event["UDP"]["DstPort"]: event["Action"] for event in self.events("--replay", capture, config=config)}
             self.assertEqual(actions, {1: "allowed", 2: "blocked", 3: of_1, 4: "blocked", 5: "allowed", 6: "blocked"})

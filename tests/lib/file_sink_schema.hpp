@@ -25,13 +25,26 @@ inline constexpr char kFileSinkSchema[] = R"({
               "additionalProperties": {"type": "object", "properties": {"key": {"type": "string", "x-secret": true}}}},
     "names": {"type": "array", "minItems": 1, "maxItems": 3, "items": {"type": "string", "minLength": 2, "maxLength": 3}},
     "certificate": {"type": "string", "x-path": true},
-    "log": {"type": "string", "x-path": true, "x-output": true},
+    "log": {"type": "string", "x-path": true, "x-output": true, "x-stdout": true},
     "places": {"type": ["object", "array"], "items": {"type": "string", "x-path": true},
                "additionalProperties": {"type": "object", "properties": {
       "at": {"type": "string", "x-path": true, "default": "host.pem"}}}},
     "old": {"type": "object", "deprecated": true, "description": "use new", "additionalProperties": true},
     "older": {"type": "array", "items": {"type": "object", "properties": {
       "key": {"type": "string", "x-secret": true, "deprecated": true}, "n": {"type": "integer", "deprecated": true}}}}
+  }
+})";
+
+// Of a sink that has the words for outputs.
+inline constexpr char kLogSchema[] = R"({
+  "type": "object",
+  "required": ["file"],
+  "properties": {
+    "file": {"type": "string", "x-output": true, "x-stdout": true, "x-strftime": ["rotate_s", "rotate"]},
+    "dated": {"type": "string", "x-output": true, "x-strftime": true},
+    "rotate_s": {"type": "integer", "x-unit": "s", "default": 0},
+    "rotate": {"type": "boolean", "default": false},
+    "keep": {"type": "integer", "x-needs": ["rotate_s", "rotate"], "default": 5}
   }
 })";
 

@@ -33,15 +33,25 @@ inline nfbus_plugin declaring_filter() {
   return entry;
 }
 
+// A sink that takes packets and messages, on standard output, too.
+inline nfbus_plugin message_sink() {
+  nfbus_plugin entry = entry_of("log", NFBUS_PLUGIN_SINK, kLogSchema);
+  entry.event_kinds = NFBUS_EVENT_PACKET | NFBUS_EVENT_MESSAGE;
+  return entry;
+}
+
 inline host::PluginRegistry plugins() {
   static const nfbus_plugin kSink = entry_of("files", NFBUS_PLUGIN_SINK, kFileSinkSchema);
   static const nfbus_plugin kFilter = entry_of("sieve", NFBUS_PLUGIN_FILTER, "");
   static const nfbus_plugin kGeo = declaring_filter();
-  return host::PluginRegistry::of(
-      {{&kSink, "/plugins/files.so", nullptr}, {&kFilter, "/plugins/sieve.so", nullptr}, {&kGeo, "/g.so", nullptr}},
-      {{"/plugins/broken.so", {Code::invalid, "is not a shared object"}},
-       {"/gone", {Code::not_found, "no such folder"}}},
-      {"/plugins", "/gone"});
+  static const nfbus_plugin kLog = message_sink();
+  return host::PluginRegistry::of({{&kSink, "/plugins/files.so", nullptr},
+                                   {&kFilter, "/plugins/sieve.so", nullptr},
+                                   {&kGeo, "/g.so", nullptr},
+                                   {&kLog, "/l.so", nullptr}},
+                                  {{"/plugins/broken.so", {Code::invalid, "is not a shared object"}},
+                                   {"/gone", {Code::not_found, "no such folder"}}},
+                                  {"/plugins", "/gone"});
 }
 
 // A folder with the configuration in it; gone with the object.
@@ -56,9 +66,13 @@ class Given {
     return host::load_config(host::read_config_file(path("c.toml"), false), plugins(), {.replay = replay});
   }
   // Each as "LINE:COL: text", or "text" when it is about the file.
-  [[nodiscard]] std::vector<std::string> errors() const {
+  [[nodiscard]] std::vector<std::string> errors() const { return texts_of(load().errors); }
+  [[nodiscard]] std::vector<std::string> warnings() const { return texts_of(load().warnings); }
+
+ private:
+  [[nodiscard]] std::vector<std::string> texts_of(const std::vector<Error>& errors) const {
     std::vector<std::string> texts;
-    for (const Error& error : load().errors) {
+    for (const Error& error : errors) {
       EXPECT_TRUE(error.where && error.where->file == path("c.toml")) << error.text;
       const std::string line = to_string(error);
       texts.push_back(line.substr(path("c.toml").size() + (error.where->line != 0 ? 1 : 2)));
@@ -66,11 +80,11 @@ class Given {
     return texts;
   }
 
- private:
   TemporaryFolder folder_;
 };
 
 inline std::vector<std::string> errors_of(std::string_view toml) { return Given(toml).errors(); }
+inline std::vector<std::string> warnings_of(std::string_view toml) { return Given(toml).warnings(); }
 
 // The errors of a [sink.a] of the plugin `files` with `keys`, which begin at line 4.
 inline std::vector<std::string> sink_errors(std::string_view keys) {

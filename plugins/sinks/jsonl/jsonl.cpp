@@ -29,7 +29,7 @@ constexpr std::string_view kSchema = R"({
   "type": "object",
   "required": ["file"],
   "properties": {
-    "file": {"type": "string", "pattern": "^[^\n]+$", "x-output": true,
+    "file": {"type": "string", "pattern": "^[^\n]+$", "x-output": true, "x-stdout": true,
              "description": "a file, made if need be; a FIFO; or - for standard output"},
     "format": {"type": "string", "enum": ["ulogd", "packet"], "default": "ulogd",
                "description": "the JSON of a packet: ulogd2's flat keys, or an object for each layer as SPR has it"},

@@ -24,6 +24,7 @@ constexpr std::string_view kSchema = R"({
   "required": ["file"],
   "properties": {
     "file": {"type": "string", "pattern": "^[^\n]+$", "x-output": true,
+             "x-strftime": ["rotate_bytes", "rotate_age_s", "rotate_packets"],
              "description": "where packets go; with rotation the pattern of the files' names, for strftime"},
     "format": {"type": "string", "enum": ["pcap", "pcapng"], "default": "pcap", "description": "pcapng knows interfaces, losses and comments"},
     "link": {"type": "string", "enum": ["raw", "nflog", "ethernet"], "default": "raw",
@@ -51,11 +52,11 @@ constexpr std::string_view kSchema = R"({
              "description": "file is a FIFO, made if need be: each reader sees what comes from then on"},
     "when": {"type": ["object", "array"], "x-match": true, "items": {"type": "object", "x-match": true},
              "description": "write only packets that this match, or one of these, is about, with what went before and came after between the same two addresses"},
-    "before": {"type": "integer", "minimum": 0, "maximum": 100000, "default": 20, "x-unit": "packets",
+    "before": {"type": "integer", "x-needs": ["when"], "minimum": 0, "maximum": 100000, "default": 20, "x-unit": "packets",
                "description": "with when: so many packets before"},
-    "after": {"type": "integer", "minimum": 0, "maximum": 1000000000, "default": 50, "x-unit": "packets",
+    "after": {"type": "integer", "x-needs": ["when"], "minimum": 0, "maximum": 1000000000, "default": 50, "x-unit": "packets",
               "description": "with when: so many packets after"},
-    "context_bytes": {"type": "integer", "minimum": 65536, "maximum": 68719476736, "default": 16777216, "x-unit": "bytes",
+    "context_bytes": {"type": "integer", "x-needs": ["when"], "minimum": 65536, "maximum": 68719476736, "default": 16777216, "x-unit": "bytes",
                       "description": "with when: memory for packets that may be asked for"},
     "fsync": {"type": "boolean", "default": false, "description": "complete files are brought to the disk at once"}
   }

@@ -2,6 +2,7 @@
 
 #include "make_events.hpp"
 #include "subscribe.hpp"
+#include "topics.hpp"
 
 #include <gtest/gtest.h>
 
@@ -36,9 +37,9 @@ std::vector<std::string> topics_of(Subscription& subscription) {
 TEST(Bus, GivesASubscriberTheTopicsThatBeginWithItsPrefixes) {
   Events events;
   Bus bus;
-  const auto drops = subscribe(bus, {.topics = {"nft:drop:"}}, kLimits);
-  const auto exact = subscribe(bus, {.topics = {"nft:lan:in"}}, kLimits);
-  const auto both = subscribe(bus, {.topics = {"nft:drop:input", "nft:lan:"}}, kLimits);
+  const auto drops = subscribe(bus, {.topics = test::topics({"nft:drop:"})}, kLimits);
+  const auto exact = subscribe(bus, {.topics = test::topics({"nft:lan:in"})}, kLimits);
+  const auto both = subscribe(bus, {.topics = test::topics({"nft:drop:input", "nft:lan:"})}, kLimits);
   const auto all = subscribe(bus, {}, kLimits);
   bus.publish(events.packets({"lan:in ", "drop:input ", "drop:mac ", "LAN:IN2 "}));
   EXPECT_EQ(drops->queue().counters().published, 2U);
@@ -47,19 +48,47 @@ TEST(Bus, GivesASubscriberTheTopicsThatBeginWithItsPrefixes) {
   EXPECT_EQ(all->queue().counters().published, 4U);
 }
 
-TEST(Bus, MatchesTopicsByteForByte) {
+TEST(Bus, IgnoresCaseAndBlanksOfPacketsTopicsAndKnowsStars) {
   Events events;
   Bus bus;
-  const auto upper = subscribe(bus, {.topics = {"NFT:LAN"}}, kLimits);
-  bus.publish(events.packets(1));
-  EXPECT_EQ(upper->queue().counters().published, 0U);
+  const auto wanted = [&](std::string_view topic) {
+    const auto subscriber = subscribe(bus, {.topics = test::topics({topic})}, kLimits);
+    bus.publish(events.packets({"DROP:Input ", "lan:in "}));
+    bus.remove(subscriber);
+    return subscriber->queue().counters().published;
+  };
+  for (const std::string_view topic : {"nft:drop:input", "nft:Drop:", "NFT:DROP:", "nft: drop:input ", " nft:drop",
+                                       "nft:*:input", "nft:*put", "*input", "nft:d*:"}) {
+    EXPECT_EQ(wanted(topic), 1U) << topic;
+  }
+  for (const std::string_view topic : {"nft:", "NFT", "*", "nft:*:in", ""}) EXPECT_EQ(wanted(topic), 2U) << topic;
+  for (const std::string_view topic : {"drop:", "nft:input", "nft:*:out", "nft:drop:inputs", "nft:drop:input*s"}) {
+    EXPECT_EQ(wanted(topic), 0U) << topic;
+  }
+}
+
+TEST(Bus, ComparesMessagesTopicsByteForByte) {
+  Bus bus;
+  const auto published = [&](std::string_view wanted, const char* topic) {
+    const auto subscriber =
+        subscribe(bus, {.topics = test::topics({wanted}), .kinds = NFBUS_EVENT_PACKET | NFBUS_EVENT_MESSAGE}, kLimits);
+    bus.publish(make_message(topic, "{}", 0, 0));
+    bus.remove(subscriber);
+    return subscriber->queue().counters().published;
+  };
+  EXPECT_EQ(published("Web:", "Web:click"), 1U);
+  EXPECT_EQ(published("Web:", "web:click"), 0U);
+  EXPECT_EQ(published("web: ", "web:click"), 0U);
+  EXPECT_EQ(published("*:cl", "web:click"), 1U);
+  EXPECT_EQ(published("*:Cl", "web:click"), 0U);
 }
 
 TEST(Bus, KeepsMessagesFromThoseWhoDidNotNameTheirTopicOrTakeNone) {
   Bus bus;
-  const auto packets = subscribe(bus, {.topics = {"dns:"}}, kLimits);
+  const auto packets = subscribe(bus, {.topics = test::topics({"dns:"})}, kLimits);
   const auto unnamed = subscribe(bus, {.topics = {}, .kinds = NFBUS_EVENT_PACKET | NFBUS_EVENT_MESSAGE}, kLimits);
-  const auto named = subscribe(bus, {.topics = {"dns:"}, .kinds = NFBUS_EVENT_PACKET | NFBUS_EVENT_MESSAGE}, kLimits);
+  const auto named =
+      subscribe(bus, {.topics = test::topics({"dns:"}), .kinds = NFBUS_EVENT_PACKET | NFBUS_EVENT_MESSAGE}, kLimits);
   bus.publish(make_message("dns:serve:x", "{}", 0, 0));
   EXPECT_EQ(packets->queue().counters().published, 0U);
   EXPECT_EQ(unnamed->queue().counters().published, 0U);
@@ -69,10 +98,10 @@ TEST(Bus, KeepsMessagesFromThoseWhoDidNotNameTheirTopicOrTakeNone) {
 TEST(Bus, RoutesEachMessageOfABatchByItsOwnTopic) {
   constexpr std::uint32_t kBoth = NFBUS_EVENT_PACKET | NFBUS_EVENT_MESSAGE;
   Bus bus;
-  const auto a = subscribe(bus, {.topics = {"a:"}, .kinds = kBoth}, kLimits);
-  const auto b = subscribe(bus, {.topics = {"b:"}, .kinds = kBoth}, kLimits);
-  const auto both = subscribe(bus, {.topics = {"a:", "b:"}, .kinds = kBoth}, kLimits);
-  const auto none = subscribe(bus, {.topics = {"c:"}, .kinds = kBoth}, kLimits);
+  const auto a = subscribe(bus, {.topics = test::topics({"a:"}), .kinds = kBoth}, kLimits);
+  const auto b = subscribe(bus, {.topics = test::topics({"b:"}), .kinds = kBoth}, kLimits);
+  const auto both = subscribe(bus, {.topics = test::topics({"a:", "b:"}), .kinds = kBoth}, kLimits);
+  const auto none = subscribe(bus, {.topics = test::topics({"c:"}), .kinds = kBoth}, kLimits);
   const BatchRef first = make_message("a:1", "x", 0, 0);
   const BatchRef second = make_message("b:2", "y", 0, 0);
   const std::array<const Event*, 3> messages = {first->events().data(), second->events().data(),
@@ -88,7 +117,7 @@ TEST(Bus, RoutesEachMessageOfABatchByItsOwnTopic) {
 TEST(Bus, RoutesPacketsWhoseTopicsWereNotInterned) {
   Events events;
   Bus bus;
-  const auto drops = subscribe(bus, {.topics = {"nft:drop:"}}, kLimits);
+  const auto drops = subscribe(bus, {.topics = test::topics({"nft:drop:"})}, kLimits);
   const BatchRef batch = events.packets({"drop:input ", "lan:in ", "drop:mac "});
   std::vector<Event> copies(batch->events().begin(), batch->events().end());
   std::vector<const Event*> pointers;
@@ -176,7 +205,7 @@ TEST(Bus, TakesPacketsOfSeveralThreadsAtOnce) {
   constexpr std::size_t kThreads = 3;
   std::array<Events, kThreads> events;  // each meets new topics all the time, and all the same ones
   Bus bus;
-  const auto drops = subscribe(bus, {.topics = {"nft:drop"}},
+  const auto drops = subscribe(bus, {.topics = test::topics({"nft:drop"})},
                                {.events = 1UL << 20, .bytes = 1UL << 30, .overflow = Overflow::drop_oldest});
   std::vector<std::thread> publishers;
   for (Events& own : events) {

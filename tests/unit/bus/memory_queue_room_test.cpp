@@ -4,6 +4,7 @@
 #include "bus/bus.hpp"
 #include "bus/server/inbox.hpp"
 #include "make_events.hpp"
+#include "topics.hpp"
 
 #include <gtest/gtest.h>
 
@@ -118,8 +119,8 @@ Sink make_sink(Random& random) {
   Interest interest;
   const bool wants_all = between(random, 0, 2) != 0;
   const bool wants_messages = between(random, 0, 1) != 0;
-  interest.topics.emplace_back(wants_all ? "nft:" : "nft:rare");
-  if (wants_messages) interest.topics.emplace_back("web:");
+  interest.topics = test::topics({wants_all ? "nft:" : "nft:rare"});
+  if (wants_messages) interest.topics.push_back(test::topics({"web:"}).front());
   interest.kinds = NFBUS_EVENT_PACKET | NFBUS_EVENT_MESSAGE;
   const QueueLimits limits{.events = between(random, 1, 3000),
                            .bytes = between(random, 1, 1UL << between(random, 10, 22)),

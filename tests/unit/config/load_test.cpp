@@ -12,12 +12,16 @@ namespace {
 
 using host::Action;
 using host::Config;
+using host::Extent;
 using host::LoadedConfig;
 using host::Overflow;
+using host::TopicPattern;
 using nlohmann::json;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::StartsWith;
 
 TEST(Configuration, TakesEveryKeyOverAndFillsInDefaults) {
   const Given given(R"(
@@ -83,7 +87,7 @@ overflow = "drop_newest"
   EXPECT_EQ(config.sinks[0].name, "archive");
   EXPECT_EQ(config.sinks[0].queue_events, host::defaults::kQueueEvents);
   EXPECT_EQ(json::parse(config.sinks[0].options_json), json({{"file", "/x"}, {"format", "ulogd"}, {"flush", true}}));
-  EXPECT_THAT(config.sinks[1].topics, ElementsAre("t:drop:"));
+  EXPECT_EQ(config.sinks[1].topics, (std::vector{TopicPattern("t:drop:", "t:", Extent::beginning)}));
   EXPECT_EQ(config.sinks[1].queue_events, 5U);
   EXPECT_EQ(config.sinks[1].queue_bytes, 65536U);
   EXPECT_EQ(config.sinks[1].overflow, Overflow::drop_newest);
@@ -117,8 +121,41 @@ TEST(Configuration, SaysThatTheDiskQueueComesLater) {
 }
 
 TEST(Configuration, RefusesOneGroupInTwoCaptures) {
-  EXPECT_THAT(errors_of("[[capture]]\ngroup = 3\n[[capture]]\ngroup = 3\n"),
-              ElementsAre("4:9: capture[1].group: group 3 is captured already, at line 2; each group has one capture"));
+  EXPECT_THAT(errors_of("[[capture]]\ngroup = 1\n[[capture]]\ngroup = 1\n"),
+              ElementsAre("4:9: capture[1].group: group 1 is captured already, at line 2; each group has one capture"));
+}
+
+TEST(Configuration, KnowsWhatTheMissionsGroupsMeanAndNoOthers) {
+  Given given("[[capture]]\ngroup = 1\n[[capture]]\ngroup = 0\n");
+  const LoadedConfig loaded = given.load();
+  ASSERT_EQ(loaded.config.captures.size(), 2U);
+  EXPECT_EQ(loaded.config.captures[0].action, Action::blocked);
+  EXPECT_EQ(loaded.config.captures[1].action, Action::allowed);
+  EXPECT_THAT(errors_of("[[capture]]\ngroup = 0\n[[capture]]\ngroup = 2\n"),
+              ElementsAre(AllOf(StartsWith("3:1: capture[1].action: group 2 needs one"),
+                                HasSubstr("action = \"allowed\" or \"blocked\""))));
+  EXPECT_THAT(errors_of("[[capture]]\ngroup = 2\naction = 'deny'\n"), ElementsAre(HasSubstr("must be \"allowed\"")));
+  EXPECT_THAT(errors_of("[[capture]]\ngroup = 2\naction = 'allowed'\n"), IsEmpty());
+}
+
+TEST(Configuration, SaysWhereAMisplacedKeyBelongs) {
+  EXPECT_THAT(errors_of("[[capture]]\ngroup = [0, 1]\n"), ElementsAre(HasSubstr("a [[capture]] for each group")));
+  EXPECT_THAT(
+      errors_of("[[capture]]\ngroup = 1\nsink.a.plugin = 'files'\n"),
+      ElementsAre(AllOf(StartsWith("3:1: capture[0].sink: unknown key"), HasSubstr("[sink.NAME] on a line alone"))));
+  EXPECT_THAT(errors_of("[[capture]]\ngroup = 1\ncapture.action = 'blocked'\n"),
+              ElementsAre(HasSubstr("its keys stand alone")));
+  EXPECT_THAT(errors_of("[host]\nbus.socket = '/x'\n[[capture]]\ngroup = 1\n"),
+              ElementsAre(AllOf(StartsWith("2:1: host.bus"), HasSubstr("[bus] on a line alone"))));
+}
+
+TEST(Configuration, SaysTheNumberOrWordToWrite) {
+  EXPECT_THAT(sink_errors("queue_bytes = '10MB'\n"),
+              ElementsAre(HasSubstr("found a string; write 10000000, or 10485760 for MiB")));
+  EXPECT_THAT(errors_of("[[capture]]\ngroup = 1\nlatency_ms = '2 s'\n"), ElementsAre(HasSubstr("; write 2000")));
+  EXPECT_THAT(errors_of("[[capture]]\nnflog_group = 1\ngroup = 1\n"),
+              ElementsAre(HasSubstr("did you mean \"group\"?")));
+  EXPECT_THAT(sink_errors("path = '/x'\n"), ElementsAre(HasSubstr("did you mean \"file\"?")));
 }
 
 TEST(Configuration, WantsTheGroupOfACapture) {

@@ -72,7 +72,7 @@ TEST(PluginKeys, OfTwoSinksNameNoFileTwiceHoweverItIsSpelled) {
   EXPECT_THAT(two(given.path("here/out")), ElementsAre(expected));
   EXPECT_THAT(two(given.path("other")), IsEmpty());
   EXPECT_THAT(two(given.path("nowhere/out")), IsEmpty());
-  EXPECT_THAT(errors_of("[sink.a]\nplugin = 'files'\nfile = '-'\n[sink.b]\nplugin = 'files'\nfile = '-'\n"), IsEmpty());
+  EXPECT_THAT(errors_of("[sink.a]\nplugin = 'log'\nfile = '-'\n[sink.b]\nplugin = 'log'\nfile = '-'\n"), IsEmpty());
   EXPECT_THAT(
       errors_of("[sink.a]\nplugin = 'files'\nfile = '/dev/null'\n[sink.b]\nplugin = 'files'\nfile = '/dev/null'\n"),
       IsEmpty());
@@ -107,9 +107,9 @@ TEST(PluginKeys, ThatArePathsStartAtTheConfigurationsFolder) {
   EXPECT_EQ(options["places"]["one"]["at"], given.path("../x"));
   EXPECT_EQ(options["places"]["two"]["at"], "/abs");
   EXPECT_EQ(given.load().used_paths.back().path, given.path("log"));
-  const Given list(sink_with("log = '-'\nplaces = ['a', '', '-']\n"));
+  const Given list(sink_with("log = '-'\nplaces = ['a', '', './-']\n"));
   ASSERT_THAT(list.errors(), IsEmpty());
-  EXPECT_EQ(options_of(list)["places"], json({list.path("a"), "", list.path("-")}));
+  EXPECT_EQ(options_of(list)["places"], json({list.path("a"), "", list.path("./-")}));
   EXPECT_EQ(options_of(list)["log"], "-") << "an output";
 }
 

@@ -7,6 +7,7 @@
 namespace nfbus::test {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -48,6 +49,50 @@ TEST(Syntax, IsExplainedInPlainWords) {
   EXPECT_THAT(errors_of("[host]\nplugin_dirs = ['a'\n"), ElementsAre(HasSubstr("ends before this is complete")));
   EXPECT_THAT(errors_of("device\n"), ElementsAre(HasSubstr("expected KEY = VALUE")));
   EXPECT_THAT(errors_of("a = 'x\n'\n"), ElementsAre(HasSubstr("is the closing quote missing?")));
+}
+
+TEST(Syntax, SaysHowToWriteWhatOthersWriteWithoutQuotes) {
+  const auto line = [](const std::string& text) {
+    const auto errors = errors_of(text + "\n");
+    return errors.size() == 1 ? errors.front() : std::to_string(errors.size()) + " errors";
+  };
+  EXPECT_THAT(line("!dport = 80"), AllOf(StartsWith("1:1: "), HasSubstr("\"!dport\" = VALUE")));
+  EXPECT_THAT(line("drop = [{ proto = 'udp', !dport = 80 }]"), AllOf(StartsWith("1:26: "), HasSubstr("\"!dport\"")));
+  EXPECT_THAT(line("keep = [{ 'ä' = 'ö', !dport = 80 }]"), HasSubstr("\"!dport\""));
+  EXPECT_THAT(line("drop = [{ dport != 80 }]"), HasSubstr("\"!dport\" = VALUE"));
+  EXPECT_THAT(line("drop = [{ proto = 'udp',\n dport = 5 }]"),
+              AllOf(StartsWith("1:"), HasSubstr("stands on one line")));
+  EXPECT_THAT(line("drop = {\n}"), HasSubstr("stands on one line"));
+  EXPECT_THAT(line("drop = { a = 1, # why\n}"), HasSubstr("stands on one line"));
+  EXPECT_THAT(line("drop = { a = 1, }"), HasSubstr("no comma stands before a }"));
+  EXPECT_THAT(line("rotate_bytes = 10MB"),
+              AllOf(StartsWith("1:16: "), HasSubstr("write 10000000, or 10485760 for MiB")));
+  EXPECT_THAT(line("rotate_bytes = 10MiB"), HasSubstr("write 10485760"));
+  EXPECT_THAT(line("rotate_age_s = 7d"), HasSubstr("write 604800"));
+  EXPECT_THAT(line("latency_ms = 2s"), HasSubstr("write 2000"));
+  EXPECT_THAT(line("x = { a = 1, rotate_age_s = 1h }"), HasSubstr("write 3600"));
+  EXPECT_THAT(line("dport = 80,443"), AllOf(StartsWith("1:9: "), HasSubstr("a list is written [80, 443]")));
+  EXPECT_THAT(line("keep = [{ dport = 80,443 }]"), HasSubstr("[80, 443]"));
+  EXPECT_THAT(line("keep = [{ dport = 80,443, proto = 'tcp' }]"), HasSubstr("[80, 443]"));
+  EXPECT_THAT(line("dport = 1000:2000"), HasSubstr("\"1000-2000\""));
+  EXPECT_THAT(line("dport = [80, 1000-2000]"), HasSubstr("\"1000-2000\""));
+  EXPECT_THAT(line("dport = [80, ssh]"), AllOf(StartsWith("1:14: "), HasSubstr("in quotes: \"ssh\"")));
+  EXPECT_THAT(line("src = 10.0.0.0/8  # ours"), AllOf(StartsWith("1:7: "), HasSubstr("in quotes: \"10.0.0.0/8\"")));
+  EXPECT_THAT(line("tcp_flags = SYN|ACK"), HasSubstr("in quotes: \"SYN|ACK\""));
+  EXPECT_THAT(line("file = /var/log/x"), HasSubstr("in quotes: \"/var/log/x\""));
+  EXPECT_THAT(line("file = \u201c/x\u201d"), HasSubstr("plain ones"));
+  EXPECT_THAT(line("; comment"), HasSubstr("a comment begins with #"));
+  EXPECT_THAT(line("// comment"), HasSubstr("a comment begins with #"));
+}
+
+TEST(Syntax, KnowsAConfigurationOfUlogd) {
+  EXPECT_THAT(errors_of("[global]\nlogfile=\"/var/log/ulogd.log\"\n\nstack=log1:NFLOG,base1:BASE\n[log1]\ngroup=0\n"),
+              ElementsAre(AllOf(StartsWith("4:1: "), HasSubstr("configuration of ulogd2"), HasSubstr("[[capture]]"))));
+  EXPECT_THAT(
+      errors_of("[global]\nplugin=\"/usr/lib/ulogd/ulogd_inppkt_NFLOG.so\"\nplugin=\"/usr/lib/ulogd/ulogd_x.so\"\n"),
+      ElementsAre(AllOf(StartsWith("2:1: "), HasSubstr("configuration of ulogd2"))));
+  EXPECT_THAT(errors_of("# stack=log1:NFLOG,base1:BASE\n[[capture]]\ngroup = 1\n"), IsEmpty());
+  EXPECT_THAT(errors_of("[[capture]]\ngroup = 1\nstack = 'a:b'\n"), ElementsAre(HasSubstr("unknown key")));
 }
 
 TEST(Syntax, RefusesWhatIsNotText) {

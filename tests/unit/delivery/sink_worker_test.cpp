@@ -4,6 +4,7 @@
 #include "scripted_filter.hpp"
 #include "scripted_sink.hpp"
 #include "subscribe.hpp"
+#include "topics.hpp"
 
 #include <gtest/gtest.h>
 
@@ -61,7 +62,8 @@ class Delivery {
         return true;
       }};
   Bus bus_;
-  const Interest interest_{.topics = {"nft:", "summary"}, .kinds = NFBUS_EVENT_PACKET | NFBUS_EVENT_MESSAGE};
+  const Interest interest_{.topics = test::topics({"nft:", "summary"}),
+                           .kinds = NFBUS_EVENT_PACKET | NFBUS_EVENT_MESSAGE};
   std::shared_ptr<Subscription> subscription_;
   std::unique_ptr<SinkWorker> worker_;
 };

@@ -8,14 +8,18 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace nfbus::host::test {
 namespace {
 
 using nlohmann::json;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::StartsWith;
 
 MadeEvent dns_query() { return MadeEvent(ipv4("192.0.2.1", "198.51.100.53", 17, udp(40000, 53))); }
 
@@ -101,13 +105,88 @@ std::string fault_of(const char* key, const json& value) {
   return all.front().starts_with(place) ? all.front().substr(place.size()) : all.front();
 }
 
+TEST(MatchFaults, SayWhatToWriteForNumbersAsOthersWriteThem) {
+  const auto advice = [](const char* key, const char* text) {
+    const std::string fault = fault_of(key, text);
+    const std::size_t at = fault.find("; write ");
+    return at == std::string::npos ? fault : fault.substr(at + 8);
+  };
+  EXPECT_EQ(advice("port", "80,443"), "[80, 443]");
+  EXPECT_EQ(advice("port", "{ 22, 80-90, ssh }"), "[22, \"80-90\", 22]");
+  EXPECT_EQ(advice("dport", "1000:2000"), "\"1000-2000\"");
+  EXPECT_EQ(advice("dport", "1024:"), "\"1024-65535\"");
+  EXPECT_EQ(advice("dport", ":1023"), "\"0-1023\"");
+  EXPECT_EQ(advice("sport", "ssh"), "22");
+  EXPECT_EQ(advice("sport", "HTTPS"), "443");
+  EXPECT_EQ(advice("dport", ">1023"), "\"1024-65535\"");
+  EXPECT_EQ(advice("dport", "<= 1023"), "\"0-1023\"");
+  EXPECT_EQ(advice("dport", "!=80"), "\"!dport\" = 80");
+  EXPECT_EQ(advice("dport", "!ssh"), "\"!dport\" = 22");
+  EXPECT_EQ(advice("group", "0,1"), "[0, 1]");
+  EXPECT_EQ(advice("uid", "80 443"), "[80, 443]");
+  EXPECT_EQ(advice("uid", "ssh"), "is neither a number nor a range such as \"10-20\"");
+  EXPECT_EQ(advice("proto", "ssh"), "port = 22");
+  EXPECT_EQ(advice("tcp_flags", "SYN|ACK"), "\"syn,ack\"");
+  EXPECT_EQ(advice("tcp_flags", "syn + !ack"), "\"syn,!ack\"");
+  EXPECT_EQ(advice("tcp_flags", "FIN SYN"), "\"fin,syn\"");
+  EXPECT_THAT(advice("tcp_flags", "syn|foo"), HasSubstr("is no TCP flag"));
+}
+
+TEST(MatchFaults, KnowTheNamesThatOthersHaveForTheKeys) {
+  const auto meant = [](const json& table) {
+    const auto all = faults(table);
+    return all.size() == 1 ? all.front().substr(all.front().find(": ") + 2) : std::to_string(all.size()) + " faults";
+  };
+  const auto did = [](const char* key) { return std::string("unknown key; did you mean \"") + key + "\"?"; };
+  for (const auto& [theirs, ours] : std::vector<std::pair<const char*, const char*>>{
+           {"saddr", "src"},           {"daddr", "dst"},           {"src_ip", "src"},        {"dest_ip", "dst"},
+           {"SrcIP", "src"},           {"iifname", "in"},          {"oif", "out"},           {"oob.in", "in"},
+           {"oob.prefix", "prefix"},   {"dest_port", "dport"},     {"ip.protocol", "proto"}, {"tcp.dport", "dport"},
+           {"tcp.flags", "tcp_flags"}, {"icmp.type", "icmp_type"}, {"mac.saddr.str", "mac"}, {"raw.pktlen", "length"},
+           {"fwmark", "mark"},         {"skuid", "uid"},           {"protocol", "proto"},    {"net", "host"}}) {
+    EXPECT_EQ(meant({{theirs, "x"}}), did(ours)) << theirs;
+  }
+  EXPECT_EQ(meant({{"!saddr", "10.0.0.1"}}), did("!src"));
+  EXPECT_EQ(meant({{"ip", {{"daddr", "10.0.0.1"}}}}), did("dst"));  // ip.daddr = "10.0.0.1" in TOML
+}
+
+std::vector<std::string> doubts(const json& tables, const KnownFields& known = {}) {
+  std::vector<std::string> texts;
+  for (const MatchFault& doubt : compile_match(tables, known).doubts) texts.push_back(to_string(doubt));
+  return texts;
+}
+
+TEST(MatchDoubts, AreAboutBitsBehindAPrefix) {
+  EXPECT_THAT(doubts({{"src", "10.0.0.1/8"}}), ElementsAre(AllOf(StartsWith("src: "), HasSubstr("\"10.0.0.0/8\""))));
+  EXPECT_THAT(doubts({{"!dst", {"10.0.0.0/8", "2001:db8::1/32", "fe80:0:0:1::/64", "fe80::ffff/65"}}}),
+              ElementsAre(AllOf(StartsWith("!dst[1]: "), HasSubstr("\"2001:db8::/32\"")),
+                          AllOf(StartsWith("!dst[3]: "), HasSubstr("\"fe80::/65\""))));
+  EXPECT_THAT(doubts({{"host", {"0.0.0.0/0", "::/0", "1.2.3.4", "1.2.3.4/32", "::1/128", "10.0.0.1-10.0.0.9"}}}),
+              IsEmpty());
+}
+
+TEST(MatchDoubts, AreAboutTopicsAndPrefixesThatNoPacketHas) {
+  const KnownFields known{.names = {}, .any = false, .topic_root = "nft:"};
+  EXPECT_THAT(doubts({{"topic", "Drop:*"}}, known), ElementsAre(HasSubstr("write \"nft:Drop:*\"")));
+  EXPECT_THAT(doubts({{"prefix", "nft:drop:*"}}, known), ElementsAre(HasSubstr("write \"drop:*\"")));
+  EXPECT_THAT(doubts({{"topic", {"nft:drop:*", "web:*", "*drop:*", "NFT:*"}}, {"prefix", "drop:*"}}, known), IsEmpty());
+  EXPECT_THAT(doubts({{"topic", "drop:*"}}), IsEmpty()) << "the root is not known";
+}
+
+TEST(MatchDoubts, AreAboutNamesOfOthersWhereAnyNameMayBeAField) {
+  EXPECT_THAT(doubts({{"saddr", "10.0.0.1"}}, {.names = {}, .any = true}),
+              ElementsAre(HasSubstr("did you mean \"src\"?")));
+  EXPECT_THAT(doubts({{"saddr", "10.0.0.1"}}, {.names = {"saddr"}, .any = true}), IsEmpty());
+  EXPECT_THAT(doubts({{"country", "DE"}}, {.names = {}, .any = true}), IsEmpty());
+}
+
 TEST(MatchFaults, SayWhatIsWrongWithNumbers) {
   EXPECT_EQ(fault_of("port", "2000-1000"), "the range is reversed; write \"1000-2000\"");
   EXPECT_EQ(fault_of("port", 65536), "is out of range; it must be 0 to 65535");
   EXPECT_EQ(fault_of("port", -1), "is out of range; it must be 0 to 65535");
   EXPECT_EQ(fault_of("port", "1-70000"), "is out of range; it must be 0 to 65535");
   for (const char* text : {"", "http", "1-", "-1", "1-2-3", "1 - 2", "0x", "99999999999999999999", "1.5"}) {
-    EXPECT_EQ(fault_of("port", text), "is neither a number nor a range such as \"10-20\"") << text;
+    EXPECT_THAT(fault_of("port", text), StartsWith("is neither a number nor a range such as \"10-20\"")) << text;
   }
   EXPECT_EQ(fault_of("proto", 256), "is out of range; it must be 0 to 255");
   EXPECT_EQ(fault_of("proto", "tpc"), "is no protocol's name or number; did you mean \"tcp\"?");

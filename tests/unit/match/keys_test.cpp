@@ -34,6 +34,10 @@ TEST(MatchKeys, SelectByTopicWholeOrWithAStar) {
   expect("topic", "nft:*:in*x", event, false);
   expect("topic", "*", event, true);
   expect("topic", json::array({"dns:serve:*", "nft:*"}), event, true);
+  expect("topic", "nft:Drop:Input ", event, true);
+  expect("topic", "NFT:DROP:*", event, true);
+  EXPECT_TRUE(holds({{"topic", "nft: drop:Input"}}, event, {.names = {}, .any = false, .topic_root = "nft:"}));
+  expect("topic", "nft:Lan:*", event, false);
 }
 
 TEST(MatchKeys, SelectByPrefixTrimmedAndWithoutRegardToCase) {
@@ -310,6 +314,8 @@ TEST(MatchKeys, KnowOnlyTopicAndAnnotationsOfMessages) {
   MadeEvent message = MadeEvent::message("alarm:door");
   message.annotate("rule", "night");
   expect("topic", "alarm:*", message, true);
+  expect("topic", "Alarm:*", message, false);  // what its publisher wrote
+  expect("topic", "alarm:* ", message, false);
   expect("rule", "night", message, true);
   for (const auto& [key, value] : std::initializer_list<std::pair<const char*, json>>{
            {"prefix", "*"},     {"action", "allowed"}, {"group", "0-65535"}, {"family", "ip"},      {"in", "*"},

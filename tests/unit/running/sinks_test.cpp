@@ -1,5 +1,7 @@
 #include "running/sinks.hpp"
 
+#include "topics.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -81,7 +83,7 @@ class SinksTest : public testing::Test {
                   .filters = FilterChain({}),
                   .instance = std::make_unique<NotingSink>(name, history_, answer)};
     sink.config.name = name;
-    sink.config.topics = {"web:"};
+    sink.config.topics = test::topics({"web:"});
     return sink;
   }
   template <class... Sinks>
