@@ -44,22 +44,56 @@ std::string_view variable_in(std::string_view text) {
   return is_variable ? text.substr(0, end) : std::string_view();
 }
 
-// "~" or "~name" before a slash.
+// "~" or "~name" before a slash, or "~" alone.
 std::string_view home_in(std::string_view text) {
   if (!text.starts_with('~')) return {};
   std::size_t end = 1;
   while (end < text.size() && is_name(text[end])) ++end;
-  return end < text.size() && text[end] == '/' ? text.substr(0, end) : std::string_view();
+  const bool is_home = end == text.size() ? end == 1 : text[end] == '/';
+  return is_home ? text.substr(0, end) : std::string_view();
+}
+
+void find_in_text(const std::string& text, const SchemaPath& path, Findings& doubts) {
+  const std::string_view variable = variable_in(text);
+  if (!variable.empty() && variable != text) {
+    doubts.at_value(path, fmt::format("{} in it stays as it is: only secrets are read from the environment, and "
+                                      "only as a whole; write what it stands for",
+                                      variable));
+  }
+  const std::string_view home = home_in(text);
+  if (home.empty()) return;
+  const char* const folder = home == "~" ? std::getenv("HOME") : nullptr;
+  doubts.at_value(path, fmt::format("{} is no home folder here, but a folder of this name beside the "
+                                    "configuration; write {} in its place",
+                                    home, folder == nullptr || *folder != '/' ? "the whole path" : folder));
+}
+
+void find_in(const json& value, SchemaPath& path, Findings& doubts) {
+  if (value.is_string()) return find_in_text(value.get_ref<const std::string&>(), path, doubts);
+  if (!value.is_structured()) return;
+  std::size_t index = 0;
+  for (const auto& [key, member] : value.items()) {
+    if (value.is_array()) {
+      path.emplace_back(index++);
+    } else {
+      path.emplace_back(key);
+    }
+    find_in(member, path, doubts);
+    path.pop_back();
+  }
 }
 
 class Doubts {
  public:
   Doubts(const json& root, const Config& config, const PluginRegistry& plugins, Findings& warnings)
-      : root_(root), config_(config), plugins_(plugins), warnings_(warnings), topic_root_(config.host.topic_root) {}
+      : root_(root),
+        config_(config),
+        plugins_(plugins),
+        warnings_(warnings),
+        topic_root_(config.host.topic_root),
+        beginnings_(beginnings()) {}
 
   void find() {
-    SchemaPath path;
-    find_unexpanded(root_, path);
     find_unused_filters();
     if (config_.sinks.empty() && !config_.captures.empty() && !root_.contains("bus") && !root_.contains("sink")) {
       warnings_.at_key({"capture", std::size_t{0}},
@@ -71,39 +105,6 @@ class Doubts {
   }
 
  private:
-  void find_unexpanded(const json& value, SchemaPath& path) {
-    if (value.is_string()) return find_in_text(value.get_ref<const std::string&>(), path);
-    if (!value.is_structured()) return;
-    std::size_t index = 0;
-    for (const auto& [key, member] : value.items()) {
-      if (value.is_array()) {
-        path.emplace_back(index++);
-      } else {
-        path.emplace_back(key);
-      }
-      find_unexpanded(member, path);
-      path.pop_back();
-    }
-  }
-
-  void find_in_text(const std::string& text, const SchemaPath& path) {
-    const std::string_view variable = variable_in(text);
-    if (!variable.empty() && variable != text) {
-      warnings_.at_value(path, fmt::format("{} in it stays as it is: only secrets are read from the environment, and "
-                                           "only as a whole; write what it stands for",
-                                           variable));
-    }
-    const std::string_view home = home_in(text);
-    if (home.empty()) return;
-    const char* const folder = home == "~" ? std::getenv("HOME") : nullptr;
-    warnings_.at_value(path, fmt::format("{} is no home folder here, but a folder of this name beside the "
-                                         "configuration; write the whole path{}",
-                                         home,
-                                         folder == nullptr || *folder != '/'
-                                             ? std::string()
-                                             : fmt::format(": \"{}{}\"", folder, text.substr(home.size()))));
-  }
-
   void find_unused_filters() {
     std::set<std::string_view> used(config_.bus.filters.begin(), config_.bus.filters.end());
     for (const CaptureConfig& capture : config_.captures) used.insert(capture.filters.begin(), capture.filters.end());
@@ -207,7 +208,7 @@ class Doubts {
     }
     if (takes_messages && !sounds_like_rule(text) && !is_of_a_capture(text)) return {};
     if (!takes_messages && may_change_topics()) return {};
-    return fmt::format("{} such a topic: those of packets begin with \"{}\"; write \"{}{}\"",
+    return fmt::format(R"({} such a topic: those of packets begin with "{}"; write "{}{}")",
                        takes_messages ? "only messages have" : "no packet has", topic_root_, topic_root_,
                        trim_prefix(text));
   }
@@ -226,10 +227,9 @@ class Doubts {
     if (folded.size() - stars > topic_root_.size() + kMostPrefixBytes && !may_change_topics()) {
       return fmt::format("no packet has so long a topic: the kernel keeps {} bytes of a prefix", kMostPrefixBytes);
     }
-    const std::vector<std::string> possible = beginnings();
-    if (std::ranges::any_of(possible, [&](const std::string& one) { return topic.may_fit_packet(one); })) return {};
+    if (std::ranges::any_of(beginnings_, [&](const std::string& one) { return topic.may_fit_packet(one); })) return {};
     std::string listed;
-    for (const std::string& one : possible) {
+    for (const std::string& one : beginnings_) {
       listed += fmt::format("{}{}", listed.empty() ? "" : ", ", shown(json(one.substr(topic_root_.size()))));
     }
     return fmt::format("no packet has such a topic: the captures forward only the prefixes {}; add it to one of them",
@@ -241,12 +241,18 @@ class Doubts {
   const PluginRegistry& plugins_;
   Findings& warnings_;
   const std::string& topic_root_;
+  const std::vector<std::string> beginnings_;  // of packets' topics
 };
 
 }  // namespace
 
-void find_doubts(const json& root, const Config& config, const PluginRegistry& plugins, Findings& warnings) {
-  Doubts(root, config, plugins, warnings).find();
+void find_unexpanded(const json& root, Findings& doubts) {
+  SchemaPath path;
+  find_in(root, path, doubts);
+}
+
+void find_doubts(const json& root, const Config& config, const PluginRegistry& plugins, Findings& doubts) {
+  Doubts(root, config, plugins, doubts).find();
 }
 
 }  // namespace nfbus::host

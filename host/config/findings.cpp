@@ -37,9 +37,9 @@ std::string advice(const SchemaFinding& finding) {
   for (const std::string_view kind : {"filter", "sink"}) {
     if (wrong_type && path.size() <= 2 && is_key(path, 0, kind)) return "; write [" + std::string(kind) + ".NAME]";
   }
-  if (wrong_type && path.size() == 3 && is_key(path, 0, "capture") && is_key(path, 2, "group") &&
-      finding.message.ends_with("found an array")) {
-    return "; write one number, and a [[capture]] for each group";
+  if (wrong_type && path.size() == 3 && is_key(path, 0, "capture") && is_key(path, 2, "group")) {
+    if (finding.message.ends_with("found an array")) return "; write one number, and a [[capture]] for each group";
+    if (finding.message.ends_with("; write one number")) return ", and a [[capture]] for each group";
   }
   if (finding.kind == SchemaFinding::Kind::unknown_key) {
     if (std::string place = advice_on_place(path); !place.empty()) return place;

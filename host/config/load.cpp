@@ -111,6 +111,7 @@ class Loader {
     read_captures(table_at(root, "capture"));
     read_sinks(table_at(root, "sink"));
     read_sources(table_at(root, "source"));
+    find_unexpanded(written, warnings_);  // also where that is why it is wrong
     find_doubts(written, config_, plugins_, doubts_);
     if (options.replay) config_.sources.clear();  // the file alone is read
     LoadedConfig loaded{.config = std::move(config_),

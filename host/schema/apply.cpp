@@ -106,6 +106,7 @@ class Checker {
     if (!wants_number || !value.is_string()) return {};
     const auto& text = value.get_ref<const std::string&>();
     if (text.find_first_not_of("0123456789") == std::string::npos) return {};
+    if (text.find_first_not_of("0123456789,-: ") == std::string::npos) return "; write one number";
     std::string unit = schema.value("x-unit", "");
     if (const auto* key = path_.empty() ? nullptr : std::get_if<std::string>(&path_.back()); unit.empty() && key) {
       unit = unit_of_option(*key);

@@ -36,17 +36,18 @@ std::string lowered(std::string_view text) {
 std::string whole(double number) { return fmt::format("{:.0f}", number); }
 
 // "10 MB" in bytes, or "10k" of anything; both meanings of the letter, where it has two.
-std::string by_power(double number, const std::string& suffix) {
+std::string by_power(double number, const std::string& suffix, bool is_bytes) {
   if (suffix == "b" || suffix == "bytes" || suffix == "byte") return whole(number);
   const std::size_t power = kPowers.find(suffix.front());
   if (power == std::string_view::npos) return {};
   const std::string rest = suffix.substr(1);
-  if (rest != "" && rest != "b" && rest != "i" && rest != "ib") return {};
+  if (!rest.empty() && rest != "b" && rest != "i" && rest != "ib") return {};
   const auto exponent = static_cast<double>(power + 1);
-  const std::string binary = whole(number * std::pow(1024.0, exponent));
+  std::string binary = whole(number * std::pow(1024.0, exponent));
   if (rest.starts_with('i')) return binary;
   constexpr std::array<std::string_view, 4> kBinary = {"KiB", "MiB", "GiB", "TiB"};
-  return fmt::format("{}, or {} for {}", whole(number * std::pow(1000.0, exponent)), binary, kBinary.at(power));
+  std::string of_thousand = whole(number * std::pow(1000.0, exponent));
+  return is_bytes ? fmt::format("{}, or {} for {}", of_thousand, binary, kBinary.at(power)) : of_thousand;
 }
 
 std::optional<double> in_ms(double number, const std::string& suffix) {
@@ -63,7 +64,9 @@ std::string number_to_write(std::string_view text, std::string_view unit) {
   double number = 0;
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
-  if (error != std::errc() || stop == text.data() || number < 0 || number > kMost) return {};
+  if (text.empty() || text.front() < '0' || text.front() > '9' || error != std::errc() || stop == text.data() ||
+      number < 0 || number > kMost)
+    return {};
   std::string_view rest(stop, static_cast<std::size_t>(end - stop));
   rest.remove_prefix(std::min(rest.find_first_not_of(" _"), rest.size()));
   constexpr std::size_t kMostLetters = 7;
@@ -75,7 +78,7 @@ std::string number_to_write(std::string_view text, std::string_view unit) {
   if (may_be_time) {
     if (const auto ms = in_ms(number, suffix)) return whole(unit == "ms" ? *ms : std::ceil(*ms / 1000));
   }
-  return is_time ? std::string() : by_power(number, suffix);
+  return is_time ? std::string() : by_power(number, suffix, unit.empty() || unit == "bytes");
 }
 
 std::string_view unit_of_option(std::string_view name) noexcept {

@@ -139,7 +139,10 @@ TEST(Configuration, KnowsWhatTheMissionsGroupsMeanAndNoOthers) {
 }
 
 TEST(Configuration, SaysWhereAMisplacedKeyBelongs) {
-  EXPECT_THAT(errors_of("[[capture]]\ngroup = [0, 1]\n"), ElementsAre(HasSubstr("a [[capture]] for each group")));
+  for (const char* const groups : {"[0, 1]", "'0,1'", "'0-3'"}) {
+    EXPECT_THAT(errors_of(std::string("[[capture]]\ngroup = ") + groups + "\n"),
+                ElementsAre(HasSubstr("; write one number, and a [[capture]] for each group")));
+  }
   EXPECT_THAT(
       errors_of("[[capture]]\ngroup = 1\nsink.a.plugin = 'files'\n"),
       ElementsAre(AllOf(StartsWith("3:1: capture[0].sink: unknown key"), HasSubstr("[sink.NAME] on a line alone"))));
@@ -152,6 +155,7 @@ TEST(Configuration, SaysWhereAMisplacedKeyBelongs) {
 TEST(Configuration, SaysTheNumberOrWordToWrite) {
   EXPECT_THAT(sink_errors("queue_bytes = '10MB'\n"),
               ElementsAre(HasSubstr("found a string; write 10000000, or 10485760 for MiB")));
+  EXPECT_THAT(sink_errors("queue = '64k'\n"), ElementsAre(testing::EndsWith("; write 64000")));
   EXPECT_THAT(errors_of("[[capture]]\ngroup = 1\nlatency_ms = '2 s'\n"), ElementsAre(HasSubstr("; write 2000")));
   EXPECT_THAT(errors_of("[[capture]]\nnflog_group = 1\ngroup = 1\n"),
               ElementsAre(HasSubstr("did you mean \"group\"?")));
