@@ -73,7 +73,7 @@ struct Unquoted {
 std::optional<Unquoted> value_at(std::string_view line, std::size_t at) {
   const std::size_t equals = line.substr(0, at + 1).rfind('=');
   if (equals == std::string_view::npos) return std::nullopt;
-  const std::size_t begin = line.find_first_not_of(" \t[", equals + 1);
+  const std::size_t begin = line.find_first_not_of(" \t[{", equals + 1);  // also nft's { 80, 443 }
   if (begin == std::string_view::npos) return std::nullopt;
   const auto unquoted = [&](std::size_t from, std::size_t to) {
     from = std::min(line.find_first_not_of(" \t", from), to);

@@ -2,12 +2,14 @@
 
 #include "event/topic.hpp"
 #include "match/names.hpp"
+#include "support/json_text.hpp"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
-#include <span>
+#include <utility>
 #include <vector>
 
 namespace nfbus::host::other_words {
@@ -224,6 +226,30 @@ std::string compared(const Key& key, std::string_view text) {
   return value == 0 && !or_equal ? std::string() : fmt::format("\"0-{}\"", or_equal ? value : value - 1);
 }
 
+// "S.", "[P.]", "SA"
+std::string flags_of_tcpdump(std::string_view text) {
+  constexpr std::array<std::pair<char, std::string_view>, 9> kLetters = {{{'S', "syn"},
+                                                                          {'.', "ack"},
+                                                                          {'A', "ack"},
+                                                                          {'F', "fin"},
+                                                                          {'R', "rst"},
+                                                                          {'P', "psh"},
+                                                                          {'U', "urg"},
+                                                                          {'E', "ece"},
+                                                                          {'W', "cwr"}}};
+  if (text.starts_with('[') && text.ends_with(']')) text = text.substr(1, text.size() - 2);
+  constexpr std::size_t kMost = 4;
+  if (text.size() > kMost) return {};
+  std::string flags;
+  for (const char c : text) {
+    const auto* const found =
+        std::find_if(kLetters.begin(), kLetters.end(), [c](const auto& letter) { return letter.first == c; });
+    if (found == kLetters.end() || flags.find(found->second) != std::string::npos) return {};
+    flags += (flags.empty() ? "" : ",") + std::string(found->second);
+  }
+  return flags;
+}
+
 }  // namespace
 
 std::string_view key_of(std::string_view name) {
@@ -276,7 +302,34 @@ std::string number_to_write(const Key& key, std::string_view text) {
   return parts.size() == 1 ? "; write " + list : "; write [" + list + ']';
 }
 
+std::string text_to_write(const Key& key, const nlohmann::json& value) {
+  if (!value.is_string() || key.type == ValueType::bpf || key.type == ValueType::tcp_flags) return {};
+  std::string_view text = trim_prefix(value.get_ref<const std::string&>());
+  if (text.starts_with('!') && text.size() > 1) {
+    text = trim_prefix(text.substr(text.starts_with("!=") ? 2 : 1));
+    return fmt::format("; write \"!{}\" = {}", key.name, shown(nlohmann::json(std::string(text))));
+  }
+  const std::vector<std::string_view> parts = parts_of(text);
+  if (parts.size() < 2 || text.find_first_of(",{") == std::string_view::npos) return {};
+  std::string list;
+  for (const std::string_view part : parts) {
+    list += (list.empty() ? "" : ", ") + shown(nlohmann::json(std::string(part)));
+  }
+  return "; write [" + list + ']';
+}
+
+std::string interface_to_write(std::string_view text) {
+  constexpr std::size_t kMostBytes = 15;  // IFNAMSIZ, less its NUL
+  if (text.size() > 1 && text.ends_with('+')) {
+    return fmt::format("; write \"{}*\"", text.substr(0, text.size() - 1));
+  }
+  const auto stars = static_cast<std::size_t>(std::count(text.begin(), text.end(), '*'));
+  if (text.size() - stars > kMostBytes) return fmt::format(": it has {} bytes at most", kMostBytes);
+  return text.empty() || text.find_first_of("/ \t") != std::string_view::npos ? ": it has no blank and no / in it" : "";
+}
+
 std::string flags_to_write(std::string_view text) {
+  if (const std::string flags = flags_of_tcpdump(text); !flags.empty()) return "; write \"" + flags + '"';
   if (trim_prefix(text).find_first_of("|+& ") == std::string_view::npos) return {};
   std::string list;
   std::string word;

@@ -3,6 +3,8 @@
 
 #include "match/keys.hpp"
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,6 +20,10 @@ namespace nfbus::host::other_words {
 
 // [any] What to write for a number that is none: "; write [80, 443]"; empty: nobody knows.
 [[nodiscard]] std::string number_to_write(const Key& key, std::string_view text);
+// [any] The same of other texts: several in one, or with a ! before it.
+[[nodiscard]] std::string text_to_write(const Key& key, const nlohmann::json& value);
+// [any] The same of an interface's name: "eth+", or one that is longer than any.
+[[nodiscard]] std::string interface_to_write(std::string_view text);
 // [any] The same of TCP flags: "SYN|ACK" -> "; write \"syn,ack\"".
 [[nodiscard]] std::string flags_to_write(std::string_view text);
 

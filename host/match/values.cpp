@@ -14,6 +14,7 @@
 #include <arpa/inet.h>
 
 #include <array>
+#include <bit>
 #include <charconv>
 #include <string_view>
 #include <utility>
@@ -220,6 +221,12 @@ Result<void> add_cidr(std::string_view text, std::string_view address_text, std:
   if (!address) return no_address(text, address_text);
   const unsigned most = address->is_ipv6 ? 128 : 32;
   const auto length = parse_number(length_text);
+  if (const auto mask = parse_address(length_text); mask && !mask->is_ipv6 && !address->is_ipv6) {
+    const auto bits = static_cast<unsigned>(std::popcount(mask->ipv4));
+    const bool is_mask = mask->ipv4 == ~host_bits<std::uint32_t>(bits, 32);
+    return wrong("a network is written with the length of its prefix" +
+                 (is_mask ? fmt::format("; write \"{}/{}\"", address_text, bits) : std::string()));
+  }
   if (!length || length_text.starts_with("0x")) {
     return wrong(fmt::format("the prefix length must be a number, 0 to {}", most));
   }
@@ -343,6 +350,14 @@ bool takes_numbers(ValueType type) {
          type == ValueType::mark;
 }
 
+// Interfaces may have odd names, and hardly do.
+void doubt_name(const Key& key, const json& value, Values& values) {
+  if (key.type != ValueType::text || key.kind != Kind::text) return;
+  std::string advice = other_words::text_to_write(key, value);
+  if (advice.empty()) advice = other_words::interface_to_write(value.get_ref<const std::string&>());
+  if (!advice.empty()) values.doubts.push_back(shown(value) + ": no interface has such a name" + advice);
+}
+
 }  // namespace
 
 Result<void> add_value(const Key& key, const json& value, Values& values) {
@@ -355,7 +370,12 @@ Result<void> add_value(const Key& key, const json& value, Values& values) {
     return wrong(shown(value) + ": " + at_most(key.most));
   }
   const Result<void> added = add_text(key, is_number ? value.dump() : value.get_ref<const std::string&>(), values);
-  if (!added) return wrong(shown(value) + ": " + added.error().text);
+  if (!added) {
+    std::string what = shown(value) + ": " + added.error().text;
+    if (what.find("; write ") == std::string::npos) what += other_words::text_to_write(key, value);
+    return wrong(std::move(what));
+  }
+  doubt_name(key, value, values);
   return {};
 }
 

@@ -74,6 +74,7 @@ TEST(Syntax, SaysHowToWriteWhatOthersWriteWithoutQuotes) {
   EXPECT_THAT(line("dport = 80,443"), AllOf(StartsWith("1:9: "), HasSubstr("a list is written [80, 443]")));
   EXPECT_THAT(line("keep = [{ dport = 80,443 }]"), HasSubstr("[80, 443]"));
   EXPECT_THAT(line("keep = [{ dport = 80,443, proto = 'tcp' }]"), HasSubstr("[80, 443]"));
+  EXPECT_THAT(line("keep = [{ dport = { 80, 443 } }]"), HasSubstr("[80, 443]"));
   EXPECT_THAT(line("dport = 1000:2000"), HasSubstr("\"1000-2000\""));
   EXPECT_THAT(line("dport = [80, 1000-2000]"), HasSubstr("\"1000-2000\""));
   EXPECT_THAT(line("dport = [80, ssh]"), AllOf(StartsWith("1:14: "), HasSubstr("in quotes: \"ssh\"")));

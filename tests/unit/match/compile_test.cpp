@@ -124,6 +124,12 @@ TEST(MatchFaults, SayWhatToWriteForNumbersAsOthersWriteThem) {
   EXPECT_EQ(advice("dport", "!ssh"), "\"!dport\" = 22");
   EXPECT_EQ(advice("group", "0,1"), "[0, 1]");
   EXPECT_EQ(advice("uid", "80 443"), "[80, 443]");
+  EXPECT_EQ(advice("tcp_flags", "S."), "\"syn,ack\"");
+  EXPECT_EQ(advice("proto", "tcp,udp"), "[\"tcp\", \"udp\"]");
+  EXPECT_EQ(advice("src", "10.0.0.0/8, 192.168.0.0/16"), "[\"10.0.0.0/8\", \"192.168.0.0/16\"]");
+  EXPECT_EQ(advice("src", "!10.0.0.0/8"), "\"!src\" = \"10.0.0.0/8\"");
+  EXPECT_EQ(advice("src", "10.0.0.0/255.0.0.0"), "\"10.0.0.0/8\"");
+  EXPECT_EQ(advice("icmp_type", "{ echo-request, echo-reply }"), "[\"echo-request\", \"echo-reply\"]");
   EXPECT_EQ(advice("uid", "ssh"), "is neither a number nor a range such as \"10-20\"");
   EXPECT_EQ(advice("proto", "ssh"), "port = 22");
   EXPECT_EQ(advice("tcp_flags", "SYN|ACK"), "\"syn,ack\"");
@@ -163,6 +169,15 @@ TEST(MatchDoubts, AreAboutBitsBehindAPrefix) {
                           AllOf(StartsWith("!dst[3]: "), HasSubstr("\"fe80::/65\""))));
   EXPECT_THAT(doubts({{"host", {"0.0.0.0/0", "::/0", "1.2.3.4", "1.2.3.4/32", "::1/128", "10.0.0.1-10.0.0.9"}}}),
               IsEmpty());
+}
+
+TEST(MatchDoubts, AreAboutNamesThatNoInterfaceHas) {
+  EXPECT_THAT(doubts({{"in", "eth0,eth1"}}), ElementsAre(HasSubstr("; write [\"eth0\", \"eth1\"]")));
+  EXPECT_THAT(doubts({{"out", "!lo"}}), ElementsAre(HasSubstr("; write \"!out\" = \"lo\"")));
+  EXPECT_THAT(doubts({{"physin", "eth+"}}), ElementsAre(HasSubstr("; write \"eth*\"")));
+  EXPECT_THAT(doubts({{"in", "a-name-of-17-byte"}}), ElementsAre(HasSubstr("15 bytes at most")));
+  EXPECT_THAT(doubts({{"in", json::array({"eth0 ", ""})}}), testing::SizeIs(2));
+  EXPECT_THAT(doubts({{"in", {"eth0", "wlan*", "br-0123456789ab", "eth0.100", "*"}}}), IsEmpty());
 }
 
 TEST(MatchDoubts, AreAboutTopicsAndPrefixesThatNoPacketHas) {

@@ -47,6 +47,21 @@ TEST(Schema, MarksOutputsAmongTexts) {
   EXPECT_EQ(refusal(property(R"({"type": "string", "x-output": true})")), "accepted");
   EXPECT_THAT(refusal(property(R"({"type": "integer", "x-output": true})")), HasSubstr("x-output is for"));
   EXPECT_THAT(refusal(property(R"({"type": "string", "x-output": 1})")), HasSubstr("must be true or false"));
+  EXPECT_EQ(refusal(property(R"({"type": "string", "x-output": true, "x-stdout": true, "x-strftime": ["a"]})")),
+            "accepted");
+  EXPECT_EQ(refusal(property(R"({"type": "string", "x-output": true, "x-strftime": true})")), "accepted");
+  EXPECT_THAT(refusal(property(R"({"type": "string", "x-stdout": true})")), HasSubstr("x-stdout is for outputs"));
+  EXPECT_THAT(refusal(property(R"({"type": "string", "x-path": true, "x-strftime": true})")),
+              HasSubstr("is for outputs"));
+  EXPECT_THAT(refusal(property(R"({"type": "string", "x-output": true, "x-strftime": []})")),
+              HasSubstr("or an array of"));
+  EXPECT_THAT(refusal(property(R"({"type": "string", "x-output": true, "x-stdout": "-"})")),
+              HasSubstr("true or false"));
+  EXPECT_EQ(refusal(property(R"({"type": "integer", "x-needs": ["a", "b"]})")), "accepted");
+  for (const char* needs : {"[]", "[1]", "\"a\"", "true"}) {
+    EXPECT_THAT(refusal(property(R"({"type": "integer", "x-needs": )" + std::string(needs) + "}")),
+                HasSubstr("x-needs must be an array"));
+  }
 }
 
 TEST(Schema, MarksPathsWhereATextMayStand) {
