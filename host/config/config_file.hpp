@@ -1,7 +1,7 @@
 // The configuration's file, read once: what was judged is what is used.
 #pragma once
 
-#include "config/way.hpp"
+#include "support/way.hpp"
 
 #include <nfbus/result.hpp>
 

@@ -444,7 +444,7 @@ class Loader {
 
 EarlyConfig read_early_config(const ConfigFile& file) {
   EarlyConfig early;
-  early.plugin_folders.push_back(builtin_plugin_folder());
+  early.plugin_folders = builtin_plugin_folders();
   const Result<Document> document = parse(file);
   if (!document) return early;
   std::vector<SchemaFinding> ignored;

@@ -1,30 +1,14 @@
 #include "config/read_file.hpp"
 
 #include "support/descriptor.hpp"
-#include "support/system_error.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <string_view>
 
 namespace nfbus::host {
-
-Error read_error(int error_number) {
-  switch (error_number) {
-    case ENOENT:
-    case ENOTDIR: return {.code = Code::not_found, .text = "no such file"};
-    case EACCES:
-    case EPERM:
-      return {.code = Code::refused,
-              .text = "may not be read by this user (uid " + std::to_string(::geteuid()) + "): permission denied"};
-    default: return system_error("cannot be read", error_number);
-  }
-}
-
-Error read_error(std::string_view text) { return {.code = Code::invalid, .text = std::string(text)}; }
 
 Result<std::string> read_file(const std::string& file, std::size_t most_bytes) {
   if (file.empty()) return read_error("no file name was given");

@@ -1,11 +1,12 @@
 // Small text files, whole: the configuration and secrets.
 #pragma once
 
+#include "support/read_error.hpp"
+
 #include <nfbus/result.hpp>
 
 #include <cstddef>
 #include <string>
-#include <string_view>
 
 namespace nfbus::host {
 
@@ -15,9 +16,5 @@ namespace nfbus::host {
 Result<std::string> read_file(const std::string& file, std::size_t most_bytes);
 // The same of one that is open.
 Result<std::string> read_descriptor(int descriptor, std::size_t most_bytes);
-
-// Such an error: of errno, or of what the file is.
-Error read_error(int error_number);
-Error read_error(std::string_view text);
 
 }  // namespace nfbus::host

@@ -1,9 +1,9 @@
 #include "config/secrets.hpp"
 
 #include "config/read_file.hpp"
-#include "config/way.hpp"
 #include "schema/words.hpp"
 #include "support/utf8.hpp"
+#include "support/way.hpp"
 
 #include <nlohmann/json.hpp>
 

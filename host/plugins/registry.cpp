@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <system_error>
 #include <utility>
@@ -45,8 +46,27 @@ RefusedPlugin unused(const fs::path& folder, Error error) {
   return {.file = folder, .error = std::move(error)};
 }
 
-Result<const nfbus_library*> load(const Trusted& folder, const std::string& name) {
-  auto file = open_trusted_file(folder, name);
+// The libraries that a scan opened.
+class SeenFiles {
+ public:
+  // Whether it is one of them by another name, of which one is a link: libmine.so -> libmine-1.2.so.
+  bool is_linked_again(const Trusted& file) {
+    const bool again = std::ranges::any_of(files_, [&](const Seen& seen) {
+      return seen.version.is_same_file(file.version) && (seen.is_link || file.is_link);
+    });
+    if (!again) files_.push_back({.version = file.version, .is_link = file.is_link});
+    return again;
+  }
+
+ private:
+  struct Seen {
+    FileVersion version;
+    bool is_link;
+  };
+  std::vector<Seen> files_;
+};
+
+Result<const nfbus_library*> load(Result<Trusted> file, const std::string& name) {
   if (!file) return file.error();
   if (auto checked = check_elf(file->descriptor.get(), file->version.size_bytes); !checked) return checked.error();
   const CurrentCall constructors({name, "static constructors"});
@@ -61,6 +81,7 @@ PluginRegistry PluginRegistry::scan(const std::vector<fs::path>& folders) {
   PluginRegistry registry;
   registry.folders_ = folders;
   std::vector<FileVersion> seen;  // a folder may be named twice
+  SeenFiles seen_files;
   for (const fs::path& folder : folders) {
     auto opened = open_trusted_folder(folder);
     if (!opened) {
@@ -75,7 +96,11 @@ PluginRegistry PluginRegistry::scan(const std::vector<fs::path>& folders) {
       registry.refused_.push_back(unused(folder, names.error()));
       continue;
     }
-    for (const std::string& name : *names) registry.add(folder / name, load(*opened, name));
+    for (const std::string& name : *names) {
+      auto file = open_trusted_file(*opened, name);
+      if (file && seen_files.is_linked_again(*file)) continue;
+      registry.add(folder / name, load(std::move(file), name));
+    }
   }
   return registry;
 }
@@ -113,6 +138,21 @@ const Plugin* PluginRegistry::find(std::string_view name) const noexcept {
   return found == plugins_.end() ? nullptr : &*found;
 }
 
-fs::path builtin_plugin_folder() { return program_prefix() / "lib/nfbus/plugins"; }
+std::vector<fs::path> builtin_plugin_folders(const fs::path& prefix) {
+  // `lib` is where cmake --install puts them on every distribution, whose packages may move them.
+  constexpr std::array<const char*, 3> kLibraryFolders = {"lib", "lib64", "lib/" NFBUS_LIBRARY_ARCHITECTURE};
+  std::vector<fs::path> folders;
+  for (const char* const library_folder : kLibraryFolders) {
+    fs::path folder = (prefix / library_folder / "nfbus/plugins").lexically_normal();
+    std::error_code error;
+    if (!fs::is_directory(folder, error)) continue;
+    const auto is_this = [&](const fs::path& other) { return fs::equivalent(other, folder, error); };
+    if (std::ranges::none_of(folders, is_this)) folders.push_back(std::move(folder));
+  }
+  if (folders.empty()) folders.push_back(prefix / "lib/nfbus/plugins");
+  return folders;
+}
+
+std::vector<fs::path> builtin_plugin_folders() { return builtin_plugin_folders(program_prefix()); }
 
 }  // namespace nfbus::host

@@ -60,8 +60,11 @@ inline PluginRegistry PluginRegistry::of(std::vector<Plugin> plugins, std::vecto
   return registry;
 }
 
-// Where the running program's own plugins are: <prefix>/lib/nfbus/plugins for <prefix>/bin/nfbus, or the build tree's
-// plugin folder when the program runs from there.
-[[nodiscard]] std::filesystem::path builtin_plugin_folder();
+// [any] Where the running program's own plugins are: <prefix>/lib/nfbus/plugins for <prefix>/bin/nfbus, or the build
+// tree's plugin folder when the program runs from there; and those of lib64 and lib/x86_64-linux-gnu, or what that is
+// called on this machine, if they exist. At least one.
+[[nodiscard]] std::vector<std::filesystem::path> builtin_plugin_folders();
+// The same of another prefix.
+[[nodiscard]] std::vector<std::filesystem::path> builtin_plugin_folders(const std::filesystem::path& prefix);
 
 }  // namespace nfbus::host

@@ -5,6 +5,8 @@
 
 #include <nfbus/result.hpp>
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -13,10 +15,10 @@
 
 namespace nfbus::host {
 
-// Whether root alone can change what would be loaded from these folders: each of them, each folder above and each *.so
-// in them belongs to root. What does not exist or cannot be looked at counts as root's: nothing is loaded from there.
-// [control]
-[[nodiscard]] bool all_owned_by_root(const std::vector<std::filesystem::path>& folders);
+// [control] Whether all that would be loaded from these folders is root's, and not `user`'s to change, whom the host
+// becomes: each of them, each *.so in them, and each folder and link on the way there. What does not exist or cannot be
+// looked at counts as root's: nothing is loaded from there.
+[[nodiscard]] bool are_roots_alone(const std::vector<std::filesystem::path>& folders, uid_t user);
 
 // Tells a file, and what it holds, from others.
 struct FileVersion {
@@ -38,17 +40,21 @@ struct FileVersion {
 struct Trusted {
   Descriptor descriptor;
   FileVersion version;
+  std::string path{};    // without links
+  bool is_link = false;  // of a file: its name in the folder is one
 };
 
-// [control] Opens a plugin folder. It and each folder above belong to root or to the effective user and are writable
-// by nobody else; above it, a root-owned sticky folder (/tmp) will do. A symbolic link anywhere in the path is refused
-// and named with its target. The path is walked from the root by descriptors, so that what was checked is what is
-// opened. Relative paths start at the working directory. While the host starts and CAP_DAC_OVERRIDE is permitted, it is
-// in effect in here, and no owner but root will do. Code::not_found, Code::refused or Code::io.
+// [control] Opens a plugin folder, under the rule of support/way.hpp: it, each folder above and each link on the way
+// belong to root or to the effective user, and nobody else may write there; above it, a root-owned sticky folder (/tmp)
+// will do. Links are followed one by one, and what they lead through is judged like the rest. The path is walked from
+// the root by descriptors, so that what was checked is what is opened. Relative paths start at the working directory.
+// While the host starts and CAP_DAC_OVERRIDE is permitted, what root alone can change is passed with it, and no owner
+// but root will do. Code::not_found, Code::refused, whose text names what is wrong and the command that mends it, or
+// Code::io.
 [[nodiscard]] Result<Trusted> open_trusted_folder(const std::filesystem::path& folder);
 
-// [control] Opens the regular file `name` of a folder that open_trusted_folder() gave, under the same rule. The
-// effective user must be able to read it without that capability.
+// [control] Opens the regular file `name` of a folder that open_trusted_folder() gave, or what a link of that name
+// leads to, under the same rule. The effective user must be able to read it without that capability.
 [[nodiscard]] Result<Trusted> open_trusted_file(const Trusted& folder, const std::string& name);
 
 }  // namespace nfbus::host

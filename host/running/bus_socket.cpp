@@ -1,7 +1,7 @@
 #include "running/bus_socket.hpp"
 
-#include "config/way.hpp"
 #include "support/log.hpp"
+#include "support/way.hpp"
 
 #include <fmt/format.h>
 #include <grp.h>

@@ -1,8 +1,8 @@
 #include "running/way_down.hpp"
 
-#include "config/way.hpp"
 #include "plugins/trust.hpp"
 #include "privileged/helper.hpp"
+#include "support/way.hpp"
 
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -34,7 +34,7 @@ void allow_open_files(std::size_t count) {
 bool may_use_roots_rights(const ConfigFile& file, const EarlyConfig& early) {
   // A file that is not there names nothing.
   const bool chosen_by_root = file.way ? file.way->is_roots() : !file.text.ok();
-  return chosen_by_root && all_owned_by_root(early.plugin_folders);
+  return chosen_by_root && are_roots_alone(early.plugin_folders, account_to_become(early.user).uid);
 }
 
 Result<void> step_down(const EarlyConfig& early, bool may_use_roots_rights) {

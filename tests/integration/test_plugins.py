@@ -8,7 +8,9 @@ import subprocess
 import tempfile
 import unittest
 
-from nfbustest import NFBUS_BIN, TEST_PLUGINS
+import nfbustest
+from accounts import WithAccount
+from nfbustest import NFBUS_BIN, TEST_PLUGINS, run_nfbus
 
 GOOD = TEST_PLUGINS
 BAD = GOOD.parent / "plugins_bad"
@@ -69,10 +71,11 @@ class Plugins(unittest.TestCase):
         os.chown(self.add(GOOD / "noop.so"), 4711, 4711)
         done = self.plugins()
         self.assertIn("noop.so: it belongs to uid 4711, neither to root nor to the user that runs nfbus", done.stderr)
+        self.assertIn(f": chown root {self.folder}/noop.so\n", done.stderr)
         os.chown(self.folder / "noop.so", 0, 0)
         self.folder.chmod(0o777)
         done = self.plugins()
-        self.assertIn("is writable by others than its owner (mode 0777): chmod go-w it", done.stderr)
+        self.assertIn(f"is writable by others than its owner (mode 0777): chmod go-w {self.folder}", done.stderr)
         self.assertNotIn("noop", done.stdout)
 
     def name_nobody(self):
@@ -91,7 +94,7 @@ class Plugins(unittest.TestCase):
         nobody = self.name_nobody()
         self.add(GOOD / "noop.so", 0o600)
         done = self.plugins()
-        self.assertIn(f"noop.so: it may not be read by the user that runs nfbus (uid {nobody}): chmod a+r it",
+        self.assertIn(f"noop.so: it may not be read by the user that runs nfbus (uid {nobody}): chmod a+r {self.folder / 'noop.so'}",
                       done.stderr)
         self.assertNotIn("noop", done.stdout)
 
@@ -111,6 +114,65 @@ class Plugins(unittest.TestCase):
         done = subprocess.run([program, "plugins", "-c", self.config], capture_output=True, text=True, timeout=30,
                               user=4711, group=4711, extra_groups=[])
         self.assertIn(str(self.folder / "noop.so"), done.stdout, done.stderr)
+
+    def assert_found(self, done, found=True):
+        self.assertEqual("noop" in [line.split()[0] for line in done.stdout.splitlines()], found, done.stdout + done.stderr)
+
+    def test_follows_roots_own_links_as_usrmerge_and_versions_of_libraries_have_them(self):
+        real = self.directory / "usr/lib/plugins"
+        real.mkdir(parents=True)
+        shutil.copy(GOOD / "noop.so", real / "libnoop.so.1.2")
+        (real / "libnoop.so.1.2").chmod(0o644)
+        (real / "libnoop.so").symlink_to("libnoop.so.1.2")
+        (self.directory / "lib").symlink_to("usr/lib")
+        self.config.write_text(f'[host]\nplugin_dirs = ["{self.directory}/lib/plugins", "{real}"]\n')
+        done = self.plugins()
+        self.assert_found(done)
+        self.assertIn(f"{self.directory}/lib/plugins/libnoop.so", done.stdout)
+        self.assertNotIn("libnoop", done.stderr)
+        os.lchown(real / "libnoop.so", 4711, 4711)
+        done = self.plugins()
+        self.assert_found(done, False)
+        self.assertIn(f"{real}/libnoop.so is a link that belongs to uid 4711", done.stderr)
+        os.lchown(real / "libnoop.so", 0, 0)
+        os.chown(real.parent, 4711, 4711)
+        done = self.plugins()
+        self.assert_found(done, False)
+        self.assertIn(f"{real.parent} belongs to uid 4711, neither to root nor to the user that runs nfbus (uid 0): "
+                      f"chown root {real.parent}", done.stderr)
+
+    def test_a_group_with_nobody_else_in_it_may_write(self):
+        file = self.add(GOOD / "noop.so", 0o664)
+        with nfbustest.Namespace() as namespace:
+            for uid, gid in ((WithAccount.UID, WithAccount.UID), (0, WithAccount.UID)):
+                for path in (self.folder, file):
+                    os.chown(path, uid, gid)
+                self.folder.chmod(0o775)
+                for members, found in (("", True), ("daemon", False)):
+                    with self.subTest(uid=uid, gid=gid, members=members):
+                        done = run_nfbus("plugins", "-c", self.config,
+                                         namespace=WithAccount(namespace, self.directory, members))
+                        self.assert_found(done, found)
+                        self.assertEqual(f"(mode 0775): chmod go-w {self.folder}" in done.stderr, not found)
+
+    def test_in_a_namespace_of_users_the_machines_root_owns_what_it_has_no_user_for(self):
+        self.add(GOOD / "noop.so")
+        program = self.directory / "bin/nfbus"
+        program.parent.mkdir()
+        shutil.copy(NFBUS_BIN, program)
+
+        def plugins():
+            return subprocess.run(["unshare", "--user", "--map-root-user", program, "plugins", "-c", self.config],
+                                  capture_output=True, text=True, timeout=30, user=4711, group=4711, extra_groups=[])
+
+        done = plugins()
+        if "unshare: " in done.stderr:
+            self.skipTest(done.stderr)
+        self.assert_found(done)
+        self.folder.chmod(0o777)
+        done = plugins()
+        self.assert_found(done, False)
+        self.assertIn("(mode 0777)", done.stderr)
 
     def test_shows_the_options_of_one_plugin_from_its_schema(self):
         self.add(GOOD / "fails.so")

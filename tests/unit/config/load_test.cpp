@@ -259,11 +259,11 @@ TEST(Configuration, NamesAUserWhoDoesNotExistButNotTheDefaultOne) {
 TEST(ConfigurationFile, GivesUserAndPluginFoldersEvenWhenTheRestIsWrong) {
   const Given given("[host]\nplugin_dirs = ['p', 5]\nnonsense = 1\nuser = 'me'\n");
   const host::EarlyConfig early = host::read_early_config(host::read_config_file(given.path("c.toml"), false));
-  EXPECT_THAT(early.plugin_folders, ElementsAre(host::builtin_plugin_folder(), given.path("p")));
+  EXPECT_THAT(early.plugin_folders, ElementsAre(host::builtin_plugin_folders().front(), given.path("p")));
   EXPECT_EQ(early.user, "me");
   EXPECT_TRUE(early.user_given);
   EXPECT_THAT(host::read_early_config(host::read_config_file(given.path("none"), false)).plugin_folders,
-              ElementsAre(host::builtin_plugin_folder()));
+              ElementsAre(host::builtin_plugin_folders().front()));
 }
 
 }  // namespace

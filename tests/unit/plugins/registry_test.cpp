@@ -157,7 +157,20 @@ TEST(PluginRegistry, TakesNeitherLibraryForTheOtherAfterARefusal) {
 }
 
 TEST(PluginRegistry, FindsTheBuiltInPluginsRelativeToTheProgram) {
-  EXPECT_EQ(builtin_plugin_folder(), fs::canonical(NFBUS_BUILD_DIR) / "lib/nfbus/plugins");
+  EXPECT_EQ(builtin_plugin_folders().front(), fs::canonical(NFBUS_BUILD_DIR) / "lib/nfbus/plugins");
+}
+
+TEST(PluginRegistry, FindsTheBuiltInPluginsWhereAPackageMayHavePutThem) {
+  const Folder prefix;
+  EXPECT_THAT(builtin_plugin_folders(prefix.path()), testing::ElementsAre(prefix.path() / "lib/nfbus/plugins"));
+  fs::create_directories(prefix.path() / "lib64/nfbus/plugins");
+  EXPECT_THAT(builtin_plugin_folders(prefix.path()), testing::ElementsAre(prefix.path() / "lib64/nfbus/plugins"));
+  fs::create_directories(prefix.path() / "lib/nfbus/plugins");
+  EXPECT_THAT(builtin_plugin_folders(prefix.path()),
+              testing::ElementsAre(prefix.path() / "lib/nfbus/plugins", prefix.path() / "lib64/nfbus/plugins"));
+  fs::remove_all(prefix.path() / "lib64");
+  fs::create_directory_symlink("lib", prefix.path() / "lib64");
+  EXPECT_THAT(builtin_plugin_folders(prefix.path()), testing::ElementsAre(prefix.path() / "lib/nfbus/plugins"));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include <nfbus/util/dac_override.hpp>
 #include <nfbus/util/descriptor.hpp>
+#include <nfbus/util/who_may_write.hpp>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -42,8 +43,6 @@ struct Opening {
 namespace detail {
 
 class OutputWalk;
-
-constexpr mode_t kWritableByOthers = S_IWGRP | S_IWOTH;  // an ACL that lets somebody write shows in the group's bit
 
 inline bool is_ours(uid_t uid) noexcept { return uid == 0 || uid == geteuid(); }
 
@@ -210,11 +209,12 @@ class OutputFolder {
   // Nobody but root can make, move or remove what is in it, or put another folder in its place; so its rights may be
   // used in it.
   [[nodiscard]] bool lends_rights() const noexcept {
-    return rights_ == Rights::starting && roots_above_ && status_.st_uid == 0 &&
-           (status_.st_mode & detail::kWritableByOthers) == 0;
+    return rights_ == Rights::starting && roots_above_ && status_.st_uid == 0 && !open_to_other_than_root_;
   }
-  [[nodiscard]] bool others_may_change() const noexcept {
-    return others_above_ || !detail::is_ours(status_.st_uid) || (status_.st_mode & detail::kWritableByOthers) != 0;
+  [[nodiscard]] bool others_may_change() const noexcept { return others_above_ || !is_ours_ || open_to_others_; }
+  // In a folder that others may write to, one whom this namespace of users does not have may be anybody.
+  [[nodiscard]] bool is_ours_in_here(const struct stat& entry) const {
+    return detail::is_ours(entry.st_uid) || (!open_to_others_ && is_unmapped_user(entry.st_uid));
   }
 
   [[nodiscard]] Opening open_at(const std::string& name, int flags) const {
@@ -251,8 +251,11 @@ class OutputFolder {
   std::string path_;
   std::string users_link_;
   Rights rights_ = Rights::own;
-  bool roots_above_ = false;   // each folder and link on the way here is safe from all but root
-  bool others_above_ = false;  // somebody else can exchange a folder on the way here
+  bool is_ours_ = false;                  // it belongs to root or the effective user
+  bool open_to_others_ = false;           // than these two
+  bool open_to_other_than_root_ = false;  // the effective user, too
+  bool roots_above_ = false;              // each folder and link on the way here is safe from all but root
+  bool others_above_ = false;             // somebody else can exchange a folder on the way here
 };
 
 }  // namespace nfbus::util

@@ -111,9 +111,10 @@ class OutputWalk {
  private:
   Opening begin(const std::string& path) {
     const bool from_root = path.starts_with('/');
-    here_.fd_ =
-        std::make_shared<const Descriptor>(openat(AT_FDCWD, from_root ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!here_.fd_->valid() || fstat(here_.at(), &here_.status_) != 0) return failed(errno);
+    Descriptor folder(openat(AT_FDCWD, from_root ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    struct stat found {};
+    if (!folder.valid() || fstat(folder.get(), &found) != 0) return failed(errno);
+    arrive(std::move(folder), found, is_ours(found.st_uid) || (from_root && is_unmapped_user(found.st_uid)));
     here_.path_ = from_root ? "/" : ".";
     here_.rights_ = rights_;
     here_.roots_above_ = from_root;
@@ -153,7 +154,7 @@ class OutputWalk {
     if (step.error != 0) return step;
     if (S_ISLNK(found.st_mode)) {
       if (!is_link_of_proc(step.fd)) return follow(step.fd, part, found);
-      if (!is_ours(found.st_uid)) return refuse_link(part, found);
+      if (!here_.is_ours_in_here(found)) return refuse_link(part, found);
       step.fd = Descriptor(openat(here_.at(), part.c_str(), O_PATH | O_CLOEXEC));
       if (!step.fd.valid() || fstat(step.fd.get(), &found) != 0) return failed(errno);
     }
@@ -172,7 +173,7 @@ class OutputWalk {
     if (is_there && S_ISLNK(found.st_mode)) {
       place.by_link = true;
       if (!is_link_of_proc(step.fd)) return follow(step.fd, part, found);
-      if (!is_ours(found.st_uid)) return refuse_link(part, found);
+      if (!here_.is_ours_in_here(found)) return refuse_link(part, found);
       place.by_proc = true;
     }
     if (is_there && S_ISDIR(found.st_mode)) return failed(EISDIR);
@@ -193,9 +194,9 @@ class OutputWalk {
     std::string target;
     if (const int error = read_link(link, target); error != 0) return failed(error);
     if (found.st_uid != 0 && here_.users_link_.empty()) here_.users_link_ = real_path_of(part);
-    if (!is_ours(found.st_uid)) return refuse_link(part, found, target);
+    if (!here_.is_ours_in_here(found)) return refuse_link(part, found, target);
     if (++links_ > kMostLinks) return failed(ELOOP);
-    const bool is_roots = here_.roots_above_ && is_safe_in_here(found) && found.st_uid == 0;
+    const bool is_roots = here_.roots_above_ && is_safe_from_all_but_root(found);
     const bool by_others = here_.others_above_ || !is_safe_in_here(found);
     rest_ = target + rest_;
     if (target.starts_with('/')) {
@@ -213,15 +214,27 @@ class OutputWalk {
 
   // Nobody but root and the effective user can exchange it. In a sticky folder one's own stay where they are.
   [[nodiscard]] bool is_safe_in_here(const struct stat& entry) const noexcept {
-    if (!is_ours(here_.status_.st_uid)) return false;
-    if ((here_.status_.st_mode & kWritableByOthers) == 0) return true;
+    if (!here_.is_ours_) return false;
+    if (!here_.open_to_others_) return true;
     return (here_.status_.st_mode & S_ISVTX) != 0 && is_ours(entry.st_uid);
+  }
+  [[nodiscard]] bool is_safe_from_all_but_root(const struct stat& entry) const noexcept {
+    if (here_.status_.st_uid != 0 || entry.st_uid != 0) return false;
+    return !here_.open_to_other_than_root_ || (here_.status_.st_mode & S_ISVTX) != 0;
   }
 
   void step_into(Descriptor folder, const std::string& part, const struct stat& found) {
-    here_.roots_above_ = here_.roots_above_ && here_.status_.st_uid == 0 && is_safe_in_here(found) && found.st_uid == 0;
+    here_.roots_above_ = here_.roots_above_ && is_safe_from_all_but_root(found);
     here_.others_above_ = here_.others_above_ || !is_safe_in_here(found);
     here_.path_ = here_.path_of(part);
+    const bool ours = here_.is_ours_in_here(found);
+    arrive(std::move(folder), found, ours);
+  }
+
+  void arrive(Descriptor folder, const struct stat& found, bool ours) {
+    here_.is_ours_ = ours;
+    here_.open_to_others_ = others_may_write(folder.get(), found, geteuid());
+    here_.open_to_other_than_root_ = here_.open_to_others_ || others_may_write(folder.get(), found, 0);
     here_.fd_ = std::make_shared<const Descriptor>(std::move(folder));
     here_.status_ = found;
   }

@@ -1,17 +1,17 @@
-#include "config/way.hpp"
+#include "support/way.hpp"
 
-#include "config/secrets.hpp"
 #include "temporary_folder.hpp"
+#include "world.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -139,16 +139,49 @@ TEST_F(WayTest, GoesThroughDescriptorsThatProcShows) {
   ::close(fd);
 }
 
-TEST_F(WayTest, OnlyAHostOfRootsMindsWhoLinkedToASecret) {
-  fs::create_symlink(file, folder / "link");
-  give(folder / "link", kStranger);
-  const auto schema = nlohmann::json::parse(R"({"properties": {"token": {"type": "string", "x-secret": true}}})");
-  for (const bool started_as_root : {false, true}) {
-    nlohmann::json value = {{"token_file", "link"}};
-    const SecretFindings found = resolve_secrets(schema, value, {}, folder.string(), started_as_root);
-    EXPECT_EQ(found.findings.empty(), !started_as_root);
-    EXPECT_EQ(value.value("token", ""), started_as_root ? "" : "text");
-  }
+TEST_F(WayTest, SaysWhereItStopped) {
+  WayStop stop;
+  EXPECT_FALSE(Way::to_file((folder / "none/file").string(), &stop).ok());
+  EXPECT_EQ(stop.path, folder / "none");
+  EXPECT_EQ(stop.error_number, ENOENT);
+  EXPECT_TRUE(stop.is_owned_by_root);
+  fs::create_symlink("sub/none", folder / "link");
+  give(folder / "link", kUser);
+  EXPECT_FALSE(Way::to_file((folder / "link").string(), &stop).ok());
+  EXPECT_EQ(stop.path, folder / "sub/none");
+  EXPECT_FALSE(stop.is_owned_by_root);
+}
+
+TEST_F(WayTest, AGroupWithNobodyElseMayWrite) {
+  ASSERT_EQ(::chown((folder / "sub").c_str(), 0, 50), 0);
+  set_mode(folder / "sub", 02775);
+  const auto faults = [&](const std::string& group) {
+    return nfbus::test::in_world({.passwd = "bob:x:4714:4714::/:/bin/sh\n", .group = group}, [&] {
+      const Way way = way_to(file);
+      std::string all = way.is_roots() ? "roots " : "";
+      for (const std::string& fault : way.faults(kUser)) all += fault;
+      return all;
+    });
+  };
+  EXPECT_EQ(faults("staff:x:50:\n"), "roots ");
+  EXPECT_THAT(faults("staff:x:50:bob\n"), HasSubstr("(mode 2775): chmod go-w " + (folder / "sub").string()));
+}
+
+TEST_F(WayTest, InANamespaceOfUsersWhatIsOfOutsideIsRootsButWhereAllMayWrite) {
+  give(folder, kStranger);
+  const auto faults = [&](uid_t uid) {
+    return nfbus::test::in_user_namespace(uid, [&] {
+      std::string all;
+      for (const std::string& fault : way_to(file).faults(0)) all += fault;
+      return all;
+    });
+  };
+  const std::string said = faults(kStranger);
+  if (said == "no namespace of users") GTEST_SKIP() << said;
+  EXPECT_EQ(said, "");
+  EXPECT_EQ(faults(4714), folder.string() +
+                              " belongs to uid 65534, not to root: that is anybody outside of this user "
+                              "namespace; name a copy of your own");
 }
 
 }  // namespace
