@@ -16,6 +16,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <exception>
 #include <span>
 #include <string>
@@ -160,6 +161,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   fill_standard_streams();
+  log::set_journal_stream(std::getenv("JOURNAL_STREAM"));
   say_where_plugins_end_the_process();
   hide_environment(std::span(argv, static_cast<std::size_t>(argc)));
   try {

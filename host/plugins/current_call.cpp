@@ -1,5 +1,7 @@
 #include "plugins/current_call.hpp"
 
+#include "support/log.hpp"
+
 #include <poll.h>
 #include <unistd.h>
 
@@ -42,7 +44,7 @@ class LastLine {
 
 void say(const CallName& call, std::string_view what, std::string_view how) noexcept {
   LastLine line;
-  line << "nfbus: error: " << call.instance << ": " << what << call.function << "()" << how;
+  line << log::priority(log::Level::error) << "nfbus: error: " << call.instance << ": " << what << call.function << "()" << how;
   line.write();
 }
 

@@ -2,11 +2,14 @@
 
 #include "support/printable.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <charconv>
+#include <system_error>
 
 namespace nfbus::host::log {
 
@@ -14,6 +17,7 @@ namespace {
 
 std::atomic<Level> least_level{Level::info};
 std::atomic<Receiver*> the_receiver{nullptr};
+std::atomic<bool> is_for_journal{false};
 
 std::string_view name_of(Level level) noexcept {
   switch (level) {
@@ -23,6 +27,19 @@ std::string_view name_of(Level level) noexcept {
     case Level::debug: return "debug: ";
   }
   return "";
+}
+
+// Returns whether `stream`, as "DEVICE:INODE" in decimal, is what the descriptor is open for.
+bool is_stream(int descriptor, std::string_view stream) noexcept {
+  struct stat found {};
+  if (::fstat(descriptor, &found) != 0) return false;
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  const char* const end = stream.data() + stream.size();
+  const auto [colon, bad_device] = std::from_chars(stream.data(), end, device);
+  if (bad_device != std::errc() || colon == end || *colon != ':') return false;
+  const auto [behind, bad_inode] = std::from_chars(colon + 1, end, inode);
+  return bad_inode == std::errc() && behind == end && device == found.st_dev && inode == found.st_ino;
 }
 
 bool is_said(Level level) noexcept { return level <= least_level.load(std::memory_order_relaxed); }
@@ -90,6 +107,22 @@ void set_level(Level level) noexcept { least_level.store(level, std::memory_orde
 
 void set_receiver(Receiver* receiver) noexcept { the_receiver.store(receiver, std::memory_order_release); }
 
+void set_journal_stream(const char* journal_stream) noexcept {
+  const bool is_it = journal_stream != nullptr && is_stream(STDERR_FILENO, journal_stream);
+  is_for_journal.store(is_it, std::memory_order_relaxed);
+}
+
+std::string_view priority(Level level) noexcept {
+  if (!is_for_journal.load(std::memory_order_relaxed)) return "";
+  switch (level) {
+    case Level::error: return "<3>";
+    case Level::warning: return "<4>";
+    case Level::info: return "<6>";
+    case Level::debug: return "<7>";
+  }
+  return "";
+}
+
 std::uint64_t dropped() noexcept {
   const Receiver* const receiver = the_receiver.load(std::memory_order_acquire);
   return receiver == nullptr ? 0 : receiver->dropped();
@@ -99,6 +132,7 @@ std::string_view make_line(Level level, std::string_view source, std::string_vie
                            std::span<char, kMostLineBytes> room) noexcept {
   constexpr std::string_view kCut = "...\n";
   Cursor cursor(room, kCut);
+  cursor.add(priority(level));
   cursor.add("nfbus: ");
   cursor.add(name_of(level));
   bool whole = cursor.add_shown(source);

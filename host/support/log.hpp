@@ -28,6 +28,12 @@ void repeated(Level level, std::string_view source, std::string_view line) noexc
 // Lines below this level are dropped. Default: info. Thread safety: any thread.
 void set_level(Level level) noexcept;
 
+// [control] The environment's JOURNAL_STREAM, or null. Where it names what standard error is open for, the journal
+// reads there: each line begins with its priority from then on, as sd-daemon(3) has it. systemd.exec(5).
+void set_journal_stream(const char* journal_stream) noexcept;
+// "<3>" to "<7>" for the journal, else "". Thread safety: any thread, and signal handlers.
+[[nodiscard]] std::string_view priority(Level level) noexcept;
+
 inline void error(std::string_view line) noexcept { write(Level::error, line); }
 inline void warning(std::string_view line) noexcept { write(Level::warning, line); }
 inline void info(std::string_view line) noexcept { write(Level::info, line); }
@@ -55,7 +61,8 @@ class Receiver {
 // null: none. Whoever sets one sets null before it dies, when no thread logs any more.
 void set_receiver(Receiver* receiver) noexcept;
 
-// "nfbus: LEVEL: source: line\n" in `room`, escaped, cut to fit; without a source "nfbus: LEVEL: line\n".
+// "nfbus: LEVEL: source: line\n" in `room`, escaped, cut to fit; without a source "nfbus: LEVEL: line\n". Behind the
+// priority, for the journal.
 [[nodiscard]] std::string_view make_line(Level level, std::string_view source, std::string_view line,
                                          std::span<char, kMostLineBytes> room) noexcept;
 

@@ -179,6 +179,72 @@ class StalledLog(nfbustest.IntegrationTest):
         self.assertEqual(lines[-1], "nfbus: info: counters end")
 
 
+class JournalPriorities(nfbustest.IntegrationTest):
+    """The journal reads standard error, and JOURNAL_STREAM says so: systemd.exec(5)."""
+
+    OF = {"error": "<3>", "warning": "<4>", "info": "<6>", "debug": "<7>"}
+
+    def lines(self, stream, *words, end=None, config=CONFIG):
+        """All that a host said; `stream` makes JOURNAL_STREAM of the device and the inode of its standard error."""
+        folder = tempfile.TemporaryDirectory(prefix=f"nfbustest-{os.getpid()}-")
+        self.addCleanup(folder.cleanup)
+        file = f"{folder.name}/nfbus.toml"
+        with open(file, "w") as out:
+            out.write(config.replace("@DIR@", folder.name))
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            there = os.fstat(theirs.fileno())
+            process = self.namespace.popen(NFBUS_BIN, "run", "-v", "-c", file, *words, stdin=subprocess.DEVNULL,
+                                           stdout=subprocess.DEVNULL, stderr=theirs,
+                                           env={**os.environ, "JOURNAL_STREAM": stream(there.st_dev, there.st_ino)})
+            self.addCleanup(lambda: process.poll() is None and process.kill())
+            theirs.close()
+            ours.settimeout(30)
+            text = b""
+            for part in iter(lambda: ours.recv(65536), b""):
+                text += part
+                if end and b"ready:" in text:
+                    end(process)
+                    end = None
+        process.wait(30)
+        lines = text.decode().splitlines()
+        self.assertGreater(len(lines), 0)
+        return lines
+
+    def assert_marked(self, lines):
+        for line in lines:
+            self.assertRegex(line, r"^<[3-7]>nfbus: (error|warning|info|debug): ")
+            self.assertEqual(line[:3], self.OF[line.split()[1].rstrip(":")], line)
+
+    def end_with_status(self, process):
+        process.send_signal(signal.SIGUSR1)
+        process.send_signal(signal.SIGTERM)
+
+    def test_each_line_begins_with_its_priority(self):
+        lines = self.lines("{}:{}".format, end=self.end_with_status)
+        self.assert_marked(lines)
+        self.assertIn("<6>nfbus: info: ready:", "\n".join(lines))
+
+    def test_mistakes_have_theirs_and_what_replaces_line_ends_in_them_is_no_line(self):
+        lines = self.lines("{}:{}".format, config=CONFIG + '[sink."a\\nb"]\nplugin = "none\\nof\\nthese"\n')
+        self.assert_marked(lines)
+        self.assertTrue(all(line.startswith("<3>") for line in lines if "error: " in line))
+
+    def test_the_last_words_of_a_plugin_have_theirs(self):
+        self.namespace.nft(RULES)
+        bad = '[sink.bad]\nplugin = "ends"\nhow = "exit"\nin = "write"\n'
+        lines = self.lines("{}:{}".format, config=CONFIG + bad, end=lambda _: send(
+            self.namespace, [ipv4("127.0.0.1", "127.0.0.1", UDP, udp(1, 7001))]))
+        self.assert_marked(lines)
+        self.assertIn("<3>nfbus: error: sink.bad: its plugin called exit() in write(): the host ends", lines)
+
+    def test_where_the_journal_does_not_read_nothing_is_added(self):
+        for stream in (lambda device, inode: f"{device}:{inode + 1}", lambda device, inode: f"{device + 1}:{inode}",
+                       lambda device, inode: "", lambda device, inode: f"{device}"):
+            for line in self.lines(stream, end=self.end_with_status):
+                self.assertTrue(line.startswith("nfbus: "), line)
+
+
 class OneLineForOneTrouble(nfbustest.IntegrationTest):
     def host_with(self, options):
         host = self.start(CONFIG + COMPLAINS + options)
