@@ -200,6 +200,48 @@ class Trust(nfbustest.IntegrationTest):
             done = subprocess.run([NFBUS_BIN, "check", "-c", "/dev/stdin"], stdin=given, capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
+    def test_in_a_namespace_of_users_the_machines_root_owns_what_it_has_no_user_for(self):
+        program = self.folder / "bin/nfbus"
+        shutil.copytree(NFBUS_BIN.parents[1] / "lib/nfbus/plugins", self.folder / "lib/nfbus/plugins")
+        program.parent.mkdir()
+        shutil.copy(NFBUS_BIN, program)
+        self.write(self.file, user="")
+
+        def check(uid):
+            return subprocess.run(["unshare", "--user", "--map-root-user", program, "check", "-c", self.file],
+                                  capture_output=True, text=True, timeout=30, user=uid, group=uid, extra_groups=[])
+
+        self.own(self.data, STRANGER)
+        done = check(STRANGER)
+        if "unshare: " in done.stderr:
+            self.skipTest(done.stderr)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+        self.file.chmod(0o646)
+        done = check(STRANGER)
+        self.assertEqual(done.returncode, 78, done.stdout)
+        self.assertIn(f"{self.file} is writable by others", done.stdout)
+        # In a folder that all may write to it may be anybody's.
+        self.file.chmod(0o644)
+        self.etc.chmod(0o1777)
+        done = check(STRANGER)
+        self.assertEqual(done.returncode, 78, done.stdout)
+        self.assertIn(f"{self.file} belongs to uid 65534, not to root: that is anybody outside of this user namespace; name a "
+                      "copy of your own", done.stdout)
+
+    def test_a_group_without_members_may_write_as_staff_in_usr_local(self):
+        self.write(self.file, user="")
+        for members, status in (("", 0), ("daemon", 78)):
+            world = WithAccount(self.namespace, self.folder, members)
+            os.chown(self.etc, 0, WithAccount.UID)
+            self.etc.chmod(0o2775)
+            passwd = self.folder / "passwd"  # nfbus has another first group: this one is nobody's
+            passwd.write_text(passwd.read_text().replace(f":{world.UID}:{world.UID}:", f":{world.UID}:{STRANGER}:"))
+            self.own(self.data, WithAccount.UID)
+            done = self.check(namespace=world)
+            self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+            self.assertEqual(f"{self.etc} is writable by others than its owner (mode 2775): chmod go-w {self.etc}"
+                             in done.stdout, status != 0)
+
     def test_another_user_than_root_is_not_judged(self):
         self.file.chmod(0o666)
         self.own(self.etc, STRANGER)

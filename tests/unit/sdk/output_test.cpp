@@ -6,6 +6,7 @@
 
 #include "as_user.hpp"
 #include "temporary_folder.hpp"
+#include "world.hpp"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -403,6 +404,56 @@ TEST_F(OutputTest, JudgesByTheUsersOwnRightsThoughMoreIsPermitted) {
                     }),
             "raised");
   EXPECT_THAT(later(own / "out"), HasSubstr("cannot make files"));
+}
+
+// ---- Groups and namespaces of users: as configurations and plugins are judged ----
+
+TEST_F(OutputTest, APrivateGroupOfTheUserIsNobodyElse) {
+  const fs::path shared = folder_ / "shared";
+  fs::create_directory(shared);
+  ASSERT_EQ(chown(shared.c_str(), kStranger, kStranger), 0);
+  fs::permissions(shared, fs::perms(02775));
+  std::ofstream(shared / "out") << "";
+  ASSERT_EQ(chown((shared / "out").c_str(), kStranger, kStranger), 0);
+  fs::create_hard_link(shared / "out", shared / "other");
+  const auto said = [&](const std::string& group) {
+    return nfbus::test::in_world({.passwd = "stranger:x:4711:4711::/:/bin/sh\n", .group = group},
+                                 [&] { return as_user(kStranger, false, [&] { return append_to(shared / "out"); }); });
+  };
+  EXPECT_EQ(said("stranger:x:4711:\n"), "written");
+  EXPECT_THAT(said("stranger:x:4711:bin\n"), HasSubstr("is a hard link"));
+  EXPECT_THAT(said(""), HasSubstr("is a hard link"));
+}
+
+TEST_F(OutputTest, WhatTheUserMayChangeByItsGroupLendsNoRightsOfRoots) {
+  const fs::path shared = folder_ / "shared";
+  fs::create_directories(shared / "closed");
+  ASSERT_EQ(chown(shared.c_str(), 0, kStranger), 0);
+  fs::permissions(shared, fs::perms(0775));
+  fs::permissions(shared / "closed", fs::perms(0755));
+  const auto said = [&] {
+    return nfbus::test::in_world({.passwd = "stranger:x:4711:4711::/:/bin/sh\n", .group = "stranger:x:4711:\n"}, [&] {
+      return as_user(kStranger, true, [&] { return append_to(shared / "closed" / "out"); });
+    });
+  };
+  EXPECT_THAT(said(), HasSubstr("Permission denied"));
+  fs::permissions(shared, fs::perms(0755));
+  EXPECT_EQ(said(), "written");  // root's alone
+}
+
+TEST_F(OutputTest, InANamespaceOfUsersLinksOfTheMachinesRootAreFollowedButWhereAllMayMakeOne) {
+  const fs::path own = folder_of(kStranger);
+  fs::create_directory(folder_ / "all");
+  link_as(0, own, folder_ / "link");
+  link_as(0, own, folder_ / "all" / "link");
+  fs::permissions(folder_ / "all", fs::perms(01777));
+  const auto said = [&](const fs::path& path) {
+    return nfbus::test::in_user_namespace(kStranger, [&] { return append_to(path); });
+  };
+  const std::string first = said(folder_ / "link" / "out");
+  if (first == "no namespace of users") GTEST_SKIP() << first;
+  EXPECT_EQ(first, "written");
+  EXPECT_THAT(said(folder_ / "all" / "link" / "out"), HasSubstr("that belongs to uid 65534"));
 }
 
 }  // namespace
