@@ -16,9 +16,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <iostream>
 #include <span>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,6 +42,14 @@ int run_of_plugin(CommandWords line, const std::vector<std::string>& own_command
                                .own_commands = own_commands};
   if (options.config_given) options.config_file = line.config_files.front();
   return plugin_command(options);
+}
+
+// Several lines, none of the log, but for the journal's priorities.
+void say_of_usage(const std::string& text) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    fmt::print(stderr, "{}{}\n", log::priority(log::Level::error), line);
+  }
 }
 
 int run(int argc, char** argv) {
@@ -152,7 +163,10 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? exit_status::kDone : exit_status::kUsage;
+    std::ostringstream said;
+    const bool done = app.exit(error, std::cout, said) == 0;
+    say_of_usage(said.str());
+    return done ? exit_status::kDone : exit_status::kUsage;
   }
   return status;
 }

@@ -238,6 +238,12 @@ class JournalPriorities(nfbustest.IntegrationTest):
         self.assert_marked(lines)
         self.assertIn("<3>nfbus: error: sink.bad: its plugin called exit() in write(): the host ends", lines)
 
+    def test_each_line_about_wrong_usage_has_it(self):
+        lines = self.lines("{}:{}".format, "--nonsense")
+        self.assertEqual([line[:3] for line in lines], ["<3>"] * len(lines))
+        plain = self.lines("{}".format, "--nonsense")
+        self.assertEqual([line[3:] for line in lines], plain)
+
     def test_where_the_journal_does_not_read_nothing_is_added(self):
         for stream in (lambda device, inode: f"{device}:{inode + 1}", lambda device, inode: f"{device + 1}:{inode}",
                        lambda device, inode: "", lambda device, inode: f"{device}"):

@@ -280,6 +280,7 @@ TEST_F(OutputTest, AStartMakesNothingInAFolderThatAStrangerMayChange) {
   const fs::path strange = folder_of(kStranger);
   const fs::path shared = folder_ / "shared";
   fs::create_directories(shared / "below");
+  ASSERT_EQ(chown(shared.c_str(), 0, kStranger), 0);
   fs::permissions(shared, fs::perms(0775));
   for (const fs::path& path : {strange / "out", shared / "below" / "out"}) {
     EXPECT_THAT(as_user(kNobody, true, [&] { return append_to(path); }), HasSubstr("Permission denied")) << path;

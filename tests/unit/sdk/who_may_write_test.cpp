@@ -73,7 +73,7 @@ TEST_F(WhoMayWrite, AGroupThatNoFileHasIsUnknown) { EXPECT_EQ(is_alone(kAlice, "
 
 TEST_F(WhoMayWrite, LongLinesAreReadToTheirEnd) {
   std::string members = "alice";
-  for (int i = 0; i < 20'000; ++i) members += ",alice";
+  for (int i = 0; i < 2000; ++i) members += ",alice";
   EXPECT_EQ(is_alone(kAlice, "alice:x:4713:" + members + "\n"), "yes");
   EXPECT_EQ(is_alone(kAlice, "alice:x:4713:" + members + ",bob\n"), "no");
 }

@@ -57,7 +57,7 @@ TEST_F(JournalPriority, StandsBeforeEachLineThatTheJournalReads) {
   EXPECT_EQ(first_of(Level::info), "<6>");
   EXPECT_EQ(first_of(Level::debug), "<7>");
   warning("two\nlines");
-  EXPECT_EQ(written(), "<4>nfbus: warning: two\\nlines\n");
+  EXPECT_EQ(written(), "<4>nfbus: warning: two\\x0alines\n");
 }
 
 TEST_F(JournalPriority, IsNotThereWhereSomebodyElseReads) {

@@ -169,6 +169,7 @@ TEST_F(WayTest, AGroupWithNobodyElseMayWrite) {
 
 TEST_F(WayTest, InANamespaceOfUsersWhatIsOfOutsideIsRootsButWhereAllMayWrite) {
   give(folder, kStranger);
+  set_mode(folder, 0755);
   const auto faults = [&](uid_t uid) {
     return nfbus::test::in_user_namespace(uid, [&] {
       std::string all;
