@@ -175,7 +175,7 @@ class Doubts {
 
   [[nodiscard]] bool comes_with_nfbus(const std::string& name) const {
     const Plugin* const plugin = plugins_.find(name);
-    return plugin != nullptr && plugin->file.parent_path() == builtin_plugin_folder();
+    return plugin != nullptr && std::ranges::count(builtin_plugin_folders(), plugin->file.parent_path()) != 0;
   }
 
   void find_topics() {
