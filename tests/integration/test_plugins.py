@@ -160,6 +160,7 @@ class Plugins(unittest.TestCase):
         program = self.directory / "bin/nfbus"
         program.parent.mkdir()
         shutil.copy(NFBUS_BIN, program)
+        os.chown(self.directory, 4711, 4711)  # what lies in /tmp itself may be anybody's there
 
         def plugins():
             return subprocess.run(["unshare", "--user", "--map-root-user", program, "plugins", "-c", self.config],
@@ -173,6 +174,10 @@ class Plugins(unittest.TestCase):
         done = plugins()
         self.assert_found(done, False)
         self.assertIn("(mode 0777)", done.stderr)
+        self.folder.chmod(0o755)
+        os.chown(self.directory, 4712, 4712)
+        self.assertIn(f"{self.directory} belongs to uid 65534, not to root: that is anybody outside of this user namespace",
+                      plugins().stderr)
 
     def test_shows_the_options_of_one_plugin_from_its_schema(self):
         self.add(GOOD / "fails.so")
