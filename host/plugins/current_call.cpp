@@ -44,7 +44,8 @@ class LastLine {
 
 void say(const CallName& call, std::string_view what, std::string_view how) noexcept {
   LastLine line;
-  line << log::priority(log::Level::error) << "nfbus: error: " << call.instance << ": " << what << call.function << "()" << how;
+  line << log::priority(log::Level::error) << "nfbus: error: " << call.instance << ": " << what << call.function << "()"
+       << how;
   line.write();
 }
 
