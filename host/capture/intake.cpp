@@ -301,6 +301,7 @@ std::vector<CaptureSnapshot> Intake::snapshots() const {
   rows.reserve(groups_.size());
   for (const auto& group : groups_) {
     rows.push_back({.group = group->spec.config.group,
+                    .action = group->spec.config.action,
                     .received = group->received.get(),
                     .lost = group->lost.get(),
                     .published = group->published.get(),

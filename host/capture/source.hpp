@@ -45,6 +45,7 @@ struct CaptureSpec {
 //   seen by the kernel's logger = received + lost;  received = published + not_forwarded + filtered.
 struct CaptureSnapshot {
   std::uint16_t group;
+  Action action;
   std::uint64_t received;
   std::uint64_t lost;  // gaps in the kernel's sequence numbers
   std::uint64_t published;

@@ -3,6 +3,7 @@
 #include "config/load.hpp"
 #include "privileged/seccomp.hpp"
 #include "running/bus_socket.hpp"
+#include "running/end_guard.hpp"
 #include "running/later.hpp"
 #include "running/pipeline.hpp"
 #include "running/source_kinds.hpp"
@@ -146,10 +147,10 @@ Loaded load(const Start& start) {
   return {.config = std::move(loaded.config), .plugins = std::move(plugins)};
 }
 
-MadePipeline make_pipeline(Loaded loaded, std::optional<PrivilegedParts>& parts) {
+MadePipeline make_pipeline(Loaded loaded, std::optional<PrivilegedParts>& parts, RunningCalls& calls) {
   std::vector<Error> mistakes;
-  auto made =
-      MadePipeline::make(std::move(loaded.config), std::move(loaded.plugins), parts ? &*parts : nullptr, mistakes);
+  auto made = MadePipeline::make(std::move(loaded.config), std::move(loaded.plugins), parts ? &*parts : nullptr, calls,
+                                 mistakes);
   need_none(mistakes);
   return std::move(*made);
 }
@@ -253,29 +254,45 @@ bool tell_of_the_end(const EndingPipeline& pipeline) {
   return lost == 0 && !missed_a_sink && !pipeline.any_sink_unflushed();
 }
 
+// What a run has beside its pipeline.
+struct Surroundings {
+  Signals& signals;
+  const OutOfMemory& memory;
+  LogThread& log_thread;
+  EndGuard& guard;
+};
+
 // Stops what still runs, delivers what waits, and gives the exit status; a process that has a thread which cannot be
 // ended, or no memory, ends in here.
-int end_pipeline(RunningPipeline running, Signals& signals, const OutOfMemory& memory, LogThread& log_thread,
-                 bool asked_to_stop) {
+int end_pipeline(RunningPipeline running, const Surroundings& of, bool asked_to_stop) {
+  const auto& [signals, memory, log_thread, guard] = of;
   if (memory.happened()) end_without_memory(running, log_thread);
   ::sd_notify(0, "STOPPING=1");
+  guard.end_by(Clock::now() + kSourceDeadline + EndGuard::kPatience);
   EndingPipeline pipeline = std::move(running).stop_sources(Clock::now() + kSourceDeadline);
+  guard.end_by(Clock::time_point::max());
   const Result<void>& read = pipeline.sources_result();
   if (!read) log::error(to_string(read.error()));
   if (pipeline.lossless() && !asked_to_stop) await_delivery(pipeline, signals, memory);
   if (memory.happened()) end_without_memory(pipeline, log_thread);
+  guard.end_by(Clock::now() + 2 * kDrainDeadline + EndGuard::kPatience);
   const bool sinks_stopped = pipeline.stop_sinks(Clock::now() + kDrainDeadline);
   const bool server_stopped = pipeline.stop_server(Clock::now() + kClientsDeadline);
   if (!server_stopped) log::error("bus: the thread that serves clients does not end; the host ends without it");
   pipeline.log_counters();
   const bool all_done = tell_of_the_end(pipeline) && read.ok() && !memory.happened();
   if (sinks_stopped && pipeline.sources_ended() && server_stopped) {
+    guard.set_last_words({});
+    guard.end_by(Clock::now() + EndGuard::kPatience);  // plugins' destroy() is still to come
     return all_done ? exit_status::kDone : exit_status::kFailed;
   }
   // A thread inside a plugin cannot be ended: the process ends without it.
   for (const std::string& name : pipeline.running_sinks()) {
     log::error(fmt::format("sink.{}: its plugin did not return in {} s; the host ends without it", name,
                            kDrainDeadline.count()));
+  }
+  for (const RunningCall& call : pipeline.stuck_calls()) {
+    log::error(fmt::format("{}: its plugin is {}", call.instance, to_string(call)));
   }
   log_thread.finish(Clock::now() + LogThread::kLastWait);
   ::_exit(exit_status::kFailed);
@@ -290,22 +307,26 @@ int run_host(const RunOptions& options, LogThread& log_thread) {
   std::optional<BusSocket> socket = step_down_from_root(start);
   need(log_thread.start());
   const OutOfMemory memory(log_thread, [&] { signals.wake(); });
+  RunningCalls calls;
+  EndGuard guard(calls, log_thread);
+  need(guard.start());
   if (!socket) socket.emplace(open_bus_socket(start.early, !start.kind.live));
 
   Loaded loaded = load(start);
   std::optional<Listener> listener = need(std::move(*socket));
   PrivilegedHelper* const of_groups = helper ? &*helper : nullptr;
   const OpenSource open_source = need(start.kind.prepare(start.source, of_groups));
-  MadePipeline made = make_pipeline(std::move(loaded), parts);
+  MadePipeline made = make_pipeline(std::move(loaded), parts, calls);
   OpenPipeline open = open_pipeline(std::move(made), std::move(listener), of_groups, open_source);
   std::atomic<bool> sources_ended = false;
   RunningPipeline running = need(std::move(open).start([&] {
     sources_ended = true;
     signals.wake();
   }));
+  guard.set_last_words(running.counters_logger());
   say_ready(running, options);
   const bool asked_to_stop = serve(running, signals, sources_ended, memory, start);
-  return end_pipeline(std::move(running), signals, memory, log_thread, asked_to_stop);
+  return end_pipeline(std::move(running), {signals, memory, log_thread, guard}, asked_to_stop);
 }
 
 }  // namespace

@@ -79,6 +79,7 @@ struct SinkConfig : PluginConfig {
   std::size_t queue_events = defaults::kQueueEvents;
   std::size_t queue_bytes = defaults::kQueueBytes;
   Overflow overflow = Overflow::drop_oldest;
+  std::string target;  // its first output, for status; empty: none that the host knows of
 
   bool operator==(const SinkConfig&) const = default;
 };

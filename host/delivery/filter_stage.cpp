@@ -113,7 +113,8 @@ FilterSnapshot FilterStage::snapshot() const {
           .failures = failures_.load(std::memory_order_relaxed),
           .heard = messages.delivered,
           .unheard = messages.overflowed,
-          .own = filter_->services().counters()};
+          .own = filter_->services().counters(),
+          .call = filter_->running_call()};
 }
 
 }  // namespace nfbus::host

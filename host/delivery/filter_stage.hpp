@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,6 +27,7 @@ struct FilterSnapshot {
   std::uint64_t heard;     // messages that it was given
   std::uint64_t unheard;   // messages that waited too long: the oldest were dropped
   OwnCounters own;
+  std::optional<RunningCall> call;  // that it is in
 };
 
 // A filter with what waits for it. May stand in several chains that one thread runs. Failures of its calls are logged

@@ -2,6 +2,8 @@
 // process has.
 #pragma once
 
+#include "support/call_clock.hpp"
+
 #include <nfbus/abi.h>
 #include <nfbus/result.hpp>
 
@@ -10,6 +12,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -91,6 +94,8 @@ class Sink {
   [[nodiscard]] virtual const std::string& name() const noexcept = 0;       // [any] the instance's
   [[nodiscard]] virtual std::string_view plugin_name() const noexcept = 0;  // [any]
   [[nodiscard]] virtual OwnCounters counters() const = 0;                   // [any]
+  // [any] The call that it is in; nothing between calls, and where nobody knows.
+  [[nodiscard]] virtual std::optional<RunningCall> running_call() const { return std::nullopt; }
 
   // The shape that it asks for; fields that it left open are 0. Once; after a failure: destroy.
   virtual Result<nfbus_shape> open() = 0;

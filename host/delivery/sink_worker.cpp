@@ -1,6 +1,7 @@
 #include "delivery/sink_worker.hpp"
 
 #include "delivery/backoff.hpp"
+#include "support/clock.hpp"
 #include "support/log.hpp"
 
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <cstring>
 #include <random>
+#include <utility>
 
 namespace nfbus::host {
 
@@ -63,6 +65,7 @@ SinkWorker::SinkWorker(std::unique_ptr<Sink> sink, nfbus_shape shape, FilterChai
         log::repeated(log::Level::warning, log_name(), fmt::format("event rejected: {}", reason));
       }),
       last_tick_(Clock::now()) {
+  health_.since_ns = realtime_ns();
   sink_->set_waker([this] { wake(); });
   filters_.set_waker([this] { mailbox_.wake(); });
 }
@@ -118,13 +121,35 @@ bool SinkWorker::stopped_by(Clock::time_point deadline) {
 }
 
 SinkSnapshot SinkWorker::snapshot() const {
-  return {.name = sink_->name(),
-          .plugin = std::string(plugin()),
-          .state = state_.load(std::memory_order_relaxed),
-          .events = queue_.counters(),
-          .retries = retries_.load(std::memory_order_relaxed),
-          .own = sink_->counters(),
-          .filters = filters_.snapshots()};
+  SinkSnapshot snapshot{.name = sink_->name(),
+                        .plugin = std::string(plugin()),
+                        .target = {},
+                        .health = health(),
+                        .limits = {},
+                        .events = queue_.counters(),
+                        .retries = retries_.load(std::memory_order_relaxed),
+                        .own = sink_->counters(),
+                        .call = sink_->running_call(),
+                        .filters = filters_.snapshots()};
+  for (const FilterSnapshot& filter : snapshot.filters) {
+    if (!snapshot.call) snapshot.call = filter.call;
+  }
+  return snapshot;
+}
+
+SinkHealth SinkWorker::health() const {
+  const MutexLock lock(health_mutex_);
+  return health_;
+}
+
+void SinkWorker::set_state(SinkState state) {
+  const MutexLock lock(health_mutex_);
+  if (std::exchange(health_.state, state) != state) health_.since_ns = realtime_ns();
+}
+
+void SinkWorker::note_error(std::string_view error) {
+  const MutexLock lock(health_mutex_);
+  health_.last_error = error;
 }
 
 void SinkWorker::run() {
@@ -150,11 +175,12 @@ void SinkWorker::run() {
   if (!failed_) {
     if (const auto flushed = sink_->flush(); !flushed) {
       log::error(fmt::format("sink.{}: flush: {}; what it had taken may be lost", name(), flushed.error().text));
+      note_error(flushed.error().text);
       unflushed_.store(true, std::memory_order_relaxed);
     }
     sink_->close();
     failed_ = true;  // closed: the destructor has nothing left to do
-    state_.store(SinkState::stopped, std::memory_order_relaxed);
+    set_state(SinkState::stopped);
   }
   const MutexLock lock(ended_mutex_);
   ended_ = true;
@@ -169,7 +195,10 @@ bool SinkWorker::serve_control() {
   if (requests.wake && woken_.exchange(false, std::memory_order_relaxed)) tick_sink();
   if (!requests.reopen) return false;
   const auto reopened = sink_->reopen();
-  if (!reopened) log::error(fmt::format("sink.{}: reopen: {}", name(), reopened.error().text));
+  if (!reopened) {
+    note_error(reopened.error().text);
+    log::error(fmt::format("sink.{}: reopen: {}", name(), reopened.error().text));
+  }
   return reopened.ok();
 }
 
@@ -200,6 +229,7 @@ void SinkWorker::tick_sink() {
 void SinkWorker::note_tick(const Result<void>& outcome) {
   if (!outcome) {
     ++failed_ticks_;
+    note_error(outcome.error().text);
     log::repeated(log::Level::warning, log_name(), outcome.error().text);
   } else if (const std::uint64_t failed = std::exchange(failed_ticks_, 0); failed != 0) {
     log::repeated(log::Level::info, log_name(), fmt::format("tick() works again, after {} that failed", failed));
@@ -318,7 +348,8 @@ void SinkWorker::write_all() {
       return;
     }
     if (items_.empty()) {
-      if (state_.exchange(SinkState::running, std::memory_order_relaxed) == SinkState::retrying) {
+      if (std::exchange(retrying_, false)) {
+        set_state(SinkState::running);
         say(news_.worked(Clock::now()));
       }
       return;
@@ -383,7 +414,9 @@ SinkWorker::Clock::duration SinkWorker::delay_before_retry(const WriteResult& re
 
 void SinkWorker::back_off(const WriteResult& result) {
   retries_.fetch_add(1, std::memory_order_relaxed);
-  state_.store(SinkState::retrying, std::memory_order_relaxed);
+  retrying_ = true;
+  set_state(SinkState::retrying);
+  note_error(result.error);
   last_failure_ = result.error;
   say(news_.failed(Clock::now()));
   const auto delay = delay_before_retry(result);
@@ -427,7 +460,8 @@ void SinkWorker::fail(const std::string& why) {
   sink_->close();
   news_ = {};
   failed_ = true;
-  state_.store(SinkState::failed, std::memory_order_relaxed);
+  set_state(SinkState::failed);
+  note_error(why);
   tell(SinkState::failed, why);
   queue_.fail();
   let_go();

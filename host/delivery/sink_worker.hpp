@@ -14,7 +14,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -28,14 +30,23 @@ enum class SinkState : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(SinkState state) noexcept;
 
-// The numbers of one sink; design section 5 names them.
+struct SinkHealth {
+  SinkState state = SinkState::running;
+  std::int64_t since_ns = 0;  // since 1970-01-01 UTC: when that began
+  std::string last_error;     // what the sink said last when a call failed; empty: none has
+};
+
+// What is to be told of one sink; design section 5 names the numbers.
 struct SinkSnapshot {
   std::string name;
   std::string plugin;
-  SinkState state;
+  std::string target;  // its first output; empty: none that the host knows of
+  SinkHealth health;
+  QueueLimits limits;
   QueueCounters events;
   std::uint64_t retries;
   OwnCounters own;
+  std::optional<RunningCall> call;  // that its thread is in: of the sink, or of one of its filters
   std::vector<FilterSnapshot> filters;
 };
 
@@ -72,7 +83,9 @@ class SinkWorker {
   // without destroying this object.
   [[nodiscard]] bool stopped_by(Clock::time_point deadline);
 
+  // Without the target and the limits, which the worker does not know.
   [[nodiscard]] SinkSnapshot snapshot() const;
+  [[nodiscard]] SinkHealth health() const;
   // [any] Returns whether its last flush has failed: it may have lost what it had taken.
   [[nodiscard]] bool unflushed() const noexcept { return unflushed_.load(std::memory_order_relaxed); }
   [[nodiscard]] const std::string& name() const noexcept { return sink_->name(); }
@@ -103,6 +116,8 @@ class SinkWorker {
   void note_tick(const Result<void>& outcome);
   void fail(const std::string& why);
   void tell(SinkState state, std::string_view why) const;
+  void set_state(SinkState state);
+  void note_error(std::string_view error);
   [[nodiscard]] bool past_deadline() const noexcept;
 
   // Constant after construction.
@@ -130,11 +145,13 @@ class SinkWorker {
   std::string last_failure_;        // what the sink said when it last asked for a retry
   std::uint64_t failed_ticks_ = 0;  // since one worked
   Clock::time_point last_tick_;
+  bool retrying_ = false;
   bool failed_ = false;
   bool filters_finished_ = false;
 
   // Any thread.
-  std::atomic<SinkState> state_{SinkState::running};
+  mutable Mutex health_mutex_;
+  SinkHealth health_ NFBUS_GUARDED_BY(health_mutex_);
   std::atomic<std::uint64_t> retries_{0};
   std::atomic<bool> unflushed_{false};
   std::atomic<bool> woken_{false};  // the sink asked for a tick that did not come yet

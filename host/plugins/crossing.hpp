@@ -46,12 +46,12 @@ inline nfbus_events events_of(std::span<const nfbus_event* const> items, std::ui
 // Adds `text` to the buffer, cut to the room that is left.
 void append_error(nfbus_error& error, std::string_view text) noexcept;
 
-// The barrier: runs `call`, which calls one function of a plugin, the one that `name` says, and lets no exception
+// The barrier: runs `call`, which calls one function of a plugin, the one that `of` names, and lets no exception
 // through. Clears `error` before; an exception becomes `of_a_throw` with its text.
 template <typename Call>
-std::uint32_t call_plugin(const CallName& name, nfbus_error& error, const Call& call,
+std::uint32_t call_plugin(const PluginCall& of, nfbus_error& error, const Call& call,
                           std::uint32_t of_a_throw = NFBUS_FATAL) noexcept {
-  const CurrentCall current(name);
+  const CurrentCall current(of);
   error.struct_size = sizeof error;
   error.size = 0;
   error.option_size = 0;

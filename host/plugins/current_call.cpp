@@ -18,7 +18,7 @@ namespace nfbus::host {
 
 namespace {
 
-thread_local const CallName* current = nullptr;
+thread_local const PluginCall* current = nullptr;
 
 // A line put together without memory of the heap, for signal handlers and children of threads.
 class LastLine {
@@ -42,7 +42,7 @@ class LastLine {
   std::size_t used_ = 0;
 };
 
-void say(const CallName& call, std::string_view what, std::string_view how) noexcept {
+void say(const PluginCall& call, std::string_view what, std::string_view how) noexcept {
   LastLine line;
   line << log::priority(log::Level::error) << "nfbus: error: " << call.instance << ": " << what << call.function << "()"
        << how;
@@ -101,15 +101,17 @@ class HandlerStack {
 
 }  // namespace
 
-CurrentCall::CurrentCall(const CallName& name) noexcept : name_(name), outer_(current), process_(::getpid()) {
+CurrentCall::CurrentCall(const PluginCall& call) noexcept : call_(call), outer_(current), process_(::getpid()) {
   static thread_local const HandlerStack stack;
-  current = &name_;
+  current = &call_;
+  if (call_.clock != nullptr) call_.clock->begin(call_.function);
 }
 
 CurrentCall::~CurrentCall() {
   current = outer_;
+  if (call_.clock != nullptr) call_.clock->end();
   if (::getpid() == process_) return;
-  say(name_, "a child process that its plugin forked came back from ", ": it ends");
+  say(call_, "a child process that its plugin forked came back from ", ": it ends");
   ::_exit(EXIT_FAILURE);
 }
 

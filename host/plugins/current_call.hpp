@@ -1,30 +1,33 @@
 // Which call into a plugin a thread is in: for what has to be said where it does not come back.
 #pragma once
 
+#include "support/call_clock.hpp"
+
 #include <string_view>
 
 #include <sys/types.h>
 
 namespace nfbus::host {
 
-struct CallName {
-  std::string_view instance;  // "sink.archive"
-  std::string_view function;  // "write"
+struct PluginCall {
+  std::string_view instance;   // "sink.archive"
+  std::string_view function;   // "write"; lives as long as the program
+  CallClock* clock = nullptr;  // null: nobody asks how long it lasts
 };
 
 // [any] The calling thread is in this call for as long as the object lives. A child process that the plugin forked
 // meanwhile, and that comes back from the call, ends here: it would go on as a second host.
 class CurrentCall {
  public:
-  // name: what it refers to outlives the object.
-  explicit CurrentCall(const CallName& name) noexcept;
+  // call: what it refers to outlives the object.
+  explicit CurrentCall(const PluginCall& call) noexcept;
   CurrentCall(const CurrentCall&) = delete;
   CurrentCall& operator=(const CurrentCall&) = delete;
   ~CurrentCall();
 
  private:
-  const CallName name_;
-  const CallName* const outer_;
+  const PluginCall call_;
+  const PluginCall* const outer_;
   const pid_t process_;
 };
 

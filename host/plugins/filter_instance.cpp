@@ -66,13 +66,13 @@ struct FilterInstance::State : InstanceState<nfbus_filter> {
   }
 };
 
-FilterInstance::FilterInstance(std::unique_ptr<State> state) : state_(std::move(state)) {}
+FilterInstance::FilterInstance(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
 Result<std::unique_ptr<FilterInstance>> FilterInstance::create(const Plugin& plugin, std::string name,
                                                                std::string_view options_json,
                                                                const SharedServices& shared) {
   if (auto checked = check_kind(plugin, NFBUS_PLUGIN_FILTER); !checked) return checked.error();
-  auto state = std::make_unique<State>(plugin, std::move(name), shared);
+  auto state = std::make_shared<State>(plugin, std::move(name), shared);
   state->services.allow_listening(true);
   auto created = state->create(options_json);
   state->services.allow_listening(false);
@@ -85,7 +85,7 @@ Result<std::unique_ptr<FilterInstance>> FilterInstance::create(const Plugin& plu
   return made;
 }
 
-FilterInstance::~FilterInstance() { state_->call_last("destroy", state_->calls.destroy); }
+FilterInstance::~FilterInstance() { destroy(std::move(state_)); }
 
 Result<void> FilterInstance::apply(std::span<const nfbus_event*> items, std::span<std::uint8_t> verdicts,
                                    EditRoom& room) {
@@ -150,6 +150,7 @@ bool FilterInstance::ticks() const noexcept { return state_->calls.tick != nullp
 std::uint32_t FilterInstance::event_kinds() const noexcept { return event_kinds_of(*state_->plugin.entry); }
 
 const std::vector<std::string>& FilterInstance::listened() const noexcept { return state_->services.listened(); }
+std::optional<RunningCall> FilterInstance::running_call() const { return state_->services.clock().now(); }
 const Plugin& FilterInstance::plugin() const noexcept { return state_->plugin; }
 const std::string& FilterInstance::name() const noexcept { return state_->name; }
 InstanceServices& FilterInstance::services() noexcept { return state_->services; }

@@ -10,6 +10,7 @@
 #include "plugins/privileged_parts.hpp"
 #include "plugins/registry.hpp"
 #include "rewrite/edits.hpp"
+#include "support/call_clock.hpp"
 #include "support/log.hpp"
 
 #include <nfbus/abi.h>
@@ -18,6 +19,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,6 +36,7 @@ struct SharedServices {
   // What matches may ask for; an instance keeps those of its creation. [control]
   KnownFields fields = {};
   PrivilegedParts* parts = nullptr;  // null: none run here
+  RunningCalls* calls = nullptr;     // null: nobody asks which calls last; else it outlives all but this struct
 };
 
 // Answers one instance's nfbus_host. Thread safety: as the functions of nfbus_host say.
@@ -44,6 +47,16 @@ class InstanceServices {
   InstanceServices(const InstanceServices&) = delete;
   InstanceServices& operator=(const InstanceServices&) = delete;
   ~InstanceServices();
+
+  // [control] The instance is gone, or was never made. From now on a call from a thread that the plugin did not end is
+  // ignored, and a warning names the instance; what nfbus_host points to stays until the process ends. Once; the
+  // destructor does it otherwise.
+  void end() noexcept;
+  // [any] Note the calls into the instance. Those to a source's run() and stop() have clocks of their own, since other
+  // calls come meanwhile.
+  [[nodiscard]] CallClock& clock() noexcept;
+  [[nodiscard]] CallClock& run_clock() noexcept;
+  [[nodiscard]] CallClock& stop_clock() noexcept;
 
   [[nodiscard]] const nfbus_host* abi() const noexcept;
   // [worker] A call into the instance has returned: texts that it was given end here. The instances below do it.
@@ -68,7 +81,7 @@ class InstanceServices {
  private:
   friend struct ServiceFunctions;
   struct State;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;
 };
 
 // A sink instance: created by create(), destroyed by its destructor. Threads as in nfbus_sink. Nothing that a plugin
@@ -93,6 +106,7 @@ class SinkInstance final : public Sink {
   void close() noexcept override;
   void set_waker(std::function<void()> waker) override;
   [[nodiscard]] OwnCounters counters() const override;
+  [[nodiscard]] std::optional<RunningCall> running_call() const override;
   // [control] Before open(). Nothing is found by a sink without diagnose().
   [[nodiscard]] std::vector<Finding> diagnose();
 
@@ -100,8 +114,8 @@ class SinkInstance final : public Sink {
 
  private:
   struct State;
-  explicit SinkInstance(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit SinkInstance(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
 };
 
 // A filter instance. Threads as in nfbus_filter.
@@ -140,14 +154,16 @@ class FilterInstance {
   [[nodiscard]] std::uint32_t event_kinds() const noexcept;
   // The topics that it listens to, as prefixes; empty: none.
   [[nodiscard]] const std::vector<std::string>& listened() const noexcept;
+  // [any] The call that it is in; nothing between calls.
+  [[nodiscard]] std::optional<RunningCall> running_call() const;
   [[nodiscard]] const Plugin& plugin() const noexcept;
   [[nodiscard]] const std::string& name() const noexcept;
   [[nodiscard]] InstanceServices& services() noexcept;
 
  private:
   struct State;
-  explicit FilterInstance(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit FilterInstance(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace nfbus::host

@@ -4,6 +4,7 @@
 #include "plugins/crossing.hpp"
 #include "plugins/handshake.hpp"
 #include "plugins/instance.hpp"
+#include "plugins/late_calls.hpp"
 #include "plugins/options.hpp"
 #include "plugins/registry.hpp"
 #include "support/log.hpp"
@@ -14,6 +15,7 @@
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -53,7 +55,7 @@ struct InstanceState {
   // Calls the plugin's create(), after its privileged part, if it has one, got the options.
   [[nodiscard]] Result<void> create(std::string_view options_json) {
     if (auto opened = services.open_privileged_part(*plugin.entry, options_json); !opened) return opened;
-    auto created = create_instance(whole_name, calls.create, *services.abi(), options_json);
+    auto created = create_instance(whole_name, calls.create, *services.abi(), options_json, &services.clock());
     if (!created) return created.error();
     instance = *created;
     return {};
@@ -67,7 +69,11 @@ struct InstanceState {
   // `run` calls one function of the plugin.
   template <typename Call>
   Result<void> call(std::string_view function, const Call& run) {
-    const std::uint32_t status = call_plugin({whole_name, function}, error, run);
+    return call(function, run, services.clock());
+  }
+  template <typename Call>
+  Result<void> call(std::string_view function, const Call& run, CallClock& clock) {
+    const std::uint32_t status = call_plugin({whole_name, function, &clock}, error, run);
     services.call_ended();
     return outcome(status, error, function, Code::io);
   }
@@ -79,19 +85,27 @@ struct InstanceState {
     return call(function_name, [&] { return function(instance, &error); });
   }
 
-  // For functions that cannot fail, but for an exception. `into`: an error of this call alone, where another may run.
+  // For functions that cannot fail, but for an exception. `into`, `clock`: of this call alone, where another may run.
   using LastFunction = void (*)(void* instance);
-  void call_last(std::string_view function_name, LastFunction function, nfbus_error& into) const noexcept {
+  void call_last(std::string_view function_name, LastFunction function, nfbus_error& into, CallClock& clock) noexcept {
     if (function == nullptr) return;
-    const std::uint32_t status = call_plugin({whole_name, function_name}, into, [&] {
+    const std::uint32_t status = call_plugin({whole_name, function_name, &clock}, into, [&] {
       function(instance);
       return NFBUS_OK;
     });
     if (status != NFBUS_OK) services.log(log::Level::error, failure_text(status, into, function_name));
   }
   void call_last(std::string_view function_name, LastFunction function) noexcept {
-    call_last(function_name, function, error);
+    call_last(function_name, function, error, services.clock());
   }
 };
+
+// [control] Ends an instance. What its plugin may still reach stays behind.
+template <typename State>
+void destroy(std::shared_ptr<State> state) noexcept {
+  state->call_last("destroy", state->calls.destroy);
+  state->services.end();
+  keep_for_late_calls(std::move(state));
+}
 
 }  // namespace nfbus::host

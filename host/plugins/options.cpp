@@ -99,13 +99,13 @@ Result<GivenOptions> GivenOptions::parse(std::string_view options_json) {
 const nfbus_options& GivenOptions::abi() const noexcept { return state_->abi; }
 
 Result<void*> create_instance(std::string_view name, CreateFunction create, const nfbus_host& host,
-                              std::string_view options_json) {
+                              std::string_view options_json, CallClock* clock) {
   const auto options = GivenOptions::parse(options_json);
   if (!options) return options.error();
   nfbus_error error{};
   void* instance = nullptr;
   const std::uint32_t status =
-      call_plugin({name, "create"}, error, [&] { return create(&host, &options->abi(), &instance, &error); });
+      call_plugin({name, "create", clock}, error, [&] { return create(&host, &options->abi(), &instance, &error); });
   if (status == NFBUS_OK) return instance;
   // What a plugin has against its options is for the user, who knows no functions.
   Error refusal{.code = Code::invalid, .text = text_of(error)};

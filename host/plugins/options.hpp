@@ -1,6 +1,8 @@
 // An instance's options, as its plugin reads them.
 #pragma once
 
+#include "support/call_clock.hpp"
+
 #include <nfbus/abi.h>
 #include <nfbus/result.hpp>
 
@@ -35,9 +37,9 @@ using CreateFunction = uint32_t (*)(const nfbus_host* host, const nfbus_options*
                                     nfbus_error* error);
 
 // [control] Calls a plugin's create() behind the barrier, with options that live as long as the call; gives the
-// instance, which may be null. name: "sink.archive". Code::invalid: options_json is no JSON object, or the plugin
-// refuses.
+// instance, which may be null. name: "sink.archive". clock: of the instance; may be null. Code::invalid: options_json
+// is no JSON object, or the plugin refuses.
 [[nodiscard]] Result<void*> create_instance(std::string_view name, CreateFunction create, const nfbus_host& host,
-                                            std::string_view options_json);
+                                            std::string_view options_json, CallClock* clock = nullptr);
 
 }  // namespace nfbus::host

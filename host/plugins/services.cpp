@@ -6,12 +6,14 @@
 #include "plugins/handshake.hpp"
 #include "plugins/hearing.hpp"
 #include "plugins/instance.hpp"
+#include "plugins/late_calls.hpp"
 #include "record/record.hpp"
 #include "support/log.hpp"
 #include "support/mutex.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <exception>
@@ -57,6 +59,10 @@ class Handles {
     const MutexLock lock(mutex_);
     return owners_.size();
   }
+  void clear() {
+    const MutexLock lock(mutex_);
+    owners_.clear();
+  }
 
  private:
   mutable Mutex mutex_;
@@ -71,14 +77,22 @@ struct InstanceServices::State {
         instance_name(short_name),
         shared(services),
         fields(services.fields),
-        renderer(services.formats) {}
+        clock(kind_and_name),
+        run_clock(kind_and_name, CallClock::Lasts::for_good),
+        stop_clock(kind_and_name),
+        given(std::make_unique<Given>(services.formats)) {}
 
   // Constant after construction.
   const std::string kind_and_name;
   const std::string instance_name;
-  const SharedServices& shared;
+  const SharedServices& shared;  // only inside of the gate
   const KnownFields fields;
   nfbus_host abi{};
+
+  Gate gate;
+  CallClock clock;
+  CallClock run_clock;
+  CallClock stop_clock;
 
   // Owned by [control].
   bool may_listen = false;
@@ -88,12 +102,16 @@ struct InstanceServices::State {
   std::array<std::atomic<bool>, kMaxFormats> formats_used{};
   std::array<FormatUse, kMaxFormats> format_uses;  // each made once, by whom formats_used let in
 
-  // Owned by [worker].
-  Renderer renderer;
-  DnsDecoder dns_decoder;
-  std::vector<std::uint8_t> record;  // that record() gave last
-  std::string answer;                // of the last request()
-  Facts facts;                       // of the event that was tested last in this call: the next match finds them ready
+  // Owned by [worker]; null once the instance has ended.
+  struct Given {
+    explicit Given(const FormatSet& formats) : renderer(formats) {}
+    Renderer renderer;
+    DnsDecoder dns_decoder;
+    std::vector<std::uint8_t> record;  // that record() gave last
+    std::string answer;                // of the last request()
+    Facts facts;  // of the event that was tested last in this call: the next match finds them ready
+  };
+  std::unique_ptr<Given> given;
 
   // Any thread.
   std::array<Counter, kMaxCounters> counters;  // [0, counter_count): names do not change any more
@@ -104,6 +122,7 @@ struct InstanceServices::State {
   Handles<nfbus_event, BatchRef> copies;
   Handles<nfbus_match, std::unique_ptr<const nfbus_match>> matches;
 
+  [[nodiscard]] std::array<const CallClock*, 3> clocks() const noexcept { return {&clock, &run_clock, &stop_clock}; }
   const nfbus_event* keep_copy(const Event& event) {
     const Event* const one = &event;
     BatchRef batch = copy_events({&one, 1});
@@ -112,6 +131,14 @@ struct InstanceServices::State {
     return copy;
   }
   void say(log::Level level, std::string_view line) const noexcept { log::repeated(level, kind_and_name, line); }
+  void say_late(std::string_view function) const noexcept {
+    std::array<char, 160> room{};
+    const auto made = fmt::format_to_n(room.data(), room.size(),
+                                       "its plugin called {}() after destroy(): ignored; a plugin's threads have to "
+                                       "end in destroy()",
+                                       function);
+    say(log::Level::warning, {room.data(), std::min(made.size, room.size())});
+  }
   void say_loop(std::string_view topic, std::string_view heard_from) const {
     const std::string_view heard = heard_from == kind_and_name ? "itself" : heard_from;
     log::repeated(
@@ -136,119 +163,158 @@ Answer guarded(Answer otherwise, const Service& service) noexcept {
 
 }  // namespace
 
-// The functions of nfbus_host, with the State that their context is.
+// The functions of nfbus_host, with the State that their context is. Those of [any] hold the gate open.
 struct ServiceFunctions {
   using State = InstanceServices::State;
-  static State& of(void* context) noexcept { return *static_cast<State*>(context); }
+
+  // One of [any], for as long as it lasts. False: the instance has ended, which is said.
+  class Visit {
+   public:
+    Visit(void* context, std::string_view function) noexcept
+        : state_(*static_cast<State*>(context)), inside_(state_.gate.enter()) {
+      if (!inside_) state_.say_late(function);
+    }
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+    ~Visit() {
+      if (inside_) state_.gate.leave();
+    }
+    explicit operator bool() const noexcept { return inside_; }
+    State* operator->() const noexcept { return &state_; }
+
+   private:
+    State& state_;
+    const bool inside_;
+  };
+
+  // One of [worker] or [control], which the end waits for anyway. Null: the instance has ended, which is said.
+  static State* of(void* context, std::string_view function) noexcept {
+    auto* const state = static_cast<State*>(context);
+    if (!state->gate.is_closed()) return state;
+    state->say_late(function);
+    return nullptr;
+  }
 
   static void log(void* context, uint32_t level, nfbus_text line) noexcept {
+    const Visit state(context, "log");
+    if (!state) return;
     const bool known = level >= NFBUS_LOG_ERROR && level <= NFBUS_LOG_DEBUG;
-    of(context).say(known ? static_cast<log::Level>(level) : log::Level::info, plugin_view(line));
+    state->say(known ? static_cast<log::Level>(level) : log::Level::info, plugin_view(line));
   }
 
   static uint32_t publish(void* context, nfbus_text topic, nfbus_text text) noexcept {
+    const Visit state(context, "publish");
+    if (!state) return NFBUS_REFUSED;
     return guarded(NFBUS_REFUSED, [&] {
-      const State& state = of(context);
       const Hearing::Answer answer = Hearing::next_answer();
       if (answer.hops > kMostHops) {
-        state.say_loop(plugin_view(topic), answer.heard_from);
+        state->say_loop(plugin_view(topic), answer.heard_from);
         return NFBUS_REFUSED;
       }
-      const MessageOrigin origin = {.hops = static_cast<std::uint8_t>(answer.hops), .publisher = state.kind_and_name};
-      const auto& publish = state.shared.publish;
+      const MessageOrigin origin = {.hops = static_cast<std::uint8_t>(answer.hops), .publisher = state->kind_and_name};
+      const auto& publish = state->shared.publish;
       return publish && publish(plugin_view(topic), plugin_view(text), origin) ? NFBUS_OK : NFBUS_REFUSED;
     });
   }
 
   static uint32_t format(void* context, nfbus_text name) noexcept {
-    State& state = of(context);
+    State* const state = of(context, "format");
+    if (state == nullptr) return 0;
     const FormatId id = FormatSet::find(plugin_view(name));
     if (id == 0) return 0;
-    if (!state.formats_used.at(id).exchange(true)) state.format_uses.at(id) = FormatUse(state.shared.formats, id);
+    if (!state->formats_used.at(id).exchange(true)) state->format_uses.at(id) = FormatUse(state->shared.formats, id);
     return id;
   }
 
   static nfbus_text render(void* context, const nfbus_event* event, uint32_t format) noexcept {
-    State& state = of(context);
-    if (event == nullptr || format >= kMaxFormats) return {};
-    if (!state.formats_used[format].load(std::memory_order_relaxed)) return {};
-    return guarded(nfbus_text{}, [&] { return text(state.renderer.render(host_event(*event), format)); });
+    State* const state = of(context, "render");
+    if (state == nullptr || event == nullptr || format >= kMaxFormats) return {};
+    if (!state->formats_used[format].load(std::memory_order_relaxed)) return {};
+    return guarded(nfbus_text{}, [&] { return text(state->given->renderer.render(host_event(*event), format)); });
   }
 
   static const nfbus_event* event_copy(void* context, const nfbus_event* event) noexcept {
-    State& state = of(context);
-    if (event == nullptr) return nullptr;
-    state.facts = {};  // the copy may take the place of one that was tested
+    State* const state = of(context, "event_copy");
+    if (state == nullptr || event == nullptr) return nullptr;
+    state->given->facts = {};  // the copy may take the place of one that was tested
     return guarded<const nfbus_event*>(nullptr,
-                                       [&]() -> const nfbus_event* { return state.keep_copy(host_event(*event)); });
+                                       [&]() -> const nfbus_event* { return state->keep_copy(host_event(*event)); });
   }
 
   static void event_release(void* context, const nfbus_event* event) noexcept {
-    State& state = of(context);
-    if (event == nullptr || state.copies.take_back(event)) return;
-    state.say(log::Level::warning, "released an event copy that it does not hold: ignored");
+    if (event == nullptr) return;
+    const Visit state(context, "event_release");
+    if (!state || state->copies.take_back(event)) return;
+    state->say(log::Level::warning, "released an event copy that it does not hold: ignored");
   }
 
   static uint32_t counter(void* context, nfbus_text name) noexcept {
-    State& state = of(context);
+    State* const state = of(context, "counter");
+    if (state == nullptr) return 0;
     return guarded(0U, [&]() -> uint32_t {
       const std::string_view wanted = plugin_view(name);
       if (!is_plain_name(wanted)) {
-        state.say(log::Level::warning, fmt::format("counter \"{}\" does not fit [a-z0-9_-]+: not counted", wanted));
+        state->say(log::Level::warning, fmt::format("counter \"{}\" does not fit [a-z0-9_-]+: not counted", wanted));
         return 0;
       }
-      const MutexLock lock(state.counters_mutex);
-      const std::uint32_t count = state.counter_count.load(std::memory_order_relaxed);
+      const MutexLock lock(state->counters_mutex);
+      const std::uint32_t count = state->counter_count.load(std::memory_order_relaxed);
       for (std::uint32_t i = 0; i < count; ++i) {
-        if (state.counters.at(i).name == wanted) return i + 1;
+        if (state->counters.at(i).name == wanted) return i + 1;
       }
       if (count == kMaxCounters) return 0;
-      state.counters.at(count).name = wanted;
-      state.counter_count.store(count + 1, std::memory_order_release);
+      state->counters.at(count).name = wanted;
+      state->counter_count.store(count + 1, std::memory_order_release);
       return count + 1;
     });
   }
 
+  // The counters stay with what is kept: a look at the gate is enough.
   static void counter_add(void* context, uint32_t counter, uint64_t amount) noexcept {
-    State& state = of(context);
-    if (counter == 0 || counter > state.counter_count.load(std::memory_order_acquire)) return;
-    state.counters[counter - 1].value.fetch_add(amount, std::memory_order_relaxed);
+    State* const state = of(context, "counter_add");
+    if (state == nullptr) return;
+    if (counter == 0 || counter > state->counter_count.load(std::memory_order_acquire)) return;
+    state->counters[counter - 1].value.fetch_add(amount, std::memory_order_relaxed);
   }
 
   static const nfbus_dns* dns(void* context, const nfbus_event* event) noexcept {
-    if (event == nullptr) return nullptr;
+    State* const state = of(context, "dns");
+    if (state == nullptr || event == nullptr) return nullptr;
     const CarriedMessage message = carried_dns(*event);
     if (message.bytes.empty()) return nullptr;
-    return guarded<const nfbus_dns*>(nullptr, [&] { return of(context).dns_decoder.decode(message); });
+    return guarded<const nfbus_dns*>(nullptr, [&] { return state->given->dns_decoder.decode(message); });
   }
 
   static uint32_t listen(void* context, nfbus_text topic_prefix) noexcept {
-    State& state = of(context);
-    if (!state.may_listen || state.listened.size() == kMaxListened) return NFBUS_REFUSED;
+    State* const state = of(context, "listen");
+    if (state == nullptr || !state->may_listen || state->listened.size() == kMaxListened) return NFBUS_REFUSED;
     return guarded(NFBUS_REFUSED, [&] {
-      state.listened.emplace_back(plugin_view(topic_prefix));
+      state->listened.emplace_back(plugin_view(topic_prefix));
       return NFBUS_OK;
     });
   }
 
   static void wake(void* context) noexcept {
-    State& state = of(context);
-    const MutexLock lock(state.waker_mutex);
-    if (state.waker) state.waker();
+    const Visit state(context, "wake");
+    if (!state) return;
+    const MutexLock lock(state->waker_mutex);
+    if (state->waker) state->waker();
   }
 
   static nfbus_bytes record(void* context, const nfbus_event* event) noexcept {
-    if (event == nullptr) return {};
-    State& state = of(context);
+    State* const state = of(context, "record");
+    if (state == nullptr || event == nullptr) return {};
+    std::vector<std::uint8_t>& record = state->given->record;
     return guarded(nfbus_bytes{}, [&] {
-      state.record.clear();
-      if (!record::encode(*event, state.record)) return nfbus_bytes{};
-      return nfbus_bytes{.data = state.record.data(), .size = state.record.size()};
+      record.clear();
+      if (!record::encode(*event, record)) return nfbus_bytes{};
+      return nfbus_bytes{.data = record.data(), .size = record.size()};
     });
   }
 
   static const nfbus_event* event_of(void* context, nfbus_bytes bytes, nfbus_error* error) noexcept {
-    State& state = of(context);
+    State* const state = of(context, "event_of");
+    if (state == nullptr) return nullptr;
     return guarded<const nfbus_event*>(nullptr, [&]() -> const nfbus_event* {
       Event event;
       std::vector<nfbus_field> fields;
@@ -258,7 +324,7 @@ struct ServiceFunctions {
         if (error != nullptr) append_error(*error, decoded.error().text);
         return nullptr;
       }
-      return state.keep_copy(event);
+      return state->keep_copy(event);
     });
   }
 
@@ -273,19 +339,21 @@ struct ServiceFunctions {
 
   static uint32_t request(void* context, nfbus_bytes request, uint32_t timeout_ms, nfbus_bytes* answer,
                           nfbus_error* error) noexcept {
-    State& state = of(context);
+    const Visit state(context, "request");
+    if (!state) return NFBUS_FATAL;
     return guarded(NFBUS_FAILED, [&]() -> uint32_t {
       PrivilegedParts none;
-      PrivilegedParts& parts = state.shared.parts == nullptr ? none : *state.shared.parts;
+      PrivilegedParts& parts = state->shared.parts == nullptr ? none : *state->shared.parts;
       const std::string_view bytes = plugin_view({reinterpret_cast<const char*>(request.data), request.size});
-      auto answered = parts.request(state.kind_and_name, bytes, std::chrono::milliseconds(timeout_ms));
+      auto answered = parts.request(state->kind_and_name, bytes, std::chrono::milliseconds(timeout_ms));
       if (!answered) {
         if (error != nullptr) append_error(*error, answered.error().text);
         return status_of(answered.error().code);
       }
-      state.answer = std::move(answered).value();
+      std::string& kept = state->given->answer;
+      kept = std::move(answered).value();
       if (answer != nullptr) {
-        *answer = {.data = reinterpret_cast<const std::uint8_t*>(state.answer.data()), .size = state.answer.size()};
+        *answer = {.data = reinterpret_cast<const std::uint8_t*>(kept.data()), .size = kept.size()};
       }
       return NFBUS_OK;
     });
@@ -294,37 +362,43 @@ struct ServiceFunctions {
   static const void* extension(void* /*context*/, nfbus_text /*id*/) noexcept { return nullptr; }
 
   static const nfbus_match* match_compile(void* context, nfbus_text tables, nfbus_error* error) noexcept {
-    State& state = of(context);
+    const Visit state(context, "match_compile");
+    if (!state) return nullptr;
     return guarded<const nfbus_match*>(nullptr, [&]() -> const nfbus_match* {
-      auto compiled = compile_match_json(plugin_view(tables), state.fields);
+      auto compiled = compile_match_json(plugin_view(tables), state->fields);
       if (!compiled) {
         if (error != nullptr) append_error(*error, compiled.error().text);
         return nullptr;
       }
       auto owned = std::make_unique<const nfbus_match>(nfbus_match{.tables = std::move(compiled).value()});
       const nfbus_match* match = owned.get();
-      state.matches.add(match, std::move(owned));
+      state->matches.add(match, std::move(owned));
       return match;
     });
   }
 
   static uint32_t match_test(void* context, const nfbus_match* match, const nfbus_event* event) noexcept {
-    State& state = of(context);
-    if (match == nullptr || event == nullptr) return 0;
-    if (state.facts.event != event) state.facts = Facts(*event);
-    return match->tables.first(state.facts);
+    State* const state = of(context, "match_test");
+    if (state == nullptr || match == nullptr || event == nullptr) return 0;
+    Facts& facts = state->given->facts;
+    if (facts.event != event) facts = Facts(*event);
+    return match->tables.first(facts);
   }
 
   static void match_release(void* context, const nfbus_match* match) noexcept {
-    State& state = of(context);
-    if (match == nullptr || state.matches.take_back(match)) return;
-    state.say(log::Level::warning, "released a match that it does not hold: ignored");
+    if (match == nullptr) return;
+    const Visit state(context, "match_release");
+    if (!state || state->matches.take_back(match)) return;
+    state->say(log::Level::warning, "released a match that it does not hold: ignored");
   }
 };
 
 InstanceServices::InstanceServices(std::string kind_and_name, std::string_view instance_name,
                                    const SharedServices& shared)
-    : state_(std::make_unique<State>(std::move(kind_and_name), instance_name, shared)) {
+    : state_(std::make_shared<State>(std::move(kind_and_name), instance_name, shared)) {
+  if (shared.calls != nullptr) {
+    for (const CallClock* clock : state_->clocks()) shared.calls->add(*clock);
+  }
   state_->abi = {.struct_size = sizeof(nfbus_host),
                  .abi_major = NFBUS_ABI_MAJOR,
                  .abi_minor = NFBUS_ABI_MINOR,
@@ -351,20 +425,39 @@ InstanceServices::InstanceServices(std::string kind_and_name, std::string_view i
 }
 
 InstanceServices::~InstanceServices() {
-  if (const std::uint64_t held = copies_held(); held != 0) {
-    state_->say(log::Level::warning,
-                fmt::format("the plugin did not give back {} event copies: freed by the host", held));
-  }
-  if (const std::uint64_t held = matches_held(); held != 0) {
-    state_->say(log::Level::warning, fmt::format("the plugin did not give back {} matches: freed by the host", held));
-  }
+  if (!state_->gate.is_closed()) end();
+  keep_for_late_calls(std::move(state_));
 }
+
+void InstanceServices::end() noexcept {
+  State& state = *state_;
+  state.gate.close();
+  if (state.shared.calls != nullptr) {
+    for (const CallClock* clock : state.clocks()) state.shared.calls->remove(*clock);
+  }
+  if (const std::uint64_t held = state.copies.count(); held != 0) {
+    state.say(log::Level::warning,
+              fmt::format("the plugin did not give back {} event copies: freed by the host", held));
+  }
+  if (const std::uint64_t held = state.matches.count(); held != 0) {
+    state.say(log::Level::warning, fmt::format("the plugin did not give back {} matches: freed by the host", held));
+  }
+  state.copies.clear();
+  state.matches.clear();
+  state.format_uses = {};
+  state.given.reset();
+  set_waker({});
+}
+
+CallClock& InstanceServices::clock() noexcept { return state_->clock; }
+CallClock& InstanceServices::run_clock() noexcept { return state_->run_clock; }
+CallClock& InstanceServices::stop_clock() noexcept { return state_->stop_clock; }
 
 const nfbus_host* InstanceServices::abi() const noexcept { return &state_->abi; }
 
 void InstanceServices::call_ended() noexcept {
-  state_->renderer.release();
-  state_->facts = {};
+  state_->given->renderer.release();
+  state_->given->facts = {};
 }
 
 void InstanceServices::log(log::Level level, std::string_view line) const noexcept { state_->say(level, line); }

@@ -68,18 +68,18 @@ struct SinkInstance::State : InstanceState<nfbus_sink> {
   }
 };
 
-SinkInstance::SinkInstance(std::unique_ptr<State> state) : state_(std::move(state)) {}
+SinkInstance::SinkInstance(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
 Result<std::unique_ptr<SinkInstance>> SinkInstance::create(const Plugin& plugin, std::string name,
                                                            std::string_view options_json,
                                                            const SharedServices& shared) {
   if (auto checked = check_kind(plugin, NFBUS_PLUGIN_SINK); !checked) return checked.error();
-  auto state = std::make_unique<State>(plugin, std::move(name), shared);
+  auto state = std::make_shared<State>(plugin, std::move(name), shared);
   if (auto created = state->create(options_json); !created) return created.error();
   return std::unique_ptr<SinkInstance>(new SinkInstance(std::move(state)));
 }
 
-SinkInstance::~SinkInstance() { state_->call_last("destroy", state_->calls.destroy); }
+SinkInstance::~SinkInstance() { destroy(std::move(state_)); }
 
 Result<nfbus_shape> SinkInstance::open() {
   State& s = *state_;
@@ -101,8 +101,8 @@ WriteResult SinkInstance::write(const WriteCall& call) {
   s.writing = &call;
   s.deadline.store(&call.deadline, std::memory_order_release);
   const std::uint32_t status = call_plugin(
-      {s.whole_name, "write"}, s.error, [&] { return s.calls.write(s.instance, &events, &s.report, &s.error); },
-      NFBUS_FAILED);
+      {s.whole_name, "write", &s.services.clock()}, s.error,
+      [&] { return s.calls.write(s.instance, &events, &s.report, &s.error); }, NFBUS_FAILED);
   s.deadline.store(nullptr, std::memory_order_relaxed);
   s.writing = nullptr;
   WriteResult result{.status = WriteResult::Status::ok, .retry_after_ms = s.report.retry_after_ms, .error = {}};
@@ -127,6 +127,7 @@ std::vector<Finding> SinkInstance::diagnose() {
 }
 
 void SinkInstance::set_waker(std::function<void()> waker) { state_->services.set_waker(std::move(waker)); }
+std::optional<RunningCall> SinkInstance::running_call() const { return state_->services.clock().now(); }
 OwnCounters SinkInstance::counters() const { return state_->services.counters(); }
 std::string_view SinkInstance::plugin_name() const noexcept { return view(state_->plugin.entry->name); }
 const std::string& SinkInstance::name() const noexcept { return state_->name; }

@@ -63,32 +63,33 @@ struct SourceInstance::State : InstanceState<nfbus_source> {
   }
 };
 
-SourceInstance::SourceInstance(std::unique_ptr<State> state) : state_(std::move(state)) {}
+SourceInstance::SourceInstance(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
 Result<std::unique_ptr<SourceInstance>> SourceInstance::create(const Plugin& plugin, std::string name,
                                                                std::string_view options_json,
                                                                const SharedServices& shared) {
   if (auto checked = check_kind(plugin, NFBUS_PLUGIN_SOURCE); !checked) return checked.error();
-  auto state = std::make_unique<State>(plugin, std::move(name), shared);
+  auto state = std::make_shared<State>(plugin, std::move(name), shared);
   if (auto created = state->create(options_json); !created) return created.error();
   return std::unique_ptr<SourceInstance>(new SourceInstance(std::move(state)));
 }
 
-SourceInstance::~SourceInstance() { state_->call_last("destroy", state_->calls.destroy); }
+SourceInstance::~SourceInstance() { destroy(std::move(state_)); }
 
 Result<void> SourceInstance::open() { return state_->call_optional("open", state_->calls.open); }
 
 Result<void> SourceInstance::run(SourceFeed& feed) {
   State& s = *state_;
   s.target = &feed;
-  auto ran = s.call("run", [&] { return s.calls.run(s.instance, &s.feed, &s.error); });
+  auto ran = s.call(
+      "run", [&] { return s.calls.run(s.instance, &s.feed, &s.error); }, s.services.run_clock());
   s.target = nullptr;
   return ran;
 }
 
 void SourceInstance::stop() noexcept {
   nfbus_error of_this_call{};  // run() may be in its own
-  state_->call_last("stop", state_->calls.stop, of_this_call);
+  state_->call_last("stop", state_->calls.stop, of_this_call, state_->services.stop_clock());
 }
 
 void SourceInstance::close() noexcept { state_->call_last("close", state_->calls.close); }

@@ -66,8 +66,8 @@ class SourceInstance {
 
  private:
   struct State;
-  explicit SourceInstance(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit SourceInstance(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace nfbus::host

@@ -51,7 +51,8 @@ std::string log_line(const FilterSnapshot& filter, std::string_view of) {
 }
 
 std::string log_line(const SinkSnapshot& sink) {
-  std::string line = fmt::format("sink name={} plugin={} state={}", sink.name, sink.plugin, to_string(sink.state));
+  std::string line =
+      fmt::format("sink name={} plugin={} state={}", sink.name, sink.plugin, to_string(sink.health.state));
   append_counters(line, sink_counters(), sink);
   append_own(line, sink.own);
   return line;

@@ -106,9 +106,9 @@ struct Answers {
       response.set(http::field::content_type, kPrometheusTextType);
       response.body() = pages.metrics();
     } else {
-      response.body() = pages.trouble();
-      if (!response.body().empty()) response.result(http::status::service_unavailable);
-      if (response.body().empty()) response.body() = "ok\n";
+      HealthPage health = pages.health();
+      if (!health.is_healthy) response.result(http::status::service_unavailable);
+      response.body() = health.text.empty() ? "ok\n" : std::move(health.text);
     }
   }
 

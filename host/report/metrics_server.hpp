@@ -12,10 +12,15 @@
 
 namespace nfbus::host {
 
+struct HealthPage {
+  std::string text;        // what is wrong, in lines; empty: nothing
+  bool is_healthy = true;  // else the status is 503
+};
+
 // Makes what the server asks for, each time a client does; called on its thread. They outlive the server's stop().
 struct MetricsPages {
   std::function<std::string()> metrics;  // Prometheus' text
-  std::function<std::string()> trouble;  // why the host is not healthy, in lines; empty: it is
+  std::function<HealthPage()> health;
 };
 
 // One thread serves all clients, 64 at most at a time, each for 10 seconds of silence at most. When one comes more, the

@@ -154,7 +154,7 @@ void add_states(Exposition& out, const std::vector<Labelled<SinkSnapshot>>& sink
     for (const SinkState state : kSinkStates) {
       Labels labels = sink.labels;
       labels.push_back({"state", std::string(to_string(state))});
-      Exposition::add_sample(family, std::move(labels), sink.of->state == state ? 1 : 0);
+      Exposition::add_sample(family, std::move(labels), sink.of->health.state == state ? 1 : 0);
     }
   }
 }

@@ -6,11 +6,16 @@
 
 #include <nfbus/version.h>
 
+#include <fmt/chrono.h>
 #include <nlohmann/json.hpp>
 
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <ctime>
+#include <optional>
 #include <span>
 #include <variant>
 
@@ -37,6 +42,22 @@ void add_counters(Json& row, std::span<const CounterOf<Of>> counters, const Of& 
   for (const auto& counter : counters) add_counter(row, counter, counter.value(of));
 }
 
+Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
+
+// RFC 3339, to the second.
+std::string time_text(std::int64_t time_ns) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  return fmt::format("{:%FT%TZ}", fmt::gmtime(static_cast<std::time_t>(time_ns / kSecond)));
+}
+
+// A call that comes back at once is none.
+void add_call(Json& row, const std::optional<RunningCall>& call) {
+  constexpr std::chrono::seconds kShown{1};
+  const bool shown = call && call->lasts >= kShown;
+  row["call"] = shown ? Json(call->function) : Json();
+  row["call_s"] = shown ? Json(seconds(call->lasts)) : Json(0);
+}
+
 Json source_row(const SourceSnapshot& s) {
   Json row = {{"name", s.name}, {"state", to_string(s.state)}};
   add_counters(row, source_counters(), s);
@@ -44,7 +65,7 @@ Json source_row(const SourceSnapshot& s) {
 }
 
 Json capture_row(const CaptureSnapshot& c) {
-  Json row = {{"group", c.group}};
+  Json row = {{"group", c.group}, {"action", c.action == Action::blocked ? "blocked" : "allowed"}};
   add_counters(row, capture_counters(), c);
   return row;
 }
@@ -58,13 +79,22 @@ Json counters_of(const OwnCounters& own) {
 Json filter_row(const FilterSnapshot& f) {
   Json row = {{"name", f.name}, {"plugin", f.plugin}};
   add_counters(row, filter_counters(), f);
+  add_call(row, f.call);
   row["counters"] = counters_of(f.own);
   return row;
 }
 
 Json sink_row(const SinkSnapshot& s) {
-  Json row = {{"name", s.name}, {"plugin", s.plugin}, {"state", to_string(s.state)}};
+  Json row = {{"name", s.name},
+              {"plugin", s.plugin},
+              {"target", text_or_null(s.target)},
+              {"state", to_string(s.health.state)},
+              {"state_since", time_text(s.health.since_ns)},
+              {"last_error", text_or_null(s.health.last_error)}};
   add_counters(row, sink_counters(), s);
+  row["queue_limit"] = s.limits.events;
+  row["queue_bytes_limit"] = s.limits.bytes;
+  add_call(row, s.call);
   if (!s.own.empty()) row["counters"] = counters_of(s.own);
   for (const FilterSnapshot& filter : s.filters) row["filters"].push_back(filter_row(filter));
   return row;

@@ -1,6 +1,7 @@
 #include "report/status_table.hpp"
 
 #include "report/counters.hpp"
+#include "support/printable.hpp"
 #include "support/table.hpp"
 
 #include <nlohmann/json.hpp>
@@ -66,11 +67,12 @@ std::vector<Column> columns_of(std::vector<Column> columns, const Counters& coun
 
 std::vector<Column> source_columns() { return columns_of({{"name"}, {"state"}}, source_counters()); }
 
-std::vector<Column> capture_columns() { return columns_of({{"group"}}, capture_counters()); }
+std::vector<Column> capture_columns() { return columns_of({{"group"}, {"action"}}, capture_counters()); }
 
 std::vector<Column> sink_columns() {
   auto columns = columns_of({{"name"}, {"plugin"}, {"state"}}, sink_counters());
   columns.push_back({"counters", OnTerminal::when_not_zero});  // few sinks count something of their own
+  columns.push_back({"call", OnTerminal::when_not_zero});
   return columns;
 }
 
@@ -79,6 +81,7 @@ std::vector<Column> bus_columns() { return columns_of({}, bus_counters()); }
 std::vector<Column> filter_columns() {
   auto columns = columns_of({{"name"}, {"plugin"}, {"of"}}, filter_counters());
   columns.push_back({"counters"});
+  columns.push_back({"call", OnTerminal::when_not_zero});
   return columns;
 }
 
@@ -89,6 +92,30 @@ std::vector<Column> client_columns() {
   }
   columns.push_back({"topics"});
   return columns;
+}
+
+// With "in write() for 34 s" where one does not come back.
+Json with_calls(Json rows) {
+  for (Json& row : rows) {
+    const Json call = row.value("call", Json());
+    if (!call.is_string()) continue;
+    row["call"] =
+        fmt::format("in {}() for {} s", call.get<std::string>(), static_cast<std::uint64_t>(row.value("call_s", 0.0)));
+  }
+  return rows;
+}
+
+// A line for each that does not deliver.
+std::string sinks_in_trouble(const Json& sinks) {
+  std::string lines;
+  for (const Json& sink : sinks) {
+    const std::string state = sink.value("state", "");
+    const Json error = sink.value("last_error", Json());
+    if ((state != "retrying" && state != "failed") || !error.is_string()) continue;
+    lines += fmt::format("  {} is {} since {}: {}\n", sink.at("name").get<std::string>(), state,
+                         sink.value("state_since", "-"), printable(error.get<std::string>()));
+  }
+  return lines;
 }
 
 // The filters of captures, then those of each sink, then those of the bus, with what each is of.
@@ -143,8 +170,9 @@ std::string all_tables(const Json& status) {
     append_table(text, "sources", source_columns(), sources);
   }
   append_table(text, "groups", capture_columns(), status.at("capture"));
-  append_table(text, "sinks", sink_columns(), status.at("sinks"));
-  append_table(text, "filters", filter_columns(), all_filters(status));
+  append_table(text, "sinks", sink_columns(), with_calls(status.at("sinks")));
+  text += sinks_in_trouble(status.at("sinks"));
+  append_table(text, "filters", filter_columns(), with_calls(all_filters(status)));
   if (const Json bus = status.value("bus", Json::object());
       !bus.value("filters", Json::array()).empty() || bus.value("filtered", 0) != 0) {
     append_table(text, "bus", bus_columns(), Json::array({bus}));

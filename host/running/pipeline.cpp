@@ -22,8 +22,8 @@ MadePipeline::MadePipeline(MadePipeline&& other) noexcept = default;
 MadePipeline::~MadePipeline() = default;
 
 std::optional<MadePipeline> MadePipeline::make(Config config, PluginRegistry plugins, PrivilegedParts* parts,
-                                               std::vector<Error>& errors) {
-  MadePipeline made(std::make_unique<Stages>(std::move(config), std::move(plugins), parts));
+                                               RunningCalls& calls, std::vector<Error>& errors) {
+  MadePipeline made(std::make_unique<Stages>(std::move(config), std::move(plugins), parts, calls));
   const Stages& stages = *made.stages_;
   const std::size_t before = errors.size();
   *made.pieces_ = make_pieces(stages.config, stages.plugins, stages.services, errors);
@@ -70,7 +70,7 @@ Result<RunningPipeline> OpenPipeline::start(std::function<void()> sources_ended)
   stages.sources.start(std::move(sources_ended));
   if (stages.metrics) {
     stages.metrics->start({.metrics = [&stages] { return to_prometheus_text(stages.report()); },
-                           .trouble = [&stages] { return stages.lasting_failures(); }});
+                           .health = [&stages] { return stages.health(); }});
   }
   return RunningPipeline(std::move(*this));
 }
@@ -144,6 +144,7 @@ void RunningPipeline::watch() {
   Stages& stages = *stages_;
   if (stages.helper != nullptr) stages.helper->check();
   if (stages.services.parts != nullptr) stages.services.parts->check();
+  stages.long_calls.tell(stages.services.calls->longer_than(LongCalls::kLong));
   const std::string losses = stages.losses.new_losses(stages.sources.snapshots());
   if (!losses.empty()) stages.publish_own(kLossTopic, losses);
   // Making a status asks every thread for its numbers: not for nobody.
@@ -151,6 +152,10 @@ void RunningPipeline::watch() {
 }
 
 void RunningPipeline::log_counters() const { stages_->log_counters(); }
+
+std::function<void()> RunningPipeline::counters_logger() const {
+  return [stages = stages_.get()] { stages->log_counters(); };
+}
 
 std::string RunningPipeline::summary() const {
   const auto plural = [](std::size_t n, std::string_view what) {

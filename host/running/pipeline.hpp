@@ -13,6 +13,7 @@
 #include "plugins/privileged_parts.hpp"
 #include "plugins/registry.hpp"
 #include "privileged/helper.hpp"
+#include "support/call_clock.hpp"
 
 #include <nfbus/result.hpp>
 
@@ -82,6 +83,8 @@ class EndingPipeline : PipelineState {
   [[nodiscard]] bool any_sink_unflushed() const;
   // Names of the sinks that have not ended.
   [[nodiscard]] std::vector<std::string> running_sinks() const;
+  // The calls into plugins that do not come back.
+  [[nodiscard]] std::vector<RunningCall> stuck_calls() const;
 
  private:
   friend class RunningPipeline;
@@ -109,6 +112,8 @@ class RunningPipeline : PipelineState {
   void watch();
   // One line per group and per sink, with every counter of design section 5.
   void log_counters() const;
+  // The same, for any thread, until the last state of this pipeline is destroyed.
+  [[nodiscard]] std::function<void()> counters_logger() const;
   // "2 groups, 3 sinks": for the ready line.
   [[nodiscard]] std::string summary() const;
   // The sources are asked to drain and end, and waited for until `deadline`; nobody waits for room any more.
@@ -132,10 +137,10 @@ class OpenPipeline : PipelineState {
 
 class MadePipeline : PipelineState {
  public:
-  // Makes all pieces of the configuration. parts: the plugins' privileged parts; null where none run; they outlive the
-  // pipeline. Nothing: `errors` has got what plugins have against their options.
+  // Makes all pieces of the configuration. parts: the plugins' privileged parts; null where none run. calls: all those
+  // into the plugins. Both outlive the pipeline. Nothing: `errors` has got what plugins have against their options.
   [[nodiscard]] static std::optional<MadePipeline> make(Config config, PluginRegistry plugins, PrivilegedParts* parts,
-                                                        std::vector<Error>& errors);
+                                                        RunningCalls& calls, std::vector<Error>& errors);
   MadePipeline(MadePipeline&& other) noexcept;
   ~MadePipeline();
 

@@ -51,10 +51,15 @@ std::uint64_t EndingPipeline::lost_at_the_end() const {
   return lost;
 }
 
-bool EndingPipeline::any_sink_failed() const { return !stages_->sinks.failed().empty(); }
+bool EndingPipeline::any_sink_failed() const { return stages_->sinks.any_failed(); }
 
 bool EndingPipeline::any_sink_unflushed() const { return stages_->sinks.any_unflushed(); }
 
 std::vector<std::string> EndingPipeline::running_sinks() const { return stages_->sinks.not_ended(); }
+
+std::vector<RunningCall> EndingPipeline::stuck_calls() const {
+  constexpr std::chrono::seconds kStuck{1};
+  return stages_->services.calls->longer_than(kStuck);
+}
 
 }  // namespace nfbus::host

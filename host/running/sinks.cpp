@@ -15,11 +15,13 @@ namespace {
 // Beyond a deadline: for a call that began before it, and the flush behind it.
 constexpr std::chrono::milliseconds kLastCall{1000};
 
+QueueLimits limits_of(const SinkConfig& config) noexcept {
+  return {.events = config.queue_events, .bytes = config.queue_bytes, .overflow = config.overflow};
+}
+
 std::shared_ptr<Subscription> make_subscription(const MadeSink& sink) {
-  return std::make_shared<Subscription>(
-      Interest{.topics = sink.config.topics, .kinds = sink.event_kinds},
-      QueueLimits{
-          .events = sink.config.queue_events, .bytes = sink.config.queue_bytes, .overflow = sink.config.overflow});
+  return std::make_shared<Subscription>(Interest{.topics = sink.config.topics, .kinds = sink.event_kinds},
+                                        limits_of(sink.config));
 }
 
 // Of a sink that has ended, or is left behind.
@@ -177,7 +179,7 @@ std::uint64_t Sinks::lost_at_the_end(bool since_the_start) const {
     const SinkSnapshot s = sink.worker->snapshot();
     const QueueCounters before = since_the_start ? QueueCounters() : sink.before_the_end;
     lost += s.events.queued + s.events.overflowed - before.overflowed;
-    if (s.state == SinkState::failed) lost += s.events.rejected - before.rejected;
+    if (s.health.state == SinkState::failed) lost += s.events.rejected - before.rejected;
   }
   return lost;
 }
@@ -198,17 +200,25 @@ std::vector<SinkSnapshot> Sinks::snapshots() const {
   const MutexLock lock(mutex_);
   std::vector<SinkSnapshot> rows;
   rows.reserve(sinks_.size());
-  for (const RunningSink& sink : sinks_) rows.push_back(sink.worker->snapshot());
+  for (const RunningSink& sink : sinks_) {
+    rows.push_back(sink.worker->snapshot());
+    rows.back().target = sink.config.target;
+    rows.back().limits = limits_of(sink.config);
+  }
   return rows;
 }
 
-std::vector<std::string> Sinks::failed() const {
+std::vector<std::pair<std::string, SinkHealth>> Sinks::health() const {
   const MutexLock lock(mutex_);
-  std::vector<std::string> names;
-  for (const RunningSink& sink : sinks_) {
-    if (sink.worker->snapshot().state == SinkState::failed) names.push_back(sink.config.name);
-  }
-  return names;
+  std::vector<std::pair<std::string, SinkHealth>> rows;
+  rows.reserve(sinks_.size());
+  for (const RunningSink& sink : sinks_) rows.emplace_back(sink.config.name, sink.worker->health());
+  return rows;
+}
+
+bool Sinks::any_failed() const {
+  const auto rows = health();
+  return std::any_of(rows.begin(), rows.end(), [](const auto& row) { return row.second.state == SinkState::failed; });
 }
 
 }  // namespace nfbus::host

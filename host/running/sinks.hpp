@@ -16,6 +16,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace nfbus::host {
@@ -24,7 +25,7 @@ namespace nfbus::host {
 using FilterMessages = std::set<std::shared_ptr<Subscription>>;
 [[nodiscard]] FilterMessages messages_of(const FilterChain& chain);
 
-// Thread safety: [control], but snapshots() and failed() from any thread.
+// Thread safety: [control], but snapshots(), health() and any_failed() from any thread.
 class Sinks {
  public:
   using Clock = std::chrono::steady_clock;
@@ -64,8 +65,10 @@ class Sinks {
   // Names of the sinks that have not ended.
   [[nodiscard]] std::vector<std::string> not_ended() const;
   [[nodiscard]] std::vector<SinkSnapshot> snapshots() const;
-  // Names of the sinks that have failed for good.
-  [[nodiscard]] std::vector<std::string> failed() const;
+  // By name.
+  [[nodiscard]] std::vector<std::pair<std::string, SinkHealth>> health() const;
+  // Returns whether a sink has failed for good.
+  [[nodiscard]] bool any_failed() const;
 
  private:
   struct RunningSink {

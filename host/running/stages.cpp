@@ -31,7 +31,7 @@ std::vector<std::vector<FilterConfig>> filters_of_captures(const Config& config)
   return filters;
 }
 
-Stages::Stages(Config of, PluginRegistry found, PrivilegedParts* parts)
+Stages::Stages(Config of, PluginRegistry found, PrivilegedParts* parts, RunningCalls& calls)
     : config(std::move(of)),
       plugins(std::move(found)),
       capture_filters(filters_of_captures(config)),
@@ -43,7 +43,8 @@ Stages::Stages(Config of, PluginRegistry found, PrivilegedParts* parts)
                .publish = [this](std::string_view topic, std::string_view text,
                                  const MessageOrigin& origin) { return publish_message(topic, text, origin); },
                .fields = known_fields(config, plugins),
-               .parts = parts},
+               .parts = parts,
+               .calls = &calls},
       sinks(bus, [this](const SinkWorker& of_sink, SinkState state, std::string_view why) {
         publish_own(kSinkTopic, sink_event(of_sink.name(), of_sink.plugin(), state, why));
       }) {}
@@ -119,13 +120,23 @@ StatusReport Stages::report(ServerSnapshot of_server) const {
           .server = std::move(of_server)};
 }
 
-std::string Stages::lasting_failures() const {
-  std::string lines;
+HealthPage Stages::health() const {
+  HealthPage page;
+  const auto add = [&page](bool is_healthy, std::string_view line) {
+    page.is_healthy = page.is_healthy && is_healthy;
+    page.text += fmt::format("{}\n", line);
+  };
   if (helper != nullptr && helper->state() != HelperState::running) {
-    lines += "the privileged helper has ended or does not answer\n";
+    add(false, "the privileged helper has ended or does not answer");
   }
-  for (const std::string& name : sinks.failed()) lines += fmt::format("sink.{} has failed\n", name);
-  return lines;
+  for (const auto& [name, health] : sinks.health()) {
+    if (health.state == SinkState::failed) add(false, fmt::format("sink.{} has failed: {}", name, health.last_error));
+    if (health.state == SinkState::retrying) add(true, fmt::format("sink.{} is retrying: {}", name, health.last_error));
+  }
+  for (const RunningCall& call : services.calls->longer_than(LongCalls::kLong)) {
+    add(true, fmt::format("{} is {}", call.instance, to_string(call)));
+  }
+  return page;
 }
 
 void Stages::log_counters() const {

@@ -10,6 +10,7 @@
 #include "plugins/instance.hpp"
 #include "plugins/registry.hpp"
 #include "privileged/helper.hpp"
+#include "report/long_calls.hpp"
 #include "report/metrics_server.hpp"
 #include "report/own_events.hpp"
 #include "report/status_report.hpp"
@@ -31,8 +32,8 @@ namespace nfbus::host {
 
 // Thread safety: [control], but for what says otherwise.
 struct Stages {
-  // parts: null where none run; they outlive it.
-  Stages(Config of, PluginRegistry found, PrivilegedParts* parts);
+  // parts: null where none run. calls: all those into its plugins. Both outlive it.
+  Stages(Config of, PluginRegistry found, PrivilegedParts* parts, RunningCalls& calls);
   Stages(const Stages&) = delete;
   Stages& operator=(const Stages&) = delete;
   ~Stages();
@@ -51,8 +52,8 @@ struct Stages {
   // [any] The numbers; without an argument not on the server's thread.
   [[nodiscard]] StatusReport report() const;
   [[nodiscard]] StatusReport report(ServerSnapshot server) const;
-  // [any] A line for each thing that keeps the host from its work; empty: nothing does.
-  [[nodiscard]] std::string lasting_failures() const;
+  // [any] A line for each thing that keeps the host, or a sink, from its work; not healthy: for good.
+  [[nodiscard]] HealthPage health() const;
   void log_counters() const;
 
   Config config;
@@ -72,6 +73,7 @@ struct Stages {
   Sources sources;
   const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
   LossReporter losses;
+  LongCalls long_calls;
   BusFilters bus_filters{bus};
   std::unique_ptr<Server> server;
   std::optional<MetricsServer> metrics;

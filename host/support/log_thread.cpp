@@ -1,19 +1,16 @@
 #include "support/log_thread.hpp"
 
 #include "support/mutex.hpp"
+#include "support/own_thread.hpp"
 #include "support/repeats.hpp"
 
-#include <cap-ng.h>
-#include <fmt/format.h>
 #include <poll.h>
-#include <pthread.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <charconv>
-#include <csignal>
 #include <cstring>
 #include <exception>
 #include <limits>
@@ -119,12 +116,6 @@ class LogThread::Queue final : public log::Receiver {
   }
 
   void run() noexcept {
-    sigset_t all;  // SIGPIPE among them
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
-    capng_clear(CAPNG_SELECT_CAPS);
-    capng_apply(CAPNG_SELECT_CAPS);
-    set_runs();
     LineRoom room;  // NOLINT(cppcoreguidelines-pro-type-member-init): as much as is used is set
     for (;;) {
       const Clock::time_point due = say_due();
@@ -143,12 +134,6 @@ class LogThread::Queue final : public log::Receiver {
       changed_.notify_all();
       if (ending_) return;
     }
-  }
-
-  // Until the thread has no capabilities: who gives up the process's own looks at all threads, or forbids the call.
-  void wait_runs() noexcept {
-    MutexLock lock(mutex_);
-    while (!runs_) changed_.wait(lock);
   }
 
   void say_held_back() noexcept {
@@ -189,12 +174,6 @@ class LogThread::Queue final : public log::Receiver {
 
  private:
   [[nodiscard]] bool is_written() const noexcept NFBUS_REQUIRES(mutex_) { return ring_.used() == 0 && !writing_; }
-
-  void set_runs() noexcept {
-    const MutexLock lock(mutex_);
-    runs_ = true;
-    changed_.notify_all();
-  }
 
   // Of the ring, for lines of this level.
   [[nodiscard]] std::size_t room_for(log::Level level) const noexcept NFBUS_REQUIRES(mutex_) {
@@ -248,7 +227,6 @@ class LogThread::Queue final : public log::Receiver {
   Condition changed_;
   LineRing ring_ NFBUS_GUARDED_BY(mutex_);
   std::uint64_t unsaid_drops_ NFBUS_GUARDED_BY(mutex_) = 0;
-  bool runs_ NFBUS_GUARDED_BY(mutex_) = false;
   bool writing_ NFBUS_GUARDED_BY(mutex_) = false;
   bool ending_ NFBUS_GUARDED_BY(mutex_) = false;
 };
@@ -271,14 +249,7 @@ LogThread::~LogThread() {
 }
 
 Result<void> LogThread::start() {
-  try {
-    thread_ = std::thread([queue = queue_] { queue->run(); });
-  } catch (const std::exception& error) {  // no thread, or no memory
-    return Error{.code = Code::io, .text = fmt::format("cannot start the log's thread: {}", error.what())};
-  }
-  ::pthread_setname_np(thread_.native_handle(), "log");
-  queue_->wait_runs();
-  return {};
+  return start_own_thread(thread_, "log", [queue = queue_] { queue->run(); });
 }
 
 void LogThread::finish(Clock::time_point deadline) noexcept {

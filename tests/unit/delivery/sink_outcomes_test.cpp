@@ -157,7 +157,7 @@ TEST_F(Outcomes, OfAFatalCallKeepsWhatIsNamedAndRejectsTheRest) {
   const QueueCounters c = deliver(5);
   EXPECT_EQ(c.delivered, 1U);
   EXPECT_EQ(c.rejected, 4U);
-  EXPECT_EQ(worker_->snapshot().state, SinkState::failed);
+  EXPECT_EQ(worker_->snapshot().health.state, SinkState::failed);
 }
 
 TEST_F(Outcomes, ASinkIsClosedAfterTenFailuresInARow) {
@@ -182,7 +182,7 @@ TEST_F(Outcomes, ASinkThatSettlesAnythingBetweenItsFailuresStaysOpen) {
   const QueueCounters c = deliver(4);
   EXPECT_EQ(calls_.size(), 36U);
   EXPECT_EQ(c.delivered, 4U);
-  EXPECT_NE(worker_->snapshot().state, SinkState::failed);
+  EXPECT_NE(worker_->snapshot().health.state, SinkState::failed);
 }
 
 TEST_F(Outcomes, AWakeTicksASinkThatIsInBackoff) {
@@ -323,7 +323,7 @@ TEST_P(RandomOutcomes, SettleEachEventOnceOrLeaveItQueuedAndTheSumsHoldAtEveryMo
   EXPECT_GE(c.delivered + c.rejected, stop_at);
   EXPECT_EQ(c.queued, static_cast<std::uint64_t>(std::count(sink.settled.begin(), sink.settled.end(), 0)));
   EXPECT_EQ(std::count_if(sink.settled.begin(), sink.settled.end(), [](std::uint8_t times) { return times > 1; }), 0);
-  EXPECT_NE(worker_->snapshot().state, SinkState::failed);
+  EXPECT_NE(worker_->snapshot().health.state, SinkState::failed);
 }
 INSTANTIATE_TEST_SUITE_P(StoppedAfter, RandomOutcomes, ::testing::Values(30, 100));
 

@@ -81,7 +81,7 @@ TEST(SinkWorker, DeliversWhatWaitsBeforeItStops) {
   ASSERT_TRUE(delivery.stop());
   EXPECT_EQ(script.seen(), (std::vector<std::uint32_t>{0, 1, 2, 3, 4}));
   EXPECT_EQ(delivery.snapshot().events.delivered, 5U);
-  EXPECT_EQ(delivery.snapshot().state, SinkState::stopped);
+  EXPECT_EQ(delivery.snapshot().health.state, SinkState::stopped);
   EXPECT_EQ(script.history(), (std::vector<std::string>{"open", "flush", "close"}));
 }
 
@@ -224,7 +224,7 @@ TEST(SinkWorker, ClosesASinkThatIsFatalAndCountsAllElseAsRejected) {
   delivery.publish(4);
   ASSERT_TRUE(delivery.stop());
   const SinkSnapshot snapshot = delivery.snapshot();
-  EXPECT_EQ(snapshot.state, SinkState::failed);
+  EXPECT_EQ(snapshot.health.state, SinkState::failed);
   EXPECT_EQ(snapshot.events.rejected, 9U);
   EXPECT_EQ(snapshot.events.queued, 0U);
   EXPECT_EQ(script.call_sizes().size(), 1U);
@@ -282,7 +282,7 @@ TEST(SinkWorker, ClosesASinkThatFailsTenTimesInARowWithoutProgress) {
   delivery.start();
   script.wait_history("close");
   ASSERT_TRUE(delivery.stop());
-  EXPECT_EQ(delivery.snapshot().state, SinkState::failed);
+  EXPECT_EQ(delivery.snapshot().health.state, SinkState::failed);
   EXPECT_EQ(delivery.snapshot().events.rejected, 3U);
   EXPECT_EQ(delivery.snapshot().retries, 9U);
 }
@@ -298,7 +298,7 @@ TEST(SinkWorker, GoesOnWithASinkThatFailsButMakesProgress) {
   delivery.start();
   while (delivery.snapshot().events.delivered != 25) std::this_thread::yield();
   ASSERT_TRUE(delivery.stop());
-  EXPECT_NE(delivery.snapshot().state, SinkState::failed);
+  EXPECT_NE(delivery.snapshot().health.state, SinkState::failed);
 }
 
 TEST(SinkWorker, TicksASinkThatAsksToBeWokenAlsoInBackoff) {

@@ -21,10 +21,11 @@ TEST(PluginRegistry, FindsAllPluginsOfAFolderByName) {
   const PluginRegistry registry = PluginRegistry::scan({kGood});
   std::set<std::string> names;
   for (const Plugin& plugin : registry.plugins()) names.emplace(plugin.entry->name.data, plugin.entry->name.size);
-  EXPECT_THAT(names, ::testing::ElementsAre("asks", "complains", "echoes", "ends", "fails", "feeds", "feeds_all",
-                                            "filter_annotates", "filter_drops", "filter_hangs", "filter_masks",
-                                            "filter_throws", "hangs", "noop", "own_pcap", "rejects", "retries",
-                                            "tells_rights", "throws", "tries", "wavers"));
+  EXPECT_THAT(
+      names, ::testing::ElementsAre("asks", "complains", "echoes", "ends", "fails", "feeds", "feeds_all",
+                                    "filter_annotates", "filter_drops", "filter_hangs", "filter_masks", "filter_throws",
+                                    "hangs", "late", "noop", "own_pcap", "rejects", "retries", "tells_rights", "throws",
+                                    "tries", "waits", "waits_filter", "waits_source", "wavers"));
   EXPECT_TRUE(registry.refused().empty());
   ASSERT_NE(registry.find("noop"), nullptr);
   EXPECT_EQ(registry.find("noop")->file, kGood / "noop.so");

@@ -38,6 +38,7 @@ StatusReport made_report() {
                               .malformed = 604,
                               .refused = 605};
   const CaptureSnapshot capture{.group = 7,
+                                .action = Action::blocked,
                                 .received = 101,
                                 .lost = 102,
                                 .published = 103,
@@ -46,16 +47,28 @@ StatusReport made_report() {
                                 .decode_errors = 106,
                                 .enobufs = 107,
                                 .unseen_drops = 108};
-  const FilterSnapshot filter{
-      .name = "few", .plugin = "sample", .failures = 201, .heard = 202, .unheard = 203, .own = {{"kept", 204}}};
+  const FilterSnapshot filter{.name = "few",
+                              .plugin = "sample",
+                              .failures = 201,
+                              .heard = 202,
+                              .unheard = 203,
+                              .own = {{"kept", 204}},
+                              .call = std::nullopt};
   SinkSnapshot sink{
       .name = "drops",
       .plugin = "pcap",
-      .state = SinkState::retrying,
+      .target = "/var/log/drops",
+      .health = {.state = SinkState::retrying, .since_ns = 1'700'000'000'000'000'000, .last_error = "the disk is full"},
+      .limits = {.events = 309, .bytes = 310, .overflow = Overflow::drop_oldest},
       .events =
           {.published = 301, .delivered = 302, .filtered = 303, .overflowed = 304, .rejected = 305, .queued = 306},
       .retries = 307,
       .own = {{"missed", 308}},
+      .call = RunningCall{.instance = "sink.drops",
+                          .function = "write",
+                          .lasts = std::chrono::milliseconds(34'500),
+                          .thread = 1,
+                          .number = 1},
       .filters = {filter}};
   ClientSnapshot client{
       .id = 401,
@@ -91,18 +104,23 @@ StatusReport made_report() {
                         .waiting_bytes = 517,
                         .cpu = std::chrono::milliseconds(1500),
                         .old = true};
-  return {
-      .uptime = std::chrono::seconds(60),
-      .process = {.resident_bytes = 1 << 20, .cpu = std::chrono::seconds(1)},
-      .topic_root = "nft:",
-      .helper = HelperState::running,
-      .sources = {source, {.name = "other"}},
-      .captures = {capture},
-      .capture_filters = {{.filter = filter, .groups = {7}}},
-      .sinks = {sink},
-      .bus_filters = {{.name = "ip_only", .plugin = "match", .failures = 701, .heard = 702, .unheard = 703, .own = {}}},
-      .log_dropped = 0,
-      .server = server};
+  return {.uptime = std::chrono::seconds(60),
+          .process = {.resident_bytes = 1 << 20, .cpu = std::chrono::seconds(1)},
+          .topic_root = "nft:",
+          .helper = HelperState::running,
+          .sources = {source, {.name = "other"}},
+          .captures = {capture},
+          .capture_filters = {{.filter = filter, .groups = {7}}},
+          .sinks = {sink},
+          .bus_filters = {{.name = "ip_only",
+                           .plugin = "match",
+                           .failures = 701,
+                           .heard = 702,
+                           .unheard = 703,
+                           .own = {},
+                           .call = {}}},
+          .log_dropped = 0,
+          .server = server};
 }
 
 template <class Of>
@@ -173,6 +191,21 @@ TEST_F(Counters, OfAGroupShowInStatusTableMetricsAndLog) {
     EXPECT_EQ(cell(table(), "groups", status_name(counter)), text(counter, capture));
     EXPECT_THAT(words(log_line(capture)), testing::Contains(status_name(counter) + "=" + text(counter, capture)));
   }
+}
+
+TEST_F(Counters, ASinkTellsItsTargetItsTroubleItsLimitsAndTheCallThatLasts) {
+  const Json& row = status_["sinks"][0];
+  EXPECT_EQ(row["target"], "/var/log/drops");
+  EXPECT_EQ(row["state"], "retrying");
+  EXPECT_EQ(row["state_since"], "2023-11-14T22:13:20Z");
+  EXPECT_EQ(row["last_error"], "the disk is full");
+  EXPECT_EQ(row["queue_limit"], 309);
+  EXPECT_EQ(row["queue_bytes_limit"], 310);
+  EXPECT_EQ(row["call"], "write");
+  EXPECT_EQ(row["call_s"], 34.5);
+  EXPECT_EQ(status_["capture"][0]["action"], "blocked");
+  EXPECT_THAT(table(), HasSubstr("in write() for 34 s"));
+  EXPECT_THAT(table(), HasSubstr("  drops is retrying since 2023-11-14T22:13:20Z: the disk is full\n"));
 }
 
 TEST_F(Counters, OfASinkShowInStatusTableMetricsAndLog) {
@@ -320,7 +353,7 @@ TEST_F(Counters, ThatFewHaveTakeAColumnOnlyWhereOneHasThem) {
   status_["sinks"].push_back(other);
   EXPECT_EQ(cell(table(), "sinks", "recovered"), "0");
   EXPECT_EQ(cell(table(), "sinks", "counters"), "-");
-  EXPECT_THAT(table(), HasSubstr("  missed=2 late=3\n"));
+  EXPECT_THAT(table(), HasSubstr("  missed=2 late=3  in write() for 34 s\n"));
 }
 
 TEST_F(Counters, ThatAHostOfAnotherVersionDoesNotTellAreADash) {
