@@ -147,6 +147,11 @@ int run(int argc, char** argv) {
   add_socket(tap, tap_options.socket);
   tap->callback([&] { status = tap_command(tap_options); });
 
+  std::string reload_socket;
+  CLI::App* reload = add("reload", "have a running host read its configuration anew, and tell the outcome");
+  add_socket(reload, reload_socket);
+  reload->callback([&] { status = reload_command(reload_socket); });
+
   StatusOptions status_options;
   CLI::App* show_status = add("status", "the counters of a running host");
   show_status->add_flag("--json", status_options.json, "as one line of JSON");

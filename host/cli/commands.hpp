@@ -95,6 +95,8 @@ int new_plugin_command(const NewPluginOptions& options);
 int demo_command(const DemoOptions& options);
 int publish_command(const PublishOptions& options);
 int status_command(const StatusOptions& options);
+// socket: the running host's.
+int reload_command(const std::string& socket);
 int tap_command(const TapOptions& options);
 
 // What is wrong with a log prefix that was given; empty: nothing.

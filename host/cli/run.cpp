@@ -21,6 +21,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <exception>
 #include <optional>
@@ -169,17 +170,16 @@ void say_ready(const RunningPipeline& pipeline, const RunOptions& options) {
   ::sd_notify(0, "READY=1");
 }
 
-// SIGHUP. A configuration that is wrong changes nothing; where sinks may not be replaced, files are reopened only.
-void reload(RunningPipeline& pipeline, const Start& start) {
+// A configuration that is wrong changes nothing; where sinks may not be replaced, files are reopened only.
+ReloadOutcome reload(RunningPipeline& pipeline, const Start& start) {
   const std::string& config_file = start.options.config_file;
   pipeline.reopen_sinks();
   pipeline.renew_socket();
   if (!pipeline.reloadable()) {
-    if (start.kind.live) {
-      log::warning(
-          "the configuration stays as it was: a source waits for the sinks, which cannot be replaced meanwhile");
-    }
-    return;
+    return {.done = Error{.code = Code::busy,
+                          .text = "the configuration stays as it was: a source waits for the sinks, which cannot be "
+                                  "replaced meanwhile"},
+            .findings = {}};
   }
   const ConfigFile file = read_config_file(config_file, start.source.started_as_root);
   std::vector<Error> mistakes = distrust(file, ::geteuid());
@@ -195,17 +195,34 @@ void reload(RunningPipeline& pipeline, const Start& start) {
     mistakes = pipeline.reload(std::move(loaded.config), std::move(plugins), Clock::now() + kDrainDeadline);
   }
   log_all(mistakes);
-  if (!mistakes.empty()) {
-    log::error("the configuration stays as it was");
-    return;
+  ReloadOutcome outcome;
+  for (const Error& finding : mistakes.empty() ? loaded.warnings : mistakes) {
+    outcome.findings.push_back(to_string(finding));
   }
-  log::info(fmt::format("reloaded: {} ({})", pipeline.summary(), config_file));
+  if (!mistakes.empty()) {
+    outcome.done = Error{.code = Code::invalid, .text = "the configuration stays as it was"};
+  } else {
+    log::info(fmt::format("reloaded: {} ({})", pipeline.summary(), config_file));
+  }
+  return outcome;
+}
+
+// Of SIGHUP, and of clients that ask for it and are told the outcome.
+void serve_reload(RunningPipeline& pipeline, const Start& start) {
+  const std::vector<std::uint64_t> clients = pipeline.take_reload_requests();
+  const ReloadOutcome outcome = reload(pipeline, start);
+  if (!outcome.done && outcome.done.error().code == Code::busy) {
+    if (start.kind.live) log::warning(outcome.done.error().text);
+  } else if (!outcome.done) {
+    log::error(outcome.done.error().text);
+  }
+  pipeline.answer_reload(clients, outcome);
 }
 
 // Serves signals until one of them, or the end of the sources or of memory, ends the run. True: a signal asked for the
 // end.
 bool serve(RunningPipeline& pipeline, Signals& signals, const std::atomic<bool>& sources_ended,
-           const OutOfMemory& memory, const Start& start) {
+           std::atomic<bool>& reload_asked, const OutOfMemory& memory, const Start& start) {
   auto next_watch = Clock::now() + kWatchInterval;
   for (;;) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_watch - Clock::now());
@@ -213,10 +230,11 @@ bool serve(RunningPipeline& pipeline, Signals& signals, const std::atomic<bool>&
     if (memory.happened() || sources_ended) return false;
     switch (signal.value_or(0)) {
       case 0: break;
-      case SIGHUP: reload(pipeline, start); break;
+      case SIGHUP: serve_reload(pipeline, start); break;
       case SIGUSR1: pipeline.log_counters(); break;
       default: return true;
     }
+    if (reload_asked.exchange(false)) serve_reload(pipeline, start);
     if (Clock::now() < next_watch) continue;
     pipeline.watch();
     next_watch = Clock::now() + kWatchInterval;
@@ -319,13 +337,19 @@ int run_host(const RunOptions& options, LogThread& log_thread) {
   MadePipeline made = make_pipeline(std::move(loaded), parts, calls);
   OpenPipeline open = open_pipeline(std::move(made), std::move(listener), of_groups, open_source);
   std::atomic<bool> sources_ended = false;
-  RunningPipeline running = need(std::move(open).start([&] {
-    sources_ended = true;
-    signals.wake();
-  }));
+  std::atomic<bool> reload_asked = false;
+  RunningPipeline running = need(std::move(open).start(
+      [&] {
+        sources_ended = true;
+        signals.wake();
+      },
+      [&] {
+        reload_asked = true;
+        signals.wake();
+      }));
   guard.set_last_words(running.counters_logger());
   say_ready(running, options);
-  const bool asked_to_stop = serve(running, signals, sources_ended, memory, start);
+  const bool asked_to_stop = serve(running, signals, sources_ended, reload_asked, memory, start);
   return end_pipeline(std::move(running), {signals, memory, log_thread, guard}, asked_to_stop);
 }
 

@@ -15,6 +15,7 @@ namespace nfbus::host {
 // Under which the host alone speaks, and what it says there to everybody.
 inline constexpr std::string_view kOwnTopics = "nfbus:";
 inline constexpr std::string_view kStatusTopic = "nfbus:status";
+inline constexpr std::string_view kReloadTopic = "nfbus:reload";  // what clients send to have the host reload
 inline constexpr std::string_view kLossTopic = "nfbus:loss";
 inline constexpr std::string_view kSinkTopic = "nfbus:sink";
 

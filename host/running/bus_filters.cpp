@@ -18,9 +18,11 @@ std::shared_ptr<FilterChain> shared(FilterChain chain) {
 
 BusFilters::~BusFilters() { set_waker({}); }
 
-Result<void> BusFilters::open(std::vector<FilterConfig> configs, FilterChain chain) {
+Result<void> BusFilters::open(std::vector<FilterConfig> configs, std::vector<const nfbus_plugin*> code,
+                              FilterChain chain) {
   if (auto opened = chain.open(); !opened) return opened;
   configs_ = std::move(configs);
+  code_ = std::move(code);
   running_ = shared(std::move(chain));
   any_.store(running_ != nullptr, std::memory_order_relaxed);
   if (running_) listen(*running_);
@@ -39,7 +41,8 @@ void BusFilters::set_waker(std::function<void()> wake) {
   if (chain) chain->set_waker(wake_);
 }
 
-Result<void> BusFilters::replace(std::vector<FilterConfig> configs, FilterChain chain) {
+Result<void> BusFilters::replace(std::vector<FilterConfig> configs, std::vector<const nfbus_plugin*> code,
+                                 FilterChain chain) {
   if (auto opened = chain.open(); !opened) return opened;
   std::shared_ptr<FilterChain> next = shared(std::move(chain));
   if (next) {
@@ -62,6 +65,7 @@ Result<void> BusFilters::replace(std::vector<FilterConfig> configs, FilterChain 
     ended.swap(ended_);
   }
   configs_ = std::move(configs);
+  code_ = std::move(code);
   if (old) {
     old->set_waker({});
     end_listening(*old);

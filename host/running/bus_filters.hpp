@@ -27,15 +27,16 @@ class BusFilters final : public PacketFilters {
   explicit BusFilters(Bus& bus) : bus_(bus) {}
   ~BusFilters() override;
 
-  // Before the server starts. configs: of what the chain was made. An error names the filter.
-  Result<void> open(std::vector<FilterConfig> configs, FilterChain chain);
+  // Before the server starts. configs, code: of what the chain was made. An error names the filter.
+  Result<void> open(std::vector<FilterConfig> configs, std::vector<const nfbus_plugin*> code, FilterChain chain);
   // wake: has the server look at next_tick(); [any].
   void set_waker(std::function<void()> wake);
   // [control]
   [[nodiscard]] const std::vector<FilterConfig>& configs() const noexcept { return configs_; }
+  [[nodiscard]] const std::vector<const nfbus_plugin*>& code() const noexcept { return code_; }
   // Opens the chain, and has the server's thread finish the old one and go on with this. Waits for it half a second at
   // most; it will be so later then. An error leaves all as it was.
-  Result<void> replace(std::vector<FilterConfig> configs, FilterChain chain);
+  Result<void> replace(std::vector<FilterConfig> configs, std::vector<const nfbus_plugin*> code, FilterChain chain);
   [[nodiscard]] std::vector<FilterSnapshot> snapshots() const;
 
   [[nodiscard]] bool any() const noexcept override { return any_.load(std::memory_order_relaxed); }
@@ -54,6 +55,7 @@ class BusFilters final : public PacketFilters {
   // Of [control]:
   std::function<void()> wake_;
   std::vector<FilterConfig> configs_;
+  std::vector<const nfbus_plugin*> code_;
   // Of the server's thread:
   std::shared_ptr<FilterChain> running_;  // null: none
   Overlay overlay_;

@@ -46,15 +46,14 @@ class Maker {
     return make_chain(filter_configs(config_, config_.bus.filters), stages);
   }
 
-  void make_sink(const SinkConfig& config, std::vector<MadeSink>& sinks) {
-    std::vector<FilterConfig> filters = filter_configs(config_, config.filters);
+  void make_sink(const SinkPlan& plan, std::vector<MadeSink>& sinks) {
+    const SinkConfig& config = plan.config;
     Stages stages;
-    FilterChain chain = make_chain(filters, stages);
+    FilterChain chain = make_chain(plan.filters, stages);
     const Plugin& plugin = *plugins_.find(config.plugin);
     auto instance = SinkInstance::create(plugin, config.name, config.options_json, services_);
     if (!instance) return add_once(at(std::move(instance).error(), config, "sink"), errors_);
-    sinks.push_back({.config = config,
-                     .filter_configs = std::move(filters),
+    sinks.push_back({.plan = plan,
                      .event_kinds = event_kinds_of(*plugin.entry),
                      .filters = std::move(chain),
                      .instance = std::move(instance).value()});
@@ -101,18 +100,36 @@ Pieces make_pieces(const Config& config, const PluginRegistry& plugins, const Sh
   Maker maker(config, plugins, services, errors);
   maker.make_captures(pieces);
   pieces.bus_filters = maker.make_bus_filters();
-  for (const SinkConfig& sink : config.sinks) maker.make_sink(sink, pieces.sinks);
+  for (const SinkPlan& plan : plans_of(config, plugins)) maker.make_sink(plan, pieces.sinks);
   for (const PluginConfig& source : config.sources) maker.make_source(source, pieces.sources);
   return pieces;
 }
 
-std::vector<MadeSink> make_sinks(const Config& config, const PluginRegistry& plugins, const SharedServices& services,
-                                 const std::function<bool(const SinkConfig&)>& is_new, std::vector<Error>& errors) {
+std::vector<const nfbus_plugin*> code_of(const std::vector<PluginConfig>& instances, const PluginRegistry& plugins) {
+  std::vector<const nfbus_plugin*> code;
+  code.reserve(instances.size());
+  for (const PluginConfig& instance : instances) code.push_back(plugins.find(instance.plugin)->entry);
+  return code;
+}
+
+std::vector<SinkPlan> plans_of(const Config& config, const PluginRegistry& plugins) {
+  std::vector<SinkPlan> plans;
+  plans.reserve(config.sinks.size());
+  for (const SinkConfig& sink : config.sinks) {
+    SinkPlan plan{
+        .config = sink, .filters = filter_configs(config, sink.filters), .code = {plugins.find(sink.plugin)->entry}};
+    for (const nfbus_plugin* const code : code_of(plan.filters, plugins)) plan.code.push_back(code);
+    plans.push_back(std::move(plan));
+  }
+  return plans;
+}
+
+std::vector<MadeSink> make_sinks(const Config& config, const std::vector<SinkPlan>& plans,
+                                 const PluginRegistry& plugins, const SharedServices& services,
+                                 std::vector<Error>& errors) {
   std::vector<MadeSink> sinks;
   Maker maker(config, plugins, services, errors);
-  for (const SinkConfig& sink : config.sinks) {
-    if (is_new(sink)) maker.make_sink(sink, sinks);
-  }
+  for (const SinkPlan& plan : plans) maker.make_sink(plan, sinks);
   return sinks;
 }
 

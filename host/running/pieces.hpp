@@ -15,7 +15,6 @@
 #include <nfbus/result.hpp>
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -23,10 +22,18 @@
 
 namespace nfbus::host {
 
+// What a sink is made of: made anew of an equal plan it would do the same.
+struct SinkPlan {
+  SinkConfig config;
+  std::vector<FilterConfig> filters;
+  std::vector<const nfbus_plugin*> code;  // of the sink, then of each filter: another one where its file was replaced
+
+  bool operator==(const SinkPlan&) const = default;
+};
+
 // A sink with the filters that it alone has.
 struct MadeSink {
-  SinkConfig config;
-  std::vector<FilterConfig> filter_configs;
+  SinkPlan plan;
   std::uint32_t event_kinds;  // NFBUS_EVENT_*, ORed
   FilterChain filters;
   std::unique_ptr<Sink> instance;
@@ -55,10 +62,16 @@ struct Pieces {
 [[nodiscard]] Pieces make_pieces(const Config& config, const PluginRegistry& plugins, const SharedServices& services,
                                  std::vector<Error>& errors);
 
-// [control] As make_pieces(), of the sinks for which is_new(sink) alone.
-[[nodiscard]] std::vector<MadeSink> make_sinks(const Config& config, const PluginRegistry& plugins,
-                                               const SharedServices& services,
-                                               const std::function<bool(const SinkConfig&)>& is_new,
+// [control] Of a configuration that was checked: in its order.
+[[nodiscard]] std::vector<SinkPlan> plans_of(const Config& config, const PluginRegistry& plugins);
+
+// [control] The plugins of these instances, as SinkPlan::code.
+[[nodiscard]] std::vector<const nfbus_plugin*> code_of(const std::vector<PluginConfig>& instances,
+                                                       const PluginRegistry& plugins);
+
+// [control] As make_pieces(), of these sinks alone.
+[[nodiscard]] std::vector<MadeSink> make_sinks(const Config& config, const std::vector<SinkPlan>& plans,
+                                               const PluginRegistry& plugins, const SharedServices& services,
                                                std::vector<Error>& errors);
 
 // [control] As make_pieces(), of the filters of [bus] alone.

@@ -36,8 +36,9 @@ Result<OpenPipeline> MadePipeline::open(std::optional<Listener> listener, Privil
   Stages& stages = *stages_;
   if (auto opened = stages.sinks.open(std::move(pieces_->sinks)); !opened) return std::move(opened).error();
   if (listener) {
-    auto opened = stages.bus_filters.open(filter_configs(stages.config, stages.config.bus.filters),
-                                          std::move(pieces_->bus_filters));
+    std::vector<FilterConfig> configs = filter_configs(stages.config, stages.config.bus.filters);
+    std::vector<const nfbus_plugin*> code = code_of(configs, stages.plugins);
+    auto opened = stages.bus_filters.open(std::move(configs), std::move(code), std::move(pieces_->bus_filters));
     if (!opened) return std::move(opened).error();
     stages.open_server(std::move(*listener));
   }
@@ -61,9 +62,11 @@ Result<OpenPipeline> MadePipeline::open(std::optional<Listener> listener, Privil
   return OpenPipeline(std::move(*this));
 }
 
-Result<RunningPipeline> OpenPipeline::start(std::function<void()> sources_ended) && {
+Result<RunningPipeline> OpenPipeline::start(std::function<void()> sources_ended,
+                                            std::function<void()> reload_asked) && {
   Stages& stages = *stages_;
   if (stages.server) {
+    stages.server->serve_reloads(std::move(reload_asked));
     if (auto started = stages.server->start(); !started) return std::move(started).error();
   }
   stages.sinks.start();
@@ -90,6 +93,14 @@ void RunningPipeline::renew_socket() {
   }
 }
 
+std::vector<std::uint64_t> RunningPipeline::take_reload_requests() {
+  return stages_->server ? stages_->server->take_reload_requests() : std::vector<std::uint64_t>();
+}
+
+void RunningPipeline::answer_reload(const std::vector<std::uint64_t>& clients, const ReloadOutcome& outcome) {
+  if (stages_->server) stages_->server->answer_reload(clients, outcome);
+}
+
 bool RunningPipeline::reloadable() const { return stages_->sources.all_reloadable(); }
 
 namespace {
@@ -99,26 +110,42 @@ void replace_bus_filters(Stages& stages, const Config& next, const PluginRegistr
                          std::vector<Error>& errors) {
   if (!stages.server) return;
   std::vector<FilterConfig> configs = filter_configs(next, next.bus.filters);
-  if (configs != stages.bus_filters.configs()) {
+  std::vector<const nfbus_plugin*> code = code_of(configs, plugins);
+  if (configs != stages.bus_filters.configs() || code != stages.bus_filters.code()) {
     FilterChain chain = make_bus_filters(next, plugins, stages.services, errors);
     if (!errors.empty()) return;
-    auto replaced = stages.bus_filters.replace(std::move(configs), std::move(chain));
+    auto replaced = stages.bus_filters.replace(std::move(configs), std::move(code), std::move(chain));
     if (!replaced) return errors.push_back(std::move(replaced).error());
   }
   stages.config.bus.filters = next.bus.filters;
+}
+
+// Says why sinks that the configuration leaves as they were are made anew.
+void say_what_is_taken_up(const Stages& stages, const PluginRegistry& plugins, const std::vector<SinkPlan>& fresh) {
+  for (const SinkPlan& plan : fresh) {
+    if (stages.sinks.has_failed(plan.config.name)) {
+      log::info(fmt::format("sink.{} had failed: it is made anew", plan.config.name));
+    }
+  }
+  for (const Plugin& plugin : plugins.plugins()) {
+    const Plugin* const before = stages.plugins.find(view(plugin.entry->name));
+    if (before == nullptr || before->entry == plugin.entry) continue;
+    log::info(fmt::format("plugin {}: {} is another library than before: what uses it is made anew",
+                          view(plugin.entry->name), plugin.file.string()));
+  }
 }
 
 }  // namespace
 
 std::vector<Error> RunningPipeline::reload(Config next, PluginRegistry plugins, Clock::time_point deadline) {
   Stages& stages = *stages_;
-  const auto is_new = [&](const SinkConfig& sink) {
-    return !stages.sinks.runs(sink, filter_configs(next, sink.filters));
-  };
+  const std::vector<SinkPlan> plans = plans_of(next, plugins);
+  std::vector<SinkPlan> fresh = plans;
+  std::erase_if(fresh, [&](const SinkPlan& plan) { return stages.sinks.runs(plan); });
   // Instances keep the fields that they were made with; if one cannot be made, all is as before.
   KnownFields fields = std::exchange(stages.services.fields, known_fields(next, plugins));
   std::vector<Error> errors;
-  std::vector<MadeSink> made = make_sinks(next, plugins, stages.services, is_new, errors);
+  std::vector<MadeSink> made = make_sinks(next, fresh, plugins, stages.services, errors);
   if (errors.empty()) replace_bus_filters(stages, next, plugins, errors);
   if (!errors.empty()) {
     stages.services.fields = std::move(fields);
@@ -133,8 +160,9 @@ std::vector<Error> RunningPipeline::reload(Config next, PluginRegistry plugins, 
         "take effect at the "
         "next start");
   }
+  say_what_is_taken_up(stages, plugins, fresh);
   std::swap(stages.plugins, plugins);
-  stages.sinks.replace(next, std::move(made), deadline);
+  stages.sinks.replace(plans, std::move(made), deadline);
   config.filters = std::move(next.filters);
   config.sinks = std::move(next.sinks);
   return {};

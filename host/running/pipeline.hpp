@@ -7,6 +7,7 @@
 //   EndingPipeline   its sources have been stopped; what waits is delivered, and what is lost is told
 #pragma once
 
+#include "bus/server/hub.hpp"
 #include "bus/server/listener.hpp"
 #include "capture/source.hpp"
 #include "config/config.hpp"
@@ -104,7 +105,11 @@ class RunningPipeline : PipelineState {
   void renew_socket();
   // Returns whether reload() may be called.
   [[nodiscard]] bool reloadable() const;
-  // Makes the sinks those of `next`, as Sinks::replace() does; those that differ also in their filters are made anew.
+  // Clients of the bus that ask for a reload, and have not been answered; each gets the outcome of one that begins now.
+  [[nodiscard]] std::vector<std::uint64_t> take_reload_requests();
+  void answer_reload(const std::vector<std::uint64_t>& clients, const ReloadOutcome& outcome);
+  // Makes the sinks those of `next`, as Sinks::replace() does; those that differ also in their filters, have failed or
+  // have another library by now are made anew, and said.
   // [host], [bus] and [[capture]] stay as they are; a line says so when they differ. Errors are those of
   // MadePipeline::make(): then nothing has changed.
   [[nodiscard]] std::vector<Error> reload(Config next, PluginRegistry plugins, Clock::time_point deadline);
@@ -127,8 +132,10 @@ class RunningPipeline : PipelineState {
 class OpenPipeline : PipelineState {
  public:
   // Starts the threads: those that take first, so that nothing waits for them. sources_ended is called once, on some
-  // other thread, when they have ended by themselves or after a stop.
-  [[nodiscard]] Result<RunningPipeline> start(std::function<void()> sources_ended) &&;
+  // other thread, when they have ended by themselves or after a stop; reload_asked on another one, too, whenever a
+  // client of the bus asks for a reload.
+  [[nodiscard]] Result<RunningPipeline> start(std::function<void()> sources_ended,
+                                              std::function<void()> reload_asked) &&;
 
  private:
   friend class MadePipeline;

@@ -20,8 +20,8 @@ QueueLimits limits_of(const SinkConfig& config) noexcept {
 }
 
 std::shared_ptr<Subscription> make_subscription(const MadeSink& sink) {
-  return std::make_shared<Subscription>(Interest{.topics = sink.config.topics, .kinds = sink.event_kinds},
-                                        limits_of(sink.config));
+  return std::make_shared<Subscription>(Interest{.topics = sink.plan.config.topics, .kinds = sink.event_kinds},
+                                        limits_of(sink.plan.config));
 }
 
 // Of a sink that has ended, or is left behind.
@@ -46,13 +46,12 @@ void log_sink(const SinkSnapshot& sink) {
 }
 
 Result<Sinks::RunningSink> Sinks::open(MadeSink made, std::shared_ptr<Subscription> subscription) {
-  if (auto opened = made.filters.open(); !opened) return at(std::move(opened).error(), made.config, "sink");
+  if (auto opened = made.filters.open(); !opened) return at(std::move(opened).error(), made.plan.config, "sink");
   auto shape = made.instance->open();
-  if (!shape) return at(std::move(shape).error(), made.config, "sink");
+  if (!shape) return at(std::move(shape).error(), made.plan.config, "sink");
   auto worker = std::make_unique<SinkWorker>(std::move(made.instance), *shape, std::move(made.filters),
                                              std::move(subscription), changed_);
-  return RunningSink{
-      .config = std::move(made.config), .filters = std::move(made.filter_configs), .worker = std::move(worker)};
+  return RunningSink{.plan = std::move(made.plan), .worker = std::move(worker)};
 }
 
 Result<void> Sinks::open(std::vector<MadeSink> made) {
@@ -75,17 +74,25 @@ void Sinks::request_reopen() {
   for (const RunningSink& sink : own_sinks()) sink.worker->request_reopen();
 }
 
-bool Sinks::runs(const SinkConfig& config, const std::vector<FilterConfig>& filters) const {
-  return std::any_of(own_sinks().begin(), own_sinks().end(),
-                     [&](const RunningSink& sink) { return sink.config == config && sink.filters == filters; });
+bool Sinks::runs(const SinkPlan& plan) const {
+  return std::any_of(own_sinks().begin(), own_sinks().end(), [&](const RunningSink& sink) {
+    return sink.plan == plan && !sink.left_behind && sink.worker->health().state != SinkState::failed;
+  });
 }
 
-void Sinks::replace(const Config& next, std::vector<MadeSink> made, Clock::time_point deadline) {
+bool Sinks::has_failed(const std::string& name) const {
+  return std::any_of(own_sinks().begin(), own_sinks().end(), [&](const RunningSink& sink) {
+    return sink.plan.config.name == name && !sink.left_behind && sink.worker->health().state == SinkState::failed;
+  });
+}
+
+void Sinks::replace(const std::vector<SinkPlan>& next, std::vector<MadeSink> made, Clock::time_point deadline) {
   std::vector<RunningSink*> ending;
   for (RunningSink& sink : own_sinks()) {
-    const bool stays = std::any_of(next.sinks.begin(), next.sinks.end(), [&](const SinkConfig& config) {
-      return config == sink.config && filter_configs(next, config.filters) == sink.filters;
+    const bool is_replaced = std::any_of(made.begin(), made.end(), [&](const MadeSink& other) {
+      return other.plan.config.name == sink.plan.config.name;
     });
+    const bool stays = !is_replaced && !sink.left_behind && std::ranges::find(next, sink.plan) != next.end();
     if (!stays) ending.push_back(&sink);
   }
   Successors successors;
@@ -103,10 +110,10 @@ void Sinks::replace(const Config& next, std::vector<MadeSink> made, Clock::time_
 void Sinks::end(const std::vector<RunningSink*>& sinks, const std::vector<MadeSink>& made, Successors& successors,
                 Clock::time_point deadline) {
   for (RunningSink* const sink : sinks) {
-    const auto next =
-        std::find_if(made.begin(), made.end(), [&](const MadeSink& m) { return m.config.name == sink->config.name; });
+    const auto next = std::find_if(made.begin(), made.end(),
+                                   [&](const MadeSink& m) { return m.plan.config.name == sink->plan.config.name; });
     std::shared_ptr<Subscription> successor;
-    if (next != made.end()) successor = successors[sink->config.name] = make_subscription(*next);
+    if (next != made.end()) successor = successors[sink->plan.config.name] = make_subscription(*next);
     bus_.replace(sink->worker->subscription(), successor);
     sink->worker->request_stop(deadline);
   }
@@ -116,14 +123,15 @@ void Sinks::end(const std::vector<RunningSink*>& sinks, const std::vector<MadeSi
     const SinkSnapshot last = sink->worker->snapshot();
     log_sink(last);
     warn_of_undelivered(last);
-    if (!sink->ended) {
-      log::error(fmt::format("sink.{}: its plugin does not return; it is left behind", sink->config.name));
+    sink->left_behind = !sink->ended;
+    if (sink->left_behind) {
+      log::error(fmt::format("sink.{}: its plugin does not return; it is left behind", sink->plan.config.name));
     }
   }
 }
 
 void Sinks::add(MadeSink made, const Successors& successors) {
-  const auto successor = successors.find(made.config.name);
+  const auto successor = successors.find(made.plan.config.name);
   const bool on_bus = successor != successors.end();
   const auto subscription = on_bus ? successor->second : make_subscription(made);
   auto opened = open(std::move(made), subscription);
@@ -191,7 +199,7 @@ bool Sinks::any_unflushed() const {
 std::vector<std::string> Sinks::not_ended() const {
   std::vector<std::string> names;
   for (const RunningSink& sink : own_sinks()) {
-    if (!sink.ended) names.push_back(sink.config.name);
+    if (!sink.ended) names.push_back(sink.plan.config.name);
   }
   return names;
 }
@@ -202,8 +210,8 @@ std::vector<SinkSnapshot> Sinks::snapshots() const {
   rows.reserve(sinks_.size());
   for (const RunningSink& sink : sinks_) {
     rows.push_back(sink.worker->snapshot());
-    rows.back().target = sink.config.target;
-    rows.back().limits = limits_of(sink.config);
+    rows.back().target = sink.plan.config.target;
+    rows.back().limits = limits_of(sink.plan.config);
   }
   return rows;
 }
@@ -212,7 +220,7 @@ std::vector<std::pair<std::string, SinkHealth>> Sinks::health() const {
   const MutexLock lock(mutex_);
   std::vector<std::pair<std::string, SinkHealth>> rows;
   rows.reserve(sinks_.size());
-  for (const RunningSink& sink : sinks_) rows.emplace_back(sink.config.name, sink.worker->health());
+  for (const RunningSink& sink : sinks_) rows.emplace_back(sink.plan.config.name, sink.worker->health());
   return rows;
 }
 

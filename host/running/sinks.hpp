@@ -37,12 +37,13 @@ class Sinks {
   Result<void> open(std::vector<MadeSink> made);
   // Starts the thread of each.
   void start();
-  // Returns whether a sink runs with just this configuration and these filters, so that replace() leaves it alone.
-  [[nodiscard]] bool runs(const SinkConfig& config, const std::vector<FilterConfig>& filters) const;
-  // Makes the sinks those of `next`. `made` are those of them that do not run yet. One that is gone or differs delivers
-  // what waits until the deadline and is closed; then the new ones are opened and started. A sink that differs misses
+  // Returns whether a sink that has not failed runs by just this plan, so that nobody has to make it anew.
+  [[nodiscard]] bool runs(const SinkPlan& plan) const;
+  [[nodiscard]] bool has_failed(const std::string& name) const;
+  // Makes the sinks those of `next`. `made` are those of them that are made anew. What they take the place of, and what
+  // is gone, delivers what waits until the deadline and is closed; then the new ones are opened and started. They miss
   // no event between, the others go on untouched. One that cannot be opened is logged and left out.
-  void replace(const Config& next, std::vector<MadeSink> made, Clock::time_point deadline);
+  void replace(const std::vector<SinkPlan>& next, std::vector<MadeSink> made, Clock::time_point deadline);
   void request_reopen();
 
   // From now on lost_at_the_end() counts what is dropped. Once, before the sources are stopped.
@@ -72,10 +73,10 @@ class Sinks {
 
  private:
   struct RunningSink {
-    SinkConfig config;
-    std::vector<FilterConfig> filters;
+    SinkPlan plan;
     std::unique_ptr<SinkWorker> worker;
     bool ended = false;
+    bool left_behind = false;  // asked to end, and did not
     QueueCounters before_the_end{};
   };
   using Successors = std::map<std::string, std::shared_ptr<Subscription>>;  // by name

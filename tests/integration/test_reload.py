@@ -1,11 +1,12 @@
 '''SIGHUP: the configuration is read again, and only the sinks that differ notice.'''
 
+import pathlib
 import shutil
 import signal
 import tempfile
 
 import nfbustest
-from nfbustest import read_json_lines, wait_until
+from nfbustest import read_json_lines, run_nfbus, wait_until
 from packets import UDP, ipv4, send, udp
 
 CAPTURE = """
@@ -75,6 +76,64 @@ class Reload(nfbustest.IntegrationTest):
         self.assertFalse(host.path("comes").exists())
         self.reload(host, CAPTURE + STAYS + pcap + "rotate_packets = 1\n")
         self.packets(host, 5, ["stays", "changes"])
+
+    def ask(self, host, config=None):
+        """What `nfbus reload` says of a configuration: its exit status and its standard error."""
+        if config is not None:
+            host.config_file.write_text(config.replace("@DIR@", str(host.directory)))
+        done = run_nfbus("reload", "-s", host.path("bus.sock"))
+        return done.returncode, done.stderr
+
+    def test_the_command_waits_for_the_outcome_and_tells_it(self):
+        bus = '[bus]\nsocket = "@DIR@/bus.sock"\n'
+        self.namespace.nft(RULES)
+        host = self.start(bus + CAPTURE + STAYS)
+        status, said = self.ask(host, bus + CAPTURE + STAYS + sink("comes", "comes"))
+        self.assertEqual((status, said), (0, "nfbus: info: reloaded\n"))
+        self.assertIn("comes", host.counters()["sinks"], "it waited")
+        status, said = self.ask(host, bus + CAPTURE + STAYS + sink("comes", "comes") + "fil = 1\nfi = 2\n")
+        self.assertEqual(status, 78)
+        self.assertRegex(said, r"nfbus\.toml:\d+:1: sink\.comes\.fil: [^\n]*\n[^\n]*sink\.comes\.fi: ")
+        self.assertIn("the configuration stays as it was", said)
+        self.packets(host, 5, ["stays", "comes"])
+        host.config_file.unlink()
+        status, said = self.ask(host)
+        self.assertEqual(status, 78)
+        self.assertIn("nfbus.toml", said)
+        self.assertEqual(host.stop(), 0)
+        status, said = self.ask(host)
+        self.assertEqual(status, 1)
+        self.assertIn("bus.sock", said)
+
+    def test_a_sink_that_has_failed_comes_back(self):
+        bad = '[sink.bad]\nplugin = "fails"\n'
+        head = f'[host]\nplugin_dirs = ["{nfbustest.TEST_PLUGINS}"]\n'
+        self.namespace.nft(RULES)
+        host = self.start(head + CAPTURE + STAYS + bad)
+        self.packets(host, 1, ["stays"])
+        host.wait_for(r"sink\.bad: closed for good")
+        self.reload(host, head + CAPTURE + STAYS + bad, r"info: sink\.bad had failed: it is made anew")
+        self.assertEqual(host.counters()["sinks"]["bad"]["state"], "running")
+        self.packets(host, 1, ["stays"])
+        wait_until(lambda: host.counters()["sinks"]["bad"]["state"] == "failed", 10, "the next failure")
+
+    def test_a_plugin_that_was_replaced_is_taken_up_and_named(self):
+        with tempfile.TemporaryDirectory() as folder:
+            counts = nfbustest.TEST_PLUGINS / "noop.so"
+            here = pathlib.Path(folder, "mine.so")
+            shutil.copy(counts, here)
+            config = (f'[host]\nplugin_dirs = ["{folder}"]\n' + CAPTURE + STAYS + '[sink.mine]\nplugin = "noop"\n')
+            self.namespace.nft(RULES)
+            host = self.start(config)
+            self.packets(host, 3, ["stays", "mine"])
+            self.reload(host, config)
+            self.assertNotIn("another library", host.stderr)
+            shutil.copy(counts, here.with_suffix(".new"))
+            here.with_suffix(".new").rename(here)
+            self.reload(host, config, rf"info: plugin noop: {here} is another library than before")
+            self.packets(host, 4, ["stays", "mine"])
+            self.assertEqual(host.counters()["sinks"]["mine"]["delivered"], 4, "made anew")
+            self.assertEqual(host.counters()["sinks"]["stays"]["delivered"], 7)
 
     def test_a_plugin_that_came_after_the_start_is_found(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -94,10 +94,10 @@ struct Client {
   std::size_t place = 0;        // there
   ReceivedCounters received;
 
-  std::string unread;            // whole lines that had to wait for their turn, and the beginning of the next
-  std::string unfinished;        // of a line whose end has not come yet
-  bool waits_for_turn = false;   // among those to be read from
-  bool waits_for_match = false;  // its subscription is being compiled; what it sent behind that waits
+  std::string unread;             // whole lines that had to wait for their turn, and the beginning of the next
+  std::string unfinished;         // of a line whose end has not come yet
+  bool waits_for_turn = false;    // among those to be read from
+  bool waits_for_answer = false;  // of another thread, to what it asked; what it sent behind that waits
   bool hung_up = false;
   bool input_ended = false;  // the peer will send no more; it may still listen
   bool blocked = false;      // its socket takes no more for now

@@ -41,6 +41,12 @@ struct HubSettings {
   PacketFilters* filters = nullptr;  // that packets pass before they go to clients; outlive the hub. null: none
 };
 
+// What became of a reload.
+struct ReloadOutcome {
+  Result<void> done;
+  std::vector<std::string> findings;  // what is wrong in the configuration; when it was done: what it warns of
+};
+
 // The numbers of the server, of all clients that ever were.
 struct HubCounters {
   ReceivedCounters received;
@@ -71,9 +77,13 @@ class Hub {
   // A line that a client sent, without its newline. False: it speaks something else, and is to be dropped.
   bool receive(Client& client, std::string_view line);
   // From now on matches of subscriptions are read on this thread, since compiling one may take milliseconds: until then
-  // their client waits_for_match. side outlives the hub's last receive().
+  // their client waits_for_answer. side outlives the hub's last receive().
   void read_aside(SideThread& side) noexcept { side_ = &side; }
-  // Whose matches have been read since it was last asked.
+  // Has the host read its configuration anew; answer_reload() follows for that client. False: it does not.
+  void serve_reloads(std::function<bool(std::uint64_t client)> reload) { reload_ = std::move(reload); }
+  // To the client of that number, if it is still there, and waits for one.
+  void answer_reload(std::uint64_t client, const ReloadOutcome& outcome);
+  // Who has been answered by another thread since it was last asked.
   [[nodiscard]] std::vector<Client*> take_resumed() { return std::exchange(resumed_, {}); }
   // Returns what receive() did, in about ns: tells without a look at the clock when it is time for one.
   [[nodiscard]] std::uint64_t work_ns() const noexcept { return work_ns_; }
@@ -135,6 +145,8 @@ class Hub {
   static Error skip(const Client& client, std::string_view why);
   static void say_foreign(const Client& client, std::string_view line);
   void answer(Client& client, const Result<void>& outcome);
+  void send_answer(Client& client, std::string_view answer);
+  Result<void> ask_for_reload(Client& client);
   void relay(std::string_view line, std::string_view topic);
   void read_match_aside(Client& client, SubscriptionRequest request);
   void resume(std::uint64_t id, const SubscriptionRequest& request, const Result<void>& compiled);
@@ -160,6 +172,7 @@ class Hub {
   Bus& bus_;
   const HubSettings settings_;
   const std::function<std::string()> status_;
+  std::function<bool(std::uint64_t client)> reload_;
   const std::shared_ptr<Inbox> inbox_;
 
   LineStore store_;  // outlives every line
@@ -173,7 +186,7 @@ class Hub {
   std::vector<Client*> new_status_clients_;  // of them, those that have got none yet
   Clock::time_point status_due_{};
   SideThread* side_ = nullptr;
-  std::unordered_map<std::uint64_t, Client*> waiting_;  // for their matches, by number
+  std::unordered_map<std::uint64_t, Client*> waiting_;  // for an answer of another thread, by number
   std::vector<Client*> resumed_;
   std::vector<Client*> too_large_;
   std::size_t going_bytes_ = 0;         // of those

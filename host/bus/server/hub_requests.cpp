@@ -8,6 +8,7 @@
 #include <nfbus/util/json_levels.hpp>
 
 #include <fmt/format.h>
+#include <unistd.h>
 #include <nlohmann/json.hpp>
 
 #include <memory>
@@ -18,7 +19,8 @@ namespace nfbus::host {
 namespace {
 
 constexpr std::string_view kAnswerTopic = "nfbus:answer";
-constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0";  // RFC 9113, section 3.4
+constexpr std::size_t kMostFindingsBytes = kMostMadeBytes / 4;  // each may grow when it is escaped, twice
+constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0";    // RFC 9113, section 3.4
 
 // A tcpdump expression may be long in the making.
 constexpr std::size_t kMostMatchBytes = 4096;
@@ -40,6 +42,10 @@ constexpr std::string_view kNoMemory = "the subscriptions of all clients take to
 // About what work costs: a line, a known topic that a subscription fits.
 constexpr std::uint64_t kLineNs = 300;
 constexpr std::uint64_t kTopicNs = 100;
+
+std::string to_text(const nlohmann::ordered_json& answer) {
+  return answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
 
 Error invalid(std::string why) { return {.code = Code::invalid, .text = std::move(why)}; }
 
@@ -65,7 +71,7 @@ bool Hub::receive(Client& client, std::string_view line) {
     return false;
   }
   const Result<void> taken = take(client, line, read);
-  if (read.wants_answer && !client.waits_for_match) answer(client, taken);
+  if (read.wants_answer && !client.waits_for_answer) answer(client, taken);
   return true;
 }
 
@@ -75,7 +81,9 @@ Result<void> Hub::take(Client& client, std::string_view line, const WireLine& re
     return refuse(client, "too many clients are connected");
   }
   switch (read.kind) {
-    case WireLine::Kind::publish: return publish(client, line, read);
+    case WireLine::Kind::publish:
+      if (read.topic == kReloadTopic) return ask_for_reload(client);
+      return publish(client, line, read);
     case WireLine::Kind::subscribe: return subscribe(client, read);
     case WireLine::Kind::ambiguous:
       return refuse(client, fmt::format("a line with more than one \"{}\"", read.repeated));
@@ -90,8 +98,44 @@ Result<void> Hub::take(Client& client, std::string_view line, const WireLine& re
 void Hub::answer(Client& client, const Result<void>& outcome) {
   nlohmann::ordered_json answer = {{"ok", outcome.ok()}};
   if (!outcome) answer["error"] = outcome.error().text;
-  push(client, maker_.message(kAnswerTopic, answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
+  send_answer(client, to_text(answer));
+}
+
+void Hub::send_answer(Client& client, std::string_view answer) {
+  push(client, maker_.message(kAnswerTopic, answer));
   keep_within_total();
+}
+
+Result<void> Hub::ask_for_reload(Client& client) {
+  if (client.peer.uid != 0 && client.peer.uid != ::geteuid()) {
+    return refuse(client, "only root and the user that nfbus runs as may have it reload");
+  }
+  if (!reload_ || !reload_(client.id)) return refuse(client, "this host does not reload");
+  client.waits_for_answer = true;
+  waiting_.emplace(client.id, &client);
+  return {};
+}
+
+void Hub::answer_reload(std::uint64_t client, const ReloadOutcome& outcome) {
+  const auto found = waiting_.find(client);
+  if (found == waiting_.end()) return;  // it has left
+  nlohmann::ordered_json answer = {{"ok", outcome.done.ok()}};
+  if (!outcome.done) answer["error"] = outcome.done.error().text;
+  std::size_t bytes = 0;
+  auto& findings = answer["findings"] = nlohmann::ordered_json::array();
+  for (const std::string& finding : outcome.findings) {
+    bytes += finding.size();
+    if (bytes > kMostFindingsBytes) {
+      findings.push_back("and more: nfbus check shows all");
+      break;
+    }
+    findings.push_back(finding);
+  }
+  Client& asker = *found->second;
+  waiting_.erase(found);
+  asker.waits_for_answer = false;
+  resumed_.push_back(&asker);
+  send_answer(asker, to_text(answer));
 }
 
 Error Hub::skip(const Client& client, std::string_view why) {
@@ -170,7 +214,7 @@ Result<void> Hub::read_request(const WireLine& read, SubscriptionRequest& reques
 
 // The request counts as a subscription's memory while it waits.
 void Hub::read_match_aside(Client& client, SubscriptionRequest request) {
-  client.waits_for_match = true;
+  client.waits_for_answer = true;
   waiting_.emplace(client.id, &client);
   subscription_bytes_ += request.match.size();
   side_->run([this, id = client.id, kept = std::make_shared<SubscriptionRequest>(std::move(request))] {
@@ -185,7 +229,7 @@ void Hub::resume(std::uint64_t id, const SubscriptionRequest& request, const Res
   if (found == waiting_.end()) return;  // it has left
   Client& client = *found->second;
   waiting_.erase(found);
-  client.waits_for_match = false;
+  client.waits_for_answer = false;
   resumed_.push_back(&client);
   const Result<void> outcome = finish_subscription(client, request, compiled);
   if (request.wants_answer) answer(client, outcome);

@@ -101,6 +101,7 @@ Result<void> Server::start() {
     return system_error("bus: cannot wait for clients");
   }
   hub_.read_aside(side_.emplace([this] { wake(); }));
+  hub_.serve_reloads([this](std::uint64_t client) { return ask_for_reload(client); });
   {
     const MutexLock lock(mutex_);
     running_ = true;
@@ -139,6 +140,41 @@ Result<bool> Server::renew_socket() {
     fresh_listener_.emplace(std::move(made).value());
   }
   wake();
+  return true;
+}
+
+void Server::serve_reloads(std::function<void()> asked) { reload_asked_ = std::move(asked); }
+
+std::vector<std::uint64_t> Server::take_reload_requests() {
+  const MutexLock lock(mutex_);
+  return std::exchange(reload_requests_, {});
+}
+
+void Server::answer_reload(const std::vector<std::uint64_t>& clients, const ReloadOutcome& outcome) {
+  {
+    const MutexLock lock(mutex_);
+    for (const std::uint64_t client : clients) reload_answers_.emplace_back(client, outcome);
+  }
+  wake();
+}
+
+void Server::send_reload_answers() {
+  std::vector<std::pair<std::uint64_t, ReloadOutcome>> answers;
+  {
+    const MutexLock lock(mutex_);
+    answers.swap(reload_answers_);
+  }
+  for (const auto& [client, outcome] : answers) hub_.answer_reload(client, outcome);
+}
+
+// Of the server's thread.
+bool Server::ask_for_reload(std::uint64_t client) {
+  if (!reload_asked_) return false;
+  {
+    const MutexLock lock(mutex_);
+    reload_requests_.push_back(client);
+  }
+  reload_asked_();
   return true;
 }
 
@@ -205,6 +241,7 @@ void Server::run() {
 void Server::serve_requests() {
   std::uint64_t wakes = 0;
   [[maybe_unused]] const auto got = ::read(wake_.get(), &wakes, sizeof wakes);
+  send_reload_answers();
   serve_side();
   take_listener();
   std::uint64_t asked = 0;

@@ -20,6 +20,7 @@
 #include <string_view>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace nfbus::host {
@@ -62,6 +63,13 @@ class Server {
   [[nodiscard]] bool stop(Clock::time_point deadline);
   // [control] When somebody removed or replaced the socket's file, it is made again; true then.
   [[nodiscard]] Result<bool> renew_socket();
+  // [control] Before start(). asked: called on the server's thread when a client asks for a reload. Whoever takes the
+  // request later answers it.
+  void serve_reloads(std::function<void()> asked);
+  // [control] Numbers of the clients that have asked since this was last called.
+  [[nodiscard]] std::vector<std::uint64_t> take_reload_requests();
+  // [control] To each of them.
+  void answer_reload(const std::vector<std::uint64_t>& clients, const ReloadOutcome& outcome);
   // [any] Has the thread look whether its filters have something to do.
   void wake() const;
   // Waits for the thread half a second at most, and not again until it has answered.
@@ -88,6 +96,8 @@ class Server {
   bool keep_unfinished(Client& client, std::string_view data);
   void end_input(Client& client);
   void serve_side();
+  void send_reload_answers();
+  bool ask_for_reload(std::uint64_t client);
   void take_listener();
   void send_when_due();
   void send_on();
@@ -130,6 +140,8 @@ class Server {
   bool filters_finished_ = false;
   std::optional<Clock::time_point> ends_by_;
 
+  std::function<void()> reload_asked_;  // constant after start()
+
   Mutex mutex_;
   Condition changed_;                                         // answered_ or running_
   std::uint64_t asked_ NFBUS_GUARDED_BY(mutex_) = 0;          // snapshots
@@ -137,6 +149,8 @@ class Server {
   Clock::time_point asked_since_ NFBUS_GUARDED_BY(mutex_){};  // without an answer
   ServerSnapshot last_ NFBUS_GUARDED_BY(mutex_);              // that was answered
   std::optional<Listener> fresh_listener_ NFBUS_GUARDED_BY(mutex_);
+  std::vector<std::uint64_t> reload_requests_ NFBUS_GUARDED_BY(mutex_);
+  std::vector<std::pair<std::uint64_t, ReloadOutcome>> reload_answers_ NFBUS_GUARDED_BY(mutex_);
   bool running_ NFBUS_GUARDED_BY(mutex_) = false;
   std::optional<Clock::time_point> stop_by_ NFBUS_GUARDED_BY(mutex_);
 

@@ -127,7 +127,7 @@ void Server::say_turned_away(const Peer& peer, const char* why) {
 void Server::watch(Client& client) {
   epoll_event event{};
   // Nothing is read of it while it waits for its turn: what its socket holds is bounded by the kernel.
-  const bool reads = !client.input_ended && !client.waits_for_turn && !client.waits_for_match;
+  const bool reads = !client.input_ended && !client.waits_for_turn && !client.waits_for_answer;
   event.events = (reads ? EPOLLIN : 0U) | (client.blocked ? EPOLLOUT : 0U);
   const bool hung_up_waits = client.hung_up && !client.input_ended && !reads;  // it would be reported for ever
   if (hung_up_waits) {
@@ -158,7 +158,7 @@ void Server::serve_client(Client& client, std::uint32_t events) {
 }
 
 void Server::queue_for_reading(Client& client) {
-  if (client.waits_for_match || std::exchange(client.waits_for_turn, true)) {
+  if (client.waits_for_answer || std::exchange(client.waits_for_turn, true)) {
     if (client.hung_up) watch(client);
     return;
   }
@@ -174,7 +174,7 @@ void Server::read_in_turn() {
     client.waits_for_turn = false;
     if (!client.gone && !ends_by_) {
       read_from(client);
-      if (!client.gone && !client.unread.empty() && !client.waits_for_match) queue_for_reading(client);
+      if (!client.gone && !client.unread.empty() && !client.waits_for_answer) queue_for_reading(client);
       if (!client.gone) watch(client);
     }
     if (left != 1 && Clock::now() >= late) break;
@@ -221,7 +221,7 @@ void Server::take_input(Client& client, std::string_view data) {
       if (!hub_.receive(client, head)) return drop(client);
     }
     if (client.provisional) return end_refused(client);
-    if (client.waits_for_match) return keep_unread(client, data);
+    if (client.waits_for_answer) return keep_unread(client, data);
     if (hub_.work_ns() < look_at_work_) continue;
     look_at_work_ = hub_.work_ns() + kWorkPerLook;
     if (Clock::now() >= slice_ends_) return keep_unread(client, data);
@@ -274,7 +274,7 @@ void Server::end_input(Client& client) {
     if (!hub_.receive(client, line)) return drop(client);
   }
   // A last line may ask for what takes time.
-  if (client.waits_for_match) return;
+  if (client.waits_for_answer) return;
   // Whoever waits for answers alone gets them first.
   if (client.hung_up || !client.may_listen()) return drop(client);
   client.input_ended = true;

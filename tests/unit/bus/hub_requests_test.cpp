@@ -105,7 +105,7 @@ class AsideTest : public HubTest {
 
 TEST_F(AsideTest, ServesSubscriptionsAtOnceThatHaveNoMatch) {
   Client& client = subscriber("web:", R"(,"format":"packet","marker":true,"answer":true)");
-  EXPECT_FALSE(client.waits_for_match);
+  EXPECT_FALSE(client.waits_for_answer);
   EXPECT_EQ(client.received.subscribed, 1U);
   EXPECT_THAT(take_lines(client), ElementsAre(HasSubstr("true")));
 }
@@ -115,7 +115,7 @@ TEST_F(AsideTest, RefusesAtOnceThatIsTooLongToBeKept) {
                                   R"(,"match":{},"format":")" + std::string(200'000, 'x') + '"',
                                   R"(,"match":{},"marker":")" + std::string(200'000, 'x') + '"'}) {
     Client& client = subscriber("web:", more);
-    EXPECT_FALSE(client.waits_for_match);
+    EXPECT_FALSE(client.waits_for_answer);
     EXPECT_EQ(client.received.refused, 1U);
   }
   Client& client = subscriber(std::string(200'000, 'x'), R"(,"match":{})");
@@ -125,16 +125,16 @@ TEST_F(AsideTest, RefusesAtOnceThatIsTooLongToBeKept) {
 TEST_F(AsideTest, KeepsNoMoreOfThoseThatWaitThanOfSubscriptions) {
   const std::string match = R"(,"match":{"prefix":")" + std::string(20'000, 'x') + "\"}";
   std::uint64_t waiting = 0;
-  for (int i = 0; i < 1000; ++i) waiting += subscriber("web:", match).waits_for_match ? 1U : 0U;
+  for (int i = 0; i < 1000; ++i) waiting += subscriber("web:", match).waits_for_answer ? 1U : 0U;
   EXPECT_GT(waiting, 100U);
   EXPECT_LT(waiting * 20'000U, 17UL << 20U);
   EXPECT_EQ(hub.counters().received.refused, 1000U - waiting);
-  EXPECT_TRUE(subscriber("web:", R"(,"match":{"prefix":"x"})").waits_for_match) << "a small one is always let in";
+  EXPECT_TRUE(subscriber("web:", R"(,"match":{"prefix":"x"})").waits_for_answer) << "a small one is always let in";
 
   finish();
   while (done.load() < static_cast<int>(waiting) + 2) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   for (const SideThread::Then& then : side.take_done()) then();
-  EXPECT_TRUE(subscriber("web:", match).waits_for_match) << "what had waited does no more";
+  EXPECT_TRUE(subscriber("web:", match).waits_for_answer) << "what had waited does no more";
   EXPECT_EQ(clients.at(0)->received.refused, 1U) << "too long, now that it was read";
 }
 

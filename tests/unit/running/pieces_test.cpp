@@ -92,12 +92,14 @@ TEST_F(PiecesTest, AMistakeOfAFilterThatSeveralNameIsToldOnce) {
   EXPECT_THAT(errors.front().text, HasSubstr("filter.few: "));
 }
 
-TEST_F(PiecesTest, OnlyTheSinksThatAreNewAreMade) {
-  const auto made = make_sinks(
-      config_, plugins_, services_, [](const SinkConfig& sink) { return sink.name == "b"; }, errors_);
+TEST_F(PiecesTest, OnlyTheSinksThatAreAskedForAreMade) {
+  auto plans = plans_of(config_, plugins_);
+  std::erase_if(plans, [](const SinkPlan& plan) { return plan.config.name != "b"; });
+  const auto made = make_sinks(config_, plans, plugins_, services_, errors_);
   ASSERT_EQ(made.size(), 1U);
-  EXPECT_EQ(made.front().config.name, "b");
-  EXPECT_EQ(made.front().filter_configs, filter_configs(config_, {"few"}));
+  EXPECT_EQ(made.front().plan.config.name, "b");
+  EXPECT_EQ(made.front().plan.filters, filter_configs(config_, {"few"}));
+  EXPECT_THAT(made.front().plan.code, testing::ElementsAre(&sink_.entry, &filter_.entry));
 }
 
 }  // namespace

@@ -77,13 +77,12 @@ class NotingSink final : public Sink {
 class SinksTest : public testing::Test {
  protected:
   MadeSink made(const std::string& name, WriteResult::Status answer = WriteResult::Status::ok) {
-    MadeSink sink{.config = {},
-                  .filter_configs = {},
+    MadeSink sink{.plan = {},
                   .event_kinds = NFBUS_EVENT_MESSAGE,
                   .filters = FilterChain({}),
                   .instance = std::make_unique<NotingSink>(name, history_, answer)};
-    sink.config.name = name;
-    sink.config.topics = test::topics({"web:"});
+    sink.plan.config.name = name;
+    sink.plan.config.topics = test::topics({"web:"});
     return sink;
   }
   template <class... Sinks>
@@ -92,10 +91,10 @@ class SinksTest : public testing::Test {
     (made.push_back(std::move(sinks)), ...);
     return made;
   }
-  static Config config_of(const std::vector<MadeSink>& sinks) {
-    Config config;
-    for (const MadeSink& sink : sinks) config.sinks.push_back(sink.config);
-    return config;
+  static std::vector<SinkPlan> plans_of(const std::vector<MadeSink>& sinks) {
+    std::vector<SinkPlan> plans;
+    for (const MadeSink& sink : sinks) plans.push_back(sink.plan);
+    return plans;
   }
   void publish(const std::string& text) { bus_.publish(make_message("web:x", text, 1, 0)); }
   void settle() {
@@ -134,11 +133,11 @@ TEST_F(SinksTest, AReplacementEndsWhatIsGoneAndLeavesTheOthersAlone) {
   publish("1");
   settle();
   auto next = all(made("comes"));
-  Config config = config_of(next);
-  config.sinks.push_back(made("stays").config);
-  EXPECT_TRUE(sinks_.runs(config.sinks.back(), {}));
-  EXPECT_FALSE(sinks_.runs(config.sinks.front(), {}));
-  sinks_.replace(config, std::move(next), steady_clock::now() + hours(1));
+  auto plans = plans_of(next);
+  plans.push_back(made("stays").plan);
+  EXPECT_TRUE(sinks_.runs(plans.back()));
+  EXPECT_FALSE(sinks_.runs(plans.front()));
+  sinks_.replace(plans, std::move(next), steady_clock::now() + hours(1));
   EXPECT_THAT(history_.of("goes"), ElementsAre("open", "1", "close"));
   publish("2");
   settle();
@@ -153,9 +152,36 @@ TEST_F(SinksTest, OneThatDiffersMissesNoEventBetween) {
   publish("1");  // waits for the first, whose thread does not run yet
   sinks_.start();
   auto next = all(made("a"));
-  next.front().config.options_json = R"({"file":"another"})";
-  const Config config = config_of(next);
-  sinks_.replace(config, std::move(next), steady_clock::now() + hours(1));
+  next.front().plan.config.options_json = R"({"file":"another"})";
+  const auto plans = plans_of(next);
+  sinks_.replace(plans, std::move(next), steady_clock::now() + hours(1));
+  publish("2");
+  settle();
+  ASSERT_TRUE(stop());
+  EXPECT_THAT(history_.of("a"), ElementsAre("open", "1", "close", "open", "2", "close"));
+}
+
+TEST_F(SinksTest, OneWhosePluginIsAnotherByNowDoesNotRunByItsPlan) {
+  ASSERT_TRUE(sinks_.open(all(made("a"))));
+  SinkPlan plan = made("a").plan;
+  EXPECT_TRUE(sinks_.runs(plan));
+  const nfbus_plugin replaced{};
+  plan.code = {&replaced};
+  EXPECT_FALSE(sinks_.runs(plan));
+}
+
+TEST_F(SinksTest, OneThatHasFailedIsMadeAnewAndDelivers) {
+  ASSERT_TRUE(sinks_.open(all(made("a", WriteResult::Status::fatal))));
+  sinks_.start();
+  publish("1");
+  settle();
+  while (!sinks_.any_failed()) std::this_thread::yield();
+  auto next = all(made("a"));
+  EXPECT_TRUE(sinks_.has_failed("a"));
+  EXPECT_FALSE(sinks_.runs(next.front().plan));
+  const auto plans = plans_of(next);
+  sinks_.replace(plans, std::move(next), steady_clock::now() + hours(1));
+  EXPECT_FALSE(sinks_.any_failed());
   publish("2");
   settle();
   ASSERT_TRUE(stop());
@@ -166,9 +192,9 @@ TEST_F(SinksTest, OneThatCannotBeOpenedIsLeftOut) {
   ASSERT_TRUE(sinks_.open(all(made("a"))));
   sinks_.start();
   auto next = all(made("locked"));
-  Config config = config_of(next);
-  config.sinks.push_back(made("a").config);
-  sinks_.replace(config, std::move(next), steady_clock::now() + hours(1));
+  auto plans = plans_of(next);
+  plans.push_back(made("a").plan);
+  sinks_.replace(plans, std::move(next), steady_clock::now() + hours(1));
   publish("1");
   settle();
   ASSERT_EQ(sinks_.snapshots().size(), 1U);
