@@ -4,6 +4,10 @@
 #include "event/batch.hpp"
 
 #include <chrono>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
 
 namespace nfbus::host {
 
@@ -22,5 +26,8 @@ class CaptureFilters {
   // No event will come any more.
   virtual void finish() noexcept = 0;
 };
+
+// Those of several groups, by number. Null: none.
+using FiltersOfGroups = std::vector<std::pair<std::uint16_t, std::unique_ptr<CaptureFilters>>>;
 
 }  // namespace nfbus::host

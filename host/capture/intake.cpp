@@ -56,13 +56,28 @@ Intake::Intake(std::vector<CaptureSpec> captures, const SourceContext& context, 
       writer_(context.slabs),
       topics_(context.topics) {
   records_.reserve(kMaxBatchEvents);
-  for (CaptureSpec& capture : captures) {
-    CaptureFilters* const filters = capture.filters.get();
-    if (filters != nullptr && filters->next_tick() != CaptureFilters::Clock::time_point::max()) {
-      ticking_.push_back(filters);
-    }
-    groups_.push_back(std::make_unique<Group>(std::move(capture)));
+  for (CaptureSpec& capture : captures) groups_.push_back(std::make_unique<Group>(std::move(capture)));
+  ticking_.reserve(groups_.size());
+  find_ticking();
+}
+
+void Intake::find_ticking() {
+  ticking_.clear();
+  for (const auto& group : own_groups()) {
+    CaptureFilters* const filters = group->spec.filters.get();
+    if (filters == nullptr || filters->next_tick() == CaptureFilters::Clock::time_point::max()) continue;
+    ticking_.push_back(filters);
   }
+}
+
+// Groups may share filters: all of them say their last words before any is replaced, and each says them once.
+void Intake::replace_filters(FiltersOfGroups& filters) noexcept {
+  for (const auto& [number, next] : filters) {
+    CaptureFilters* const before = group_of_number(number).spec.filters.get();
+    if (before != nullptr) before->finish();
+  }
+  for (auto& [number, next] : filters) group_of_number(number).spec.filters.swap(next);
+  find_ticking();
 }
 
 // Most packets are of the group of the one before, so that the search is seldom needed. Groups are added, never

@@ -77,6 +77,8 @@ class Intake {
   [[nodiscard]] int wait_ms(int most_ms) const noexcept;
   // Ticks the filters that are due.
   void tick_filters() noexcept;
+  // The filters that these groups had say their last words, and are what `filters` has afterwards.
+  void replace_filters(FiltersOfGroups& filters) noexcept;
   // No packet will come any more: every filter is told.
   void finish() noexcept;
   [[nodiscard]] std::vector<CaptureSnapshot> snapshots() const;
@@ -101,6 +103,7 @@ class Intake {
   Group* next_run(MessageCursor& cursor);
   void publish_run(Group& group, const SlabRef& slab, std::int64_t now_ns, std::span<const Beside> beside);
   void apply_filters(Group& group, Batch& batch);
+  void find_ticking();
   static bool forwarded(Group& group, const Topic& topic, std::string_view prefix);
   std::uint32_t count_gap(Group& group, const Event& event);
   void set_names(Event& event, Batch& batch);
@@ -123,7 +126,7 @@ class Intake {
   std::uint64_t file_name_copied_for_ = 0;
   nfbus_text file_name_copy_{};
   Group* last_group_ = nullptr;
-  std::vector<CaptureFilters*> ticking_;  // filters that want ticks; constant after construction
+  std::vector<CaptureFilters*> ticking_;  // filters that want ticks
   std::vector<Record> records_;           // of the batch being made
   Record pending_;                        // the first of the run after it; data() is null: none
   mutable Mutex mutex_;

@@ -47,6 +47,10 @@ constexpr std::chrono::milliseconds kReleaseLimit{1000};
 // What epoll names besides the numbers of the sockets.
 constexpr std::uint64_t kStopEvent = ~0ULL;
 constexpr std::uint64_t kNamesEvent = ~1ULL;
+constexpr std::uint64_t kFiltersEvent = ~2ULL;
+
+// How long a reload waits for a batch in a filter.
+constexpr std::chrono::milliseconds kTakeTime{500};
 
 struct GroupSocket {
   Descriptor socket;
@@ -85,9 +89,11 @@ class NflogSource final : public Source {
   }
 
   Result<void> watch() {
-    if (!epoll_.valid() || !stop_event_.valid()) return system_error("cannot wait for packets", errno);
+    if (!epoll_.valid() || !stop_event_.valid() || !filters_event_.valid())
+      return system_error("cannot wait for packets", errno);
     if (auto added = add(stop_event_.get(), kStopEvent); !added) return added;
     if (auto added = add(names_.descriptor(), kNamesEvent); !added) return added;
+    if (auto added = add(filters_event_.get(), kFiltersEvent); !added) return added;
     for (std::size_t i = 0; i < sockets_.size(); ++i) {
       if (auto added = add(sockets_[i].socket.get(), i); !added) return added;
     }
@@ -107,6 +113,18 @@ class NflogSource final : public Source {
   void stop() noexcept override {
     const std::uint64_t one = 1;
     [[maybe_unused]] const auto written = ::write(stop_event_.get(), &one, sizeof one);
+  }
+
+  [[nodiscard]] std::optional<FiltersOfGroups> replace_filters(FiltersOfGroups next) override {
+    MutexLock lock(filters_mutex_);
+    for (auto& filters : next) next_filters_.push_back(std::move(filters));
+    const std::uint64_t one = 1;
+    static_cast<void>(!::write(filters_event_.get(), &one, sizeof one));
+    const auto until = Clock::now() + kTakeTime;
+    while ((!next_filters_.empty() || taking_filters_) && filters_taken_.wait_until(lock, until)) {
+    }
+    if (!next_filters_.empty() || taking_filters_) return std::nullopt;
+    return std::exchange(ended_filters_, {});
   }
 
   [[nodiscard]] SourceSnapshot counters() const override { return sum_of(name(), intake_.snapshots()); }
@@ -168,6 +186,23 @@ class NflogSource final : public Source {
     return drain();
   }
 
+  // Whoever reloads waits for it, or finds it done the next time.
+  void take_filters() {
+    std::uint64_t times = 0;
+    static_cast<void>(!::read(filters_event_.get(), &times, sizeof times));
+    FiltersOfGroups filters;
+    {
+      const MutexLock lock(filters_mutex_);
+      filters.swap(next_filters_);
+      taking_filters_ = true;
+    }
+    intake_.replace_filters(filters);
+    const MutexLock lock(filters_mutex_);
+    taking_filters_ = false;
+    for (auto& ended : filters) ended_filters_.push_back(std::move(ended));
+    filters_taken_.notify_all();
+  }
+
   // -1: no group needs a look while nothing arrives.
   [[nodiscard]] int idle_look_ms() const noexcept {
     const bool any = std::any_of(sockets_.begin(), sockets_.end(), [](const GroupSocket& socket) {
@@ -186,6 +221,7 @@ class NflogSource final : public Source {
     for (const epoll_event& event : events) {
       if (event.data.u64 == kStopEvent) stopping = true;
       if (event.data.u64 == kNamesEvent) names_.update();  // before the packets that use them
+      if (event.data.u64 == kFiltersEvent) take_filters();
     }
     for (const epoll_event& event : events) {
       if (event.data.u64 >= sockets_.size()) continue;
@@ -368,11 +404,18 @@ class NflogSource final : public Source {
   std::vector<Counter> read_bytes_;
   std::vector<Counter> handled_bytes_;
   std::vector<std::atomic<bool>> reading_;  // from before a datagram leaves the buffer until read_bytes_ has it
+  Mutex filters_mutex_;
+  Condition filters_taken_;
+  FiltersOfGroups next_filters_ NFBUS_GUARDED_BY(filters_mutex_);
+  FiltersOfGroups ended_filters_ NFBUS_GUARDED_BY(filters_mutex_);  // to be destroyed by [control]
+  bool taking_filters_ NFBUS_GUARDED_BY(filters_mutex_) = false;
+
   mutable Mutex drops_mutex_;
   mutable std::vector<UnseenDrops> drops_ NFBUS_GUARDED_BY(drops_mutex_);  // by number of the socket
   std::size_t events_bytes_ = 0;  // of the last read: the next one's events shall have room in its slab, too
   Descriptor epoll_{::epoll_create1(EPOLL_CLOEXEC)};
   Descriptor stop_event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  Descriptor filters_event_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 };
 
 void warn_of_small_buffer(int socket, const CaptureConfig& config) {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -98,6 +99,10 @@ class Source {
   // error is final: what was read before it is published.
   virtual Result<void> run() = 0;
   virtual void stop() noexcept = 0;
+  // While run() runs, of a source of groups that is reloadable(): from one batch to the next these take the place of
+  // what the groups have, which finish then. Returns what is not at work any more, for the caller to destroy; nothing:
+  // a filter has not come back in time, and it will be so later.
+  [[nodiscard]] virtual std::optional<FiltersOfGroups> replace_filters(FiltersOfGroups next) { return next; }
   // Of all that it has handed over; the state is for whoever runs it to tell.
   [[nodiscard]] virtual SourceSnapshot counters() const = 0;
   // A row for each group that it captures.

@@ -28,16 +28,24 @@ class Maker {
   Maker(const Config& config, const PluginRegistry& plugins, const SharedServices& services, std::vector<Error>& errors)
       : config_(config), plugins_(plugins), services_(services), errors_(errors) {}
 
-  void make_captures(Pieces& pieces) {
+  MadeCaptureFilters make_capture_filters() {
+    MadeCaptureFilters made;
     Stages stages;  // shared by the groups, which one thread serves: what one teaches a filter, it knows of all
     for (const CaptureConfig& config : config_.captures) {
-      std::unique_ptr<CaptureFilters> filters;
-      if (!config.filters.empty()) {
-        auto made = std::make_unique<CaptureFilterChain>(make_chain(filter_configs(config_, config.filters), stages));
-        pieces.capture_chains.emplace_back(config.group, made.get());
-        filters = std::move(made);
-      }
-      pieces.captures.push_back({.config = config, .filters = std::move(filters)});
+      auto& filters = made.filters.emplace_back(config.group, nullptr).second;
+      if (config.filters.empty()) continue;
+      auto chain = std::make_unique<CaptureFilterChain>(make_chain(filter_configs(config_, config.filters), stages));
+      made.chains.emplace_back(config.group, chain.get());
+      filters = std::move(chain);
+    }
+    return made;
+  }
+
+  void make_captures(Pieces& pieces) {
+    MadeCaptureFilters made = make_capture_filters();
+    pieces.capture_chains = std::move(made.chains);
+    for (std::size_t i = 0; i < made.filters.size(); ++i) {
+      pieces.captures.push_back({.config = config_.captures[i], .filters = std::move(made.filters[i].second)});
     }
   }
 
@@ -131,6 +139,11 @@ std::vector<MadeSink> make_sinks(const Config& config, const std::vector<SinkPla
   Maker maker(config, plugins, services, errors);
   for (const SinkPlan& plan : plans) maker.make_sink(plan, sinks);
   return sinks;
+}
+
+MadeCaptureFilters make_capture_filters(const Config& config, const PluginRegistry& plugins,
+                                        const SharedServices& services, std::vector<Error>& errors) {
+  return Maker(config, plugins, services, errors).make_capture_filters();
 }
 
 FilterChain make_bus_filters(const Config& config, const PluginRegistry& plugins, const SharedServices& services,

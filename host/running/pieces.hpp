@@ -48,6 +48,12 @@ struct MadeSource {
 // The filters of each group that has some.
 using CaptureChains = std::vector<std::pair<std::uint16_t, CaptureFilterChain*>>;
 
+// The filters of captures, made anew.
+struct MadeCaptureFilters {
+  FiltersOfGroups filters;  // of every group
+  CaptureChains chains;     // owned by them
+};
+
 // Destroyed before the services that they were made with.
 struct Pieces {
   std::vector<CaptureSpec> captures;
@@ -73,6 +79,10 @@ struct Pieces {
 [[nodiscard]] std::vector<MadeSink> make_sinks(const Config& config, const std::vector<SinkPlan>& plans,
                                                const PluginRegistry& plugins, const SharedServices& services,
                                                std::vector<Error>& errors);
+
+// [control] As make_pieces(), of the filters of captures alone.
+[[nodiscard]] MadeCaptureFilters make_capture_filters(const Config& config, const PluginRegistry& plugins,
+                                                      const SharedServices& services, std::vector<Error>& errors);
 
 // [control] As make_pieces(), of the filters of [bus] alone.
 [[nodiscard]] FilterChain make_bus_filters(const Config& config, const PluginRegistry& plugins,

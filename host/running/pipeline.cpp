@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
 #include <set>
 #include <string_view>
 
@@ -44,15 +46,11 @@ Result<OpenPipeline> MadePipeline::open(std::optional<Listener> listener, Privil
   }
   if (auto opened = stages.open_metrics(); !opened) return std::move(opened).error();
 
-  FilterMessages messages;  // each once, though groups share their stages
-  for (const auto& [group, chain] : pieces_->capture_chains) {
-    if (auto opened = chain->open(); !opened) return std::move(opened).error();
-    messages.merge(messages_of(chain->chain()));
-  }
-  for (const auto& subscription : messages) stages.bus.add(subscription);
+  auto filters_opened =
+      stages.group_filters.open(group_filter_plan(stages.config, stages.plugins), std::move(pieces_->capture_chains));
+  if (!filters_opened) return std::move(filters_opened).error();
   auto source = open_source(std::move(pieces_->captures), stages.source_context());
   if (!source) return std::move(source).error();
-  stages.capture_chains = std::move(pieces_->capture_chains);
   stages.helper = helper;
   stages.sources.add(std::move(source).value());
   for (MadeSource& made : pieces_->sources) {
@@ -120,6 +118,26 @@ void replace_bus_filters(Stages& stages, const Config& next, const PluginRegistr
   stages.config.bus.filters = next.bus.filters;
 }
 
+// Of the groups that are captured, which the next start may change. Where one with filters is gone by then, so may they.
+void replace_group_filters(Stages& stages, const Config& next, const PluginRegistry& plugins,
+                           std::vector<Error>& errors) {
+  Config running = next;
+  running.captures = stages.config.captures;
+  for (CaptureConfig& capture : running.captures) {
+    const auto now = std::ranges::find(next.captures, capture.group, &CaptureConfig::group);
+    if (now == next.captures.end() && !capture.filters.empty()) return;
+    if (now != next.captures.end()) capture.filters = now->filters;
+  }
+  GroupFilterPlan plan = group_filter_plan(running, plugins);
+  if (plan != stages.group_filters.plan()) {
+    MadeCaptureFilters made = make_capture_filters(running, plugins, stages.services, errors);
+    if (!errors.empty()) return;
+    auto replaced = stages.group_filters.replace(std::move(plan), std::move(made), stages.sources.of_groups());
+    if (!replaced) return errors.push_back(std::move(replaced).error());
+  }
+  stages.config.captures = std::move(running.captures);
+}
+
 // Says why sinks that the configuration leaves as they were are made anew.
 void say_what_is_taken_up(const Stages& stages, const PluginRegistry& plugins, const std::vector<SinkPlan>& fresh) {
   for (const SinkPlan& plan : fresh) {
@@ -132,6 +150,10 @@ void say_what_is_taken_up(const Stages& stages, const PluginRegistry& plugins, c
     if (before == nullptr || before->entry == plugin.entry) continue;
     log::info(fmt::format("plugin {}: {} is another library than before: what uses it is made anew",
                           view(plugin.entry->name), plugin.file.string()));
+    for (const PluginConfig& source : stages.config.sources) {
+      if (source.plugin != view(plugin.entry->name)) continue;
+      log::warning(fmt::format("source.{} goes on with the one of before until the next start", source.name));
+    }
   }
 }
 
@@ -146,6 +168,7 @@ std::vector<Error> RunningPipeline::reload(Config next, PluginRegistry plugins, 
   KnownFields fields = std::exchange(stages.services.fields, known_fields(next, plugins));
   std::vector<Error> errors;
   std::vector<MadeSink> made = make_sinks(next, fresh, plugins, stages.services, errors);
+  if (errors.empty()) replace_group_filters(stages, next, plugins, errors);
   if (errors.empty()) replace_bus_filters(stages, next, plugins, errors);
   if (!errors.empty()) {
     stages.services.fields = std::move(fields);
@@ -153,11 +176,9 @@ std::vector<Error> RunningPipeline::reload(Config next, PluginRegistry plugins, 
   }
   Config& config = stages.config;
   if (next.host != config.host || next.bus != config.bus || next.metrics != config.metrics ||
-      next.captures != config.captures || next.sources != config.sources ||
-      filters_of_captures(next) != stages.capture_filters) {
+      next.captures != config.captures || next.sources != config.sources) {
     log::warning(
-        "changes of [host], [bus], [metrics], [source.NAME] and [[capture]], and of its filters, "
-        "take effect at the "
+        "changes of [host], [bus], [metrics], [source.NAME] and [[capture]], but for its filters, take effect at the "
         "next start");
   }
   say_what_is_taken_up(stages, plugins, fresh);

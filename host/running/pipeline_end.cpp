@@ -59,7 +59,7 @@ std::vector<std::string> EndingPipeline::running_sinks() const { return stages_-
 
 std::vector<RunningCall> EndingPipeline::stuck_calls() const {
   constexpr std::chrono::seconds kStuck{1};
-  return stages_->services.calls->longer_than(kStuck);
+  return stages_->services.calls->all_longer_than(kStuck);
 }
 
 }  // namespace nfbus::host

@@ -27,6 +27,8 @@ class Sources {
   // Stops what still runs, and waits for it without bound: see to ended_by() first.
   ~Sources();
 
+  // The first that was added: that of the groups.
+  [[nodiscard]] Source& of_groups() noexcept { return *sources_.front()->source; }
   // Before start().
   void add(std::unique_ptr<Source> source);
   // Starts the threads. ended is called once, on the thread of a source: when all have ended, by themselves or after a

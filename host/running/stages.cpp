@@ -24,17 +24,9 @@ constexpr std::size_t kMostClients = 4096;
 
 }  // namespace
 
-std::vector<std::vector<FilterConfig>> filters_of_captures(const Config& config) {
-  std::vector<std::vector<FilterConfig>> filters;
-  filters.reserve(config.captures.size());
-  for (const CaptureConfig& capture : config.captures) filters.push_back(filter_configs(config, capture.filters));
-  return filters;
-}
-
 Stages::Stages(Config of, PluginRegistry found, PrivilegedParts* parts, RunningCalls& calls)
     : config(std::move(of)),
       plugins(std::move(found)),
-      capture_filters(filters_of_captures(config)),
       slabs(kSlabBytes, kKeepSlabs),
       batches(kKeepBatches),
       topics(config.host.topic_root),
@@ -113,7 +105,7 @@ StatusReport Stages::report(ServerSnapshot of_server) const {
           .helper = helper != nullptr ? std::optional(helper->state()) : std::nullopt,
           .sources = sources.counters(),
           .captures = sources.snapshots(),
-          .capture_filters = snapshots_of(capture_chains),
+          .capture_filters = group_filters.snapshots(),
           .sinks = sinks.snapshots(),
           .bus_filters = bus_filters.snapshots(),
           .log_dropped = log::dropped(),
@@ -146,7 +138,7 @@ void Stages::log_counters() const {
     for (const SourceSnapshot& source : accounts) log::info(log_line(source));
   }
   for (const CaptureSnapshot& capture : sources.snapshots()) log::info(log_line(capture));
-  for (const CaptureFilterSnapshot& shared : snapshots_of(capture_chains)) {
+  for (const CaptureFilterSnapshot& shared : group_filters.snapshots()) {
     log::info(log_line(shared.filter, shared.of()));
   }
   for (const SinkSnapshot& sink : sinks.snapshots()) log_sink(sink);

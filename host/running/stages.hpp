@@ -15,6 +15,7 @@
 #include "report/own_events.hpp"
 #include "report/status_report.hpp"
 #include "running/bus_filters.hpp"
+#include "running/group_filters.hpp"
 #include "running/pieces.hpp"
 #include "running/sinks.hpp"
 #include "running/sources.hpp"
@@ -58,7 +59,6 @@ struct Stages {
 
   Config config;
   PluginRegistry plugins;
-  const std::vector<std::vector<FilterConfig>> capture_filters;  // of each of config.captures, as they run
 
   // Destroyed from the end of the flow.
   SlabPool slabs;
@@ -68,7 +68,7 @@ struct Stages {
   Bus bus;
   SharedServices services;
   Sinks sinks;
-  CaptureChains capture_chains;        // owned by the source of the groups
+  GroupFilters group_filters{bus};
   PrivilegedHelper* helper = nullptr;  // null: none is needed
   Sources sources;
   const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
@@ -78,8 +78,5 @@ struct Stages {
   std::unique_ptr<Server> server;
   std::optional<MetricsServer> metrics;
 };
-
-// Those of each capture, in order.
-[[nodiscard]] std::vector<std::vector<FilterConfig>> filters_of_captures(const Config& config);
 
 }  // namespace nfbus::host

@@ -19,7 +19,7 @@ namespace nfbus::host {
 namespace {
 
 constexpr std::string_view kAnswerTopic = "nfbus:answer";
-constexpr std::size_t kMostFindingsBytes = kMostMadeBytes / 4;  // each may grow when it is escaped, twice
+constexpr std::size_t kMostFindingsBytes = kMostMadeBytes / 8;  // each byte may become several: it is escaped twice
 constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0";    // RFC 9113, section 3.4
 
 // A tcpdump expression may be long in the making.

@@ -4,6 +4,7 @@
 #include "support/repeats.hpp"
 #include "support/side_thread.hpp"
 
+#include <unistd.h>
 #include <nlohmann/json.hpp>
 
 #include <atomic>
@@ -80,6 +81,51 @@ TEST_F(AnswersTest, GivesNoneToThoseWhoDoNotAsk) {
   take_lines(everything);
   EXPECT_EQ(answer_to(client, R"({"topic":"web:a","answer":true})").value("ok", false), true);
   EXPECT_THAT(take_lines(everything), ElementsAre("{\"topic\":\"web:a\",\"answer\":true}\n"));
+}
+
+TEST_F(HubTest, AReloadIsForRootAndTheHostsUserAndIsAnsweredWhenItIsDone) {
+  const std::string request = R"({"topic":"nfbus:reload","value":"","answer":true})";
+  std::vector<std::uint64_t> asked;
+  Client& early = join();
+  hub.receive(early, request);
+  EXPECT_THAT(take_lines(early), ElementsAre(HasSubstr("this host does not reload")));
+  hub.serve_reloads([&](std::uint64_t client) {
+    asked.push_back(client);
+    return true;
+  });
+  Peer stranger;
+  stranger.uid = ::geteuid() + 1234;
+  clients.push_back(std::make_unique<Client>(Descriptor(), 77, stranger, kPlenty, hub.store()));
+  hub.join(*clients.back());
+  hub.receive(*clients.back(), request);
+  EXPECT_THAT(take_lines(*clients.back()), ElementsAre(HasSubstr("only root and the user that nfbus runs as")));
+  EXPECT_THAT(asked, IsEmpty());
+
+  Client& asker = join();
+  hub.receive(asker, request);
+  EXPECT_THAT(asked, ElementsAre(asker.id));
+  EXPECT_THAT(take_lines(asker), IsEmpty()) << "the outcome is not known yet";
+  EXPECT_TRUE(asker.waits_for_answer);
+  hub.answer_reload(asker.id,
+                    {.done = Error{.code = Code::invalid, .text = "no"}, .findings = {"a.toml:1:2: \"x\"", "b"}});
+  EXPECT_THAT(
+      take_lines(asker),
+      ElementsAre(HasSubstr(R"({\"ok\":false,\"error\":\"no\",\"findings\":[\"a.toml:1:2: \\\"x\\\"\",\"b\"]})")));
+  EXPECT_FALSE(asker.waits_for_answer);
+  hub.answer_reload(asker.id, {.done = {}, .findings = {}});
+  EXPECT_THAT(take_lines(asker), IsEmpty()) << "nobody asked";
+}
+
+TEST_F(HubTest, FindingsOfAReloadThatDoNotFitIntoALineAreLeftOutAndSaid) {
+  hub.serve_reloads([](std::uint64_t) { return true; });
+  Client& asker = join();
+  hub.receive(asker, R"({"topic":"nfbus:reload"})");
+  hub.answer_reload(asker.id, {.done = Error{.code = Code::invalid, .text = "no"},
+                               .findings = std::vector<std::string>(1000, std::string(100, '"'))});
+  const auto lines = take_lines(asker);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_LT(lines.front().size(), kMostMadeBytes);
+  EXPECT_THAT(lines.front(), HasSubstr("and more: nfbus check shows all"));
 }
 
 // Serves a hub whose matches are read on a thread of their own, which is busy.

@@ -99,7 +99,7 @@ TEST_F(PiecesTest, OnlyTheSinksThatAreAskedForAreMade) {
   ASSERT_EQ(made.size(), 1U);
   EXPECT_EQ(made.front().plan.config.name, "b");
   EXPECT_EQ(made.front().plan.filters, filter_configs(config_, {"few"}));
-  EXPECT_THAT(made.front().plan.code, testing::ElementsAre(&sink_.entry, &filter_.entry));
+  EXPECT_THAT(made.front().plan.code, testing::ElementsAre(test::ScriptedSink::plugin().entry, &filter_.entry));
 }
 
 }  // namespace
