@@ -168,6 +168,11 @@ class Docker(unittest.TestCase):
         self.assertEqual(os.stat(f"/proc/{container.state['Pid']}/ns/net").st_ino,
                          os.stat(f"/run/netns/{self.namespace.name}").st_ino)
 
+    def test_services_and_protocols_have_names(self):
+        container = self.start()
+        for file, name in (("/etc/services", "https"), ("/etc/protocols", "udp")):
+            self.assertIn(name, container.execute("grep", f"^{name}", file).stdout)
+
     def test_it_captures_without_ambient_capabilities_too_as_under_docker(self):
         shown = self.once("--cap-add", "net_admin", "--user", "nfbus", entrypoint=WITHOUT_AMBIENT[0],
                           command=[*WITHOUT_AMBIENT[1:], "grep", "^Cap", "/proc/self/status"])
