@@ -14,6 +14,8 @@
 #include "schema/words.hpp"
 #include "support/suggest.hpp"
 
+#include <nfbus/util/commands.hpp>
+
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
@@ -164,6 +166,7 @@ class Loader {
       check_text(path / "socket", given);
       if (given == "-") findings_.at_value(path / "socket", fault_of_path(given));
       bus.socket = beside(config_.file, given);
+      doubt_folder_of(bus.socket, path / "socket");
       constexpr std::size_t kMostBytes = sizeof(sockaddr_un::sun_path) - 1;
       if (bus.socket.size() > kMostBytes) {
         findings_.at_value(path / "socket",
@@ -183,6 +186,17 @@ class Loader {
     bus.payload = member<std::string>(table, "payload", "none") == "full" ? BusPayload::full : BusPayload::none;
     const auto format = member(table, "format", std::string(defaults::kBusFormat));
     bus.format = chosen_format(format, bus.payload == BusPayload::full);
+  }
+
+  // The socket's folder is made where it is missing, but not the one that it is in.
+  void doubt_folder_of(const std::string& socket, const SchemaPath& place) {
+    const std::filesystem::path folder = std::filesystem::path(socket).parent_path();
+    const std::filesystem::path above = folder.parent_path();
+    std::error_code error;
+    if (above.empty() || std::filesystem::exists(folder, error) || error) return;
+    if (std::filesystem::exists(above, error) || error) return;
+    doubts_.at_value(place, fmt::format("there is no folder {}, to make that of the socket in; mkdir -p {}",
+                                        above.string(), util::shell_word(folder.string())));
   }
 
   void read_metrics(const json& table) {

@@ -39,7 +39,7 @@ constexpr std::string_view kSchema = R"({
                      "description": "begin a new file when this one would grow larger; 0: never"},
     "rotate_age_s": {"type": "integer", "minimum": 0, "maximum": 315360000, "default": 0, "x-unit": "s",
                      "description": "begin a new file when this one is older; 0: never"},
-    "rotate_keep": {"type": "integer", "minimum": 1, "maximum": 10000, "default": 5,
+    "rotate_keep": {"type": "integer", "x-needs": ["rotate_bytes", "rotate_age_s"], "minimum": 1, "maximum": 10000, "default": 5,
                     "description": "how many old files stay: FILE.1 is the newest"}
   }
 })";

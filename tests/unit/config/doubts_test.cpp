@@ -81,6 +81,17 @@ TEST(Doubts, AreAboutCapturesWithoutASink) {
   EXPECT_THAT(warnings_of("[bus]\n[[capture]]\ngroup = 1\n"), IsEmpty()) << "its clients are meant";
 }
 
+TEST(Doubts, AreAboutSocketsInNoFolder) {
+  const auto of = [](const std::string& socket) {
+    return warnings_of(std::string(kPackets) + "[bus]\nsocket = '" + socket + "'\n");
+  };
+  EXPECT_THAT(of("no/such/s"), ElementsAre(AllOf(StartsWith("5:10: bus.socket: there is no folder "),
+                                                 HasSubstr("/no, to make"), HasSubstr("mkdir -p "))));
+  EXPECT_THAT(of("made/s"), IsEmpty());
+  EXPECT_THAT(of("s"), IsEmpty());
+  EXPECT_THAT(of("/s"), IsEmpty());
+}
+
 TEST(Doubts, AreAboutTextsThatNothingExpands) {
   ::setenv("HOME", "/home/x", 1);
   const auto of_file = [](const std::string& file) {
