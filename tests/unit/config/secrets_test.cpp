@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 constexpr uid_t kStranger = 4711;
 
 // Needs root.
-TEST(Secrets, OnlyAHostOfRootsMindsWhoLinkedToOne) {
+TEST(WayToASecret, OnlyAHostOfRootsMindsWhoLinkedToOne) {
   const nfbus::test::TemporaryFolder temporary;
   const fs::path& folder = temporary.path();
   std::ofstream(folder / "file") << "text";
