@@ -277,11 +277,8 @@ class Loader {
     for (const auto& [name, given] : instances.items()) {
       const SchemaPath path = {"sink", name};
       SinkConfig sink;
-      const std::size_t before = used_paths_.size();
       const json table = read_instance(path, given, NFBUS_PLUGIN_SINK, sink);
-      for (std::size_t i = before; i < used_paths_.size() && sink.target.empty(); ++i) {
-        if (used_paths_[i].use == UsedPath::Use::output) sink.target = used_paths_[i].path;
-      }
+      sink.target = paths_.first_output(path);
       for (const std::string& topic : read_texts(table, path, "topics", "to get every packet topic")) {
         sink.topics.emplace_back(topic, config_.host.topic_root, Extent::beginning);
       }

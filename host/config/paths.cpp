@@ -122,6 +122,14 @@ void OptionPaths::check_dates(const json& schema, const std::string& text, const
   warnings_.at_value(path, why);
 }
 
+std::string OptionPaths::first_output(const SchemaPath& instance) const {
+  const std::string beginning = to_string(instance) + '.';
+  const auto found = std::ranges::find_if(used_, [&](const UsedPath& used) {
+    return used.use == UsedPath::Use::output && used.key.starts_with(beginning);
+  });
+  return found == used_.end() ? std::string() : found->path;
+}
+
 void OptionPaths::remember(UsedPath::Use use, const SchemaPath& place, const std::string& path) {
   used_.push_back({.use = use, .key = to_string(place), .path = path, .where = document_.locate(place, false)});
 }
