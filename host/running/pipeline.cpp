@@ -118,7 +118,8 @@ void replace_bus_filters(Stages& stages, const Config& next, const PluginRegistr
   stages.config.bus.filters = next.bus.filters;
 }
 
-// Of the groups that are captured, which the next start may change. Where one with filters is gone by then, so may they.
+// Of the groups that are captured, which the next start may change. Where one with filters is gone by then, so may
+// they.
 void replace_group_filters(Stages& stages, const Config& next, const PluginRegistry& plugins,
                            std::vector<Error>& errors) {
   Config running = next;
