@@ -10,7 +10,8 @@ namespace nfbus::host {
 
 class Findings;
 
-// [control] Texts that look as if a shell were to expand them: "~/out", "${HOME}/out". root: the file as it was written.
+// [control] Texts that look as if a shell were to expand them: "~/out", "${HOME}/out". root: the file as it was
+// written.
 void find_unexpanded(const nlohmann::json& root, Findings& doubts);
 
 // [control] All else. root: the file as it was written. config: what was read of it, which may lack what was wrong.
