@@ -44,7 +44,7 @@ Result<std::string> ask_topic_root(const std::string& socket) {
 void warn_of(const TopicPattern& topic, const std::string& root) {
   if (topic.may_fit_packet(root) || !sounds_like_rule(topic.text())) return;
   log::warning(
-      fmt::format("\"{0}\": only messages have such topics; those of packets begin with \"{1}\": write \"{1}{2}\"",
+      fmt::format(R"("{0}": only messages have such topics; those of packets begin with "{1}": write "{1}{2}")",
                   topic.text(), root, trim_prefix(topic.text())));
 }
 

@@ -151,7 +151,15 @@ class Metrics(nfbustest.IntegrationTest):
         self.run_host(bad="fails")
         self.assertEqual(self.ask("/healthz")[:2], (200, "ok\n"))
         self.send_packets()
-        self.assertEqual(self.ask("/healthz")[:2], (503, "sink.bad has failed\n"))
+        self.assertEqual(self.ask("/healthz")[:2], (503, "sink.bad has failed: write() failed: this sink cannot go on\n"))
+
+    def test_health_names_the_sinks_that_retry_and_is_well(self):
+        self.run_host(bad='retries"\ntimes = 1\nretry_after_ms = 600000\n#"')
+        send(self.namespace, [ipv4("127.0.0.1", "127.0.0.1", UDP, udp(1000, 7001, b"x"))])
+        answer = wait_until(lambda: (now := self.ask("/healthz"))[1] != "ok\n" and now, 10, "the retry")
+        self.assertEqual(answer[:2], (200, "sink.bad is retrying: write() failed: not now\n"))
+        self.host.signal(signal.SIGHUP)  # cuts the wait short
+        wait_until(lambda: self.ask("/healthz")[:2] == (200, "ok\n"), 10, "the sink to deliver")
 
     def test_answers_what_is_asked_as_http_wants(self):
         self.run_host()
