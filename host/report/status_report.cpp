@@ -65,8 +65,9 @@ Json source_row(const SourceSnapshot& s) {
 }
 
 Json capture_row(const CaptureSnapshot& c) {
-  Json row = {{"group", c.group}, {"action", c.action == Action::blocked ? "blocked" : "allowed"}};
+  Json row = {{"group", c.group}};
   add_counters(row, capture_counters(), c);
+  row["action"] = c.action == Action::blocked ? "blocked" : "allowed";
   return row;
 }
 

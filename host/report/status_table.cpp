@@ -67,7 +67,11 @@ std::vector<Column> columns_of(std::vector<Column> columns, const Counters& coun
 
 std::vector<Column> source_columns() { return columns_of({{"name"}, {"state"}}, source_counters()); }
 
-std::vector<Column> capture_columns() { return columns_of({{"group"}, {"action"}}, capture_counters()); }
+std::vector<Column> capture_columns() {
+  auto columns = columns_of({{"group"}}, capture_counters());
+  columns.push_back({"action"});
+  return columns;
+}
 
 std::vector<Column> sink_columns() {
   auto columns = columns_of({{"name"}, {"plugin"}, {"state"}}, sink_counters());
