@@ -13,7 +13,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <exception>
@@ -132,12 +131,13 @@ struct InstanceServices::State {
   }
   void say(log::Level level, std::string_view line) const noexcept { log::repeated(level, kind_and_name, line); }
   void say_late(std::string_view function) const noexcept {
-    std::array<char, 160> room{};
-    const auto made = fmt::format_to_n(room.data(), room.size(),
-                                       "its plugin called {}() after destroy(): ignored; a plugin's threads have to "
-                                       "end in destroy()",
-                                       function);
-    say(log::Level::warning, {room.data(), std::min(made.size, room.size())});
+    try {
+      say(log::Level::warning, fmt::format("its plugin called {}() after destroy(): ignored; a plugin's threads have "
+                                           "to end in destroy()",
+                                           function));
+    } catch (const std::exception&) {  // memory is short
+      say(log::Level::warning, "its plugin called the host after destroy(): ignored");
+    }
   }
   void say_loop(std::string_view topic, std::string_view heard_from) const {
     const std::string_view heard = heard_from == kind_and_name ? "itself" : heard_from;
