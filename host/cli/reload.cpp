@@ -6,13 +6,10 @@
 
 #include <nfbus/util/json_levels.hpp>
 
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <chrono>
-#include <optional>
 #include <string>
-#include <utility>
 
 namespace nfbus::host {
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string_view>
 
@@ -103,40 +104,61 @@ bool RunningPipeline::reloadable() const { return stages_->sources.all_reloadabl
 
 namespace {
 
-// Where there is no socket, a configuration with filters for it waits for the next start.
-void replace_bus_filters(Stages& stages, const Config& next, const PluginRegistry& plugins,
-                         std::vector<Error>& errors) {
-  if (!stages.server) return;
+// Filters made anew, which have not taken the place of those that run.
+struct FreshBusFilters {
+  std::vector<FilterConfig> configs;
+  std::vector<const nfbus_plugin*> code;
+  FilterChain chain;
+};
+struct FreshGroupFilters {
+  std::vector<CaptureConfig> captures;
+  GroupFilterPlan plan;
+  MadeCaptureFilters made;
+};
+
+// Nothing: those that run stay. Where there is no socket, a configuration with filters for it waits for the next start.
+std::optional<FreshBusFilters> fresh_bus_filters(const Stages& stages, const Config& next,
+                                                 const PluginRegistry& plugins, std::vector<Error>& errors) {
+  if (!stages.server) return std::nullopt;
   std::vector<FilterConfig> configs = filter_configs(next, next.bus.filters);
   std::vector<const nfbus_plugin*> code = code_of(configs, plugins);
-  if (configs != stages.bus_filters.configs() || code != stages.bus_filters.code()) {
-    FilterChain chain = make_bus_filters(next, plugins, stages.services, errors);
-    if (!errors.empty()) return;
-    auto replaced = stages.bus_filters.replace(std::move(configs), std::move(code), std::move(chain));
-    if (!replaced) return errors.push_back(std::move(replaced).error());
-  }
-  stages.config.bus.filters = next.bus.filters;
+  if (configs == stages.bus_filters.configs() && code == stages.bus_filters.code()) return std::nullopt;
+  return FreshBusFilters{.configs = std::move(configs),
+                         .code = std::move(code),
+                         .chain = make_bus_filters(next, plugins, stages.services, errors)};
 }
 
-// Of the groups that are captured, which the next start may change. Where one with filters is gone by then, so may
-// they.
-void replace_group_filters(Stages& stages, const Config& next, const PluginRegistry& plugins,
-                           std::vector<Error>& errors) {
+// The same of the groups that are captured, which the next start may change. Where one with filters is gone by then, so
+// may they.
+std::optional<FreshGroupFilters> fresh_group_filters(const Stages& stages, const Config& next,
+                                                     const PluginRegistry& plugins, std::vector<Error>& errors) {
   Config running = next;
   running.captures = stages.config.captures;
   for (CaptureConfig& capture : running.captures) {
     const auto now = std::ranges::find(next.captures, capture.group, &CaptureConfig::group);
-    if (now == next.captures.end() && !capture.filters.empty()) return;
+    if (now == next.captures.end() && !capture.filters.empty()) return std::nullopt;
     if (now != next.captures.end()) capture.filters = now->filters;
   }
   GroupFilterPlan plan = group_filter_plan(running, plugins);
-  if (plan != stages.group_filters.plan()) {
-    MadeCaptureFilters made = make_capture_filters(running, plugins, stages.services, errors);
-    if (!errors.empty()) return;
-    auto replaced = stages.group_filters.replace(std::move(plan), std::move(made), stages.sources.of_groups());
-    if (!replaced) return errors.push_back(std::move(replaced).error());
+  if (plan == stages.group_filters.plan()) return std::nullopt;
+  MadeCaptureFilters made = make_capture_filters(running, plugins, stages.services, errors);
+  return FreshGroupFilters{.captures = std::move(running.captures), .plan = std::move(plan), .made = std::move(made)};
+}
+
+Result<void> replace_filters(Stages& stages, std::optional<FreshGroupFilters> groups,
+                             std::optional<FreshBusFilters> bus, const std::vector<std::string>& bus_names) {
+  if (groups) {
+    auto replaced =
+        stages.group_filters.replace(std::move(groups->plan), std::move(groups->made), stages.sources.of_groups());
+    if (!replaced) return replaced;
+    stages.config.captures = std::move(groups->captures);
   }
-  stages.config.captures = std::move(running.captures);
+  if (bus) {
+    auto replaced = stages.bus_filters.replace(std::move(bus->configs), std::move(bus->code), std::move(bus->chain));
+    if (!replaced) return replaced;
+    stages.config.bus.filters = bus_names;
+  }
+  return {};
 }
 
 // Says why sinks that the configuration leaves as they were are made anew.
@@ -169,8 +191,12 @@ std::vector<Error> RunningPipeline::reload(Config next, PluginRegistry plugins, 
   KnownFields fields = std::exchange(stages.services.fields, known_fields(next, plugins));
   std::vector<Error> errors;
   std::vector<MadeSink> made = make_sinks(next, fresh, plugins, stages.services, errors);
-  if (errors.empty()) replace_group_filters(stages, next, plugins, errors);
-  if (errors.empty()) replace_bus_filters(stages, next, plugins, errors);
+  auto groups = fresh_group_filters(stages, next, plugins, errors);
+  auto bus = fresh_bus_filters(stages, next, plugins, errors);
+  if (errors.empty()) {
+    auto replaced = replace_filters(stages, std::move(groups), std::move(bus), next.bus.filters);
+    if (!replaced) errors.push_back(std::move(replaced).error());
+  }
   if (!errors.empty()) {
     stages.services.fields = std::move(fields);
     return errors;

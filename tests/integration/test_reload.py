@@ -154,6 +154,17 @@ class Reload(nfbustest.IntegrationTest):
         row = host.logged_counters()["capture"][0]
         self.assertEqual((row["received"], row["lost"], row["filtered"], row["published"]), (50, 0, 25, 25))
 
+    def test_a_mistake_in_a_filter_of_the_bus_leaves_the_filters_of_captures_alone(self):
+        bus = '[bus]\nsocket = "@DIR@/bus.sock"\n'
+        drops = '[[capture]]\ngroup = 0\nfilters = ["few"]\n[filter.few]\nplugin = "match"\ndrop = [{ dport = 7001 }]\n'
+        bad = 'filters = ["bad"]\n[filter.bad]\nplugin = "dnsnames"\nmin_ttl_s = 100\nmax_ttl_s = 10\n'
+        self.namespace.nft(RULES)
+        host = self.start(bus + CAPTURE + STAYS)
+        self.reload(host, bus + bad + drops + STAYS, r"filter\.bad.*min_ttl_s is larger than max_ttl_s")
+        self.assertIn("the configuration stays as it was", host.stderr)
+        self.packets(host, 5, ["stays"])
+        self.assertEqual(host.counters()["capture"][0]["filtered"], 0)
+
     def test_a_plugin_that_was_replaced_is_taken_up_and_named(self):
         with tempfile.TemporaryDirectory() as folder:
             counts = nfbustest.TEST_PLUGINS / "noop.so"
