@@ -1,17 +1,15 @@
 // A test's body in a child whose machine has other accounts, or that is in a namespace of users.
 #pragma once
 
+#include "in_child.hpp"
 #include "temporary_folder.hpp"
 
 #include <grp.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
-#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -33,37 +31,12 @@ inline bool replace_etc(const std::string& name, const std::string& text, const 
   return mount((folder / name).c_str(), ("/etc/" + name).c_str(), nullptr, MS_BIND, nullptr) == 0;
 }
 
-inline std::string in_child(const std::function<std::string()>& body) {
-  std::array<int, 2> ends{};
-  if (pipe(ends.data()) != 0) return "no pipe";
-  const pid_t child = fork();
-  if (child == 0) {
-    std::string said;
-    try {
-      said = body();
-    } catch (const std::exception& error) {
-      said = error.what();
-    }
-    [[maybe_unused]] const auto written = write(ends[1], said.data(), said.size());
-    _exit(0);
-  }
-  close(ends[1]);
-  std::string said;
-  std::array<char, 4096> part{};
-  for (ssize_t size = 0; (size = read(ends[0], part.data(), part.size())) > 0;) {
-    said.append(part.data(), static_cast<std::size_t>(size));
-  }
-  close(ends[0]);
-  waitpid(child, nullptr, 0);
-  return said;
-}
-
 }  // namespace detail
 
 // What `body` returned in that world. Needs root.
 inline std::string in_world(const World& world, const std::function<std::string()>& body) {
   const TemporaryFolder folder;
-  return detail::in_child([&]() -> std::string {
+  return in_child([&]() -> std::string {
     if (unshare(CLONE_NEWNS) != 0 || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
       return "no mounts";
     if (!detail::replace_etc("passwd", "root:x:0:0::/:/bin/sh\n" + world.passwd, folder.path()) ||
@@ -78,7 +51,7 @@ inline std::string in_world(const World& world, const std::function<std::string(
 // What `body` returned as the root of a namespace of users that has nobody but that user of outside, as `unshare -Ur`
 // makes it. Needs root. "no namespace of users": the machine allows none.
 inline std::string in_user_namespace(uid_t uid, const std::function<std::string()>& body) {
-  return detail::in_child([&]() -> std::string {
+  return in_child([&]() -> std::string {
     if (setgroups(0, nullptr) != 0 || setresgid(uid, uid, uid) != 0 || setresuid(uid, uid, uid) != 0) return "no user";
     prctl(PR_SET_DUMPABLE, 1);  // /proc/self is one's own
     if (unshare(CLONE_NEWUSER) != 0) return "no namespace of users";
