@@ -97,7 +97,7 @@ class FirstSteps(nfbustest.IntegrationTest):
                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
             self.addCleanup(client.stdout.close)
             self.addCleanup(lambda: client.poll() is None and client.kill())
-            wait_until(lambda: self.subscribers(socket) == 1, 10, "socat's subscription")
+            wait_until(lambda: ["nft:drop:"] in self.topics_of_clients(socket), 10, "socat's subscription")
         send(self.namespace, [ipv4("127.0.0.1", "127.0.0.1", UDP, udp(1, 7000))])
         wait_until(lambda: nfbustest.read_json_lines(self.folder / "log/nfbus/packets.json"), 10, "the packet")
         if client:
@@ -109,10 +109,10 @@ class FirstSteps(nfbustest.IntegrationTest):
             self.assertEqual(client.wait(30), 0)  # with the host
         self.assertGreater((self.folder / "log/nfbus/drops.pcap").stat().st_size, 24)
 
-    def subscribers(self, socket):
+    def topics_of_clients(self, socket):
         done = nfbustest.run_nfbus("status", "--json", "-s", socket)
         self.assertEqual(done.returncode, 0, done.stderr)
-        return len([client for client in json.loads(done.stdout)["clients"] if client["topics"]])
+        return [client["topics"] for client in json.loads(done.stdout)["clients"]]
 
     def test_without_the_folder_of_the_logs_check_says_the_command(self):
         self.prepare()
