@@ -147,6 +147,23 @@ int run(int argc, char** argv) {
   add_socket(tap, tap_options.socket);
   tap->callback([&] { status = tap_command(tap_options); });
 
+  SpillOptions spill_options;
+  CLI::App* spill = add("spill", "what waits on disk for a sink; of a running host, too");
+  spill->require_subcommand(1);
+  const auto add_spill = [&](const char* name, const char* summary, SpillOptions::What what) {
+    CLI::App* command = spill->add_subcommand(name, summary);
+    command->add_option("DIR", spill_options.folder, "the sink's spill dir")->required();
+    command->callback([&, what] {
+      spill_options.what = what;
+      status = spill_command(spill_options);
+    });
+    return command;
+  };
+  add_spill("status", "whose it is, how much waits, and since when", SpillOptions::What::status)
+      ->add_flag("--json", spill_options.json, "as one line of JSON");
+  add_spill("check", "read all of it, and name what is damaged; exit status 1 then", SpillOptions::What::check);
+  add_spill("export", "the JSON of all events that wait and can be read, one a line", SpillOptions::What::show);
+
   std::string reload_socket;
   CLI::App* reload = add("reload", "have a running host read its configuration anew, and tell the outcome");
   add_socket(reload, reload_socket);

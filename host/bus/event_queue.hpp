@@ -27,6 +27,7 @@ struct QueueEntry {
   std::size_t slab_bytes = 0;  // what this entry counts for in the queue's bytes: slabs,
   std::size_t text_bytes = 0;  // and rendered texts
   std::chrono::steady_clock::time_point pushed_at;
+  std::uint64_t first_record = 0;  // the number on disk of (*this)[0], and so on; 0: it is in memory alone
 
   [[nodiscard]] std::size_t size() const noexcept { return end - begin; }
   // Nothing of the batch is left out.

@@ -14,6 +14,9 @@ constexpr std::size_t kNever = std::numeric_limits<std::size_t>::max();
 // Entries looked at for texts that were rendered since they were pushed: only recent batches still gain texts.
 constexpr std::size_t kTextRefreshEntries = 32;
 
+// So long the worker waits for events that are being written to disk.
+constexpr std::chrono::seconds kWriteLasts{1};
+
 // A slab of which the queue wants less than this part is copied out, so that no rare match pins it.
 constexpr std::size_t kCopyOutPart = 4;
 
@@ -53,6 +56,7 @@ void MemoryQueue::push(const BatchRef& batch, std::vector<std::uint32_t> wanted)
   if (wanted_count(*batch, wanted) == 0) return;
   Arrival fresh = arrival_of(batch, std::move(wanted));
   bool wakes = false;
+  bool spills = false;
   {
     const MutexLock lock(mutex_);
     if (refuse_if_failed(fresh)) return;
@@ -63,10 +67,12 @@ void MemoryQueue::push(const BatchRef& batch, std::vector<std::uint32_t> wanted)
     account_.publish(events);
     account_.overflow(events - fresh.entry.size());
     // A worker that waits for a larger batch than the queue can hold would wait for ever.
-    full_ = full_ || account_.overflowed() != overflowed_before;
+    full_ = full_ || account_.overflowed() != overflowed_before || account_.queued() > limits_.events;
     wakes = append(std::move(fresh));
+    spills = wants_spilling();
   }
   if (wakes) work_.notify_one();  // without the lock, or the worker would wait for it at once
+  if (spills) wake_spiller_();
 }
 
 void MemoryQueue::push_when_room(const BatchRef& batch, std::vector<std::uint32_t> wanted) {
@@ -153,6 +159,7 @@ bool MemoryQueue::append(Arrival fresh) {
     run_wanted_bytes_ += fresh.wanted_bytes;
     run_slab_ = fresh.slab;
     wakes = wakes || account_.waiting() >= wake_at_events_ || (waiting_.empty() && wakes_at_first_);
+    wakes = wakes && !spills_always_;
     if (free_.empty()) {
       waiting_.push_back(std::move(fresh.entry));
     } else {
@@ -210,9 +217,12 @@ void MemoryQueue::refresh_text_charges() {
 
 // The caller counts what is cut off of `fresh`.
 void MemoryQueue::make_room(QueueEntry& fresh) {
+  // How many events there are is for whoever writes to disk to see to; memory is bounded in any case.
+  const bool counts_events = !spills_ || spill_fails_;
   // Beside what was waited for, which nobody may push out, there is as much room again.
   const std::size_t share = waited_for_ ? 2 : 1;
   const auto too_many = [&]() NFBUS_REQUIRES(mutex_) {
+    if (!counts_events) return std::size_t{0};
     const std::size_t total = account_.queued() + fresh.size();
     return total > share * limits_.events ? total - share * limits_.events : 0;
   };
@@ -268,28 +278,44 @@ void MemoryQueue::pass_charge_on(QueueEntry& gone, QueueEntry& next) {
 
 bool MemoryQueue::pull(std::vector<const QueueEntry*>& out, PullSize size, std::chrono::milliseconds age,
                        Clock::time_point deadline) {
+  return pull_or_spilled(out, size, age, deadline) != Pulled::over;
+}
+
+MemoryQueue::Pulled MemoryQueue::pull_or_spilled(std::vector<const QueueEntry*>& out, PullSize size,
+                                                 std::chrono::milliseconds age, Clock::time_point deadline) {
   MutexLock lock(mutex_);
-  if (lease_over_) return false;
+  if (lease_over_) return Pulled::over;
   // An event that is alone must not wait for a batch that never fills, so that the oldest one's age ends the wait, too;
   // and so does a full queue, since nothing that is missing could come into it.
-  while (account_.waiting() < size.enough && !full_) {
+  while (available() < size.enough && !full_) {
     const auto now = Clock::now();
     auto until = deadline;
-    if (!waiting_.empty()) {
-      const auto due = waiting_.front().pushed_at + age;
+    if (available() != 0) {
+      const auto due = available_since() + age;
       if (now >= due) break;
       until = std::min(until, due);
     }
-    if (std::exchange(interrupted_, false) || now >= until) return true;
+    if (std::exchange(interrupted_, false) || now >= until) {
+      if (is_on_its_way_to_disk()) break;
+      return Pulled::taken;
+    }
     wake_at_events_ = size.enough;
     // Under load the first event is soon followed by the rest of a batch. It is not old before `age` is over from now.
-    wakes_at_first_ = !std::exchange(under_load_, false) || !waiting_.empty();
+    wakes_at_first_ = !std::exchange(under_load_, false) || available() != 0;
     work_.wait_until(lock, wakes_at_first_ ? until : std::min(until, now + age));
     expect_no_wake();
-    if (lease_over_) return false;
+    if (lease_over_) return Pulled::over;
+  }
+  // What is on its way to disk is older than what waits; a disk that does not answer is not waited for.
+  const auto written_by = Clock::now() + kWriteLasts;
+  while (account_.spilled() == 0 && is_on_its_way_to_disk()) {
+    if (!work_.wait_until(lock, written_by)) return Pulled::taken;
+    if (lease_over_) return Pulled::over;
   }
   full_ = false;
   interrupted_ = false;
+  if (account_.spilled() != 0) return Pulled::spilled;
+  if (spills_always_) return Pulled::taken;
   // Entries are taken whole, since the halves of one would both pin its slabs. So the last may bring more than enough,
   // and more than `most` only where there would not be enough without it.
   std::size_t pulled = 0;
@@ -303,7 +329,7 @@ bool MemoryQueue::pull(std::vector<const QueueEntry*>& out, PullSize size, std::
   account_.lease(pulled);
   under_load_ = pulled >= size.enough;
   if (free_.empty()) free_.swap(spare_);
-  return true;
+  return Pulled::taken;
 }
 
 void MemoryQueue::expect_no_wake() noexcept {
@@ -312,10 +338,16 @@ void MemoryQueue::expect_no_wake() noexcept {
 }
 
 bool MemoryQueue::settle(const Settled& settled) {
+  SpillProgress progress;
+  return settle_and_tell(settled, progress);
+}
+
+bool MemoryQueue::settle_and_tell(const Settled& settled, SpillProgress& told) {
   Entries gone;
   {
     const MutexLock lock(mutex_);
     if (lease_over_) return false;
+    const bool held_records = spills_ && holds_records();
     account_.settle(settled.delivered, settled.filtered, settled.rejected);
     // What is left is named, not counted: with outcomes by item the events that come again lie anywhere among those
     // that are done. While there are some, every entry stays, since they point into them.
@@ -323,6 +355,8 @@ bool MemoryQueue::settle(const Settled& settled) {
     left_.clear();
     for (const nfbus_event* item : settled.left) left_.push_back(host_event(*item).origin);
     if (left_.empty()) release_begun(gone);
+    if (held_records) told = progress();
+    told.holds_records = held_records;
     room_.notify_all();
   }
   keep_for_reuse(gone, spare_);
@@ -332,6 +366,7 @@ bool MemoryQueue::settle(const Settled& settled) {
 void MemoryQueue::release_begun(Entries& gone) {
   while (!leased_.empty() && begun_ >= leased_.front().size()) {
     begun_ -= leased_.front().size();
+    ++released_;
     leased_bytes_ -= leased_.front().charged_bytes();
     gone.splice(gone.end(), leased_, leased_.begin());
   }
@@ -363,10 +398,12 @@ void MemoryQueue::let_go() {
 }
 
 // What is not settled becomes entries of its own at the head of the queue, in the old order: of each leased entry the
-// events that `left_` names among those begun, and all that were not begun. The leased entries themselves stay, without
-// their charge, because a call that hangs may read them for as long as it likes.
+// events that `left_` names among those begun, and all that were not begun; but for those that have a record on disk.
+// The leased entries themselves stay, without their charge, because a call that hangs may read them for as long as it
+// likes.
 void MemoryQueue::take_back_leased() {
   Entries again;
+  std::uint64_t on_disk = 0;
   auto left = left_.begin();
   for (QueueEntry& leased : leased_) {
     const std::size_t begun = std::min(begun_, leased.size());
@@ -379,6 +416,11 @@ void MemoryQueue::take_back_leased() {
       }
       entry.wanted.push_back(leased[i].index);
     }
+    if (leased.first_record != 0) {
+      on_disk += std::exchange(entry.wanted, {}).size();
+      leased_bytes_ -= leased.charged_bytes();
+      leased.slab_bytes = leased.text_bytes = 0;
+    }
     if (entry.wanted.empty()) continue;
     entry.end = entry.wanted.size();
     // The one that waits pays, since it is there for longer.
@@ -388,7 +430,7 @@ void MemoryQueue::take_back_leased() {
     waiting_bytes_ += entry.charged_bytes();
     again.push_back(std::move(entry));
   }
-  account_.take_back();
+  account_.take_back(on_disk);
   run_entries_ = std::min(run_entries_, waiting_.size());  // those that come back belong to no run
   waiting_.splice(waiting_.begin(), again);
   begun_ = 0;
@@ -396,10 +438,12 @@ void MemoryQueue::take_back_leased() {
   lease_over_ = !leased_.empty();
 }
 
+// What is on disk stays there.
 void MemoryQueue::fail() {
   Entries gone;
-  const MutexLock lock(mutex_);
+  MutexLock lock(mutex_);
   failed_ = true;
+  wait_for_lent(lock);
   if (!lease_over_) take_back_leased();
   account_.reject_waiting();
   waiting_bytes_ = 0;

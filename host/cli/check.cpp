@@ -2,6 +2,7 @@
 #include "cli/commands.hpp"
 #include "running/later.hpp"
 #include "running/pieces.hpp"
+#include "running/spill_folders.hpp"
 #include "support/log.hpp"
 #include "support/printable.hpp"
 
@@ -28,6 +29,10 @@ int check_command(const std::string& config_file, bool strict) {
       warnings.push_back(std::move(later));
     }
     for (Error& missing : missing_parts(loaded.config, found->plugins)) warnings.push_back(std::move(missing));
+    for (Error& trouble : spill_troubles(loaded.config.sinks)) warnings.push_back(std::move(trouble));
+    for (const std::string& spill : abandoned_spills(loaded.config.sinks)) {
+      warnings.push_back({.code = Code::invalid, .text = spill, .where = Location{config_file}});
+    }
   }
   const Config& config = loaded.config;
   for (Error& warning : warnings) {

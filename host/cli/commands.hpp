@@ -73,6 +73,13 @@ struct StatusOptions {
   bool json = false;
 };
 
+struct SpillOptions {
+  enum class What : std::uint8_t { status = 1, check, show };
+  What what = What::status;
+  std::string folder;
+  bool json = false;  // of status
+};
+
 struct TapOptions {
   std::string socket;
   std::vector<std::string> topics;  // empty: every packet topic
@@ -98,6 +105,8 @@ int status_command(const StatusOptions& options);
 // socket: the running host's.
 int reload_command(const std::string& socket);
 int tap_command(const TapOptions& options);
+// Reads alone, also of a running host's.
+int spill_command(const SpillOptions& options);
 
 // What is wrong with a log prefix that was given; empty: nothing.
 [[nodiscard]] std::string fault_of_log_prefix(const std::string& prefix);

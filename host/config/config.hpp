@@ -5,6 +5,7 @@
 #include "capture/settings.hpp"
 #include "config/listen_address.hpp"
 #include "config/option_places.hpp"
+#include "delivery/spill/settings.hpp"
 #include "event/topic_pattern.hpp"
 #include "formats/names.hpp"
 #include "support/placed.hpp"
@@ -28,7 +29,8 @@ inline constexpr char kUser[] = "nfbus";  // used only where that account exists
 inline constexpr char kBusSocket[] = "/run/nfbus/server.sock";
 inline constexpr std::string_view kBusFormat = "packet";
 inline constexpr std::size_t kQueueEvents = 65536;
-inline constexpr std::size_t kQueueBytes = 16UL << 20;  // keeps host and one hung sink under 64 MiB
+inline constexpr std::size_t kQueueBytes = 16UL << 20;          // keeps host and one hung sink under 64 MiB
+inline constexpr std::uint64_t kDeadLettersBytes = 16UL << 20;  // a day of a packet a second, about
 }  // namespace defaults
 
 enum class BusPayload : std::uint8_t { none = 1, full = 2 };
@@ -73,12 +75,28 @@ struct PluginConfig {
 
 using FilterConfig = PluginConfig;
 
+struct SpillConfig {
+  spill::Settings settings;
+  spill::Mode mode = spill::Mode::overflow;
+
+  bool operator==(const SpillConfig&) const = default;
+};
+
+struct DeadLettersConfig {
+  std::string file;  // empty: what a sink rejects is but counted
+  std::uint64_t max_bytes = defaults::kDeadLettersBytes;
+
+  bool operator==(const DeadLettersConfig&) const = default;
+};
+
 struct SinkConfig : PluginConfig {
   std::vector<TopicPattern> topics;  // of which an event's topic must begin like one; empty: every packet topic
   std::vector<std::string> filters;
   std::size_t queue_events = defaults::kQueueEvents;
   std::size_t queue_bytes = defaults::kQueueBytes;
   Overflow overflow = Overflow::drop_oldest;
+  std::optional<SpillConfig> spill;  // none: no disk queue, also in a replay
+  DeadLettersConfig dead_letters;
   std::string target;  // its first output, for status; empty: none that the host knows of
 
   bool operator==(const SinkConfig&) const = default;

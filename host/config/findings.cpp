@@ -44,10 +44,6 @@ std::string advice(const SchemaFinding& finding) {
   if (finding.kind == SchemaFinding::Kind::unknown_key) {
     if (std::string place = advice_on_place(path); !place.empty()) return place;
   }
-  if (path.size() == 3 && is_key(path, 0, "sink") && is_key(path, 2, "overflow") &&
-      finding.message.find("\"spill\"") != std::string::npos) {
-    return "; the disk queue \"spill\" is not in this release";
-  }
   return {};
 }
 

@@ -4,6 +4,8 @@
 #include "config/doubts.hpp"
 #include "config/findings.hpp"
 #include "config/host_schema.hpp"
+#include "config/json_table.hpp"
+#include "config/keeping.hpp"
 #include "config/paths.hpp"
 #include "config/secrets.hpp"
 #include "config/unquoted.hpp"
@@ -50,29 +52,6 @@ std::string beside(const std::string& file, const std::string& path) {
   return (std::filesystem::path(folder_of(file)) / path).string();
 }
 
-// A member of `table` that apply_schema() left in it; else `fallback`.
-template <typename T>
-T member(const json& table, const char* key, T fallback) {
-  const auto found = table.find(key);
-  return found == table.end() ? fallback : found->get<T>();
-}
-
-const json& table_at(const json& parent, const char* key) {
-  static const json kEmpty = json::object();
-  const auto found = parent.find(key);
-  return found == parent.end() ? kEmpty : *found;
-}
-
-SchemaPath operator/(SchemaPath path, const char* key) {
-  path.emplace_back(std::string(key));
-  return path;
-}
-
-SchemaPath operator/(SchemaPath path, std::size_t index) {
-  path.emplace_back(index);
-  return path;
-}
-
 bool is_printable(std::string_view text) {
   return std::none_of(text.begin(), text.end(), [](char c) { return (c >= 0 && c < ' ') || c == '\x7f'; });
 }
@@ -115,7 +94,11 @@ class Loader {
     read_sources(table_at(root, "source"));
     find_unexpanded(written, warnings_);  // also where that is why it is wrong
     find_doubts(written, config_, plugins_, doubts_);
-    if (options.replay) config_.sources.clear();  // the file alone is read
+    if (options.replay) {
+      config_.sources.clear();  // the file alone is read
+      // It waits for room in memory, and a live host's disk queue is none of its business.
+      for (SinkConfig& sink : config_.sinks) sink.spill.reset();
+    }
     LoadedConfig loaded{.config = std::move(config_),
                         .errors = findings_.take(),
                         .warnings = warnings_.take(),
@@ -278,18 +261,18 @@ class Loader {
       const SchemaPath path = {"sink", name};
       SinkConfig sink;
       const json table = read_instance(path, given, NFBUS_PLUGIN_SINK, sink);
-      sink.target = paths_.first_output(path);
+      sink.target = paths_.first_output(path, path / "dead_letters");
       for (const std::string& topic : read_texts(table, path, "topics", "to get every packet topic")) {
         sink.topics.emplace_back(topic, config_.host.topic_root, Extent::beginning);
       }
       sink.filters = read_filter_names(table, path);
       sink.queue_events = member(table, "queue", sink.queue_events);
       sink.queue_bytes = member(table, "queue_bytes", sink.queue_bytes);
-      const bool newest = member<std::string>(table, "overflow", "drop_oldest") == "drop_newest";
-      sink.overflow = newest ? Overflow::drop_newest : Overflow::drop_oldest;
+      read_keeping(table, path, sink, doubts_);
       config_.sinks.push_back(std::move(sink));
     }
     paths_.check_outputs(config_.file);
+    check_spill_folders(config_.sinks, document_, findings_);
   }
 
   void read_sources(const json& instances) {

@@ -122,10 +122,10 @@ void OptionPaths::check_dates(const json& schema, const std::string& text, const
   warnings_.at_value(path, why);
 }
 
-std::string OptionPaths::first_output(const SchemaPath& instance) const {
+std::string OptionPaths::first_output(const SchemaPath& instance, const SchemaPath& but) const {
   const std::string beginning = to_string(instance) + '.';
   const auto found = std::ranges::find_if(used_, [&](const UsedPath& used) {
-    return used.use == UsedPath::Use::output && used.key.starts_with(beginning);
+    return used.use == UsedPath::Use::output && used.key.starts_with(beginning) && used.key != to_string(but);
   });
   return found == used_.end() ? std::string() : found->path;
 }

@@ -41,8 +41,8 @@ class OptionPaths {
   // writes to it.
   void check_outputs(const std::string& config_file);
 
-  // Of those of an instance that were looked at; empty: it has none.
-  [[nodiscard]] std::string first_output(const SchemaPath& instance) const;
+  // Of those of an instance that were looked at, but for that one; empty: it has none.
+  [[nodiscard]] std::string first_output(const SchemaPath& instance, const SchemaPath& but) const;
   [[nodiscard]] std::vector<UsedPath> used() && { return std::move(used_); }
 
  private:

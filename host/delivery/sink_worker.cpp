@@ -52,16 +52,17 @@ std::string_view to_string(SinkState state) noexcept {
   return "";
 }
 
-SinkWorker::SinkWorker(std::unique_ptr<Sink> sink, nfbus_shape shape, FilterChain filters,
-                       std::shared_ptr<Subscription> subscription, StateChanged changed)
+SinkWorker::SinkWorker(std::unique_ptr<Sink> sink, nfbus_shape shape, Parts parts)
     : sink_(std::move(sink)),
       shape_(with_defaults(shape)),
-      subscription_(std::move(subscription)),
-      queue_(subscription_->queue()),
+      subscription_(std::move(parts.subscription)),
+      queue_(parts.queue != nullptr ? *parts.queue : subscription_->queue()),
       mailbox_(queue_),
-      changed_(std::move(changed)),
-      filters_(std::move(filters)),
-      say_reason_([this](std::uint32_t, std::string_view reason) {
+      changed_(std::move(parts.changed)),
+      dead_letters_(std::move(parts.dead_letters)),
+      filters_(std::move(parts.filters)),
+      say_reason_([this](std::uint32_t index, std::string_view reason) {
+        if (dead_letters_) reasons_.emplace_back(index, reason);
         log::repeated(log::Level::warning, log_name(), fmt::format("event rejected: {}", reason));
       }),
       last_tick_(Clock::now()) {
@@ -128,6 +129,8 @@ SinkSnapshot SinkWorker::snapshot() const {
                         .limits = {},
                         .events = queue_.counters(),
                         .retries = retries_.load(std::memory_order_relaxed),
+                        .dead_letters = dead_letters_ ? dead_letters_->written() : 0,
+                        .spill = {},
                         .own = sink_->counters(),
                         .call = sink_->running_call(),
                         .filters = filters_.snapshots()};
@@ -190,6 +193,7 @@ void SinkWorker::run() {
 bool SinkWorker::serve_control() {
   const Mailbox::Requests requests = mailbox_.take();
   if (requests.reopen) filters_.reopen();
+  if (requests.reopen && dead_letters_) dead_letters_->open();
   if (failed_) return false;
   // Filters ask in the same way, and tick_when_due() comes to theirs.
   if (requests.wake && woken_.exchange(false, std::memory_order_relaxed)) tick_sink();
@@ -360,6 +364,12 @@ void SinkWorker::write_all() {
   }
 }
 
+// Before it is settled: then the event is gone.
+void SinkWorker::bury(std::size_t index) {
+  const auto reason = std::ranges::find(reasons_, index, &std::pair<std::uint32_t, std::string>::first);
+  dead_letters_->add(*items_[index], reason == reasons_.end() ? std::string_view() : reason->second);
+}
+
 // Settles what is delivered or rejected, wherever it stands in the batch; the others stay in items_, in their order.
 bool SinkWorker::settle_named(const WriteResult& result) {
   const std::size_t count = items_.size();
@@ -383,6 +393,7 @@ bool SinkWorker::settle_named(const WriteResult& result) {
         ++delivered;
       } else if (outcome == Outcome::rejected) {
         ++rejected;
+        if (dead_letters_) bury(i);
       } else {
         items_bytes_ += event_size_bytes(*items_[i]);
         items_[left++] = items_[i];
@@ -390,6 +401,8 @@ bool SinkWorker::settle_named(const WriteResult& result) {
     }
     items_.resize(left);
   }
+  if (dead_letters_) dead_letters_->flush();
+  reasons_.clear();
   if (delivered + rejected == 0) return false;
   settle(delivered, 0, rejected);
   return true;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bus/bus.hpp"
+#include "delivery/dead_letters.hpp"
 #include "delivery/failure_news.hpp"
 #include "delivery/filter_chain.hpp"
 #include "delivery/mailbox.hpp"
@@ -36,6 +37,11 @@ struct SinkHealth {
   std::string last_error;     // what the sink said last when a call failed; empty: none has
 };
 
+struct SpillSnapshot {
+  std::uint64_t size_bytes = 0;           // on disk
+  std::chrono::nanoseconds oldest_age{};  // how long the oldest event on disk waits
+};
+
 // What is to be told of one sink; design section 5 names the numbers.
 struct SinkSnapshot {
   std::string name;
@@ -45,6 +51,8 @@ struct SinkSnapshot {
   QueueLimits limits;
   QueueCounters events;
   std::uint64_t retries;
+  std::uint64_t dead_letters;  // rejected events that were written to a file
+  SpillSnapshot spill;         // of its disk queue
   OwnCounters own;
   std::optional<RunningCall> call;  // that its thread is in: of the sink, or of one of its filters
   std::vector<FilterSnapshot> filters;
@@ -59,9 +67,17 @@ class SinkWorker {
   // Told of the sink's state on the worker's thread: as FailureNews says it, and when it has failed.
   using StateChanged = std::function<void(const SinkWorker& worker, SinkState state, std::string_view why)>;
 
-  // sink: opened, with the shape that it asked for. changed: may be empty.
-  SinkWorker(std::unique_ptr<Sink> sink, nfbus_shape shape, FilterChain filters,
-             std::shared_ptr<Subscription> subscription, StateChanged changed = {});
+  // Beside the sink.
+  struct Parts {
+    FilterChain filters;
+    std::shared_ptr<Subscription> subscription;
+    EventQueue* queue = nullptr;                          // outlives the worker; null: the subscription's
+    std::unique_ptr<DeadLetters> dead_letters = nullptr;  // null: what is rejected is but counted
+    StateChanged changed = {};                            // may be empty
+  };
+
+  // sink: opened, with the shape that it asked for.
+  SinkWorker(std::unique_ptr<Sink> sink, nfbus_shape shape, Parts parts);
   SinkWorker(const SinkWorker&) = delete;
   SinkWorker& operator=(const SinkWorker&) = delete;
   // Requests a stop and waits without bound: see to stopped_by() first.
@@ -83,7 +99,7 @@ class SinkWorker {
   // without destroying this object.
   [[nodiscard]] bool stopped_by(Clock::time_point deadline);
 
-  // Without the target and the limits, which the worker does not know.
+  // Without the target, the limits and the disk queue, which the worker does not know.
   [[nodiscard]] SinkSnapshot snapshot() const;
   [[nodiscard]] SinkHealth health() const;
   // [any] Returns whether its last flush has failed: it may have lost what it had taken.
@@ -108,6 +124,7 @@ class SinkWorker {
   void let_go();
   void deliver();
   void write_all();
+  void bury(std::size_t index);
   bool settle_named(const WriteResult& result);  // whether anything was settled
   void count_failures(WriteResult& result, bool progress);
   [[nodiscard]] Clock::duration delay_before_retry(const WriteResult& result);
@@ -127,6 +144,7 @@ class SinkWorker {
   EventQueue& queue_;
   Mailbox mailbox_;
   const StateChanged changed_;
+  const std::unique_ptr<DeadLetters> dead_letters_;  // the worker's, but for its counter
 
   // Owned by the worker thread.
   FilterChain filters_;
@@ -139,8 +157,9 @@ class SinkWorker {
   std::uint64_t items_bytes_ = 0;
   std::vector<Outcome> outcomes_;  // one an item of the current call; all unnamed between calls
   const std::function<void(std::uint32_t index, std::string_view reason)> say_reason_;
-  std::uint32_t attempts_ = 0;  // of the current events, without progress
-  std::uint32_t failures_ = 0;  // of them, calls that failed, one after the other
+  std::vector<std::pair<std::uint32_t, std::string>> reasons_;  // of this call's rejected events, for the dead letters
+  std::uint32_t attempts_ = 0;                                  // of the current events, without progress
+  std::uint32_t failures_ = 0;                                  // of them, calls that failed, one after the other
   FailureNews news_;
   std::string last_failure_;        // what the sink said when it last asked for a retry
   std::uint64_t failed_ticks_ = 0;  // since one worked

@@ -55,7 +55,7 @@ constexpr auto kFilterCounters = std::to_array<CounterOf<FilterSnapshot>>({
      [](const auto& f) { return count(f.unheard); }},
 });
 
-// Those of a disk queue are shown from the first day, so that sums may name them, and are zero until there is one.
+// Those of a disk queue are zero where there is none.
 constexpr auto kSinkCounters = std::to_array<CounterOf<SinkSnapshot>>({
     {"published", Unit::events, kTotal, "Events published to the sink.",
      [](const auto& s) { return count(s.events.published); }},
@@ -68,15 +68,21 @@ constexpr auto kSinkCounters = std::to_array<CounterOf<SinkSnapshot>>({
     {"rejected", Unit::events, kTotal, "Events that the sink refused for good.",
      [](const auto& s) { return count(s.events.rejected); }},
     {"corrupted", Unit::events, kTotal, "Spilled events that could not be read again.",
-     [](const auto& /*s*/) { return count(0); }, OnTerminal::when_not_zero},
+     [](const auto& s) { return count(s.events.corrupted); }, OnTerminal::when_not_zero},
     {"queued", Unit::events, kLevel, "Events that wait for the sink, in memory.",
      [](const auto& s) { return count(s.events.queued); }},
     {"spilled", Unit::events, kLevel, "Events that wait for the sink, on disk.",
-     [](const auto& /*s*/) { return count(0); }},
+     [](const auto& s) { return count(s.events.spilled); }},
     {"recovered", Unit::events, kTotal, "Events found in the sink's spill at the start.",
-     [](const auto& /*s*/) { return count(0); }, OnTerminal::when_not_zero},
+     [](const auto& s) { return count(s.events.recovered); }, OnTerminal::when_not_zero},
     {"retries", Unit::calls, kTotal, "Calls that the sink asked to repeat.",
      [](const auto& s) { return count(s.retries); }},
+    {"dead_letters", Unit::events, kTotal, "Rejected events that were written to the sink's dead letters.",
+     [](const auto& s) { return count(s.dead_letters); }, OnTerminal::when_not_zero},
+    {"spilled", Unit::bytes, kLevel, "What the sink's spill takes on disk.",
+     [](const auto& s) { return count(s.spill.size_bytes); }, OnTerminal::when_not_zero},
+    {"spill_age", Unit::seconds, kLevel, "How long the oldest event on disk waits.",
+     [](const auto& s) { return seconds(s.spill.oldest_age); }, OnTerminal::when_not_zero},
 });
 
 constexpr auto kBusCounters = std::to_array<CounterOf<ServerSnapshot>>({

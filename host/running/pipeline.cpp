@@ -1,6 +1,7 @@
 #include "running/pipeline.hpp"
 
 #include "report/prometheus_text.hpp"
+#include "running/spill_folders.hpp"
 #include "running/plugin_source.hpp"
 #include "running/stages.hpp"
 #include "support/log.hpp"
@@ -14,6 +15,14 @@
 #include <string_view>
 
 namespace nfbus::host {
+
+namespace {
+
+void warn_of_abandoned_spills(const std::vector<SinkConfig>& sinks) {
+  for (const std::string& found : abandoned_spills(sinks)) log::warning(found);
+}
+
+}  // namespace
 
 PipelineState::PipelineState(std::unique_ptr<Stages> stages) noexcept : stages_(std::move(stages)) {}
 PipelineState::PipelineState(PipelineState&& other) noexcept = default;
@@ -69,6 +78,7 @@ Result<RunningPipeline> OpenPipeline::start(std::function<void()> sources_ended,
     if (auto started = stages.server->start(); !started) return std::move(started).error();
   }
   stages.sinks.start();
+  if (stages.sources.all_reloadable()) warn_of_abandoned_spills(stages.config.sinks);
   stages.sources.start(std::move(sources_ended));
   if (stages.metrics) {
     stages.metrics->start({.metrics = [&stages] { return to_prometheus_text(stages.report()); },
@@ -213,6 +223,7 @@ std::vector<Error> RunningPipeline::reload(Config next, PluginRegistry plugins, 
   stages.sinks.replace(plans, std::move(made), deadline);
   config.filters = std::move(next.filters);
   config.sinks = std::move(next.sinks);
+  warn_of_abandoned_spills(config.sinks);
   return {};
 }
 

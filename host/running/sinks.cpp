@@ -1,6 +1,7 @@
 #include "running/sinks.hpp"
 
 #include "report/log_lines.hpp"
+#include "running/private_folder.hpp"
 #include "support/log.hpp"
 
 #include <fmt/format.h>
@@ -22,6 +23,23 @@ QueueLimits limits_of(const SinkConfig& config) noexcept {
 std::shared_ptr<Subscription> make_subscription(const MadeSink& sink) {
   return std::make_shared<Subscription>(Interest{.topics = sink.plan.config.topics, .kinds = sink.event_kinds},
                                         limits_of(sink.plan.config));
+}
+
+Result<std::unique_ptr<SpillQueue>> open_spill(const SinkConfig& config, std::shared_ptr<MemoryQueue> memory) {
+  if (!config.spill) return std::unique_ptr<SpillQueue>();
+  if (auto made = make_private_folder(config.spill->settings.folder); !made) return std::move(made).error();
+  auto store = spill::Store::open(config.spill->settings);
+  if (!store) return std::move(store).error();
+  return std::make_unique<SpillQueue>(std::move(memory), std::move(store).value(), config.spill->mode,
+                                      "sink." + config.name);
+}
+
+std::unique_ptr<DeadLetters> open_dead_letters(const SinkConfig& config, const FormatSet& formats) {
+  if (config.dead_letters.file.empty()) return nullptr;
+  auto letters =
+      std::make_unique<DeadLetters>(config.dead_letters.file, config.dead_letters.max_bytes, formats, config.name);
+  letters->open();
+  return letters;
 }
 
 // Of a sink that has ended, or is left behind.
@@ -46,12 +64,28 @@ void log_sink(const SinkSnapshot& sink) {
 }
 
 Result<Sinks::RunningSink> Sinks::open(MadeSink made, std::shared_ptr<Subscription> subscription) {
-  if (auto opened = made.filters.open(); !opened) return at(std::move(opened).error(), made.plan.config, "sink");
+  const SinkConfig& config = made.plan.config;
+  if (auto opened = made.filters.open(); !opened) return at(std::move(opened).error(), config, "sink");
+  auto spill = open_spill(config, std::shared_ptr<MemoryQueue>(subscription, &subscription->queue()));
+  if (!spill) return at(std::move(spill).error(), config, "sink");
+  SinkWorker::Parts parts{.filters = std::move(made.filters),
+                          .subscription = std::move(subscription),
+                          .queue = spill->get(),
+                          .dead_letters = open_dead_letters(config, formats_),
+                          .changed = changed_};
   auto shape = made.instance->open();
-  if (!shape) return at(std::move(shape).error(), made.plan.config, "sink");
-  auto worker = std::make_unique<SinkWorker>(std::move(made.instance), *shape, std::move(made.filters),
-                                             std::move(subscription), changed_);
-  return RunningSink{.plan = std::move(made.plan), .worker = std::move(worker)};
+  if (!shape) return at(std::move(shape).error(), config, "sink");
+  auto worker = std::make_unique<SinkWorker>(std::move(made.instance), *shape, std::move(parts));
+  if (*spill) {
+    if (auto served = spiller_.add(**spill); !served) return at(std::move(served).error(), config, "sink");
+  }
+  return RunningSink{.plan = std::move(made.plan), .spill = std::move(spill).value(), .worker = std::move(worker)};
+}
+
+void Sinks::put_away(RunningSink& sink, Clock::time_point deadline) {
+  if (!sink.spill) return;
+  if (spiller_.remove(*sink.spill, deadline)) return sink.spill->finish();
+  log::error(fmt::format("sink.{}: the disk of its spill does not answer", sink.plan.config.name));
 }
 
 Result<void> Sinks::open(std::vector<MadeSink> made) {
@@ -120,6 +154,7 @@ void Sinks::end(const std::vector<RunningSink*>& sinks, const std::vector<MadeSi
   for (RunningSink* const sink : sinks) {
     sink->ended = sink->worker->stopped_by(deadline + kLastCall);
     for (const auto& messages : messages_of(sink->worker->filters())) bus_.remove(messages);
+    put_away(*sink, deadline + kLastCall);
     const SinkSnapshot last = sink->worker->snapshot();
     log_sink(last);
     warn_of_undelivered(last);
@@ -170,6 +205,7 @@ void Sinks::request_stop(Clock::time_point deadline) {
 bool Sinks::stopped_by(Clock::time_point deadline) {
   for (RunningSink& sink : own_sinks()) {
     if (!sink.ended) sink.ended = sink.worker->stopped_by(deadline + kLastCall);
+    put_away(sink, deadline + kLastCall);
     warn_of_undelivered(sink.worker->snapshot());
   }
   return not_ended().empty();
@@ -212,6 +248,7 @@ std::vector<SinkSnapshot> Sinks::snapshots() const {
     rows.push_back(sink.worker->snapshot());
     rows.back().target = sink.plan.config.target;
     rows.back().limits = limits_of(sink.plan.config);
+    if (sink.spill) rows.back().spill = sink.spill->spill();
   }
   return rows;
 }

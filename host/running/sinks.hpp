@@ -4,6 +4,9 @@
 #include "bus/bus.hpp"
 #include "config/config.hpp"
 #include "delivery/sink_worker.hpp"
+#include "delivery/spill_queue.hpp"
+#include "delivery/spiller.hpp"
+#include "formats/format.hpp"
 #include "running/pieces.hpp"
 #include "support/mutex.hpp"
 
@@ -30,8 +33,9 @@ class Sinks {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // changed: as SinkWorker says. bus outlives the sinks.
-  Sinks(Bus& bus, SinkWorker::StateChanged changed) : bus_(bus), changed_(std::move(changed)) {}
+  // changed: as SinkWorker says. bus and formats outlive the sinks.
+  Sinks(Bus& bus, const FormatSet& formats, SinkWorker::StateChanged changed)
+      : bus_(bus), formats_(formats), changed_(std::move(changed)) {}
 
   // Opens them: from now on events wait for them. An error names the sink and its place; those before it are open.
   Result<void> open(std::vector<MadeSink> made);
@@ -74,6 +78,7 @@ class Sinks {
  private:
   struct RunningSink {
     SinkPlan plan;
+    std::unique_ptr<SpillQueue> spill;  // null: there is no disk queue; outlives the worker
     std::unique_ptr<SinkWorker> worker;
     bool ended = false;
     bool left_behind = false;  // asked to end, and did not
@@ -82,6 +87,8 @@ class Sinks {
   using Successors = std::map<std::string, std::shared_ptr<Subscription>>;  // by name
 
   Result<RunningSink> open(MadeSink made, std::shared_ptr<Subscription> subscription);
+  // What it has not delivered goes to disk. Its thread has ended, or does not return.
+  void put_away(RunningSink& sink, Clock::time_point deadline);
   void end(const std::vector<RunningSink*>& sinks, const std::vector<MadeSink>& made, Successors& successors,
            Clock::time_point deadline);
   void add(MadeSink made, const Successors& successors);
@@ -91,9 +98,11 @@ class Sinks {
   [[nodiscard]] const std::vector<RunningSink>& own_sinks() const noexcept NFBUS_OWNERS_VIEW { return sinks_; }
 
   Bus& bus_;
+  const FormatSet& formats_;
   const SinkWorker::StateChanged changed_;
   mutable Mutex mutex_;
   std::vector<RunningSink> sinks_ NFBUS_GUARDED_BY(mutex_);
+  Spiller spiller_;  // ends before the queues that it serves
 };
 
 // One line for each counter of a sink, and of its filters.

@@ -13,8 +13,9 @@ namespace nfbus::host {
 
 namespace {
 
-// Free slabs and batches kept for reuse: what one capture round and a busy sink hand back and forth.
-constexpr std::size_t kKeepSlabs = 4;
+// Free slabs and batches kept for reuse: what one capture round and a busy sink hand back and forth, and what a disk
+// queue that begins to write gives back at once.
+constexpr std::size_t kKeepSlabs = 12;
 constexpr std::size_t kKeepBatches = 256;
 
 // The bus's socket: what may wait for one client, and for all of them; a line that several wait for counts once there.
@@ -37,7 +38,7 @@ Stages::Stages(Config of, PluginRegistry found, PrivilegedParts* parts, RunningC
                .fields = known_fields(config, plugins),
                .parts = parts,
                .calls = &calls},
-      sinks(bus, [this](const SinkWorker& of_sink, SinkState state, std::string_view why) {
+      sinks(bus, formats, [this](const SinkWorker& of_sink, SinkState state, std::string_view why) {
         publish_own(kSinkTopic, sink_event(of_sink.name(), of_sink.plugin(), state, why));
       }) {}
 

@@ -116,10 +116,6 @@ TEST(Configuration, NamesTheChoices) {
                           "5:10: capture[0].action: must be \"allowed\" or \"blocked\", found \"deny\""));
 }
 
-TEST(Configuration, SaysThatTheDiskQueueComesLater) {
-  EXPECT_THAT(sink_errors("overflow = 'spill'"), ElementsAre(HasSubstr("\"spill\" is not in this release")));
-}
-
 TEST(Configuration, RefusesOneGroupInTwoCaptures) {
   EXPECT_THAT(errors_of("[[capture]]\ngroup = 1\n[[capture]]\ngroup = 1\n"),
               ElementsAre("4:9: capture[1].group: group 1 is captured already, at line 2; each group has one capture"));

@@ -71,8 +71,9 @@ class Outcomes : public ::testing::Test {
     subscription_ = test::subscribe(bus_, {}, kLimits);
     nfbus_shape shape{};
     shape.batch_events = batch_events;
-    worker_ = std::make_unique<SinkWorker>(std::make_unique<ScriptedCalls>(std::move(write), ticked), shape,
-                                           FilterChain({}), subscription_);
+    worker_ =
+        std::make_unique<SinkWorker>(std::make_unique<ScriptedCalls>(std::move(write), ticked), shape,
+                                     SinkWorker::Parts{.filters = FilterChain({}), .subscription = subscription_});
   }
   // Gives it that many events in one batch, and waits until it has stopped.
   QueueCounters deliver(std::size_t events) {

@@ -37,8 +37,9 @@ class Delivery {
     const auto shape = (*sink)->open();
     EXPECT_TRUE(shape.ok());
     subscription_ = subscribe(bus_, interest_, limits);
-    worker_ =
-        std::make_unique<SinkWorker>(std::move(sink).value(), *shape, FilterChain(std::move(chain)), subscription_);
+    worker_ = std::make_unique<SinkWorker>(
+        std::move(sink).value(), *shape,
+        SinkWorker::Parts{.filters = FilterChain(std::move(chain)), .subscription = subscription_});
   }
 
   void start() { worker_->start(); }

@@ -60,9 +60,18 @@ StatusReport made_report() {
       .target = "/var/log/drops",
       .health = {.state = SinkState::retrying, .since_ns = 1'700'000'000'000'000'000, .last_error = "the disk is full"},
       .limits = {.events = 309, .bytes = 310, .overflow = Overflow::drop_oldest},
-      .events =
-          {.published = 301, .delivered = 302, .filtered = 303, .overflowed = 304, .rejected = 305, .queued = 306},
+      .events = {.published = 301,
+                 .recovered = 311,
+                 .delivered = 302,
+                 .filtered = 303,
+                 .overflowed = 304,
+                 .rejected = 305,
+                 .corrupted = 312,
+                 .queued = 306,
+                 .spilled = 313},
       .retries = 307,
+      .dead_letters = 314,
+      .spill = {.size_bytes = 315, .oldest_age = std::chrono::milliseconds(316'500)},
       .own = {{"missed", 308}},
       .call = RunningCall{.instance = "sink.drops",
                           .function = "write",
@@ -130,7 +139,7 @@ double number(const CounterOf<Of>& counter, const Of& of) {
 
 template <class Of>
 std::string text(const CounterOf<Of>& counter, const Of& of) {
-  return std::visit([](const auto n) { return std::to_string(n); }, counter.value(of));
+  return std::visit([](const auto n) { return fmt::format("{}", n); }, counter.value(of));
 }
 
 std::vector<std::string> words(const std::string& line) {
@@ -312,9 +321,12 @@ TEST_F(Counters, StandForWhatTheyAreNamedAfter) {
                                      {"rejected", 305},
                                      {"queued", 306},
                                      {"retries", 307},
-                                     {"corrupted", 0},
-                                     {"spilled", 0},
-                                     {"recovered", 0}});
+                                     {"recovered", 311},
+                                     {"corrupted", 312},
+                                     {"spilled", 313},
+                                     {"dead_letters", 314},
+                                     {"spilled_bytes", 315},
+                                     {"spill_age_s", 316.5}});
   expect_words(status_["clients"][0], {{"published", 404},
                                        {"delivered", 405},
                                        {"filtered", 406},
@@ -344,6 +356,7 @@ TEST_F(Counters, StandForWhatTheyAreNamedAfter) {
 }
 
 TEST_F(Counters, ThatFewHaveTakeAColumnOnlyWhereOneHasThem) {
+  for (const char* const few : {"corrupted", "recovered"}) status_["sinks"][0][few] = 0;
   EXPECT_EQ(cell(table(), "sinks", "corrupted"), "");
   status_["sinks"][0].erase("counters");
   EXPECT_THAT(table(), Not(HasSubstr("retries  counters")));

@@ -107,7 +107,8 @@ class SinksTest : public testing::Test {
 
   History history_;
   Bus bus_;
-  Sinks sinks_{bus_, {}};
+  FormatSet formats_{"test"};
+  Sinks sinks_{bus_, formats_, {}};
 };
 
 TEST_F(SinksTest, EventsWaitFromTheOpeningOnAndAreDeliveredOnceThreadsRun) {

@@ -125,6 +125,12 @@ class OutputFolder {
   }
 
   // Each: errno; 0: done. EEXIST as of make().
+  [[nodiscard]] int make_folder(const std::string& name, mode_t mode) const noexcept {
+    if (mkdirat(at(), name.c_str(), mode) == 0) return 0;
+    if (errno != EACCES || !lends_rights()) return errno;
+    const DacOverride override;
+    return mkdirat(at(), name.c_str(), mode) == 0 ? 0 : errno;
+  }
   [[nodiscard]] int make_fifo(const std::string& name, mode_t mode) const noexcept {
     if (mkfifoat(at(), name.c_str(), mode) == 0) return 0;
     if (errno != EACCES || !lends_rights()) return errno;
