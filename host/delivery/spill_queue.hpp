@@ -40,8 +40,9 @@ class SpillQueue final : public EventQueue {
   void start(std::function<void()> wake);
   // [spiller] Writes what is due, and does what time asks for. Returns when it wants to be called next, at the latest.
   [[nodiscard]] Clock::time_point step();
-  // [control] Once, before its end: writes all that the sink has not delivered, and closes the store. The sink's thread has ended, or does
-  // not return from its plugin; nobody calls step() any more. What could not be written is `queued` still.
+  // [control] Once, before its end: writes all that the sink has not delivered, and closes the store. The sink's thread
+  // has ended, or does not return from its plugin; nobody calls step() any more. What could not be written is `queued`
+  // still.
   void finish();
 
   [[nodiscard]] SpillSnapshot spill() const;

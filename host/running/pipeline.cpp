@@ -1,8 +1,8 @@
 #include "running/pipeline.hpp"
 
 #include "report/prometheus_text.hpp"
-#include "running/spill_folders.hpp"
 #include "running/plugin_source.hpp"
+#include "running/spill_folders.hpp"
 #include "running/stages.hpp"
 #include "support/log.hpp"
 
