@@ -29,6 +29,11 @@ constexpr std::chrono::seconds kRetryInterval{1};
 // What time asks for, forcing to disk and the age of records, is looked at so often.
 constexpr std::chrono::milliseconds kTickInterval{250};
 
+// An event for which max_bytes is too small.
+bool is_too_large(const Error& error, std::span<const spill::Draft> drafts) noexcept {
+  return drafts.size() == 1 && error.code == Code::invalid;
+}
+
 }  // namespace
 
 SpillQueue::SpillQueue(std::shared_ptr<MemoryQueue> memory, std::unique_ptr<spill::Store> store, spill::Mode mode,
@@ -232,7 +237,12 @@ bool SpillQueue::write_lent() {
   std::uint64_t first_record = 0;
   for (std::size_t at = 0; at < drafts_.size();) {
     const auto some = portion(at);
-    const auto appended = store_->append(some, spill::Reader::has_them);
+    auto appended = store_->append(some, spill::Reader::has_them);
+    if (!appended && is_too_large(appended.error(), some)) {
+      // Its number is taken by a record that is no event: after a restart it would count as corrupted.
+      drafts_[at].body = {};
+      appended = store_->append(some, spill::Reader::has_them);
+    }
     if (!appended) {
       say_failure(appended.error());
       memory_.lent_are_back();
@@ -253,7 +263,7 @@ bool SpillQueue::write_taken() {
   while (written < drafts_.size()) {
     const auto some = portion(written);
     const auto appended = store_->append(some);
-    if (!appended && some.size() == 1 && appended.error().code == Code::invalid) {
+    if (!appended && is_too_large(appended.error(), some)) {
       // It would keep all that is behind it from the disk.
       log::repeated(log::Level::warning, name_, fmt::format("spill: {}; the event is dropped", appended.error().text));
       ++evicted;

@@ -47,6 +47,10 @@ class Queue {
   void push(std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) memory_.push(make_message("a:b", std::to_string(next_++), 1, 0));
   }
+  void push_large(std::size_t size_bytes) {
+    memory_.push(make_message("a:b", std::to_string(kLarge) + std::string(size_bytes, ' '), 1, 0));
+  }
+  static constexpr std::uint64_t kLarge = 1'000'000;
   void begin_at(std::uint64_t number) { next_ = number; }
   void step() { static_cast<void>(queue_->step()); }
   void finish() { queue_->finish(); }
@@ -213,6 +217,36 @@ TEST(SpillQueue, AfterAFailureKeepsWhatIsOnDiskAndRejectsTheRest) {
   }
   Queue again(folder.path(), limits(10));
   EXPECT_EQ(again.deliver_all().front(), 0U);
+}
+
+TEST(SpillQueue, DropsAnEventThatIsTooLargeForTheDiskAndKeepsTheOthers) {
+  const TemporaryFolder folder;
+  spill::Settings settings;
+  settings.max_bytes = 65536;
+  Queue queue(folder.path(), limits(10), settings);
+  queue.push(5);
+  queue.push_large(100'000);
+  queue.push(50);
+  queue.step();
+  EXPECT_EQ(queue.counters().overflowed, 1U);
+  queue.expect_sum();
+  EXPECT_EQ(queue.deliver_all(), numbers(0, 55));
+}
+
+TEST(SpillQueue, IsNotKeptFromWritingByALargeEventThatTheWorkerHolds) {
+  const TemporaryFolder folder;
+  spill::Settings settings;
+  settings.max_bytes = 65536;
+  Queue queue(folder.path(), limits(10), settings);
+  queue.push_large(100'000);
+  EXPECT_EQ(queue.take(1), (std::vector<std::uint64_t>{Queue::kLarge}));
+  queue.push(50);
+  queue.step();
+  EXPECT_GE(queue.counters().spilled, 40U);
+  queue.settle([](std::uint64_t) { return true; });
+  EXPECT_EQ(queue.deliver_all(), numbers(0, 50));
+  EXPECT_EQ(queue.counters().corrupted, 0U);
+  queue.expect_sum();
 }
 
 TEST(SpillQueue, LosesAndTurnsAroundNothingWhileThreadsShareIt) {
