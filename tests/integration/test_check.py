@@ -186,7 +186,8 @@ class GoodConfiguration(unittest.TestCase):
         keys = set(re.findall(r'"(\w+)": *\{"(?:type|enum)"', schema)) - secrets - {"filter", "items", "additionalProperties"}
         text = (CONFIGS / "full.toml").read_text()
         full = tomllib.loads(text)
-        tables = (full["host"], full["bus"], full["metrics"], *full["capture"], *full["sink"].values())
+        tables = (full["host"], full["bus"], full["metrics"], *full["capture"], *full["sink"].values(),
+                  *(sink["spill"] for sink in full["sink"].values() if "spill" in sink))
         self.assertLessEqual(keys, {key for table in tables for key in table})
         for secret in secrets:  # whose file is not there
             self.assertRegex(text, rf"(?m)^# {secret}_file +=")
