@@ -47,7 +47,7 @@ void QueueToNoopSink(benchmark::State& state) {
   Bus bus;
   auto subscription =
       test::subscribe(bus, {}, {.events = 1UL << 20, .bytes = 1UL << 30, .overflow = Overflow::drop_oldest});
-  SinkWorker worker(std::move(sink).value(), *shape, FilterChain({}), subscription);
+  SinkWorker worker(std::move(sink).value(), *shape, {.filters = FilterChain({}), .subscription = subscription});
   worker.start();
   const BatchRef batch = events.packets(kBatchEvents);
   for (auto _ : state) bus.publish_when_room(batch);
