@@ -122,7 +122,8 @@ class Run(nfbustest.IntegrationTest):
     def test_the_full_example_runs_as_it_stands(self):
         with tempfile.TemporaryDirectory(prefix=f"nfbustest-{os.getpid()}-") as directory:
             # Folders of its own in place of the machine's.
-            program = f"""mount -t tmpfs none /run && mount -t tmpfs none /var/log && mkdir -m 755 /run/nfbus &&
+            program = f"""mount -t tmpfs none /run && mount -t tmpfs none /var/log &&
+                mount -t tmpfs none /var/lib && mkdir -m 755 /run/nfbus &&
                 exec {NFBUS_BIN} run -c {REPOSITORY}/configs/full.toml"""
             with open(f"{directory}/stderr", "wb") as stderr:
                 child = subprocess.Popen(self.namespace.command("unshare", "-m", "sh", "-c", program),
