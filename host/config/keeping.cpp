@@ -43,14 +43,13 @@ SpillConfig spill_of(const json& table, const std::string& sink) {
   return config;
 }
 
-// As far as it exists, without links.
+}  // namespace
+
 std::string real_folder(const std::string& path) {
   std::error_code error;
   const std::filesystem::path real = std::filesystem::weakly_canonical(path, error);
   return error ? path : real.string();
 }
-
-}  // namespace
 
 void read_keeping(const json& table, const SchemaPath& path, SinkConfig& sink, Findings& doubts) {
   sink.overflow = overflow_of(table);

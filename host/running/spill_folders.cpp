@@ -1,5 +1,6 @@
 #include "running/spill_folders.hpp"
 
+#include "config/keeping.hpp"
 #include "delivery/spill/files.hpp"
 #include "delivery/spill/inspect.hpp"
 #include "support/clock.hpp"
@@ -21,12 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path real_path(const fs::path& path) {
-  std::error_code error;
-  fs::path real = fs::weakly_canonical(path, error);
-  return error ? path : real;
-}
-
 std::string age_text(std::int64_t since_ns) {
   const auto age = std::chrono::nanoseconds(std::max<std::int64_t>(realtime_ns() - since_ns, 0));
   const auto hours = std::chrono::duration_cast<std::chrono::hours>(age).count();
@@ -42,7 +37,7 @@ std::vector<std::string> abandoned_spills(const std::vector<SinkConfig>& sinks) 
   std::set<fs::path> parents = {spill::kDefaultParent};
   for (const SinkConfig& sink : sinks) {
     if (!sink.spill) continue;
-    const fs::path folder = real_path(sink.spill->settings.folder);
+    const fs::path folder = real_folder(sink.spill->settings.folder);
     in_use.insert(folder);
     parents.insert(folder.parent_path());
   }
@@ -51,7 +46,7 @@ std::vector<std::string> abandoned_spills(const std::vector<SinkConfig>& sinks) 
   for (const fs::path& parent : parents) {
     std::error_code error;
     for (fs::directory_iterator entry(parent, error), end; !error && entry != end; entry.increment(error)) {
-      const fs::path folder = real_path(entry->path());
+      const fs::path folder = real_folder(entry->path().string());
       std::error_code ignored;
       if (in_use.contains(folder) || !fs::is_directory(folder, ignored)) continue;
       const auto seen = spill::overview(files, folder.string());
