@@ -1,8 +1,9 @@
 #include "running/sinks.hpp"
 
 #include "report/log_lines.hpp"
-#include "running/private_folder.hpp"
 #include "support/log.hpp"
+
+#include <nfbus/util/private_folder.hpp>
 
 #include <fmt/format.h>
 
@@ -27,7 +28,7 @@ std::shared_ptr<Subscription> make_subscription(const MadeSink& sink) {
 
 Result<std::unique_ptr<SpillQueue>> open_spill(const SinkConfig& config, std::shared_ptr<MemoryQueue> memory) {
   if (!config.spill) return std::unique_ptr<SpillQueue>();
-  if (auto made = make_private_folder(config.spill->settings.folder); !made) return std::move(made).error();
+  if (auto made = util::make_private_folder(config.spill->settings.folder); !made) return std::move(made).error();
   auto store = spill::Store::open(config.spill->settings);
   if (!store) return std::move(store).error();
   return std::make_unique<SpillQueue>(std::move(memory), std::move(store).value(), config.spill->mode,

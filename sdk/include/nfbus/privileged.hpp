@@ -17,6 +17,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -30,7 +31,7 @@ concept AnswersRequests = requires(T& part, std::string_view request) {
 
 template <typename T>
 std::uint32_t open_part(const nfbus_options* options, void** part, nfbus_error* error) noexcept {
-  return guard(error, [&] { *part = new T(Options(options)); });
+  return guard(error, [&] { *part = std::make_unique<T>(Options(options)).release(); });
 }
 
 template <typename T>
