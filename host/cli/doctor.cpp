@@ -1,6 +1,8 @@
-// `nfbus doctor`: what the configured plugins find wrong around them.
+// `nfbus doctor`: what the configured plugins find wrong around them, and what a running host does not hear.
 #include "cli/checked_config.hpp"
 #include "cli/commands.hpp"
+#include "cli/quiet_groups.hpp"
+#include "cli/wire_connection.hpp"
 #include "running/diagnosis.hpp"
 #include "support/log.hpp"
 #include "support/printable.hpp"
@@ -12,6 +14,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -70,7 +73,11 @@ int doctor_command(const DoctorOptions& options) {
   }
   const LoadedConfig loaded = check_config(*found);
   if (!loaded.errors.empty()) return say_mistakes(loaded.errors, options.json);
-  const std::vector<InstanceFinding> findings = diagnose_all(loaded.config, found->plugins, found->parts);
+  std::vector<InstanceFinding> findings = diagnose_all(loaded.config, found->plugins, found->parts);
+  // Where no host answers, none runs, or it has no socket.
+  if (const auto status = ask_status(loaded.config.bus.socket)) {
+    std::ranges::move(find_quiet_groups(*status), std::back_inserter(findings));
+  }
   if (options.json) {
     print_json(findings);
   } else {

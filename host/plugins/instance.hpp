@@ -14,6 +14,7 @@
 #include "support/log.hpp"
 
 #include <nfbus/abi.h>
+#include <nfbus/captures.h>
 #include <nfbus/result.hpp>
 
 #include <cstdint>
@@ -35,8 +36,9 @@ struct SharedServices {
   std::function<bool(std::string_view topic, std::string_view text, const MessageOrigin& origin)> publish;
   // What matches may ask for; an instance keeps those of its creation. [control]
   KnownFields fields = {};
-  PrivilegedParts* parts = nullptr;  // null: none run here
-  RunningCalls* calls = nullptr;     // null: nobody asks which calls last; else it outlives all but this struct
+  PrivilegedParts* parts = nullptr;          // null: none run here
+  RunningCalls* calls = nullptr;             // null: nobody asks which calls last; else it outlives all but this struct
+  const nfbus_captures* captures = nullptr;  // the extension of that name; null: there is none here
 };
 
 // Answers one instance's nfbus_host. Thread safety: as the functions of nfbus_host say.

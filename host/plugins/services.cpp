@@ -359,7 +359,11 @@ struct ServiceFunctions {
     });
   }
 
-  static const void* extension(void* /*context*/, nfbus_text /*id*/) noexcept { return nullptr; }
+  static const void* extension(void* context, nfbus_text id) noexcept {
+    const Visit state(context, "extension");
+    if (!state || plugin_view(id) != NFBUS_CAPTURES) return nullptr;
+    return state->shared.captures;
+  }
 
   static const nfbus_match* match_compile(void* context, nfbus_text tables, nfbus_error* error) noexcept {
     const Visit state(context, "match_compile");

@@ -3,6 +3,7 @@
 #include "formats/format.hpp"
 #include "plugins/instance.hpp"
 #include "plugins/source_instance.hpp"
+#include "running/captures.hpp"
 #include "running/pieces.hpp"
 
 #include <fmt/format.h>
@@ -14,7 +15,9 @@ namespace nfbus::host {
 
 std::vector<InstanceFinding> diagnose_all(const Config& config, const PluginRegistry& plugins, PrivilegedParts& parts) {
   const FormatSet formats(config.host.device);
-  const SharedServices services = services_at_rest(formats, config, plugins, &parts);
+  const ConfiguredCaptures captures(config, plugins);
+  SharedServices services = services_at_rest(formats, config, plugins, &parts);
+  services.captures = captures.abi();
   std::vector<InstanceFinding> all;
   const auto ask = [&]<class Instance>(std::string_view kind, const PluginConfig& configured) {
     const std::string name = fmt::format("{}.{}", kind, configured.name);
