@@ -75,6 +75,8 @@ class LibraryPart final : public PartHandler {
     const nfbus_bytes bytes = {.data = reinterpret_cast<const std::uint8_t*>(request.data()), .size = request.size()};
     const std::uint32_t status = call_plugin({"a privileged part", "request"}, error_,
                                              [&] { return calls_.request(part_, bytes, &answer, &error_); });
+    // In the part's own words: they are the answer to what was asked.
+    if (status == NFBUS_FAILED && error_.size != 0) return Error{.code = Code::invalid, .text = text_of(error_)};
     if (auto done = outcome(status, error_, "request", Code::invalid); !done) return done.error();
     return text;
   }

@@ -203,7 +203,7 @@ class GoodConfiguration(unittest.TestCase):
             keys = {line.split()[0] for line in lines if "a secret:" not in line}
             for secret in {line.split()[0] for line in lines} - keys:  # whose variable is not there
                 self.assertRegex(text, rf"(?m)^# {secret} +=", name)
-            self.assertTrue(keys, name)
+            self.assertTrue(keys or "it has no options of its own" in self.plugins(name), name)
             present = {key for table in tables if table["plugin"] == name for key in table}
             self.assertLessEqual(keys, present, name)
 
