@@ -19,6 +19,77 @@ NFT_MSG_NEWSET = 9
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_CREATE = 1, 4, 0x400
 
 
+# A ruleset of others, and keys for it.
+
+RULES = """
+table inet filter {
+  set internet_access { type ifname . ether_addr; }
+  map verdicts { type ipv4_addr : verdict; }
+  counter total { }
+  chain OTHER {
+    log prefix "DRP:FWD "
+  }
+  chain INPUT {
+    type filter hook input priority filter; policy accept;
+    ct state established counter packets 7 bytes 700 accept
+    jump OTHER
+    tcp dport { 22, 80-90, 443 } counter packets 5 bytes 400 log prefix "DRP:INP " limit rate 5/second burst 7 packets comment "a comment"
+    tcp dport 7 jump OTHER
+    counter name "total" udp dport vmap { 53 : accept, 67 : drop }
+  }
+  chain FORWARD {
+    type filter hook forward priority filter; policy accept;
+    ip saddr 192.0.2.1 accept
+    counter packets 3 bytes 300 log prefix "drp:fwd" snaplen 64 group 7
+    iifname . ether saddr @internet_access accept
+    ip saddr vmap @verdicts
+    iifname . ether saddr @internet_access counter accept
+    log prefix "syslog " level info flags all
+  }
+}
+table ip untouched {
+  chain c {
+    log prefix "DRP:INP "
+  }
+}
+"""
+
+REWRITES = """
+[[rewrite]]
+table = "inet filter"
+chain = "INPUT"
+match_prefix = "DRP:INP"
+prefix = "drop:input "
+group = 1
+[[rewrite]]
+table = "inet filter"
+chain = "FORWARD"
+match_prefix = " DRP:FWD "
+prefix = "drop:forward "
+group = 1
+"""
+
+INSERTS = """
+[[insert]]
+table = "inet filter"
+chain = "FORWARD"
+before = "@internet_access"
+match = "first"
+statement = 'counter oifname { "eth0", "wan*" } log prefix "wan:out " group 0'
+[[insert]]
+table = "inet filter"
+chain = "INPUT"
+after = "jump OTHER"
+match = "last"
+statement = 'log prefix "lan:in " group 0'
+[[insert]]
+table = "inet filter"
+chain = "FORWARD"
+before = "ip saddr 192.0.2.1 accept"
+statement = 'meta l4proto { tcp, udp } th dport 53 log prefix "dns:out " group 0'
+"""
+
+
 class NftTest(nfbustest.IntegrationTest):
     """A test with a namespace, and a folder self.folder for a configuration and its state."""
 

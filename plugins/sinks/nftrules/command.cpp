@@ -104,7 +104,6 @@ class Rules {
 
   [[nodiscard]] bool has_holder() const noexcept { return client_.has_value(); }
   [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
-  [[nodiscard]] std::string name() const { return std::string(configured_.name()); }
 
   // Of the part that this command has of its own.
   Result<json> ask_part(const json& request) {
@@ -153,9 +152,7 @@ class Confirmations final : public ControlHandler {
       return json{{"was_pending", waits != State::over}}.dump();
     }
     if (word == "status") return json{{"holder", "command"}, {"pending", true}}.dump();
-    return json{
-        {"failed", "nfbus nft apply --confirm waits for its confirmation; say nfbus nft confirm first, or end it"}}
-        .dump();
+    return json{{"failed", kWaits}}.dump();
   }
   void gone(std::uint64_t /*client*/) override {}
 

@@ -1,5 +1,7 @@
 #include "control.hpp"
 
+#include "state.hpp"
+
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -61,9 +63,7 @@ bool send_all(int socket, std::string_view bytes) {
 }  // namespace
 
 std::string control_path(const std::string& state_dir) {
-  struct stat found {};
-  const auto number = ::stat("/proc/self/ns/net", &found) == 0 ? found.st_ino : 0;
-  return state_dir + "/control-" + std::to_string(number);
+  return state_dir + "/control-" + std::to_string(network_namespace());
 }
 
 ControlServer::ControlServer(Descriptor listener, Descriptor wake, std::string path, ControlHandler& handler)

@@ -16,6 +16,10 @@
 
 namespace nftrules {
 
+// What others are told while somebody waits for a confirmation.
+inline constexpr const char* kWaits =
+    "nfbus nft apply --confirm waits for its confirmation; say nfbus nft confirm first, or end it";
+
 // The socket's path for this network namespace.
 std::string control_path(const std::string& state_dir);
 

@@ -39,17 +39,4 @@ Result<std::vector<Rule>> list_rules(Netlink& netlink, const std::optional<Table
   return rules;
 }
 
-Result<std::vector<std::string>> list_chains(Netlink& netlink, const TableName& table) {
-  auto dumped = netlink.dump(NFT_MSG_GETCHAIN, table.family);
-  if (!dumped) return dumped.error();
-  std::vector<std::string> chains;
-  for (const Message& message : *dumped) {
-    const Attributes attributes(message.attributes);
-    if (attributes.find(NFTA_CHAIN_TABLE).text() == table.name) {
-      chains.emplace_back(attributes.find(NFTA_CHAIN_NAME).text());
-    }
-  }
-  return chains;
-}
-
 }  // namespace nftrules

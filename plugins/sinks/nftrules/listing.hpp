@@ -7,7 +7,6 @@
 #include <nfbus/result.hpp>
 
 #include <optional>
-#include <string>
 #include <vector>
 
 namespace nftrules {
@@ -15,6 +14,5 @@ namespace nftrules {
 nfbus::Result<std::vector<Table>> list_tables(Netlink& netlink);
 // Of one table or, without a name, of all; in their order.
 nfbus::Result<std::vector<Rule>> list_rules(Netlink& netlink, const std::optional<TableName>& table);
-nfbus::Result<std::vector<std::string>> list_chains(Netlink& netlink, const TableName& table);
 
 }  // namespace nftrules

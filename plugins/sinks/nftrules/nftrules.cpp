@@ -224,7 +224,7 @@ json NftRules::serve(std::uint64_t client, const json& request) {
           "them; restart it");
     }
     if (pending_) {
-      return failure("nfbus nft apply --confirm waits for its confirmation; say nfbus nft confirm first, or end it");
+      return failure(kWaits);
     }
     const int confirm_s = request.value("confirm_s", 0);
     auto done = apply(confirm_s);

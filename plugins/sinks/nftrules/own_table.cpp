@@ -29,7 +29,7 @@ std::string quoted_list(const std::vector<std::string>& names) {
   return out + " }";
 }
 
-// What the table has now, for comparison: its rules' logs and comments in order.
+// Whether the table's rules log as the hooks do, in their order. The rest of a hook never changes under a running part.
 bool has_all(const std::vector<Rule>& rules, const std::vector<Hook>& hooks) {
   if (rules.size() != hooks.size()) return false;
   for (std::size_t i = 0; i < hooks.size(); ++i) {

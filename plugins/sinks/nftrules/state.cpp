@@ -41,12 +41,6 @@ Error failed(const std::string& what, const std::string& path, int error) {
   return {error == EACCES || error == EPERM ? Code::refused : Code::io, std::move(text)};
 }
 
-// The namespace's number, as ls -l /proc/self/ns/net shows it.
-std::uint64_t network_namespace() {
-  struct stat found {};
-  return ::stat("/proc/self/ns/net", &found) == 0 ? found.st_ino : 0;
-}
-
 json as_json(const LogStatement& log) {
   json out = {{"prefix", log.prefix}};
   if (log.group) out["group"] = *log.group;
@@ -169,6 +163,11 @@ void sync_folder(const std::string& path) {
 }
 
 }  // namespace
+
+std::uint64_t network_namespace() {
+  struct stat found {};
+  return ::stat("/proc/self/ns/net", &found) == 0 ? found.st_ino : 0;
+}
 
 std::string StateFolder::file_of(const TableName& table) const {
   return path_ + '/' + std::to_string(network_namespace()) + '-' + std::string(family_name(table.family)) + '-' +

@@ -47,6 +47,9 @@ struct State {
   friend bool operator==(const State&, const State&) = default;
 };
 
+// The network namespace's number, as ls -l /proc/self/ns/net shows it; it is in the names of all files of state_dir.
+std::uint64_t network_namespace();
+
 // Thread safety: none.
 class StateFolder {
  public:
@@ -62,7 +65,6 @@ class StateFolder {
   [[nodiscard]] nfbus::Result<void> write(const State& state) const;
   // Waits so long for others that hold it: Code::busy. Held until the process ends or unlock().
   nfbus::Result<void> lock(std::chrono::milliseconds patience);
-  [[nodiscard]] bool is_locked() const noexcept { return lock_.valid(); }
   void unlock() { lock_.close(); }
 
  private:
