@@ -16,6 +16,7 @@
 #include "schema/words.hpp"
 #include "support/suggest.hpp"
 
+#include <nfbus/text.hpp>
 #include <nfbus/util/commands.hpp>
 
 #include <nlohmann/json.hpp>
@@ -265,6 +266,7 @@ class Loader {
       for (const std::string& topic : read_texts(table, path, "topics", "to get every packet topic")) {
         sink.topics.emplace_back(topic, config_.host.topic_root, Extent::beginning);
       }
+      if (!table.contains("topics")) sink.topics = default_topics(sink.plugin);
       sink.filters = read_filter_names(table, path);
       sink.queue_events = member(table, "queue", sink.queue_events);
       sink.queue_bytes = member(table, "queue_bytes", sink.queue_bytes);
@@ -273,6 +275,18 @@ class Loader {
     }
     paths_.check_outputs(config_.file);
     check_spill_folders(config_.sinks, document_, findings_);
+  }
+
+  // Of a sink that names none; empty: every packet topic.
+  [[nodiscard]] std::vector<TopicPattern> default_topics(const std::string& plugin) const {
+    std::vector<TopicPattern> out;
+    const Plugin* const found = plugins_.find(plugin);
+    if (found == nullptr || found->entry->schema.size == 0) return out;
+    const json schema = json::parse(to_view(found->entry->schema));
+    for (const json& topic : schema.value("x-default-topics", json::array())) {
+      out.emplace_back(topic.get<std::string>(), config_.host.topic_root, Extent::beginning);
+    }
+    return out;
   }
 
   void read_sources(const json& instances) {

@@ -347,14 +347,14 @@ CompiledMatch compile_match(const json& tables, const KnownFields& known, MatchL
   return compiled;
 }
 
-Result<MatchSet> compile_match_json(std::string_view text, const KnownFields& known) {
+Result<MatchSet> compile_match_json(std::string_view text, const KnownFields& known, MatchLimits limits) {
   const auto invalid = [](std::string why) { return Error{.code = Code::invalid, .text = std::move(why)}; };
   if (text.size() > kMostBytes) return invalid("a match is at most 1 MiB of JSON");
   if (util::is_nested_deeper(text))
     return invalid("a match is a table or an array of tables, and this is nested too deep");
   const json tables = json::parse(text, nullptr, false);
   if (tables.is_discarded()) return invalid("a match is a table or an array of tables as JSON, and this is no JSON");
-  CompiledMatch compiled = compile_match(tables, known);
+  CompiledMatch compiled = compile_match(tables, known, limits);
   if (!compiled.faults.empty()) return invalid(to_string(compiled.faults.front()));
   return std::move(compiled.matches);
 }

@@ -82,7 +82,8 @@ inline constexpr MatchLimits kClientMatch{.bpf_words = 64};
                                           MatchLimits limits = kConfiguredMatch);
 
 // [any] The same from JSON text. Code::invalid names the first fault.
-[[nodiscard]] Result<MatchSet> compile_match_json(std::string_view text, const KnownFields& known);
+[[nodiscard]] Result<MatchSet> compile_match_json(std::string_view text, const KnownFields& known,
+                                                  MatchLimits limits = kConfiguredMatch);
 
 // [any] From the text form, one table: `dst=10.0.0.0/8 port=53,1000-2000 !proto=udp prefix="drop:input "`.
 //
@@ -93,7 +94,8 @@ inline constexpr MatchLimits kClientMatch{.bpf_words = 64};
 //
 // Code::invalid names the first fault as "column 5: port: TEXT"; columns are bytes, counted from 1.
 [[nodiscard]] Result<MatchSet> compile_match_text(std::string_view text, const KnownFields& known);
-// [any] The table that a text form stands for, as JSON; its faults are those of compile_match_text().
+// [any] The table that a text form stands for, as JSON; its faults are those of compile_match_text(), within the limits
+// of a client.
 [[nodiscard]] Result<nlohmann::json> match_table_of_text(std::string_view text, const KnownFields& known);
 
 }  // namespace nfbus::host

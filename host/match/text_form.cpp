@@ -156,11 +156,11 @@ struct CompiledText {
   nlohmann::json table;
 };
 
-Result<CompiledText> compile_text(std::string_view text, const KnownFields& known) {
+Result<CompiledText> compile_text(std::string_view text, const KnownFields& known, MatchLimits limits) {
   if (text.size() > kMostBytes) return at_column(1, fmt::format("a match is at most {} bytes", kMostBytes));
   TextReader reader(text);
   if (const auto fault = reader.read()) return at_column(fault->column, fault->text);
-  CompiledMatch compiled = compile_match(reader.table(), known);
+  CompiledMatch compiled = compile_match(reader.table(), known, limits);
   if (compiled.faults.empty()) return CompiledText{std::move(compiled.matches), reader.table()};
   const auto first = std::min_element(
       compiled.faults.begin(), compiled.faults.end(),
@@ -173,13 +173,13 @@ Result<CompiledText> compile_text(std::string_view text, const KnownFields& know
 }  // namespace
 
 Result<MatchSet> compile_match_text(std::string_view text, const KnownFields& known) {
-  auto compiled = compile_text(text, known);
+  auto compiled = compile_text(text, known, kConfiguredMatch);
   if (!compiled) return std::move(compiled).error();
   return std::move(compiled->matches);
 }
 
 Result<nlohmann::json> match_table_of_text(std::string_view text, const KnownFields& known) {
-  auto compiled = compile_text(text, known);
+  auto compiled = compile_text(text, known, kClientMatch);
   if (!compiled) return std::move(compiled).error();
   return std::move(compiled->table);
 }

@@ -7,6 +7,7 @@
 #include "plugins/hearing.hpp"
 #include "plugins/instance.hpp"
 #include "plugins/late_calls.hpp"
+#include "plugins/match_words.hpp"
 #include "record/record.hpp"
 #include "support/log.hpp"
 #include "support/mutex.hpp"
@@ -76,6 +77,7 @@ struct InstanceServices::State {
         instance_name(short_name),
         shared(services),
         fields(services.fields),
+        match_words(services.fields),
         clock(kind_and_name),
         run_clock(kind_and_name, CallClock::Lasts::for_good),
         stop_clock(kind_and_name),
@@ -86,6 +88,7 @@ struct InstanceServices::State {
   const std::string instance_name;
   const SharedServices& shared;  // only inside of the gate
   const KnownFields fields;
+  const MatchWords match_words;
   nfbus_host abi{};
 
   Gate gate;
@@ -123,6 +126,7 @@ struct InstanceServices::State {
 
   [[nodiscard]] std::array<const CallClock*, 3> clocks() const noexcept { return {&clock, &run_clock, &stop_clock}; }
   const nfbus_event* keep_copy(const Event& event) {
+    given->facts = {};  // the copy may take the place of one that was tested
     const Event* const one = &event;
     BatchRef batch = copy_events({&one, 1});
     const nfbus_event* copy = batch->events().data();
@@ -236,7 +240,6 @@ struct ServiceFunctions {
   static const nfbus_event* event_copy(void* context, const nfbus_event* event) noexcept {
     State* const state = of(context, "event_copy");
     if (state == nullptr || event == nullptr) return nullptr;
-    state->given->facts = {};  // the copy may take the place of one that was tested
     return guarded<const nfbus_event*>(nullptr,
                                        [&]() -> const nfbus_event* { return state->keep_copy(host_event(*event)); });
   }
@@ -361,8 +364,9 @@ struct ServiceFunctions {
 
   static const void* extension(void* context, nfbus_text id) noexcept {
     const Visit state(context, "extension");
-    if (!state || plugin_view(id) != NFBUS_CAPTURES) return nullptr;
-    return state->shared.captures;
+    if (!state) return nullptr;
+    if (plugin_view(id) == NFBUS_MATCH_WORDS) return state->match_words.abi();
+    return plugin_view(id) == NFBUS_CAPTURES ? state->shared.captures : nullptr;
   }
 
   static const nfbus_match* match_compile(void* context, nfbus_text tables, nfbus_error* error) noexcept {

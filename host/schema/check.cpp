@@ -102,6 +102,7 @@ Result<void> check_keyword(const std::string& keyword, const json& value, const 
       "x-stdout",
       "x-strftime",
       "x-needs",
+      "x-default-topics",
   };
   if (std::find(kKeywords.begin(), kKeywords.end(), keyword) == kKeywords.end()) {
     // A later host's: this one does without. A secret must not become known by a slip.
@@ -124,6 +125,8 @@ Result<void> check_keyword(const std::string& keyword, const json& value, const 
     return wrong(keyword + " must be true or false");
   }
   if (keyword == "x-needs" && !is_list_of_keys(value)) return wrong("x-needs must be an array of options' names");
+  if (keyword == "x-default-topics" && !is_list_of_keys(value))
+    return wrong("x-default-topics must be an array of texts");
   if (keyword == "x-strftime" && !value.is_boolean() && !is_list_of_keys(value)) {
     return wrong("x-strftime must be true or false, or an array of options' names");
   }

@@ -3,7 +3,7 @@
 //
 // Keywords: type (one name or several), enum, minimum, maximum, minLength, maxLength (characters), minItems, maxItems,
 // pattern, properties, required, items, default, deprecated, x-secret, x-unit, x-match, x-output, x-path, x-stdout,
-// x-strftime, x-needs;
+// x-strftime, x-needs, x-default-topics;
 // additionalProperties (true or a schema; keys that are not listed are refused without it); description, title and
 // $schema, which check nothing. Another word that begins with x- is ignored.
 //
@@ -14,6 +14,8 @@
 // x-strftime is an array of options, one of which must be set for that.
 //
 // "x-needs": ["a", "b"]: the option is of no use without one of these, of the same table.
+//
+// "x-default-topics": ["", ...], at the root of a sink's: the topics of an instance that names none.
 //
 // "x-path": true stands with a type that "string" is among: a path that starts at the configuration's folder. Its
 // plugin sees it absolute.

@@ -40,15 +40,24 @@ inline nfbus_plugin message_sink() {
   return entry;
 }
 
+// A sink that gets everything, unless it is told what.
+inline nfbus_plugin curious_sink() {
+  nfbus_plugin entry = entry_of("all", NFBUS_PLUGIN_SINK, R"({"type": "object", "x-default-topics": ["", "nfbus:x"]})");
+  entry.event_kinds = NFBUS_EVENT_PACKET | NFBUS_EVENT_MESSAGE;
+  return entry;
+}
+
 inline host::PluginRegistry plugins() {
   static const nfbus_plugin kSink = entry_of("files", NFBUS_PLUGIN_SINK, kFileSinkSchema);
   static const nfbus_plugin kFilter = entry_of("sieve", NFBUS_PLUGIN_FILTER, "");
   static const nfbus_plugin kGeo = declaring_filter();
   static const nfbus_plugin kLog = message_sink();
+  static const nfbus_plugin kCurious = curious_sink();
   return host::PluginRegistry::of({{&kSink, "/plugins/files.so", nullptr},
                                    {&kFilter, "/plugins/sieve.so", nullptr},
                                    {&kGeo, "/g.so", nullptr},
-                                   {&kLog, "/l.so", nullptr}},
+                                   {&kLog, "/l.so", nullptr},
+                                   {&kCurious, "/c.so", nullptr}},
                                   {{"/plugins/broken.so", {Code::invalid, "is not a shared object"}},
                                    {"/gone", {Code::not_found, "no such folder"}}},
                                   {"/plugins", "/gone"});

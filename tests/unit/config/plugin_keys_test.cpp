@@ -141,6 +141,19 @@ TEST(PluginKeys, OfAPluginWithoutSchemaAreUnknown) {
               ElementsAre("5:1: filter.a.x: unknown key; known here: plugin"));
 }
 
+TEST(PluginKeys, SayWhichTopicsASinkGetsThatNamesNone) {
+  const auto topics_of = [](const std::string& keys) {
+    std::vector<std::string> out;
+    const host::LoadedConfig loaded = Given("[sink.a]\nplugin = 'all'\n" + keys).load();
+    EXPECT_THAT(loaded.errors, IsEmpty());
+    EXPECT_THAT(loaded.warnings, IsEmpty());
+    for (const host::TopicPattern& topic : loaded.config.sinks.at(0).topics) out.push_back(topic.text());
+    return out;
+  };
+  EXPECT_THAT(topics_of(""), ElementsAre("", "nfbus:x"));
+  EXPECT_THAT(topics_of("topics = ['alert:']\n"), ElementsAre("alert:"));
+}
+
 TEST(PluginKeys, AreNotReplacedFromTheEnvironment) {
   EXPECT_THAT(sink_errors("since = '${HOME}'"), ElementsAre(HasSubstr("only secrets are read from the environment")));
 }

@@ -3,15 +3,20 @@
 #include "carried_messages.hpp"
 #include "instances.hpp"
 
+#include <nfbus/match_words.h>
+
 #include <gmock/gmock.h>
 
+#include <string>
 #include <thread>
+#include <vector>
 
 namespace nfbus::host::test {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
 using ::testing::Pair;
 
 class Services : public Instances {
@@ -227,6 +232,80 @@ TEST_F(MatchServices, LookAtEachEventAnewAfterACall) {
   event.topic = lit("door");  // another event in the same place
   EXPECT_EQ(test(match, &event), 0U);
   host().match_release(host().context, match);
+}
+
+TEST_F(MatchServices, LookAnewAtAnEventThatTookThePlaceOfAnother) {
+  const nfbus_match* const door = compile(R"({"topic":"alarm:door"})");
+  std::vector<std::vector<std::uint8_t>> records;
+  for (const char* const topic : {"alarm:door", "alarm:roof"}) {
+    const BatchRef batch = make_message(topic, "{}", 42, 1000);
+    const nfbus_bytes record = host().record(host().context, batch->events().data());
+    records.emplace_back(record.data, record.data + record.size);
+  }
+  for (int round = 0; round < 100; ++round) {
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      const nfbus_event* const event = host().event_of(host().context, {records[i].data(), records[i].size()}, nullptr);
+      ASSERT_NE(event, nullptr);
+      EXPECT_EQ(test(door, event), i == 0 ? 1U : 0U);
+      host().event_release(host().context, event);
+    }
+  }
+  host().match_release(host().context, door);
+}
+
+class MatchWordsExtension : public MatchServices {
+ protected:
+  const nfbus_match_words& words() {
+    return *static_cast<const nfbus_match_words*>(host().extension(host().context, lit(NFBUS_MATCH_WORDS)));
+  }
+  std::uint32_t table(std::string_view text) {
+    error_ = {};
+    error_.struct_size = sizeof error_;
+    const auto take = [](void* taker, nfbus_text table) { *static_cast<std::string*>(taker) = view(table); };
+    return words().table(words().context, lit(text), take, &table_, &error_);
+  }
+  std::uint32_t check(std::string_view tables) {
+    error_ = {};
+    error_.struct_size = sizeof error_;
+    return words().check(words().context, lit(tables), &error_);
+  }
+  static std::string long_expression() {
+    std::string out = "portrange 1-2";
+    for (int i = 0; i < 60; ++i) out += " or portrange " + std::to_string(3 * i + 5) + '-' + std::to_string(3 * i + 6);
+    return out;
+  }
+
+  std::string table_;
+};
+
+TEST_F(MatchWordsExtension, ReadsWhatPeopleType) {
+  EXPECT_EQ(table(R"(port=53,80 !proto=udp prefix="a b")"), NFBUS_OK);
+  const nfbus_match* const match = compile(table_);
+  EXPECT_NE(match, nullptr) << table_;
+  host().match_release(host().context, match);
+  EXPECT_EQ(table("prot=udp"), NFBUS_REFUSED);
+  EXPECT_THAT(error(), HasSubstr("column 1: prot: unknown key"));
+  EXPECT_EQ(table("bpf='" + long_expression() + "'"), NFBUS_REFUSED);
+  EXPECT_THAT(error(), HasSubstr("may have 64"));
+}
+
+TEST_F(MatchWordsExtension, ChecksWhatAStrangerAsksFor) {
+  EXPECT_EQ(check(R"([{"dport":53},{"src":"10.0.0.0/8"}])"), NFBUS_OK);
+  EXPECT_EQ(check(R"({"dport":"http"})"), NFBUS_REFUSED);
+  EXPECT_EQ(check(R"({"bpf":")" + long_expression() + "\"}"), NFBUS_REFUSED);
+  const nfbus_match* const match = compile(R"({"bpf":")" + long_expression() + "\"}");
+  EXPECT_NE(match, nullptr) << "which a configuration may";
+  host().match_release(host().context, match);
+}
+
+TEST_F(MatchWordsExtension, NamesTheKeys) {
+  const SharedServices with_country{.formats = formats_, .publish = {}, .fields = {.names = {"country"}, .any = false}};
+  const InstanceServices other("sink.other", "other", with_country);
+  const auto* const extension =
+      static_cast<const nfbus_match_words*>(other.abi()->extension(other.abi()->context, lit(NFBUS_MATCH_WORDS)));
+  std::vector<std::string_view> keys;
+  for (std::uint32_t i = 0; i < extension->key_count; ++i) keys.push_back(view(extension->keys[i]));
+  EXPECT_THAT(keys, IsSupersetOf({"src", "tcp_flags", "bpf", "country"}));
 }
 
 TEST_F(MatchServices, TakeNullForNothing) {

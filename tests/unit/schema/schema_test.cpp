@@ -64,6 +64,14 @@ TEST(Schema, MarksOutputsAmongTexts) {
   }
 }
 
+TEST(Schema, NamesTheTopicsOfASinkThatNamesNone) {
+  EXPECT_EQ(refusal(R"({"type": "object", "x-default-topics": [""]})"), "accepted");
+  for (const char* topics : {"[]", "[1]", "\"a\"", "true"}) {
+    EXPECT_THAT(refusal(R"({"type": "object", "x-default-topics": )" + std::string(topics) + "}"),
+                HasSubstr("x-default-topics must be an array"));
+  }
+}
+
 TEST(Schema, MarksPathsWhereATextMayStand) {
   EXPECT_EQ(refusal(property(R"({"type": "string", "x-path": true, "x-output": true})")), "accepted");
   EXPECT_EQ(refusal(property(R"({"type": ["string", "array"], "x-path": true,
