@@ -183,6 +183,7 @@ ReloadOutcome reload(RunningPipeline& pipeline, const Start& start) {
   }
   const ConfigFile file = read_config_file(config_file, start.source.started_as_root);
   std::vector<Error> mistakes = distrust(file, ::geteuid());
+  std::vector<Error> not_opened;
   PluginRegistry plugins;
   LoadedConfig loaded;
   if (mistakes.empty()) {
@@ -192,16 +193,24 @@ ReloadOutcome reload(RunningPipeline& pipeline, const Start& start) {
     mistakes = std::move(loaded.errors);
   }
   if (mistakes.empty()) {
-    mistakes = pipeline.reload(std::move(loaded.config), std::move(plugins), Clock::now() + kDrainDeadline);
+    mistakes = pipeline.reload(std::move(loaded.config), std::move(plugins), Clock::now() + kDrainDeadline, not_opened);
   }
   log_all(mistakes);
+  log_all(not_opened);
   ReloadOutcome outcome;
-  for (const Error& finding : mistakes.empty() ? loaded.warnings : mistakes) {
-    outcome.findings.push_back(to_string(finding));
+  for (const auto* const findings : {&mistakes, &not_opened}) {
+    for (const Error& finding : *findings) outcome.findings.push_back(to_string(finding));
   }
   if (!mistakes.empty()) {
     outcome.done = Error{.code = Code::invalid, .text = "the configuration stays as it was"};
+  } else if (!not_opened.empty()) {
+    outcome.done =
+        Error{.code = Code::io,
+              .text = fmt::format("the new configuration is in force without {} of its sinks, which cannot be "
+                                  "opened",
+                                  not_opened.size())};
   } else {
+    for (const Error& warning : loaded.warnings) outcome.findings.push_back(to_string(warning));
     log::info(fmt::format("reloaded: {} ({})", pipeline.summary(), config_file));
   }
   return outcome;

@@ -192,7 +192,8 @@ void say_what_is_taken_up(const Stages& stages, const PluginRegistry& plugins, c
 
 }  // namespace
 
-std::vector<Error> RunningPipeline::reload(Config next, PluginRegistry plugins, Clock::time_point deadline) {
+std::vector<Error> RunningPipeline::reload(Config next, PluginRegistry plugins, Clock::time_point deadline,
+                                           std::vector<Error>& not_opened) {
   Stages& stages = *stages_;
   const std::vector<SinkPlan> plans = plans_of(next, plugins);
   std::vector<SinkPlan> fresh = plans;
@@ -220,7 +221,7 @@ std::vector<Error> RunningPipeline::reload(Config next, PluginRegistry plugins, 
   }
   say_what_is_taken_up(stages, plugins, fresh);
   std::swap(stages.plugins, plugins);
-  stages.sinks.replace(plans, std::move(made), deadline);
+  not_opened = stages.sinks.replace(plans, std::move(made), deadline);
   config.filters = std::move(next.filters);
   config.sinks = std::move(next.sinks);
   warn_of_abandoned_spills(config.sinks);

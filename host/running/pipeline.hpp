@@ -79,6 +79,8 @@ class EndingPipeline : PipelineState {
   // one that could not deliver it, what came to one that had failed since the sources were stopped (of a lossless
   // source, ever), what was to be dropped meanwhile, and what the sources have in their hands.
   [[nodiscard]] std::uint64_t lost_at_the_end() const;
+  // Packets that the kernel dropped before the host saw them, of all groups.
+  [[nodiscard]] std::uint64_t lost_by_kernel() const;
   // Returns whether a sink has failed for good, or could not bring to its destination what it had taken.
   [[nodiscard]] bool any_sink_failed() const;
   [[nodiscard]] bool any_sink_unflushed() const;
@@ -111,8 +113,10 @@ class RunningPipeline : PipelineState {
   // Makes the sinks those of `next`, as Sinks::replace() does; those that differ also in their filters, have failed or
   // have another library by now are made anew, and said.
   // [host], [bus] and [[capture]] stay as they are; a line says so when they differ. Errors are those of
-  // MadePipeline::make(): then nothing has changed.
-  [[nodiscard]] std::vector<Error> reload(Config next, PluginRegistry plugins, Clock::time_point deadline);
+  // MadePipeline::make(): then nothing has changed. not_opened: of sinks that are not there any more, since what
+  // replaces them cannot be opened.
+  [[nodiscard]] std::vector<Error> reload(Config next, PluginRegistry plugins, Clock::time_point deadline,
+                                          std::vector<Error>& not_opened);
   // Publishes what the host says of itself, and looks after the helper; call it each second.
   void watch();
   // One line per group and per sink, with every counter of design section 5.

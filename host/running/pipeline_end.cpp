@@ -51,6 +51,12 @@ std::uint64_t EndingPipeline::lost_at_the_end() const {
   return lost;
 }
 
+std::uint64_t EndingPipeline::lost_by_kernel() const {
+  std::uint64_t lost = 0;
+  for (const CaptureSnapshot& group : stages_->sources.snapshots()) lost += group.lost;
+  return lost;
+}
+
 bool EndingPipeline::any_sink_failed() const { return stages_->sinks.any_failed(); }
 
 bool EndingPipeline::any_sink_unflushed() const { return stages_->sinks.any_unflushed(); }

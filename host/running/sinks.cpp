@@ -121,7 +121,8 @@ bool Sinks::has_failed(const std::string& name) const {
   });
 }
 
-void Sinks::replace(const std::vector<SinkPlan>& next, std::vector<MadeSink> made, Clock::time_point deadline) {
+std::vector<Error> Sinks::replace(const std::vector<SinkPlan>& next, std::vector<MadeSink> made,
+                                  Clock::time_point deadline) {
   std::vector<RunningSink*> ending;
   for (RunningSink& sink : own_sinks()) {
     const bool is_replaced = std::any_of(made.begin(), made.end(), [&](const MadeSink& other) {
@@ -137,7 +138,11 @@ void Sinks::replace(const std::vector<SinkPlan>& next, std::vector<MadeSink> mad
     const MutexLock changing(mutex_);
     std::erase_if(sinks_, [](const RunningSink& sink) { return sink.ended; });
   }
-  for (MadeSink& sink : made) add(std::move(sink), successors);
+  std::vector<Error> not_opened;
+  for (MadeSink& sink : made) {
+    if (auto added = add(std::move(sink), successors); !added) not_opened.push_back(std::move(added).error());
+  }
+  return not_opened;
 }
 
 // The queue of a successor takes its predecessor's place on the bus before that is asked to end: each event is in one
@@ -166,22 +171,23 @@ void Sinks::end(const std::vector<RunningSink*>& sinks, const std::vector<MadeSi
   }
 }
 
-void Sinks::add(MadeSink made, const Successors& successors) {
+Result<void> Sinks::add(MadeSink made, const Successors& successors) {
   const auto successor = successors.find(made.plan.config.name);
   const bool on_bus = successor != successors.end();
   const auto subscription = on_bus ? successor->second : make_subscription(made);
   auto opened = open(std::move(made), subscription);
   if (!opened) {
     bus_.remove(subscription);
-    log::error(fmt::format("{}; {} events that waited for it are lost", to_string(opened.error()),
-                           subscription->queue().counters().queued));
-    return;
+    Error error = std::move(opened).error();
+    error.text += fmt::format("; {} events that waited for it are lost", subscription->queue().counters().queued);
+    return error;
   }
   if (!on_bus) bus_.add(subscription);
   for (const auto& messages : messages_of(opened->worker->filters())) bus_.add(messages);
   opened->worker->start();
   const MutexLock changing(mutex_);
   sinks_.push_back(std::move(opened).value());
+  return {};
 }
 
 void Sinks::note_the_end() {

@@ -46,8 +46,9 @@ class Sinks {
   [[nodiscard]] bool has_failed(const std::string& name) const;
   // Makes the sinks those of `next`. `made` are those of them that are made anew. What they take the place of, and what
   // is gone, delivers what waits until the deadline and is closed; then the new ones are opened and started. They miss
-  // no event between, the others go on untouched. One that cannot be opened is logged and left out.
-  void replace(const std::vector<SinkPlan>& next, std::vector<MadeSink> made, Clock::time_point deadline);
+  // no event between, the others go on untouched. Returns why some could not be opened: those are left out.
+  [[nodiscard]] std::vector<Error> replace(const std::vector<SinkPlan>& next, std::vector<MadeSink> made,
+                                           Clock::time_point deadline);
   void request_reopen();
 
   // From now on lost_at_the_end() counts what is dropped. Once, before the sources are stopped.
@@ -91,7 +92,7 @@ class Sinks {
   void put_away(RunningSink& sink, Clock::time_point deadline);
   void end(const std::vector<RunningSink*>& sinks, const std::vector<MadeSink>& made, Successors& successors,
            Clock::time_point deadline);
-  void add(MadeSink made, const Successors& successors);
+  Result<void> add(MadeSink made, const Successors& successors);
 
   // The view of [control], which alone adds and removes sinks, with the mutex held.
   [[nodiscard]] std::vector<RunningSink>& own_sinks() noexcept NFBUS_OWNERS_VIEW { return sinks_; }

@@ -21,6 +21,7 @@ using std::chrono::hours;
 using std::chrono::steady_clock;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::SizeIs;
 
 // What sinks were asked, as "NAME call" or "NAME TEXT".
 class History {
@@ -138,7 +139,7 @@ TEST_F(SinksTest, AReplacementEndsWhatIsGoneAndLeavesTheOthersAlone) {
   plans.push_back(made("stays").plan);
   EXPECT_TRUE(sinks_.runs(plans.back()));
   EXPECT_FALSE(sinks_.runs(plans.front()));
-  sinks_.replace(plans, std::move(next), steady_clock::now() + hours(1));
+  EXPECT_THAT(sinks_.replace(plans, std::move(next), steady_clock::now() + hours(1)), IsEmpty());
   EXPECT_THAT(history_.of("goes"), ElementsAre("open", "1", "close"));
   publish("2");
   settle();
@@ -155,7 +156,7 @@ TEST_F(SinksTest, OneThatDiffersMissesNoEventBetween) {
   auto next = all(made("a"));
   next.front().plan.config.options_json = R"({"file":"another"})";
   const auto plans = plans_of(next);
-  sinks_.replace(plans, std::move(next), steady_clock::now() + hours(1));
+  EXPECT_THAT(sinks_.replace(plans, std::move(next), steady_clock::now() + hours(1)), IsEmpty());
   publish("2");
   settle();
   ASSERT_TRUE(stop());
@@ -181,7 +182,7 @@ TEST_F(SinksTest, OneThatHasFailedIsMadeAnewAndDelivers) {
   EXPECT_TRUE(sinks_.has_failed("a"));
   EXPECT_FALSE(sinks_.runs(next.front().plan));
   const auto plans = plans_of(next);
-  sinks_.replace(plans, std::move(next), steady_clock::now() + hours(1));
+  EXPECT_THAT(sinks_.replace(plans, std::move(next), steady_clock::now() + hours(1)), IsEmpty());
   EXPECT_FALSE(sinks_.any_failed());
   publish("2");
   settle();
@@ -195,7 +196,9 @@ TEST_F(SinksTest, OneThatCannotBeOpenedIsLeftOut) {
   auto next = all(made("locked"));
   auto plans = plans_of(next);
   plans.push_back(made("a").plan);
-  sinks_.replace(plans, std::move(next), steady_clock::now() + hours(1));
+  const std::vector<Error> not_opened = sinks_.replace(plans, std::move(next), steady_clock::now() + hours(1));
+  ASSERT_THAT(not_opened, SizeIs(1));
+  EXPECT_EQ(not_opened.front().text, "sink.locked: no way in; 0 events that waited for it are lost");
   publish("1");
   settle();
   ASSERT_EQ(sinks_.snapshots().size(), 1U);
