@@ -5,10 +5,10 @@ import pathlib
 import re
 import signal
 import struct
-import subprocess
 import tempfile
 import time
 
+from http_fake import make_certificate
 from influx_fake import Answer, FakeInflux
 from nfbustest import IntegrationTest, main, run_nfbus, wait_until
 from packets import ICMP, TCP, UDP, icmp, ipv4, ipv6, send, tcp, udp
@@ -464,17 +464,10 @@ class Answers(IntegrationTest):
         self.check(host, first, range(2000, 2020), 40)
         self.assertNotIn("retry", host.stderr)
 
-    def certificate(self, host_folder, name):
-        key, certificate = host_folder / f"{name}.key", host_folder / f"{name}.pem"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
-                        "2", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out",
-                        certificate], check=True, capture_output=True)
-        return certificate, key
-
     def test_https_is_trusted_by_its_authority_alone(self):
         folder = tempfile.TemporaryDirectory(prefix=f"nfbustest-{os.getpid()}-")
         self.addCleanup(folder.cleanup)
-        mine, other = (self.certificate(pathlib.Path(folder.name), name) for name in ("mine", "other"))
+        mine, other = (make_certificate(pathlib.Path(folder.name), name) for name in ("mine", "other"))
         server = self.serve(lambda request: (204, ""), certificate=mine)
         for trusted in (None, other, mine):
             config = CONFIG.replace("http://", "https://") + V2 + 'ca_file = "@DIR@/ca.pem"\n'
@@ -497,7 +490,7 @@ class Answers(IntegrationTest):
     def test_a_server_that_wants_a_certificate_gets_ours(self):
         folder = tempfile.TemporaryDirectory(prefix=f"nfbustest-{os.getpid()}-")
         self.addCleanup(folder.cleanup)
-        theirs, ours = (self.certificate(pathlib.Path(folder.name), name) for name in ("theirs", "ours"))
+        theirs, ours = (make_certificate(pathlib.Path(folder.name), name) for name in ("theirs", "ours"))
         for path in (*theirs, *ours):
             path.chmod(0o644)
         pathlib.Path(folder.name).chmod(0o755)

@@ -6,26 +6,13 @@
 '''
 
 import gzip
-import http.server
-import json
-import socket
-import ssl
-import threading
-import time
-import urllib.parse
+
+import http_fake
 
 
-class Request:
+class Request(http_fake.Request):
     def __init__(self, handler, body):
-        self.method = handler.command
-        url = urllib.parse.urlsplit(handler.path)
-        self.target = handler.path
-        self.path = url.path
-        self.query = dict(urllib.parse.parse_qsl(url.query))
-        self.headers = {name.lower(): value for name, value in handler.headers.items()}
-        self.size_bytes = len(body)
-        self.when = time.monotonic()
-        self.connection = handler.client_address
+        super().__init__(handler, body)
         if self.headers.get("content-encoding") == "gzip":
             body = gzip.decompress(body)
         self.lines = body.decode().splitlines()
@@ -42,113 +29,27 @@ def field(line, name):
     return dict(pair.split("=", 1) for pair in fields.split(",") if "=" in pair)[name]
 
 
-class Answer:
-    """What answer() may return, beside (status, body) and (status, body, headers)."""
+class Answer(http_fake.Answer):
+    """stores: True, False, or the lines that it stores."""
 
-    def __init__(self, status=204, body="", headers=(), delay_seconds=0, stores=None, cut=None):
-        self.status, self.body, self.headers = status, body, dict(headers)
-        self.delay_seconds = delay_seconds
-        self.stores = status == 204 if stores is None else stores  # True, False, or the lines that it stores
-        self.cut = cut  # "before": the connection ends without an answer; "within": in the middle of it
+    def __init__(self, status=204, body="", headers=(), stores=None, **more):
+        super().__init__(status, body, headers, **more)
+        self.stores = status == 204 if stores is None else stores
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout = 20
+class FakeInflux(http_fake.HttpFake):
+    request_class = Request
+    answer_class = Answer
 
-    def log_message(self, *_):
-        pass
-
-    def do_GET(self):
-        self._serve(b"")
-
-    def do_POST(self):
-        self._serve(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-
-    def _serve(self, body):
-        owner = self.server.owner
-        if owner.ending.is_set():
-            self.close_connection = True
-            return
-        request = Request(self, body)
-        with owner.lock:
-            owner.requests.append(request)
-            answer = owner.answer(request)
-        if not isinstance(answer, Answer):
-            answer = Answer(answer[0], answer[1], *answer[2:])
-        if request.method == "POST" and answer.stores:
-            with owner.lock:
-                owner.store(request.lines if answer.stores is True else answer.stores)
-        if answer.delay_seconds:
-            owner.ending.wait(answer.delay_seconds)
-        text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
-        text = text.encode()
-        self.close_connection = answer.cut is not None
-        if answer.cut == "before":
-            # A reset, not an end.
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            return
-        try:
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
-            if answer.status != 204 or answer.cut:
-                self.send_header("Content-Length", str(len(text) + (100 if answer.cut else 0)))
-            self.end_headers()
-            self.wfile.write(text)
-        except OSError:
-            pass  # it did not wait
-
-
-class _Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def handle_error(self, *_):
-        pass  # of a client that left
-
-
-class FakeInflux:
-    """answer(request): called for one request after the other."""
-
-    def __init__(self, namespace, answer, port=8086, certificate=None, clients_authority=None):
-        self.answer = answer
-        self.requests = []
+    def __init__(self, namespace, answer, port=8086, **options):
         self.points = {}
-        self.lock = threading.Lock()
-        self.ending = threading.Event()
-        self._server = _Server(("127.0.0.1", port), _Handler, bind_and_activate=False)
-        self._server.owner = self
-        self._server.socket.close()
-        self._server.socket = namespace.socket(socket.SOCK_STREAM)
-        self._server.allow_reuse_address = True
-        self._server.server_bind()
-        self._server.server_activate()
-        if certificate:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*certificate)
-            if clients_authority:
-                context.verify_mode = ssl.CERT_REQUIRED
-                context.load_verify_locations(clients_authority)
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True,
-                                                      do_handshake_on_connect=False)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        self._thread.start()
+        super().__init__(namespace, answer, port, **options)
 
-    def __enter__(self):
-        return self
+    def answers(self, request, answer):
+        if request.method == "POST" and answer.stores:
+            self._store(request.lines if answer.stores is True else answer.stores)
 
-    def __exit__(self, *_):
-        self.close()
-
-    def close(self):
-        self.ending.set()
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
-            self._server.server_close()
-
-    def store(self, lines):
+    def _store(self, lines):
         for line in lines:
             series, _, rest = line.partition(" ")
             fields, _, when = rest.rpartition(" ")

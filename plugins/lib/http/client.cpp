@@ -162,8 +162,10 @@ void set_up(Handle& handle, const Settings& settings, Exchange& exchange) {
   if (!settings.cert_file.empty()) set(easy, CURLOPT_SSLCERT, settings.cert_file.c_str());
   if (!settings.key_file.empty()) set(easy, CURLOPT_SSLKEY, settings.key_file.c_str());
   if (!request.unix_socket.empty()) set(easy, CURLOPT_UNIX_SOCKET_PATH, request.unix_socket.c_str());
-  if (request.is_post) {
+  if (request.method == Method::connect) set(easy, CURLOPT_CONNECT_ONLY, 1L);
+  if (request.method == Method::post || request.method == Method::put) {
     set(easy, CURLOPT_POST, 1L);
+    if (request.method == Method::put) set(easy, CURLOPT_CUSTOMREQUEST, "PUT");
     set(easy, CURLOPT_POSTFIELDS, request.body.data() == nullptr ? "" : request.body.data());
     set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
   }
@@ -277,6 +279,20 @@ std::uint32_t retry_after_ms(const Answer& answer) {
   const std::int64_t wait_s = until - (answered >= 0 ? answered : static_cast<std::int64_t>(std::time(nullptr)));
   if (wait_s <= 0) return 0;
   return static_cast<std::uint32_t>(std::min<std::int64_t>(wait_s, kLongestRetryAfterMs / 1000) * 1000);
+}
+
+std::string shortened(std::string_view text) {
+  constexpr std::size_t kLongest = 400;
+  std::string out;
+  for (const char c : text) {
+    if (out.size() >= kLongest && (static_cast<unsigned char>(c) & 0xc0U) != 0x80) {
+      out += "...";
+      break;
+    }
+    out += static_cast<unsigned char>(c) < 0x20 || c == '\x7f' ? ' ' : c;
+  }
+  while (out.ends_with(' ')) out.pop_back();
+  return out;
 }
 
 std::string percent_encoded(std::string_view text) {

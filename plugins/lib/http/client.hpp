@@ -25,13 +25,20 @@ struct Settings {
   std::size_t most_answer_bytes = 1U << 20U;         // of a body; more is cut off
 };
 
+enum class Method : std::uint8_t {
+  get = 1,
+  post,
+  put,
+  connect,  // none: the connection is made, TLS included, and nothing is sent; `answered` with status 0 if it can be
+};
+
 // url: http or https. The views must stay valid until perform() has returned.
 struct Request {
   std::string url;
   std::string unix_socket = {};           // path; the URL's host is then only a name. Empty: TCP
   std::vector<std::string> headers = {};  // "Name: value"
-  bool is_post = false;
-  std::string_view body = {};  // of a POST
+  Method method = Method::get;
+  std::string_view body = {};  // of a POST or PUT
 };
 
 enum class Ending : std::uint8_t {
@@ -87,6 +94,9 @@ class Client {
 
 // Seconds since 1970 of an HTTP date; -1: it is none.
 [[nodiscard]] std::int64_t date_s(std::string_view text);
+
+// For logs: one line without control characters, of about 400 bytes at most, cut between characters.
+[[nodiscard]] std::string shortened(std::string_view text);
 
 // For a part of a URL (RFC 3986, section 2.1): all but unreserved characters as %XX.
 [[nodiscard]] std::string percent_encoded(std::string_view text);

@@ -11,26 +11,11 @@
 namespace influx {
 namespace {
 
+using http::shortened;
 using nlohmann::json;
 using Kind = Verdict::Kind;
 using Rest = Verdict::Rest;
 using Refused = std::vector<std::pair<std::size_t, std::string>>;
-
-constexpr std::size_t kLongestReason = 400;
-
-// For logs: one line, not too long, cut between characters.
-std::string shortened(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (out.size() >= kLongestReason && (static_cast<unsigned char>(c) & 0xc0U) != 0x80) {
-      out += "...";
-      break;
-    }
-    out += static_cast<unsigned char>(c) < 0x20 || c == '\x7f' ? ' ' : c;
-  }
-  while (out.ends_with(' ')) out.pop_back();
-  return out;
-}
 
 // The message of the three APIs: {"error": TEXT} of v1 and v3, {"code": ..., "message": TEXT} of v2. The whole text.
 std::string message_of(const http::Answer& answer, const json& body) {
@@ -227,7 +212,7 @@ std::string missing(const Written& written, const std::string& message) {
 
 std::string said(const http::Answer& answer) {
   const std::string message = message_of(answer, json::parse(answer.body, nullptr, false));
-  const std::string text = shortened(std::string_view(message).substr(0, 4 * kLongestReason));
+  const std::string text = shortened(message);
   return text.empty() ? "status " + std::to_string(answer.status) : text;
 }
 

@@ -1,46 +1,10 @@
 #include "server.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
+#include "../../lib/http/secret.hpp"
 
-#include <array>
-#include <cerrno>
-#include <system_error>
+#include <utility>
 
 namespace influx {
-namespace {
-
-constexpr std::size_t kMostSecretBytes = 65536;
-
-// Reads with this process's own rights, which are those of the user that nfbus runs as. Returns what is wrong.
-std::string read_file(const std::string& path, std::string& secret) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0) {
-    const std::string text = "cannot read " + path + ": " + std::generic_category().message(errno);
-    return errno == EACCES ? text + "; uid " + std::to_string(geteuid()) + ", which nfbus runs as, must be able to"
-                           : text;
-  }
-  std::string out;
-  std::array<char, 4096> room;
-  ssize_t size = 0;
-  while (out.size() <= kMostSecretBytes && (size = read(fd, room.data(), room.size())) > 0) {
-    out.append(room.data(), static_cast<std::size_t>(size));
-  }
-  const int error = size < 0 ? errno : 0;
-  close(fd);
-  if (error != 0) return "cannot read " + path + ": " + std::generic_category().message(error);
-  while (!out.empty() && (out.back() == '\n' || out.back() == '\r')) out.pop_back();
-  if (out.empty()) return path + " is empty: put the secret there";
-  for (const char c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == '\x7f')
-      return path + " has more than one line: it holds the secret alone";
-  }
-  if (out.size() > kMostSecretBytes) return path + " is too long for a secret";
-  secret = std::move(out);
-  return {};
-}
-
-}  // namespace
 
 std::optional<Api> api_of(const http::Answer& ping) {
   std::string_view version = ping.header("x-influxdb-version");
@@ -115,7 +79,7 @@ http::Request Server::write(bool is_gzip) const {
       break;
   }
   http::Request out = request(query);
-  out.is_post = true;
+  out.method = http::Method::post;
   out.headers.emplace_back("Content-Type: text/plain; charset=utf-8");
   if (is_gzip) out.headers.emplace_back("Content-Encoding: gzip");
   return out;
@@ -128,15 +92,13 @@ bool Server::try_next() {
 }
 
 std::string Server::read_secret(bool& changed) {
-  std::string password = settings_.password;
-  std::string token = settings_.token;
-  std::string wrong;
-  if (!settings_.password_file.empty()) wrong = read_file(settings_.password_file, password);
-  if (wrong.empty() && !settings_.token_file.empty()) wrong = read_file(settings_.token_file, token);
-  if (!wrong.empty()) return wrong;
-  changed = password != password_ || token != token_;
-  password_ = std::move(password);
-  token_ = std::move(token);
+  nfbus::Result<std::string> password = http::read_secret(settings_.password);
+  if (!password.ok()) return password.error().text;
+  nfbus::Result<std::string> token = http::read_secret(settings_.token);
+  if (!token.ok()) return token.error().text;
+  changed = *password != password_ || *token != token_;
+  password_ = std::move(*password);
+  token_ = std::move(*token);
   has_secret_ = true;
   return {};
 }

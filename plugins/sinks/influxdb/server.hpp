@@ -19,7 +19,7 @@ class Server {
  public:
   explicit Server(const Settings& settings) : settings_(settings), api_(settings.api) {}
 
-  [[nodiscard]] const Place& place() const noexcept { return settings_.places[current_]; }
+  [[nodiscard]] const http::Place& place() const noexcept { return settings_.places[current_]; }
   [[nodiscard]] Api api() const noexcept { return api_; }  // `automatic`: not known yet
   // The database or bucket that points go to.
   [[nodiscard]] const std::string& target() const noexcept;

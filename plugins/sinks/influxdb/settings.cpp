@@ -2,20 +2,16 @@
 
 #include <algorithm>
 #include <stdexcept>
-#include <tuple>
 
 namespace influx {
 namespace {
 
+using http::text_or_empty;
 using nfbus::OptionError;
 using nfbus::Options;
 
-std::string text_or_empty(const Options& options, std::string_view key) {
-  return options.has(key) ? options.text(key) : std::string();
-}
-
-std::vector<Place> places_of(const Options& options) {
-  std::vector<Place> out;
+std::vector<http::Place> places_of(const Options& options) {
+  std::vector<http::Place> out;
   const auto add = [&](const std::string& key) {
     try {
       out.push_back(place_of(options.text(key)));
@@ -94,36 +90,18 @@ void check_columns(const Options& options, const PointSettings& points) {
 
 }  // namespace
 
-Place place_of(const std::string& url) {
-  constexpr std::string_view kUnix = "unix://";
-  if (url.starts_with(kUnix)) {
-    const std::string path = url.substr(kUnix.size());
-    if (!path.starts_with('/')) throw std::invalid_argument("the path of a socket must be absolute: unix:///PATH");
-    return {.base = "http://localhost", .unix_socket = path, .shown = url};
+http::Place place_of(const std::string& url) {
+  http::Place out = http::place_of(url);
+  if (!out.unix_socket.empty()) return out;
+  if (url.find_first_of("?#") != std::string::npos) {
+    throw std::invalid_argument("the url ends before the ?: the rest are options of their own");
   }
-  const std::size_t scheme = url.starts_with("http://") ? 7 : url.starts_with("https://") ? 8 : 0;
-  if (scheme == 0) throw std::invalid_argument("a server's url begins with http://, https:// or unix://");
-  const std::string_view rest = std::string_view(url).substr(scheme);
-  const std::string_view authority = rest.substr(0, rest.find('/'));
-  if (authority.empty() || authority.front() == ':') throw std::invalid_argument("the url names no host");
-  if (authority.find('@') != std::string_view::npos) {
-    throw std::invalid_argument("a url has no place for secrets: give user and password_file, or token_file");
-  }
-  for (const char c : url) {
-    if (c == '?' || c == '#')
-      throw std::invalid_argument("the url ends before the ?: the rest are options of their own");
-    if (static_cast<unsigned char>(c) <= ' ' || c == '\x7f') {
-      throw std::invalid_argument("a url has no blanks and no control characters");
-    }
-  }
-  std::string base = url;
-  while (base.ends_with('/')) base.pop_back();
   for (const std::string_view known : {"/write", "/api/v2/write", "/api/v3/write_lp"}) {
-    if (base.ends_with(known)) {
+    if (out.base.ends_with(known)) {
       throw std::invalid_argument("the url ends before " + std::string(known) + ": api says which way to write");
     }
   }
-  return {.base = base, .unix_socket = {}, .shown = url};
+  return out;
 }
 
 Settings settings_of(const Options& options) {
@@ -135,24 +113,12 @@ Settings settings_of(const Options& options) {
   out.user = text_or_empty(options, "user");
   out.org = text_or_empty(options, "org");
   out.bucket = text_or_empty(options, "bucket");
-  for (const auto& [name, value, path] :
-       {std::tuple("password", &out.password, &out.password_file), std::tuple("token", &out.token, &out.token_file)}) {
-    const std::string file = std::string(name) + "_file";
-    *value = text_or_empty(options, name);
-    *path = text_or_empty(options, file);
-    if (!value->empty() && !path->empty()) {
-      throw OptionError(file, std::string("give either ") + name + " or " + file + ", not both");
-    }
-  }
-  if (out.user.empty() && (!out.password.empty() || !out.password_file.empty())) {
+  out.password = http::secret_of(options, "password");
+  out.token = http::secret_of(options, "token");
+  if (out.user.empty() && out.password.is_given()) {
     throw OptionError("user", R"(a password is somebody's: give user = "NAME")");
   }
-  out.http = {.proxy = text_or_empty(options, "proxy"),
-              .ca_file = text_or_empty(options, "ca_file"),
-              .cert_file = text_or_empty(options, "cert_file"),
-              .key_file = text_or_empty(options, "key_file"),
-              .connect_timeout = std::chrono::milliseconds(options.integer("connect_timeout_ms")),
-              .request_timeout = std::chrono::milliseconds(options.integer("request_timeout_ms"))};
+  out.http = http::settings_of(options);
   out.points = {.layout = options.text("layout") == "spr" ? Layout::spr : Layout::own,
                 .measurement = text_or_empty(options, "measurement"),
                 .device = text_or_empty(options, "device"),

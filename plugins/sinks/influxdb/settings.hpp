@@ -2,6 +2,8 @@
 #pragma once
 
 #include "../../lib/http/client.hpp"
+#include "../../lib/http/options.hpp"
+#include "../../lib/http/place.hpp"
 #include "points.hpp"
 
 #include <nfbus/options.hpp>
@@ -17,26 +19,16 @@ namespace influx {
 
 enum class Api : std::uint8_t { automatic = 1, v1, v2, v3 };
 
-// Where a server is.
-struct Place {
-  std::string base;         // "http://host:8086", with a path where it has one, without a last slash
-  std::string unix_socket;  // empty: TCP
-  std::string shown;        // as the user wrote it
-};
-
 struct Settings {
-  std::vector<Place> places;
+  std::vector<http::Place> places;
   Api api = Api::automatic;
   std::string database;  // of v1 and v3
   std::string retention_policy;
   std::string user;
   std::string org;
   std::string bucket;
-  // The secrets: from the environment, or the files that they are read from.
-  std::string password;
-  std::string password_file;
-  std::string token;
-  std::string token_file;
+  http::Secret password;
+  http::Secret token;
   http::Settings http;
   PointSettings points;
   bool gzip = true;
@@ -48,7 +40,7 @@ struct Settings {
 // [control] Throws nfbus::OptionError, which names the option and the fix. Connects to nobody.
 [[nodiscard]] Settings settings_of(const nfbus::Options& options);
 
-// Throws std::invalid_argument, which says what is wrong with it.
-[[nodiscard]] Place place_of(const std::string& url);
+// Of a url option. Throws std::invalid_argument, which says what is wrong with it.
+[[nodiscard]] http::Place place_of(const std::string& url);
 
 }  // namespace influx

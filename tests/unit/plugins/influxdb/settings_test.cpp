@@ -71,7 +71,7 @@ TEST(Settings, SayWhichOptionIsWrong) {
 TEST(Settings, PlacesLoseTheirLastSlash) {
   EXPECT_EQ(influx::place_of("https://h:1/influx/").base, "https://h:1/influx");
   EXPECT_EQ(influx::place_of("http://[::1]:8086").base, "http://[::1]:8086");
-  const influx::Place socket = influx::place_of("unix:///run/influxdb.sock");
+  const http::Place socket = influx::place_of("unix:///run/influxdb.sock");
   EXPECT_EQ(socket.base, "http://localhost");
   EXPECT_EQ(socket.unix_socket, "/run/influxdb.sock");
 }

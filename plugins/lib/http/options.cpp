@@ -1,0 +1,29 @@
+#include "options.hpp"
+
+#include <chrono>
+
+namespace http {
+
+std::string text_or_empty(const nfbus::Options& options, std::string_view key) {
+  return options.has(key) ? options.text(key) : std::string();
+}
+
+Secret secret_of(const nfbus::Options& options, const std::string& name) {
+  const std::string file = name + "_file";
+  Secret out{.value = text_or_empty(options, name), .file = text_or_empty(options, file)};
+  if (!out.value.empty() && !out.file.empty()) {
+    throw nfbus::OptionError(file, "give either " + name + " or " + file + ", not both");
+  }
+  return out;
+}
+
+Settings settings_of(const nfbus::Options& options) {
+  return {.proxy = text_or_empty(options, "proxy"),
+          .ca_file = text_or_empty(options, "ca_file"),
+          .cert_file = text_or_empty(options, "cert_file"),
+          .key_file = text_or_empty(options, "key_file"),
+          .connect_timeout = std::chrono::milliseconds(options.integer("connect_timeout_ms")),
+          .request_timeout = std::chrono::milliseconds(options.integer("request_timeout_ms"))};
+}
+
+}  // namespace http
