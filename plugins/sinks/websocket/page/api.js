@@ -1,0 +1,51 @@
+// Calls of the server's HTTP API. What goes wrong is an ApiError with a text for people.
+import { signal } from "./reactive.js";
+
+// {needs_token, is_authenticated, version, instance, time_ms, names}, or null before the first answer.
+export const session = signal(null);
+// Server's clock minus the browser's, as well as one request can tell.
+export const skew_ms = signal(0);
+
+export class ApiError extends Error {
+  constructor(status, text, retryAfter_s = 0) {
+    super(text);
+    this.status = status;
+    this.retryAfter_s = retryAfter_s;
+  }
+}
+
+async function call(path, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, { credentials: "same-origin", cache: "no-store", ...options });
+  } catch {
+    throw new ApiError(0, "The server does not answer.");
+  }
+  if (answer.ok) return answer.status === 204 ? null : answer.json();
+  const text = (await answer.text()).trim() || `${answer.status} ${answer.statusText}`;
+  if (answer.status === 401 && session.value?.is_authenticated) session.value = { ...session.value, is_authenticated: false };
+  throw new ApiError(answer.status, text, Number(answer.headers.get("Retry-After") ?? 0));
+}
+
+const query = (parameters) => {
+  const given = Object.entries(parameters).filter(([, value]) => value !== undefined && value !== "");
+  return given.length > 0 ? `?${new URLSearchParams(given)}` : "";
+};
+
+export const get = (path, parameters = {}) => call(path + query(parameters));
+export const url = (path, parameters) => path + query(parameters);
+
+export const send = (method, path, body) =>
+  call(path, {
+    method,
+    headers: { "Content-Type": "application/json" },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+
+export async function readSession() {
+  const asked_ms = Date.now();
+  const answer = await get("/api/session");
+  skew_ms.value = answer.time_ms - (asked_ms + Date.now()) / 2;
+  session.value = answer;
+  return answer;
+}

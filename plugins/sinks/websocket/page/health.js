@@ -1,0 +1,98 @@
+// How the host itself is: what came, what was lost, who is behind. Also the sums for the header.
+import { skew_ms } from "./api.js";
+import { stats, status } from "./feed.js";
+import { bytes, count, dateTime, duration, offset, percent, visible, zone } from "./format.js";
+import { computed, html, view } from "./reactive.js";
+
+const sum = (list, key) => (list ?? []).reduce((total, each) => total + (each[key] ?? 0), 0);
+
+// {received, lost, queued, overflowed, failing: names of sinks}, or null before the first status.
+export const health = computed(() => {
+  const now = status.value;
+  if (!now) return null;
+  return {
+    received: sum(now.capture, "received"),
+    lost: sum(now.capture, "lost"),
+    queued: sum(now.sinks, "queued"),
+    overflowed: sum(now.sinks, "overflowed") + sum(now.sinks, "rejected"),
+    failing: (now.sinks ?? []).filter((sink) => sink.state !== "running").map((sink) => sink.name),
+  };
+});
+
+const Cell = view(({ value, isBad }) => html`<td class=${`number${isBad && value > 0 ? " bad" : ""}`}>${isBad && value > 0 ? html`<span aria-hidden="true">▲ </span>` : ""}${count(value)}</td>`);
+
+const Table = view(({ title, note, head, children }) => html`
+  <section class="panel">
+    <h2>${title} ${note && html`<span class="muted">${note}</span>`}</h2>
+    <div class="wide-table" tabindex="0" role="region" aria-label=${title}>
+      <table><thead><tr>${head.map((name) => html`<th key=${name} scope="col">${name}</th>`)}</tr></thead><tbody>${children}</tbody></table>
+    </div>
+  </section>`);
+
+const Queue = view(({ sink }) => html`
+  <td class="number">${count(sink.queued)}${sink.queue_limit ? html` <span class="gauge" aria-hidden="true"><span style=${{ width: `${(100 * sink.queued) / sink.queue_limit}%` }}></span></span>
+    <span class="muted">${percent(sink.queued, sink.queue_limit)}</span>` : ""}</td>`);
+
+const Sinks = view(({ sinks }) => html`
+  <${Table} title="Sinks" head=${["Name", "Plugin", "Writes to", "State", "Delivered", "Waiting", "Overflowed", "Rejected", "On disk", "Last error"]}>
+    ${sinks.map((sink) => html`
+      <tr key=${sink.name}><th scope="row"><bdi>${visible(sink.name)}</bdi></th><td>${sink.plugin}</td><td class="path"><bdi>${visible(sink.target ?? "")}</bdi></td>
+        <td class=${sink.state === "running" ? "" : "bad"}>${sink.state}${sink.call ? html`<br /><span class="bad">in ${sink.call}() for ${duration(sink.call_s)}</span>` : ""}</td>
+        <${Cell} value=${sink.delivered} /><${Queue} sink=${sink} /><${Cell} value=${sink.overflowed} isBad=${true} /><${Cell} value=${sink.rejected} isBad=${true} />
+        <td class="number">${sink.spilled_bytes ? bytes(sink.spilled_bytes) : "–"}</td><td class="path">${sink.last_error ? visible(sink.last_error.text ?? sink.last_error) : "–"}</td></tr>`)}
+  <//>`);
+
+const Groups = view(({ groups }) => html`
+  <${Table} title="NFLOG groups" note="received + lost is what your rules’ counters saw"
+    head=${["Group", "Action", "Received", "Lost", "Published", "Filtered", "Not forwarded", "Decode errors", "Buffer ran over"]}>
+    ${groups.map((group) => html`
+      <tr key=${group.group}><th scope="row" class="number">${group.group}</th><td class=${group.action}>${group.action}</td>
+        <${Cell} value=${group.received} /><${Cell} value=${group.lost} isBad=${true} /><${Cell} value=${group.published} /><${Cell} value=${group.filtered} />
+        <${Cell} value=${group.not_forwarded} /><${Cell} value=${group.decode_errors} isBad=${true} /><${Cell} value=${group.enobufs} isBad=${true} /></tr>`)}
+  <//>`);
+
+export const Health = view(() => {
+  const host = status.value;
+  const page = stats.value;
+  const sums = health.value;
+  return html`
+    <section>
+      <header class="title"><h1>Health</h1></header>
+      ${sums && html`
+        <div class=${`panel verdict ${sums.lost > 0 || sums.failing.length > 0 ? "is-bad" : "is-good"}`}>
+          <p><b>${sums.lost > 0 ? html`▲ ${count(sums.lost)} packets lost` : "✓ No packet lost"}</b>${" "}
+            ${sums.lost > 0 ? html`<span class="muted">${percent(sums.lost, sums.lost + sums.received)} of what the rules logged: raise recv_buffer of the group, or log less.</span>` : html`<span class="muted">of ${count(sums.received + sums.lost)} that the rules logged</span>`}</p>
+          ${sums.overflowed > 0 && html`<p><b>▲ ${count(sums.overflowed)} events</b> <span class="muted">did not reach a sink: its queue was full, or it refused them.</span></p>`}
+          ${sums.failing.length > 0 && html`<p><b>▲ Not delivering:</b> <bdi>${sums.failing.map(visible).join(", ")}</bdi></p>`}
+        </div>`}
+      ${!host && html`<p class="panel muted note-line">The host’s status has not come yet. This sink needs “nfbus:” among its topics for it.</p>`}
+      ${host && html`<${Groups} groups=${host.capture ?? []} />`}
+      ${host && html`<${Sinks} sinks=${host.sinks ?? []} />`}
+      ${(host?.filters ?? []).length > 0 && html`
+        <${Table} title="Filters" head=${["Name", "Plugin", "State", "Dropped", "Unheard"]}>
+          ${host.filters.map((filter) => html`<tr key=${filter.name}><th scope="row"><bdi>${visible(filter.name)}</bdi></th><td>${filter.plugin ?? ""}</td><td>${filter.state ?? ""}</td>
+            <${Cell} value=${filter.dropped} /><${Cell} value=${filter.unheard} isBad=${true} /></tr>`)}
+        <//>`}
+      <div class="columns">
+        ${host && html`<section class="panel"><h2>Process</h2><dl class="pairs">
+          <div><dt>nfbus</dt><dd>${host.version}</dd></div>
+          <div><dt>Running for</dt><dd>${duration(host.uptime_s)}</dd></div>
+          <div><dt>Processor time</dt><dd class="number">${duration(host.cpu_s)}</dd></div>
+          <div><dt>Memory</dt><dd class="number">${bytes(host.memory?.resident_bytes ?? 0)}</dd></div>
+          <div><dt>Bus clients</dt><dd class="number">${count(host.clients_total?.connected ?? 0)}</dd></div>
+          <div><dt>Log lines dropped</dt><dd class="number">${count(host.log?.dropped ?? 0)}</dd></div>
+        </dl></section>`}
+        ${page && html`<section class="panel"><h2>This page’s server</h2><dl class="pairs">
+          <div><dt>Events kept</dt><dd class="number">${count(page.history.events)} · ${bytes(page.history.bytes)}</dd></div>
+          <div><dt>Oldest kept</dt><dd>${dateTime(page.history.oldest_ms)}</dd></div>
+          <div><dt>Pages connected</dt><dd class="number">${count(page.clients)}</dd></div>
+          <div><dt>Notifications told</dt><dd class="number">${count(page.notified)}</dd></div>
+          <div><dt>Held back</dt><dd class="number">${count(page.held_back)}</dd></div>
+        </dl></section>`}
+        <section class="panel"><h2>Clocks</h2><dl class="pairs">
+          <div><dt>Browser’s zone</dt><dd>${zone()} (UTC${offset(Date.now())})</dd></div>
+          <div><dt>Server − browser</dt><dd class=${`number${Math.abs(skew_ms.value) > 2000 ? " bad" : ""}`}>${duration(Math.abs(skew_ms.value) / 1000)} ${skew_ms.value < 0 ? "behind" : "ahead"}</dd></div>
+        </dl></section>
+      </div>
+    </section>`;
+});

@@ -1,0 +1,58 @@
+// What stands above the table: totals, and who is talked of most.
+import { onValue } from "./chips.js";
+import { stats } from "./feed.js";
+import { count, percent, short, visible } from "./format.js";
+import { nameOf } from "./names.js";
+import { component, html, signal, view } from "./reactive.js";
+
+export const Totals = view(() => {
+  const now = stats.value;
+  if (!now) return html`<section class="panel totals" aria-label="Totals" aria-busy="true"></section>`;
+  const judged = now.blocked + now.allowed;
+  return html`
+    <section class="panel totals" aria-label="Totals">
+      <dl>
+        <div class="blocked"><dt><span class="mark" aria-hidden="true">✕</span> <button type="button" class="value" title="Show only these; with shift, all others" onClick=${onValue("action", "blocked")}>Blocked</button></dt>
+          <dd class="number" id="total-blocked">${count(now.blocked)}</dd><dd class="muted">${percent(now.blocked, judged)}</dd></div>
+        <div class="allowed"><dt><span class="mark" aria-hidden="true">✓</span> <button type="button" class="value" title="Show only these; with shift, all others" onClick=${onValue("action", "allowed")}>Allowed</button></dt>
+          <dd class="number" id="total-allowed">${count(now.allowed)}</dd><dd class="muted">${percent(now.allowed, judged)}</dd></div>
+        <div><dt>Now</dt><dd class="number">${short(now.rate)}</dd><dd class="muted">events/s</dd></div>
+        <div><dt>Messages</dt><dd class="number">${count(now.messages)}</dd><dd class="muted">of ${count(now.events)} events</dd></div>
+      </dl>
+    </section>`;
+});
+
+const kinds = [
+  { kind: "src", title: "Sources", key: () => "src", value: (text) => text },
+  { kind: "dst", title: "Destinations", key: () => "dst", value: (text) => text },
+  { kind: "port", title: "Ports", key: () => "dport", value: (text) => text.split("/").at(-1) },
+  { kind: "domain", title: "Domains", key: () => "domain", value: (text) => text },
+];
+
+export const Talkers = component(() => {
+  const shown = signal("src");
+  return () => {
+    const { key, value } = kinds.find((each) => each.kind === shown.value);
+    const list = stats.value?.top?.[shown.value] ?? [];
+    const most = Math.max(1, ...list.map(([, number]) => number));
+    return html`
+      <section class="panel talkers" aria-label="Top talkers of the last hour">
+        <header><h2>Most seen <span class="muted">last hour</span></h2></header>
+        <div class="switch" role="group" aria-label="Most seen">
+          ${kinds.map(({ kind, title }) => html`
+            <button key=${kind} type="button" aria-pressed=${shown.value === kind ? "true" : "false"}
+              onClick=${() => (shown.value = kind)}>${title}</button>`)}
+        </div>
+        ${list.length === 0 && html`<p class="muted empty">Nothing yet.</p>`}
+        <ol>
+          ${list.map(([text, number, error]) => html`
+            <li key=${text}>
+              <span class="bar" aria-hidden="true" style=${{ width: `${(100 * number) / most}%` }}></span>
+              <button type="button" class="value" title="Show only these; with shift, all others" onClick=${onValue(key(text), value(text))}>
+                ${nameOf(text) && html`<b><bdi>${visible(nameOf(text))}</bdi></b> `}<bdi>${visible(text)}</bdi></button>
+              <span class="number" title=${error ? `at most ${count(error)} too many` : "exact"}>${error ? "≈ " : ""}${count(number)}</span>
+            </li>`)}
+        </ol>
+      </section>`;
+  };
+});

@@ -1,0 +1,131 @@
+// The rules of all three shapes: ours as a form, SPR's as their JSON.
+import { get, send } from "./api.js";
+import { readNotifications } from "./feed.js";
+import { visible } from "./format.js";
+import { Severity } from "./notifications.js";
+import { batch, component, effect, html, signal } from "./reactive.js";
+import { RuleForm, emptyRule, wordsOf } from "./rule_form.js";
+import * as state from "./state.js";
+
+const shapes = [
+  { name: "rules", title: "Rules" },
+  { name: "alerts", title: "Alerts of SPR" },
+  { name: "notifications", title: "Notifications of SPR’s older form" },
+];
+
+// What a rule means, in a line.
+function summary(shape, rule) {
+  if (shape === "rules") {
+    const words = wordsOf(rule.match);
+    return words === null ? "several matches" : words || "every event";
+  }
+  if (shape === "alerts") return `${rule.TopicPrefix} ${(rule.Conditions ?? []).map((each) => each.JPath).join(rule.MatchAnyOne ? " or " : " and ")}`;
+  const given = Object.entries(rule.Conditions ?? {}).filter(([, value]) => value !== "" && value !== 0);
+  return given.map(([key, value]) => `${key}=${value}`).join(" ") || "everything";
+}
+
+const JsonEditor = component(({ rule }) => {
+  const text = signal(JSON.stringify(rule, null, 2));
+  const problem = signal("");
+  return ({ saved, cancel }) => html`
+    <form class="panel rule-form" aria-label="Rule as JSON" onSubmit=${async (event) => {
+      event.preventDefault();
+      try {
+        await saved(JSON.parse(text.value));
+      } catch (error) {
+        problem.value = error.message;
+      }
+    }}>
+      <label class="wide">JSON <textarea class="number" rows="14" spellcheck="false" value=${text.value} onInput=${(event) => (text.value = event.target.value)}></textarea></label>
+      <p class="error" role="alert">${problem.value}</p>
+      <div class="actions"><button type="submit" class="primary">Save</button><button type="button" onClick=${cancel}>Cancel</button></div>
+    </form>`;
+});
+
+export const Rules = component((_, life) => {
+  const lists = signal({});
+  const editing = signal(null); // {shape, index (null: a new one), rule, isJson}
+  const problem = signal("");
+  const said = signal("");
+
+  const read = async () => {
+    try {
+      const answers = await Promise.all(shapes.map(({ name }) => get(`/${name}`)));
+      lists.value = Object.fromEntries(shapes.map(({ name }, at) => [name, answers[at]]));
+    } catch (error) {
+      problem.value = error.message;
+    }
+  };
+
+  life.mounted(() => {
+    read();
+    return effect(() => {
+      if (state.draft.value) editing.value = { shape: "rules", index: null, rule: { ...emptyRule, match: state.draft.value }, isJson: false };
+    });
+  });
+
+  const close = () => batch(() => {
+    editing.value = null;
+    state.go({ draft: "" }, false);
+  });
+
+  const change = async (method, shape, index, rule, what) => {
+    const list = await send(method, index === null ? `/${shape}` : `/${shape}/${index}`, rule);
+    lists.value = { ...lists.value, [shape]: list };
+    said.value = what;
+    problem.value = "";
+    readNotifications().catch(() => {}); // the counts follow by themselves
+  };
+
+  const save = async (rule) => {
+    const { shape, index } = editing.value;
+    await change("PUT", shape, index, rule, "Saved.");
+    close();
+  };
+
+  const trying = (action) => () => action().catch((error) => (problem.value = error.message));
+
+  const item = (shape, rule, index) => {
+    const name = rule.name ?? rule.Name ?? `${shape} ${index}`;
+    const isOff = rule.disabled ?? rule.Disabled ?? false;
+    const edit = (isJson) => () => (editing.value = { shape, index, rule, isJson });
+    return html`
+      <li key=${`${shape}-${index}-${name}`}>
+        <div class="line">
+          ${shape === "rules" && html`<${Severity} severity=${rule.severity ?? "info"} />`}
+          <b><bdi>${visible(name)}</bdi></b>
+          ${isOff && html`<span class="badge">off</span>`}
+          <span class="grow"></span>
+          ${shape === "rules" && html`<button type="button" aria-label=${`Edit ${name}`} onClick=${edit(false)}>Edit</button>`}
+          <button type="button" aria-label=${`JSON of ${name}`} onClick=${edit(true)}>JSON</button>
+          ${shape !== "notifications" && html`<button type="button" aria-label=${`Turn ${isOff ? "on" : "off"} ${name}`}
+            onClick=${trying(() => change("PUT", shape, index, { ...rule, [shape === "rules" ? "disabled" : "Disabled"]: !isOff }, isOff ? "Turned on." : "Turned off."))}>${isOff ? "Turn on" : "Turn off"}</button>`}
+          <button type="button" class="danger" aria-label=${`Delete ${name}`} onClick=${trying(async () => {
+            if (confirm(`Delete “${name}”?`)) await change("DELETE", shape, index, undefined, "Deleted.");
+          })}>Delete</button>
+        </div>
+        <p class="muted number"><bdi>${visible(summary(shape, rule))}</bdi></p>
+        ${rule.message && html`<p class="muted">“<bdi>${visible(rule.message)}</bdi>”</p>`}
+      </li>`;
+  };
+
+  return () => {
+    const now = editing.value;
+    const editor = now && (now.isJson || now.shape !== "rules" ? JsonEditor : RuleForm);
+    return html`
+      <section>
+        <header class="title"><h1>Rules</h1><span class="muted" role="status">${said.value}</span><span class="grow"></span>
+          ${!now && html`<button type="button" class="primary" onClick=${() => (editing.value = { shape: "rules", index: null, rule: emptyRule, isJson: false })}>New rule</button>`}
+        </header>
+        ${problem.value && html`<p class="error" role="alert">${problem.value}</p>`}
+        ${now && html`<${editor} key=${`${now.shape}-${now.index}-${now.isJson}-${state.draft.value}`} rule=${now.rule} saved=${save} cancel=${close} />`}
+        ${shapes.map(({ name, title }) => {
+          const list = lists.value[name] ?? [];
+          if (name !== "rules" && list.length === 0) return null;
+          return html`<section key=${name} class="panel"><h2>${title} <span class="muted">${list.length}</span></h2>
+            ${list.length === 0 && html`<p class="muted empty">None yet. A rule says of which events you are told, and how often.</p>`}
+            <ul class="plain rule-list">${list.map((rule, index) => item(name, rule, index))}</ul></section>`;
+        })}
+      </section>`;
+  };
+});

@@ -1,0 +1,289 @@
+// The live table: what it shows, how it is filtered, stopped and driven by keys.
+import assert from "node:assert/strict";
+import { eventually, number, packetRows, shownRows, stateOf } from "./stage.mjs";
+
+const packets = (stage, ...list) => stage.ask("packets", { packets: list });
+const tcp = (changes = {}) => ({ src: "192.0.2.10", dst: "198.51.100.1", sp: 40000, dp: 23, ...changes });
+const rowsWith = (page, column, text) => eventually(async () => {
+  const rows = (await packetRows(page)).filter((row) => row[column].includes(text));
+  return rows.length > 0 && rows;
+}, `a row with ${text} as its ${column}`);
+
+export async function eventsAppear(stage) {
+  const page = await stage.openLive();
+  await packets(stage, tcp(), tcp({ dst: "203.0.113.5", dp: 443 }), tcp({ proto: "udp", dp: 53, dst: "203.0.113.53" }));
+  const rows = await eventually(async () => {
+    const found = await packetRows(page);
+    return found.length === 3 && found;
+  }, "three rows");
+  const blocked = rows.find((row) => row.dst.includes("198.51.100.1"));
+  assert.match(blocked.action, /blocked/);
+  assert.match(blocked.src, /laptop.*192\.0\.2\.10:40000/);
+  assert.match(blocked.dst, /198\.51\.100\.1:23$/);
+  assert.equal(blocked.proto, "tcp");
+  assert.equal(blocked.in, "lan0");
+  assert.equal(blocked.topic, "drop:input");
+  assert.match(blocked.info, /SYN/i);
+  assert.match(rows.find((row) => row.dst.includes("203.0.113.5:443")).action, /allowed/);
+  await eventually(async () => (await number(page, "#total-blocked")) === 1 && (await number(page, "#total-allowed")) === 2, "the totals");
+  assert.match(await page.title(), /Live · nfbus page/);
+}
+
+export async function clicksFilterAndExclude(stage) {
+  const page = await stage.openLive();
+  await packets(stage, tcp(), tcp({ src: "192.0.2.20" }), tcp({ src: "192.0.2.20", dp: 22 }));
+  await rowsWith(page, "dst", ":22");
+  await page.locator(".row .c-src .address", { hasText: "192.0.2.20" }).first().click();
+  await page.locator(".chip", { hasText: "192.0.2.20" }).waitFor();
+  assert.equal(stateOf(page).match, "src=192.0.2.20");
+  await eventually(async () => {
+    const rows = await packetRows(page);
+    return rows.length === 2 && rows.every((row) => row.src.includes("192.0.2.20"));
+  }, "the two events of 192.0.2.20, out of the history");
+
+  await page.locator(".row .c-dst .port", { hasText: ":22" }).first().click({ modifiers: ["Shift"] });
+  await page.locator(".chip.not", { hasText: "22" }).waitFor();
+  assert.equal(stateOf(page).match, "src=192.0.2.20 !dport=22");
+  await packets(stage, tcp(), tcp({ src: "192.0.2.20", dp: 22 }), tcp({ src: "192.0.2.20", dp: 25 }));
+  await rowsWith(page, "dst", ":25");
+  assert.deepEqual((await packetRows(page)).map((row) => row.dst.split(":").at(-1)), ["25", "23"]);
+  assert.equal(await number(page, "#matched"), 1);
+
+  await page.locator(".chip.not .remove").click();
+  await eventually(async () => (await packetRows(page)).length === 4, "all events of 192.0.2.20");
+  await page.goBack();
+  await page.locator(".chip.not").waitFor();
+  await page.getByRole("button", { name: "Clear all" }).click();
+  await page.locator(".totals").getByRole("button", { name: "Allowed" }).click();
+  await page.getByText("No kept event matches").waitFor();
+  await page.getByRole("link", { name: "Tell me of these" }).click();
+  assert.equal(await page.getByLabel("Match").inputValue(), "action=allowed");
+}
+
+export async function searchesWithTheMatchersWords(stage) {
+  const page = await stage.openLive();
+  await packets(stage, tcp(), tcp({ proto: "udp", dp: 5000 }), tcp({ dst: "203.0.113.5", dp: 443 }));
+  await eventually(async () => (await packetRows(page)).length === 3, "three rows");
+  await page.keyboard.press("/");
+  await page.keyboard.type("act");
+  await page.locator("#suggestions [role=option]", { hasText: "action=" }).waitFor();
+  await page.keyboard.press("Tab");
+  await page.locator("#suggestions [role=option]", { hasText: "action=blocked" }).click();
+  assert.equal((await page.inputValue("#search")).trim(), "action=blocked");
+  await page.keyboard.type("dport=1-1000");
+  await page.keyboard.press("Enter");
+  await eventually(async () => (await packetRows(page)).length === 1, "what matches both");
+  assert.equal(stateOf(page).match, "action=blocked dport=1-1000");
+
+  await page.fill("#search", "src=lap");
+  await page.locator("#suggestions [role=option]", { hasText: "laptop" }).click();
+  assert.equal((await page.inputValue("#search")).trim(), "src=192.0.2.10");
+  await page.keyboard.press("Enter");
+  await page.locator(".chip", { hasText: "laptop" }).waitFor();
+  await page.goBack();
+
+  await page.fill("#search", "198.51.100.1 !53");
+  await page.keyboard.press("Enter");
+  await page.locator(".chip", { hasText: "port ≠ 53" }).waitFor();
+  assert.equal(stateOf(page).match, "host=198.51.100.1 !port=53");
+  await page.goBack();
+
+  stage.expected.push(/status of 400/);
+  await page.fill("#search", "action=blocked port=http!");
+  await page.keyboard.press("Enter");
+  await eventually(async () => /port/.test(await page.locator("#search-error").textContent()), "what is wrong, in words");
+  assert.equal(stateOf(page).match, "action=blocked dport=1-1000");
+  await packets(stage, tcp({ sp: 40001 }));
+  await rowsWith(page, "src", ":40001");
+}
+
+export async function pauseCountsWhatIsNew(stage) {
+  const page = await stage.openLive();
+  await packets(stage, tcp());
+  await rowsWith(page, "dst", ":23");
+  await page.click("#pause");
+  const before = await shownRows(page);
+  assert.equal(stateOf(page).paused, "1");
+  await stage.ask("packets", { packets: [tcp({ dp: 80 })], repeat: 1234 });
+  await page.locator("#unseen", { hasText: "1,234 new" }).waitFor();
+  assert.deepEqual(await shownRows(page), before);
+  await eventually(async () => (await number(page, "#total-blocked")) === 1235, "totals that go on");
+  await page.click("#unseen");
+  await rowsWith(page, "dst", ":80");
+  assert.equal(stateOf(page).paused, undefined);
+  assert.equal(await number(page, "#matched"), 1235);
+  // The newest 200 are here at once; what lies between them and the old ones says so.
+  const hasGap = async () => {
+    await page.locator(".grid").focus();
+    await page.keyboard.press("End");
+    return (await shownRows(page)).find(({ kind }) => kind === "k-g");
+  };
+  assert.match((await eventually(hasGap, "the row of those between")).wide, /1,034 more came here while the table stood still/);
+  await page.locator(".k-g button").click();
+  await eventually(async () => /34 more came/.test((await hasGap())?.wide), "the thousand that were asked for");
+}
+
+export async function scrollingBackReadsTheHistory(stage) {
+  await stage.ask("packets", { packets: Array.from({ length: 700 }, (_, at) => tcp({ sp: 1000 + at })) });
+  const page = await stage.openLive();
+  await rowsWith(page, "src", ":1699");
+  const end = async () => {
+    await page.locator(".grid").focus();
+    await page.keyboard.press("End");
+    return (await packetRows(page)).at(-1)?.src.endsWith(":1000");
+  };
+  await eventually(end, "the oldest of 700");
+  const { index } = await page.evaluate(() => ({ index: document.querySelector(".row[aria-selected=true]").getAttribute("aria-rowindex") }));
+  assert.equal(index, "701"); // the head is the first
+  assert.equal(await page.getAttribute(".grid", "aria-rowcount"), "701");
+  await packets(stage, tcp({ sp: 2000 }));
+  await page.locator("#unseen", { hasText: "1 new" }).waitFor(); // and nothing moves
+  assert.ok((await packetRows(page)).at(-1).src.endsWith(":1000"));
+  await page.keyboard.press("Escape");
+  await rowsWith(page, "src", ":2000");
+}
+
+export async function reloadKeepsAll(stage) {
+  const page = await stage.openLive();
+  await packets(stage, tcp(), tcp({ dp: 22 }));
+  await rowsWith(page, "dst", ":22");
+  await page.fill("#search", "dport=22");
+  await page.keyboard.press("Enter");
+  await eventually(async () => (await packetRows(page)).length === 1, "the filtered row");
+  await page.getByRole("button", { name: "Columns" }).click();
+  await page.getByLabel("Bytes").uncheck();
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "1 h" }).click();
+  await page.locator(".theme select").selectOption("dark");
+  await page.locator(".c-time").nth(1).click();
+  await page.locator(".details .lead").waitFor();
+  await page.click("#pause");
+  const before = stateOf(page);
+  assert.equal(before.columns.includes("length"), false);
+  await page.reload();
+  await page.locator(".details .lead").waitFor();
+  assert.deepEqual(stateOf(page), before);
+  await page.locator(".chip", { hasText: "22" }).waitFor();
+  await eventually(async () => (await page.locator("#pause").textContent()).includes("Go on"), "the pause");
+  assert.equal(await page.getAttribute("html", "data-theme"), "dark");
+  assert.equal(await page.locator(".head .c-length").count(), 0);
+  assert.equal(await page.getByRole("button", { name: "1 h" }).getAttribute("aria-pressed"), "true");
+}
+
+export async function anotherProcessBeginsAnew(stage) {
+  stage.expected.push(/WebSocket connection to .* failed/, /net::ERR_/);
+  const page = await stage.openLive();
+  await packets(stage, tcp({ dp: 1 }), tcp({ dp: 2 }), tcp({ dp: 3 }));
+  await eventually(async () => (await packetRows(page)).length === 3, "three rows");
+  await stage.ask("restart");
+  await page.locator(".banner.bad").waitFor({ state: "detached", timeout: 20000 });
+  await packets(stage, tcp({ dp: 4 }));
+  await rowsWith(page, "dst", ":4");
+  await eventually(async () => (await packetRows(page)).length === 1 && (await number(page, "#total-blocked")) === 1, "the new one's event alone", 20);
+}
+
+export async function keysDoWhatTheySay(stage) {
+  const page = await stage.openLive();
+  await packets(stage, tcp({ dp: 1 }), tcp({ dp: 2 }), tcp({ dp: 3 }));
+  await eventually(async () => (await packetRows(page)).length === 3, "three rows");
+  const chosen = () => page.locator(".row[aria-selected=true] .c-dst").textContent();
+  await page.keyboard.press("j");
+  await eventually(async () => (await chosen()).endsWith(":3"), "the newest chosen");
+  await page.keyboard.press("j");
+  await eventually(async () => (await chosen()).endsWith(":2"), "the next chosen");
+  await page.keyboard.press("k");
+  await eventually(async () => (await chosen()).endsWith(":3"), "the one before chosen");
+  await page.keyboard.press("Enter");
+  await page.locator(".details .lead").waitFor();
+  const fields = await page.locator(".details").textContent();
+  for (const text of ["192.0.2.10", "198.51.100.1", "40000", "02:00:00:00:00:02", "lan0", "drop:input", "Window"]) {
+    assert.ok(fields.includes(text), `${text} in the details: ${fields}`);
+  }
+  await page.getByRole("button", { name: "Copy as JSON" }).click();
+  await page.getByText("Copied.").waitFor();
+  await page.locator(".rule", { hasText: "nftcontext" }).waitFor(); // no such filter under this group
+  const copied = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()));
+  assert.equal(copied.IP.SrcIP, "192.0.2.10");
+  await packets(stage, tcp({ dst: "203.0.113.5", dp: 443 }));
+  await page.locator("#unseen", { hasText: "1 new" }).click();
+  await rowsWith(page, "dst", ":443");
+  await page.locator(".c-time:not([role=columnheader])").first().click();
+  await page.locator(".rule", { hasText: /inet t c handle \d+.*what the LAN may do/ }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.locator(".details").waitFor({ state: "detached" });
+  await page.keyboard.press("Escape");
+  await packets(stage, tcp({ dp: 4 }));
+  await rowsWith(page, "dst", ":4"); // it follows again
+  await page.keyboard.press("?");
+  await page.getByRole("dialog").waitFor();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("5");
+  await page.getByRole("heading", { name: "Health" }).waitFor();
+}
+
+export async function lossesAreRows(stage) {
+  const page = await stage.openLive();
+  const lost = await stage.ask("lose");
+  const row = await eventually(async () => (await shownRows(page)).find(({ kind }) => kind === "k-l"), "a row that tells of the loss", 20);
+  assert.match(row.wide, /packets lost in group 1/);
+  await eventually(async () => (await number(page, "#lost")) === lost, `${lost} lost in the header`, 20);
+  await stage.picture(page, "loss-light");
+}
+
+export async function whatThePageMissedIsARow(stage) {
+  stage.expected.push(/WebSocket connection to .* failed/, /net::ERR_/);
+  const page = await stage.openLive();
+  await packets(stage, tcp({ dp: 1 }));
+  await rowsWith(page, "dst", ":1");
+  await stage.ask("cut");
+  await page.locator(".banner.bad", { hasText: "Not connected" }).waitFor({ timeout: 20000 });
+  await stage.picture(page, "away-light");
+  await stage.ask("packets", { packets: [tcp({ dp: 2 })], repeat: 500 });
+  await stage.ask("mend");
+  await page.locator(".banner.bad").waitFor({ state: "detached", timeout: 20000 });
+  await rowsWith(page, "dst", ":2");
+  // 200 of them come with the first look; the gap lies below these.
+  const hasGap = async () => {
+    await page.locator(".grid").focus();
+    await page.keyboard.press("End");
+    return (await shownRows(page)).find(({ kind }) => kind === "k-g");
+  };
+  const gap = await eventually(hasGap, "a row that tells of what was missed");
+  assert.match(gap.wide, /missed 300 here/);
+  await page.locator(".k-g button").click();
+  await eventually(async () => !(await shownRows(page)).some(({ kind }) => kind === "k-g"), "the gap to be filled");
+  await page.keyboard.press("5");
+  await eventually(async () => /Pages connected1Notif/.test(await page.locator("main").textContent()), "one connection, and no other", 20);
+}
+
+export async function hiddenPagesGetCountersOnly(stage) {
+  const page = await stage.open("#live");
+  const frames = [];
+  const wishes = [];
+  page.on("websocket", (socket) => {
+    socket.on("framereceived", ({ payload }) => frames.push(JSON.parse(payload)));
+    socket.on("framesent", ({ payload }) => wishes.push(JSON.parse(payload)));
+  });
+  let snapshots = 0;
+  page.on("request", (request) => (snapshots += request.url().includes("/api/rows") ? 1 : 0));
+  await page.reload();
+  await page.locator("#total-blocked").waitFor();
+  await packets(stage, tcp());
+  await rowsWith(page, "dst", ":23");
+  const hide = (hidden) => page.evaluate((value) => {
+    Object.defineProperty(document, "hidden", { value, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, hidden);
+  await hide(true);
+  await eventually(() => wishes.at(-1)?.mode === "counters", "the server to hear of it");
+  const before = frames.length;
+  const asked = snapshots;
+  await stage.ask("packets", { packets: [tcp({ dp: 80 })], repeat: 300 });
+  await eventually(() => frames.slice(before).some((frame) => frame.stats?.blocked === 301), "the counters");
+  assert.equal(frames.slice(before).reduce((sum, frame) => sum + (frame.rows?.length ?? 0), 0), 0);
+  assert.equal(snapshots, asked);
+  await hide(false);
+  await rowsWith(page, "dst", ":80");
+  assert.equal(snapshots, asked + 1);
+  assert.equal(await number(page, "#total-blocked"), 301);
+}
