@@ -1,0 +1,141 @@
+// What the sink's worker owns: the kept events, the statistics, the rules, and what each client is to be sent.
+#pragma once
+
+#include "device_names.hpp"
+#include "history.hpp"
+#include "row.hpp"
+#include "rules/rule_book.hpp"
+#include "settings.hpp"
+#include "statistics.hpp"
+#include "view.hpp"
+
+#include <nfbus/host.hpp>
+#include <nfbus/lru_map.hpp>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace websocket {
+
+// When an address was seen, longer than its events are kept.
+struct Seen {
+  std::int64_t first_ns = 0;
+  std::int64_t last_ns = 0;
+};
+
+// Thread safety: none; the constructor and open() are [control], the rest is [worker].
+class Board {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  Board(nfbus::Host host, const Settings& settings);
+  Board(const Board&) = delete;
+  Board& operator=(const Board&) = delete;
+  ~Board() = default;
+
+  void open();
+  void take(nfbus::Event event);
+  // About each 100 ms. clients: how many there are.
+  void tick(std::size_t clients);
+  void close();
+  // What waits to be sent by now.
+  [[nodiscard]] Parcel take_parcel();
+
+  void set_view(ViewId id, ViewSettings settings);
+  void drop_view(ViewId id);
+  // One text to one view.
+  void tell(ViewId id, Text text);
+
+  [[nodiscard]] nfbus::Host host() const noexcept { return host_; }
+  [[nodiscard]] const History& history() const noexcept { return history_; }
+  [[nodiscard]] Statistics& statistics() noexcept { return statistics_; }
+  [[nodiscard]] rules::RuleBook& rules() noexcept { return rules_; }
+  [[nodiscard]] Rows& rows() noexcept { return rows_; }
+  [[nodiscard]] const DeviceNames& names() const noexcept { return names_; }
+  [[nodiscard]] std::string_view render(nfbus::Event event, TextFormat format) const {
+    return event.json(format == TextFormat::packet ? packet_ : ulogd_);
+  }
+  // Of an address' bytes; zeros: never, or long ago.
+  [[nodiscard]] Seen seen(std::span<const std::uint8_t> address);
+  // {"notifications":[...],"rules":[...]}, the newest first.
+  [[nodiscard]] std::string notifications_json(std::size_t most) const;
+  [[nodiscard]] static std::int64_t now_s();
+
+ private:
+  struct View {
+    ViewId id = 0;
+    ViewSettings settings = {};
+    std::vector<Text> texts = {};
+    bool is_touched = false;     // it is in touched_
+    bool is_too_costly = false;  // it sees nothing any more
+    Clock::duration cost{};      // of its match, since cost_begin_
+    std::uint64_t tests = 0;     // so many
+    // Of a page, since its last frame and since its match was set.
+    bool has_news = false;
+    std::string rows = {};
+    std::uint32_t row_count = 0;
+    std::uint32_t skipped = 0;
+    std::uint64_t matched = 0;
+    Clock::time_point last_frame{};
+  };
+  // Of the event that is being taken, each made when it is first asked for.
+  struct Made {
+    std::array<Text, 3> frames{};  // by TextFormat
+    std::string row = {};
+  };
+
+  void keep(nfbus::Event event);
+  void see(std::span<const std::uint8_t> address, std::int64_t time_ns);
+  void show(View& view, nfbus::Event event, Made& made);
+  // Whether the view's match holds; measured, so that a match that takes long costs its own client alone.
+  [[nodiscard]] bool holds(View& view, nfbus::Event event);
+  void end_costliest();
+  [[nodiscard]] const Text& frame_of(nfbus::Event event, TextFormat format, Made& made) const;
+  // event: that it tells of; null: one that was before, or none alone.
+  void notify(const rules::Notification& notification, const nfbus::Event* event);
+  [[nodiscard]] bool is_seen(const View& view, const rules::Notification& notification,
+                             const nfbus::Event* event) const;
+  void touch(View& view);
+  void add(View& view, Text text);
+  static void flush(View& view, Clock::time_point now);
+  void tell_pages(const Text& text);
+  [[nodiscard]] std::string stats_json(std::size_t clients) const;
+  void take_status(std::string_view text);
+  // row: of this sink in the status.
+  void note_own_losses(const nlohmann::json& row);
+
+  const nfbus::Host host_;
+  const nfbus::Format packet_;
+  const nfbus::Format ulogd_;
+  const nfbus::Counter notified_counter_;
+  const nfbus::Counter refused_counter_;
+  DeviceNames names_;
+  Rows rows_;
+  History history_;
+  Statistics statistics_;
+  rules::RuleBook rules_;
+  nfbus::LruMap<std::array<std::uint8_t, 16>, Seen> seen_;
+  std::map<ViewId, std::unique_ptr<View>> views_;
+  std::vector<View*> touched_;
+  std::vector<ViewId> too_costly_;
+  Clock::time_point cost_begin_{};
+  Clock::duration cost_{};                 // of all matches since then
+  std::vector<rules::Notification> told_;  // reused
+  std::deque<std::string> notes_;          // as JSON, the oldest first
+  std::uint64_t next_note_ = 1;
+  std::uint64_t notified_ = 0;
+  std::uint64_t lost_ = 0;      // by the kernel, as nfbus:status has it
+  std::uint64_t own_lost_ = 0;  // by this sink's queue, likewise
+  std::int64_t last_second_ = 0;
+};
+
+}  // namespace websocket

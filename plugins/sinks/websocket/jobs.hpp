@@ -1,0 +1,63 @@
+// Work for the worker that other threads ask for: requests that look at what the worker owns.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <iterator>
+#include <mutex>
+#include <utility>
+
+namespace websocket {
+
+// Long work is done in pieces, so that live events go on: a job that is not done by `until` comes again, behind the
+// others.
+class Jobs {
+ public:
+  using Clock = std::chrono::steady_clock;
+  using Job = std::function<bool(Clock::time_point until)>;  // true: it is done
+
+  // [any]
+  void post(Job job) {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back(std::move(job));
+    ++size_;
+  }
+
+  // [any] How many wait or are at work.
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+  // [worker] Returns whether some are left.
+  bool run(Clock::time_point until) {
+    do {
+      {
+        const std::lock_guard lock(mutex_);
+        std::move(waiting_.begin(), waiting_.end(), std::back_inserter(own_));
+        waiting_.clear();
+      }
+      if (own_.empty()) return false;
+      Job job = std::move(own_.front());
+      own_.pop_front();
+      const Clock::time_point piece = std::min(until, Clock::now() + kPiece);
+      if (job(piece)) {
+        --size_;
+      } else {
+        own_.push_back(std::move(job));
+      }
+    } while (Clock::now() < until);
+    return true;
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kPiece{4};
+
+  std::atomic<std::size_t> size_ = 0;
+  std::mutex mutex_;
+  std::deque<Job> waiting_;
+  std::deque<Job> own_;  // the worker's
+};
+
+}  // namespace websocket

@@ -1,0 +1,99 @@
+'''The page of the sink `websocket`, and what of others is in it; under load: test_page_load.py.'''
+
+import hashlib
+import re
+import unittest
+
+import nfbustest
+from browser_page import PAGE, TOKEN, Page
+
+
+class Vendored(unittest.TestCase):
+    def test_the_files_of_others_are_those_that_their_list_names(self):
+        listed = {}
+        for line in (PAGE / "vendor/VERSIONS.md").read_text().splitlines():
+            if found := re.fullmatch(r"\| (\S+) \| .* \| ([0-9a-f]{64}) \|", line):
+                listed[found[1]] = found[2]
+        there = {path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+                 for path in (PAGE / "vendor").iterdir() if path.is_file() and path.name != "VERSIONS.md"}
+        self.assertEqual(listed, there)
+        self.assertTrue(listed)
+
+
+class Table(Page):
+    def setUp(self):
+        super().setUp()
+        self.begin()
+
+    def test_events_appear(self):
+        self.play("table", "eventsAppear")
+
+    def test_clicks_filter_and_exclude(self):
+        self.play("table", "clicksFilterAndExclude")
+
+    def test_the_search_box_takes_the_matchers_words(self):
+        self.play("table", "searchesWithTheMatchersWords")
+
+    def test_a_pause_counts_what_is_new(self):
+        self.play("table", "pauseCountsWhatIsNew")
+
+    def test_scrolling_back_reads_the_history(self):
+        self.play("table", "scrollingBackReadsTheHistory")
+
+    def test_a_reload_keeps_all(self):
+        self.play("table", "reloadKeepsAll")
+
+    def test_keys_do_what_they_say(self):
+        self.play("table", "keysDoWhatTheySay")
+
+    def test_what_the_page_missed_is_a_row(self):
+        self.play("table", "whatThePageMissedIsARow")
+
+    def test_another_process_begins_anew(self):
+        self.play("table", "anotherProcessBeginsAnew")
+
+    def test_a_hidden_page_gets_counters_only(self):
+        self.play("table", "hiddenPagesGetCountersOnly")
+
+
+class Losses(Page):
+    def test_losses_are_rows(self):
+        self.begin(buffer=131072)
+        self.play("table", "lossesAreRows")
+
+
+class Views(Page):
+    def setUp(self):
+        super().setUp()
+        self.begin()
+
+    def test_a_host_has_a_page(self):
+        self.play("views", "aHostHasAPage")
+
+    def test_a_rule_made_in_the_page_tells(self):
+        self.play("views", "aRuleMadeHereTells")
+
+    def test_health_is_that_of_the_host(self):
+        self.play("views", "healthIsThatOfTheHost")
+
+    def test_exports_hold_what_matches(self):
+        self.play("views", "exportsHoldWhatMatches")
+
+    def test_hostile_names_stay_text(self):
+        self.play("views", "hostileNamesStayText")
+
+    def test_ten_thousand_topics_fit(self):
+        self.play("views", "tenThousandTopicsFit")
+
+    def test_all_views_look_well(self):
+        self.play("views", "allViewsLookWell", seconds=240)
+
+
+class Access(Page):
+    def test_a_token_is_wanted(self):
+        self.begin(token=TOKEN)
+        self.play("access", "aTokenIsWanted")
+
+
+if __name__ == "__main__":
+    nfbustest.main()
