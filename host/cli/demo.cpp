@@ -1,12 +1,15 @@
-// `nfbus demo`: the capture and the decoder of `run`, on a small network of its own, printed instead of delivered.
+// `nfbus demo`: a host as of `run`, on a small network of its own, with the page as its sink; what it captures is
+// printed, too.
 #include "capture/nflog.hpp"
 #include "cli/colour.hpp"
 #include "cli/commands.hpp"
 #include "cli/demo/network.hpp"
+#include "cli/demo/page_socket.hpp"
 #include "cli/demo/plan.hpp"
-#include "config/config.hpp"
+#include "config/load.hpp"
 #include "formats/format.hpp"
 #include "formats/line.hpp"
+#include "running/pipeline.hpp"
 #include "support/log.hpp"
 #include "support/signals.hpp"
 
@@ -18,8 +21,8 @@
 #include <chrono>
 #include <cstdlib>
 #include <limits>
+#include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -28,8 +31,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kKeepSlabs = 2;
-constexpr std::size_t kKeepBatches = 16;
+constexpr std::chrono::seconds kStopDeadline{2};
+constexpr std::chrono::milliseconds kWatchInterval{1000};  // of the host's own messages, which the page shows
 
 int fail(const Error& error) {
   log::error(to_string(error));
@@ -87,25 +90,65 @@ class Printer {
   std::atomic<std::uint64_t> printed_ = 0;
 };
 
-std::vector<CaptureSpec> captures() {
-  std::vector<CaptureSpec> specs(2);
-  specs[0].config.group = demo::kAllowedGroup;
-  specs[0].config.action = Action::allowed;
-  specs[1].config.group = demo::kBlockedGroup;
-  specs[1].config.action = Action::blocked;
-  return specs;
+// What a user would write. Without a socket for the page there is none.
+ConfigFile configuration(const std::optional<Descriptor>& page_socket) {
+  std::string text = fmt::format(R"([host]
+device = "demo"
+[[capture]]
+group = {}
+action = "allowed"
+[[capture]]
+group = {}
+action = "blocked"
+)",
+                                 demo::kAllowedGroup, demo::kBlockedGroup);
+  if (page_socket) {
+    text += fmt::format(R"([sink.page]
+plugin = "websocket"
+listen = "fd:{}"
+filters = ["names"]
+[filter.names]
+plugin = "dnsnames"
+)",
+                        page_socket->get());
+  }
+  return {.name = "demo", .text = std::move(text), .way = {}};
+}
+
+Result<MadePipeline> make_pipeline(const ConfigFile& file, RunningCalls& calls) {
+  PluginRegistry plugins = PluginRegistry::scan(builtin_plugin_folders());
+  LoadedConfig loaded = load_config(file, plugins, {});
+  if (!loaded.errors.empty()) return loaded.errors.front();
+  std::vector<Error> mistakes;
+  auto made = MadePipeline::make(std::move(loaded.config), std::move(plugins), nullptr, calls, mistakes);
+  if (!made) return mistakes.front();
+  return std::move(*made);
+}
+
+// The groups of this namespace, printed before they are published.
+OpenSource printed_nflog(PrivilegedHelper& helper, Printer& printer) {
+  return [&](std::vector<CaptureSpec> captures, const SourceContext& context) {
+    SourceContext printing = context;
+    printing.publish = [&printer, publish = context.publish](const BatchRef& batch) {
+      printer.print(*batch);
+      publish(batch);
+    };
+    return open_nflog(std::move(captures), helper, printing);
+  };
 }
 
 // Until a signal, the end of the time, or enough packets.
-void wait_for_end(Signals& signals, const Printer& printer, const DemoOptions& options) {
-  const auto deadline = Clock::now() + std::chrono::seconds(options.seconds.value_or(0));
-  while (!printer.done()) {
-    std::chrono::milliseconds left(-1);
-    if (options.seconds) {
-      left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
-      if (left.count() <= 0) return;
+void wait_for_end(Signals& signals, RunningPipeline& pipeline, const Printer& printer, const DemoOptions& options) {
+  const auto deadline =
+      options.seconds ? Clock::now() + std::chrono::seconds(*options.seconds) : Clock::time_point::max();
+  auto next_watch = Clock::now();
+  while (!printer.done() && Clock::now() < deadline) {
+    if (Clock::now() >= next_watch) {
+      pipeline.watch();
+      next_watch = Clock::now() + kWatchInterval;
     }
-    if (signals.wait(left)) return;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(std::min(deadline, next_watch) - Clock::now());
+    if (signals.wait(std::max(left, std::chrono::milliseconds(0)))) return;
   }
 }
 
@@ -118,35 +161,35 @@ int demo_command(const DemoOptions& options) {
   const char* path = std::getenv("PATH");
   setenv("PATH", fmt::format("{}:/usr/sbin:/sbin", path == nullptr ? "/usr/bin:/bin" : path).c_str(), 1);
 
+  // In the machine's own network, so that a browser there can open the page.
+  const std::optional<Descriptor> page_socket = options.json ? std::nullopt : demo::open_page_socket();
   auto network = demo::Network::build();
   if (!network) return fail(network.error());
   auto helper = PrivilegedHelper::start();
   if (!helper) return fail(helper.error());
 
-  TopicTable topics(defaults::kTopicRoot);
-  SlabPool slabs(kSlabBytes, kKeepSlabs);
-  BatchPool batches(kKeepBatches);
+  RunningCalls calls;
   Printer printer(options, *signals);
-  auto source = open_nflog(captures(), *helper,
-                           {.topics = topics,
-                            .slabs = slabs,
-                            .batches = batches,
-                            .publish = [&](const BatchRef& batch) { printer.print(*batch); },
-                            .publish_when_room = {}});
-  if (!source) return fail(source.error());
-
-  Result<void> captured;
-  std::thread capture([&] { captured = (*source)->run(); });
+  auto made = make_pipeline(configuration(page_socket), calls);
+  if (!made) return fail(made.error());
+  auto open = std::move(*made).open(std::nullopt, &*helper, printed_nflog(*helper, printer));
+  if (!open) return fail(open.error());
+  std::atomic<bool> source_ended = false;
+  auto running = std::move(*open).start(
+      [&] {
+        source_ended = true;
+        signals->wake();
+      },
+      [] {});
+  if (!running) return fail(running.error());
   if (!options.json) log::info("lan - router - wan, each in a namespace of its own; Ctrl-C ends it");
   network->start_traffic();
-  wait_for_end(*signals, printer, options);
-  (*source)->stop();
-  capture.join();
-  if (!captured) return fail(captured.error());
-
-  std::uint64_t lost = 0;
-  for (const CaptureSnapshot& group : (*source)->snapshots()) lost += group.lost;
-  if (!options.json) log::info(fmt::format("{} packets shown, {} lost", printer.printed(), lost));
+  wait_for_end(*signals, *running, printer, options);
+  EndingPipeline ending = std::move(*running).stop_sources(Clock::now() + kStopDeadline);
+  const bool stopped = ending.stop_sinks(Clock::now() + kStopDeadline);
+  if (!ending.sources_result()) return fail(ending.sources_result().error());
+  if (!options.json) log::info(fmt::format("{} packets shown, {} lost", printer.printed(), ending.lost_by_kernel()));
+  if (!stopped || !ending.sources_ended()) ::_exit(exit_status::kFailed);  // a thread is inside of a plugin
   return exit_status::kDone;
 }
 

@@ -4,9 +4,12 @@ import json
 import os
 import pathlib
 import pty
+import re
 import signal
 import subprocess
 import unittest
+import urllib.error
+import urllib.request
 
 from nfbustest import NFBUS_BIN, main, run_nfbus, wait_until
 
@@ -139,6 +142,29 @@ class Demo(unittest.TestCase):
         wait_until(lambda: not any(is_running(p) for p in below), 10, "the killed demo's processes to end")
         self.assertEqual(machine_network(), self.before)
         self.assertEqual(len(self.events(5)), 5)
+
+    def page_of(self, demo):
+        """The address of its page, and what is there at a path."""
+        for line in demo.stderr:
+            if found := re.search(rb"serves (http://127\.0\.0\.1:\d+)/", line):
+                address = found[1].decode()
+                return address, lambda path: urllib.request.urlopen(address + path, timeout=10).read()
+        self.fail("it ended without a page")
+
+    def test_a_browser_of_this_machine_opens_its_page(self):
+        demo, second = self.start(), self.start()
+        address, get = self.page_of(demo)
+        self.assertNotEqual(self.page_of(second)[0], address)
+        second.kill()
+        self.assertIn(b"<title>", get("/"))
+        wait_until(lambda: {row.get("topic") for row in json.loads(get("/api/rows?limit=1000"))["rows"]} >=
+                   {"nft:wan:out", "nft:drop:input"}, 30, "rows of both kinds")
+        self.assertIn(b"nft:", demo.stdout.readline())
+        demo.send_signal(signal.SIGINT)
+        demo.stdout.read()
+        self.assertEqual(demo.wait(10), 0)
+        with self.assertRaises(urllib.error.URLError):
+            get("/")
 
     def test_a_reader_that_leaves_ends_it_quietly(self):
         demo = self.start()
