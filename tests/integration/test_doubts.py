@@ -121,9 +121,11 @@ class Run(nfbustest.IntegrationTest):
 
     def test_the_full_example_runs_as_it_stands(self):
         with tempfile.TemporaryDirectory(prefix=f"nfbustest-{os.getpid()}-") as directory:
-            # Folders of its own in place of the machine's.
+            # Folders of its own in place of the machine's, with the files that the page reads.
             program = f"""mount -t tmpfs none /run && mount -t tmpfs none /var/log &&
-                mount -t tmpfs none /var/lib && mkdir -m 755 /run/nfbus &&
+                mount -t tmpfs none /var/lib && mkdir -m 755 /run/nfbus /var/lib/nfbus && cd /var/lib/nfbus &&
+                echo token > page.tokens && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \\
+                    -subj /CN=page -keyout page.key -out page.pem 2> /dev/null && cd / &&
                 exec {NFBUS_BIN} run -c {REPOSITORY}/configs/full.toml"""
             with open(f"{directory}/stderr", "wb") as stderr:
                 child = subprocess.Popen(self.namespace.command("unshare", "-m", "sh", "-c", program),
