@@ -21,7 +21,7 @@ class Cost(BanTest):
             line for line in monitor.stdout if line.startswith("# new generation")))
         reader.start()
         # It listens once it has said that something changes.
-        with nfbustest.Repeatedly(lambda: self.namespace.nft("add table ip marker")):
+        with nfbustest.Repeatedly(lambda: self.namespace.nft("add table ip marker\ndelete table ip marker")):
             wait_until(lambda: generations, 10, "the monitor's start")
         generations.clear()
         begin = time.monotonic()
