@@ -1,5 +1,7 @@
 #include "client.hpp"
 
+#include "../ascii.hpp"
+
 #include <curl/curl.h>
 
 #include <algorithm>
@@ -58,11 +60,7 @@ std::size_t take_header(const char* bytes, std::size_t one, std::size_t count, v
   if (line.starts_with("HTTP/")) answer.headers.clear();  // after "100 Continue", or of a proxy
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos || answer.headers.size() >= kMostHeaders) return one * count;
-  std::string name(line.substr(0, colon));
-  for (char& c : name) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  answer.headers.emplace_back(std::move(name), trimmed(line.substr(colon + 1)));
+  answer.headers.emplace_back(output::lower(line.substr(0, colon)), trimmed(line.substr(colon + 1)));
   return one * count;
 }
 

@@ -1,5 +1,6 @@
 #include "device_names.hpp"
 
+#include "../../lib/ascii.hpp"
 #include "../../lib/small_file.hpp"
 
 #include <arpa/inet.h>
@@ -17,13 +18,7 @@ constexpr std::size_t kMacBytes = 6;
 constexpr std::size_t kMostNameBytes = 128;
 constexpr std::string_view kBlanks = " \t\r";
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
+using output::lower;
 
 bool is_mac(std::string_view text) {
   if (text.size() != 17) return false;

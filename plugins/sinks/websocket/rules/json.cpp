@@ -1,5 +1,7 @@
 #include "json.hpp"
 
+#include "../../../lib/ascii.hpp"
+
 #include <nfbus/util/json_levels.hpp>
 
 #include <algorithm>
@@ -54,7 +56,7 @@ class KeyWatch {
 
 bool is_blank(char c) noexcept { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+using output::lower;
 
 }  // namespace
 

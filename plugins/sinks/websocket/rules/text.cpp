@@ -1,5 +1,6 @@
 #include "text.hpp"
 
+#include "../../../lib/ascii.hpp"
 #include "../../../lib/utf8.hpp"
 
 #include <algorithm>
@@ -22,7 +23,7 @@ std::uint8_t byte_at(std::string_view text, std::size_t at) noexcept {
   return at < text.size() ? static_cast<std::uint8_t>(text[at]) : std::uint8_t{0};
 }
 
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+using output::lower;
 
 // Insertions, deletions, substitutions, and neighbours that changed places.
 std::size_t distance(std::string_view a, std::string_view b) {

@@ -1,5 +1,6 @@
 #include "access.hpp"
 
+#include "../../../lib/ascii.hpp"
 #include "../../../lib/small_file.hpp"
 
 #include <arpa/inet.h>
@@ -134,10 +135,7 @@ std::string_view bearer_of(const Request& request) {
   constexpr std::string_view kScheme = "bearer ";
   const std::string_view given = request.header("authorization");
   if (given.size() <= kScheme.size()) return {};
-  for (std::size_t i = 0; i < kScheme.size(); ++i) {
-    const char c = given[i] >= 'A' && given[i] <= 'Z' ? static_cast<char>(given[i] - 'A' + 'a') : given[i];
-    if (c != kScheme[i]) return {};
-  }
+  if (output::lower(given.substr(0, kScheme.size())) != kScheme) return {};
   return given.substr(kScheme.size());
 }
 

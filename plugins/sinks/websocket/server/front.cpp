@@ -3,6 +3,7 @@
 #include "../page_files.hpp"
 #include "../queries.hpp"
 
+#include "../../../lib/ascii.hpp"
 #include "../../../lib/clock.hpp"
 
 #include <nfbus/version.h>
@@ -74,9 +75,7 @@ bool is_json(const Request& request) {
   std::string_view type = request.header("content-type");
   type = type.substr(0, type.find(';'));
   while (type.ends_with(' ') || type.ends_with('\t')) type.remove_suffix(1);
-  return std::ranges::equal(type, std::string_view("application/json"), [](char a, char b) {
-    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
-  });
+  return output::lower(type) == "application/json";
 }
 
 std::optional<std::uint64_t> number_of(std::string_view text) {

@@ -5,6 +5,8 @@
 #include "connections.hpp"
 #include "websocket_connection.hpp"
 
+#include "../../../lib/ascii.hpp"
+
 #include <boost/beast/http/chunk_encode.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -70,12 +72,6 @@ class HttpConnection final : public Connections::Member, public std::enable_shar
   static constexpr std::chrono::seconds kMostSending{60};  // of an answer, or of a part of it
 
   static std::string text_of(beast::string_view text) { return {text.data(), text.size()}; }
-  static std::string lower(std::string text) {
-    for (char& c : text) {
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return text;
-  }
 
   // That somebody answers. Nobody who forgets it, or dies of it, leaves a client waiting.
   class Promise {
@@ -170,7 +166,7 @@ class HttpConnection final : public Connections::Member, public std::enable_shar
     }
     if (question != std::string::npos) out.query = target.substr(question + 1);
     for (const auto& field : from)
-      out.headers.emplace_back(lower(text_of(field.name_string())), text_of(field.value()));
+      out.headers.emplace_back(output::lower(text_of(field.name_string())), text_of(field.value()));
     out.body = from.body();
     out.peer = peer_;
     out.is_tls = kIsTls;

@@ -1,5 +1,7 @@
 #include "origin.hpp"
 
+#include "../../../lib/ascii.hpp"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
@@ -17,13 +19,7 @@ bool is_address(const std::string& text) noexcept {
   return inet_pton(AF_INET, text.c_str(), &room) == 1 || inet_pton(AF_INET6, text.c_str(), &room) == 1;
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
+using output::lower;
 
 bool is_same_origin(const HostPort& origin, const HostPort& host) {
   if (origin.host != host.host) return false;
