@@ -355,6 +355,8 @@ bool MemoryQueue::settle_and_tell(const Settled& settled, SpillProgress& told) {
     left_.clear();
     for (const nfbus_event* item : settled.left) left_.push_back(host_event(*item).origin);
     if (left_.empty()) release_begun(gone);
+    // Where nothing is queued, what was missing may come: the next pull() waits for it.
+    full_ = full_ && account_.queued() != 0;
     if (held_records) told = progress();
     told.holds_records = held_records;
     room_.notify_all();

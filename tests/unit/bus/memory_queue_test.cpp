@@ -327,6 +327,21 @@ TEST(MemoryQueue, WakesAWorkerThatWaitsForMoreThanTheQueueHolds) {
   EXPECT_FALSE(entries.empty());
 }
 
+TEST(MemoryQueue, IsFullNoMoreOnceAllIsSettled) {
+  Events events;
+  MemoryQueue queue(limits(3));
+  queue.push(events.packets(3));
+  EXPECT_EQ(pull_some(queue, 3).size(), 1U);
+  queue.push(events.packets(1));
+  EXPECT_EQ(queue.counters().overflowed, 1U);
+  queue.settle({.delivered = 3, .begun = 3});
+  std::vector<const QueueEntry*> entries;
+  const auto deadline = MemoryQueue::Clock::now() + 20ms;
+  queue.pull(entries, {.enough = 1, .most = 1}, 0ms, deadline);
+  EXPECT_TRUE(entries.empty());
+  EXPECT_GE(MemoryQueue::Clock::now(), deadline) << "it gave up although there was room";
+}
+
 TEST(MemoryQueue, LetsAWaitingReplayGoWhenTheHostStops) {
   Events events;
   MemoryQueue queue(limits(5));
