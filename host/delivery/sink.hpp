@@ -96,6 +96,8 @@ class Sink {
   [[nodiscard]] virtual OwnCounters counters() const = 0;                   // [any]
   // [any] The call that it is in; nothing between calls, and where nobody knows.
   [[nodiscard]] virtual std::optional<RunningCall> running_call() const { return std::nullopt; }
+  // [any] Returns whether flush() does anything: then what it publishes is waited for at a stop.
+  [[nodiscard]] virtual bool flushes() const noexcept = 0;
 
   // The shape that it asks for; fields that it left open are 0. Once; after a failure: destroy.
   virtual Result<nfbus_shape> open() = 0;

@@ -168,19 +168,21 @@ void SinkWorker::run() {
     } else if (filters_finished_ && stopping) {
       break;
     } else if (draining) {
-      finish_filters();  // what they publish may come here: another round
+      // What filters publish at their end may come here: another round.
+      if (!filters_finished_) {
+        finish_filters();
+      } else {
+        flush_sink();
+        note_drained();
+      }
     } else if (failed_) {
       mailbox_.wait(next_tick());
     }
   }
-  finish_filters();
+  if (!filters_finished_) finish_filters();
   if (news_.due() != kNever) say(news_.poll(news_.due()));
   if (!failed_) {
-    if (const auto flushed = sink_->flush(); !flushed) {
-      log::error(fmt::format("sink.{}: flush: {}; what it had taken may be lost", name(), flushed.error().text));
-      note_error(flushed.error().text);
-      unflushed_.store(true, std::memory_order_relaxed);
-    }
+    flush_sink();
     sink_->close();
     failed_ = true;  // closed: the destructor has nothing left to do
     set_state(SinkState::stopped);
@@ -241,7 +243,20 @@ void SinkWorker::note_tick(const Result<void>& outcome) {
 }
 
 void SinkWorker::finish_filters() {
-  if (!std::exchange(filters_finished_, true)) filters_.finish();
+  filters_.finish();
+  filters_finished_ = true;
+}
+
+void SinkWorker::flush_sink() {
+  if (failed_ || std::exchange(is_flushed_, true)) return;
+  const auto flushed = sink_->flush();
+  if (flushed) return;
+  log::error(fmt::format("sink.{}: flush: {}; what it had taken may be lost", name(), flushed.error().text));
+  note_error(flushed.error().text);
+  unflushed_.store(true, std::memory_order_relaxed);
+}
+
+void SinkWorker::note_drained() {
   mailbox_.drained();
   const MutexLock lock(ended_mutex_);
   drained_ = true;
@@ -340,6 +355,7 @@ void SinkWorker::write_all() {
   while (!items_.empty()) {
     outcomes_.resize(items_.size(), Outcome::unnamed);
     deadline_.begin(Clock::now() + kWriteLasts);
+    is_flushed_ = false;
     WriteResult result = sink_->write({.items = items_,
                                        .size_bytes = items_bytes_,
                                        .outcomes = outcomes_,

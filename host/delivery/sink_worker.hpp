@@ -87,8 +87,10 @@ class SinkWorker {
   void request_reopen();
   // Has the sink ticked at once, also while it waits or is in backoff; several before it comes to it are one.
   void wake();
-  // Delivers what waits, then finishes the filters; what they publish there can still be delivered, until
-  // request_stop(). No retry is begun past the deadline.
+  // Returns whether it may publish something at its end, for which others are to be there.
+  [[nodiscard]] bool has_last_words() const noexcept { return filters_.finishes() || sink_->flushes(); }
+  // Delivers what waits, then finishes the filters, delivers what these published and flushes the sink; what is
+  // published then can still be delivered, until request_stop(). No retry is begun past the deadline.
   void request_drain(Clock::time_point deadline);
   // [control] Waits until that is done, at most until `deadline`.
   void wait_drained(Clock::time_point deadline);
@@ -116,6 +118,8 @@ class SinkWorker {
   void tick_when_due();
   void tick_sink();
   void finish_filters();
+  void flush_sink();
+  void note_drained();
   [[nodiscard]] Clock::time_point next_sink_tick() const noexcept;
   [[nodiscard]] Clock::time_point next_tick() const noexcept;
   bool gather();
@@ -167,6 +171,7 @@ class SinkWorker {
   bool retrying_ = false;
   bool failed_ = false;
   bool filters_finished_ = false;
+  bool is_flushed_ = false;  // nothing was written since
 
   // Any thread.
   mutable Mutex health_mutex_;

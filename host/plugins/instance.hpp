@@ -103,6 +103,7 @@ class SinkInstance final : public Sink {
   // Costs nothing per event by itself.
   WriteResult write(const WriteCall& call) override;
   Result<void> reopen() override;
+  [[nodiscard]] bool flushes() const noexcept override;
   Result<void> flush() override;
   Result<void> tick() override;
   void close() noexcept override;

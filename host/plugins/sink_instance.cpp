@@ -118,6 +118,7 @@ WriteResult SinkInstance::write(const WriteCall& call) {
 }
 
 Result<void> SinkInstance::reopen() { return state_->call_optional("reopen", state_->calls.reopen); }
+bool SinkInstance::flushes() const noexcept { return state_->calls.flush != nullptr; }
 Result<void> SinkInstance::flush() { return state_->call_optional("flush", state_->calls.flush); }
 Result<void> SinkInstance::tick() { return state_->call_optional("tick", state_->calls.tick); }
 void SinkInstance::close() noexcept { state_->call_last("close", state_->calls.close); }

@@ -195,12 +195,12 @@ void Sinks::note_the_end() {
 }
 
 void Sinks::request_stop(Clock::time_point deadline) {
-  // First the last words of filters, for which every sink still runs.
+  // First the last words of filters and sinks, for which every sink still runs.
   if (std::any_of(own_sinks().begin(), own_sinks().end(),
-                  [](const auto& sink) { return sink.worker->filters().finishes(); })) {
+                  [](const auto& sink) { return sink.worker->has_last_words(); })) {
     for (const RunningSink& sink : own_sinks()) sink.worker->request_drain(deadline);
     for (const RunningSink& sink : own_sinks()) {
-      if (sink.worker->filters().finishes()) sink.worker->wait_drained(deadline);
+      if (sink.worker->has_last_words()) sink.worker->wait_drained(deadline);
     }
   }
   for (const RunningSink& sink : own_sinks()) {

@@ -53,8 +53,8 @@ class Sinks {
 
   // From now on lost_at_the_end() counts what is dropped. Once, before the sources are stopped.
   void note_the_end();
-  // Filters are finished once what waits is delivered; then every sink is asked to deliver what waits, until the
-  // deadline. Waits for the filters only.
+  // Filters are finished and sinks flushed once what waits is delivered; then every sink is asked to deliver what
+  // waits, until the deadline. Waits for those only that may have last words.
   void request_stop(Clock::time_point deadline);
   // True when every sink has ended; waits for that until `deadline` and a little longer, for calls that have begun. A
   // sink that has not is stuck in its plugin, and the process must end without destroying this object.

@@ -109,6 +109,16 @@ class Ours(RulesTest):
             self.host.stop()
             self.assertEqual(json.loads(wire.next_event()[1])["Count"], 4)
 
+    def test_what_is_open_at_the_end_reaches_the_other_sinks(self):
+        self.file.write_text(json.dumps([{"name": "scan", "match": {"dport": 7001}, "cooldown_s": 600}]))
+        alerts = self.folder / "alerts.jsonl"
+        self.start_page(f'notifications = "{self.file}"\n',
+                        more=f'[sink.alerts]\nplugin = "jsonl"\nfile = "{alerts}"\ntopics = ["alert:"]\n')
+        self.send(range(1000, 1005))
+        wait_until(lambda: self.state_of()["matched"] == 5, 10, "all matches")
+        self.host.stop()
+        self.assertEqual([json.loads(line)["Message"]["Count"] for line in alerts.read_text().splitlines()], [1, 4])
+
     def test_what_is_too_much_for_an_hour_is_held_back(self):
         self.start_with([{"name": "few", "match": {"dport": 7001}, "cooldown_s": 0, "max_per_hour": 3}])
         client = self.listen()

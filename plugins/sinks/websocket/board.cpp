@@ -98,7 +98,7 @@ void Board::open() {
   rules_.load();
 }
 
-void Board::close() {
+void Board::tell_what_is_held() {
   told_.clear();
   rules_.finish(told_);
   for (const rules::Notification& notification : told_) notify(notification, nullptr);

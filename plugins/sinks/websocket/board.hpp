@@ -46,7 +46,8 @@ class Board {
   void take(nfbus::Event event);
   // About each 100 ms. clients: how many there are.
   void tick(std::size_t clients);
-  void close();
+  // Roll-ups whose time is not over, and what was held back: before the end.
+  void tell_what_is_held();
   // What waits to be sent by now.
   [[nodiscard]] Parcel take_parcel();
 

@@ -87,11 +87,12 @@ class Websocket {
 
   void diagnose(nfbus::Findings findings) { websocket::diagnose(settings_, board_.rules(), findings); }
 
-  void close() {
-    board_.close();
+  void flush() {
+    board_.tell_what_is_held();
     send();
-    server_->stop();
   }
+
+  void close() { server_->stop(); }
 
  private:
   void send() {

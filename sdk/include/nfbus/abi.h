@@ -399,7 +399,8 @@ typedef struct nfbus_sink {
   uint32_t (*write)(void* instance, const nfbus_events* events, nfbus_report* report, nfbus_error* error);
   /* [worker] Reopens files after an outside rotation (SIGHUP). May be NULL. A failure is logged; writing goes on. */
   uint32_t (*reopen)(void* instance, nfbus_error* error);
-  /* [worker] Brings everything written so far to its destination; before close, at least. May be NULL. */
+  /* [worker] Brings everything written so far to its destination; before close, at least, and again where something was
+   * written since. At a stop the other sinks still get what is published here. May be NULL. */
   uint32_t (*flush)(void* instance, nfbus_error* error);
   /* [worker] About each tick_ms, and after wake(). May be NULL when tick_ms is 0. A failure is logged. */
   uint32_t (*tick)(void* instance, nfbus_error* error);

@@ -6,7 +6,8 @@
 //     void open(nfbus::Shape& shape);                          // [control] opens outputs; never waits for a peer
 //     void write(nfbus::Events events);                        // [worker]  required
 //     void reopen();                                           // [worker]  reopens files after an outside rotation
-//     void flush();                                            // [worker]  brings what was written to its destination
+//     void flush();                                            // [worker]  brings what was written to its destination;
+//                                                              //           others still get what is published here
 //     void tick();                                             // [worker]  about each Shape::tick_ms
 //     void close();                                            // [worker]  the counterpart of open()
 //     void diagnose(nfbus::Findings findings);                 // [control] for `nfbus doctor`

@@ -50,6 +50,7 @@ class ScriptedCalls final : public Sink {
   Result<nfbus_shape> open() override { return nfbus_shape{}; }
   WriteResult write(const WriteCall& call) override { return write_(call); }
   Result<void> reopen() override { return {}; }
+  [[nodiscard]] bool flushes() const noexcept override { return false; }
   Result<void> flush() override { return {}; }
   Result<void> tick() override {
     if (ticked_ != nullptr) std::exchange(ticked_, nullptr)->set_value();

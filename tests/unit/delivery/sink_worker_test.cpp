@@ -448,6 +448,25 @@ TEST(SinkWorker, GoesOnDeliveringAfterItsFiltersHaveFinished) {
   EXPECT_EQ(delivery.snapshot().events.delivered, 2U);
 }
 
+TEST(SinkWorker, FlushesWhileOthersStillRunAndAgainOnlyAfterAWrite) {
+  using Calls = std::vector<std::string>;
+  for (const std::size_t later : {0U, 1U}) {
+    ScriptedSink script(accept);
+    Delivery delivery(script);
+    delivery.start();
+    delivery.publish(1);
+    EXPECT_TRUE(delivery.worker().has_last_words());
+    delivery.worker().request_drain(SinkWorker::Clock::now() + kSoon);
+    delivery.worker().wait_drained(SinkWorker::Clock::now() + kSoon);
+    EXPECT_EQ(script.call_sizes(), (std::vector<std::size_t>{1}));
+    EXPECT_EQ(script.history(), (Calls{"open", "flush"}));
+    delivery.publish(later);
+    ASSERT_TRUE(delivery.stop());
+    EXPECT_EQ(script.history(),
+              later == 0 ? (Calls{"open", "flush", "close"}) : (Calls{"open", "flush", "flush", "close"}));
+  }
+}
+
 TEST(SinkWorker, TicksWhileNothingArrives) {
   ScriptedSink script(accept);
   script.shape.tick_ms = 1;

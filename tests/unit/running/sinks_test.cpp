@@ -64,6 +64,7 @@ class NotingSink final : public Sink {
     return {.status = answer_, .retry_after_ms = 0, .error = "so it is"};
   }
   Result<void> reopen() override { return {}; }
+  [[nodiscard]] bool flushes() const noexcept override { return false; }
   Result<void> flush() override { return {}; }
   Result<void> tick() override { return {}; }
   void close() noexcept override { history_.add(name_, "close"); }
