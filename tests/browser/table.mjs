@@ -158,6 +158,7 @@ export async function reloadKeepsAll(stage) {
   await page.locator(".c-time").nth(1).click();
   await page.locator(".details .lead").waitFor();
   await page.click("#pause");
+  await eventually(() => stateOf(page).at, "where the table stands");
   const before = stateOf(page);
   assert.equal(before.columns.includes("length"), false);
   await page.reload();
@@ -168,6 +169,49 @@ export async function reloadKeepsAll(stage) {
   assert.equal(await page.getAttribute("html", "data-theme"), "dark");
   assert.equal(await page.locator(".head .c-length").count(), 0);
   assert.equal(await page.getByRole("button", { name: "1 h" }).getAttribute("aria-pressed"), "true");
+}
+
+const topRow = (page) => page.evaluate(() => {
+  const { top } = document.querySelector(".grid .body").parentElement.getBoundingClientRect();
+  const head = document.querySelector(".grid .head").offsetHeight;
+  return [...document.querySelectorAll(".grid .body .row:not([hidden])")]
+    .map((row) => ({ y: row.getBoundingClientRect().top - top - head, text: row.querySelector(".c-src").textContent }))
+    .filter(({ y }) => y > -10)
+    .sort((a, b) => a.y - b.y)[0].text;
+});
+
+export async function aReloadStandsWhereItStood(stage) {
+  await stage.ask("packets", { packets: Array.from({ length: 700 }, (_, at) => tcp({ sp: 1000 + at })) });
+  const page = await stage.openLive();
+  await rowsWith(page, "src", ":1699");
+  await page.evaluate(() => {
+    const grid = document.querySelector(".grid");
+    grid.scrollTop = 100 * document.querySelector(".grid .body .row").offsetHeight;
+  });
+  await eventually(() => stateOf(page).at, "the place in the address");
+  const place = stateOf(page).at;
+  const before = await topRow(page);
+  assert.match(before, /:1(599|600)$/);
+  await packets(stage, tcp({ sp: 2000 }));
+  await page.locator("#unseen", { hasText: "1 new" }).waitFor();
+
+  await page.reload();
+  await eventually(async () => (await packetRows(page)).length > 10 && (await topRow(page)) === before, "the row that was on top");
+  await page.locator("#unseen").waitFor();
+  assert.equal(stateOf(page).at, place);
+  const other = await stage.open(page.url().slice(page.url().indexOf("#")));
+  await eventually(async () => (await packetRows(other)).length > 10 && (await topRow(other)) === before, "the same where the link is opened");
+  await other.close();
+
+  await page.click("#unseen");
+  await rowsWith(page, "src", ":2000");
+  assert.equal(stateOf(page).at, undefined);
+  assert.ok(!(await shownRows(page)).some(({ kind }) => kind === "k-g"), "all between is here");
+  await page.goto(page.url().replace(/#.*/, `#live?at=${place}`)); // typed into the same tab
+  await eventually(async () => (await topRow(page)) === before, "the row that was on top");
+  await page.goto(page.url().replace(/#.*/, "#live?at=17"));
+  await rowsWith(page, "src", ":2000"); // is kept no more: it follows
+  assert.equal(stateOf(page).at, undefined);
 }
 
 export async function anotherProcessBeginsAnew(stage) {

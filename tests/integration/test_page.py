@@ -43,6 +43,9 @@ class Table(Page):
     def test_a_reload_keeps_all(self):
         self.play("table", "reloadKeepsAll")
 
+    def test_a_reload_stands_where_it_stood(self):
+        self.play("table", "aReloadStandsWhereItStood")
+
     def test_keys_do_what_they_say(self):
         self.play("table", "keysDoWhatTheySay")
 

@@ -31,6 +31,10 @@ std::array<std::uint8_t, 16> key_of(std::span<const std::uint8_t> address) {
   return out;
 }
 
+// An address of the page names events: a number means no other event in the next process. No host takes a million
+// events a second for as long as it runs, and the number stays below 2^53, as JSON's do.
+std::uint64_t first_number() { return static_cast<std::uint64_t>(output::clock_ns(CLOCK_REALTIME)) / 1000; }
+
 std::string_view bytes_of(const std::array<std::uint8_t, 16>& key) {
   return {reinterpret_cast<const char*>(key.data()), key.size()};
 }
@@ -87,7 +91,7 @@ Board::Board(nfbus::Host host, const Settings& settings)
       refused_counter_(host.counter("refused_on_bus")),
       names_(host, settings.names),
       rows_(host, names_),
-      history_(settings.history_events, settings.history_bytes),
+      history_(settings.history_events, settings.history_bytes, first_number()),
       rules_(host, {.file = settings.notifications,
                     .state_file = settings.state_file,
                     .name_of = [this](std::string_view text) { return std::string(names_.of(text)); }}),

@@ -5,8 +5,8 @@
 namespace websocket {
 
 // Not cleared: the system gives its pages when they are written to.
-History::History(std::size_t most_events, std::size_t most_bytes)
-    : most_events_(most_events), room_bytes_(most_bytes), room_(new std::uint8_t[most_bytes]) {}
+History::History(std::size_t most_events, std::size_t most_bytes, std::uint64_t first)
+    : most_events_(most_events), room_bytes_(most_bytes), room_(new std::uint8_t[most_bytes]), end_(first) {}
 
 void History::pop() {
   used_bytes_ -= entries_.front().size;

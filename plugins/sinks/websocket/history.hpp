@@ -10,11 +10,11 @@
 
 namespace websocket {
 
-// Bounded in events and in bytes. Events have rising numbers, from 1 on. Thread safety: none.
+// Bounded in events and in bytes. Events have rising numbers without gaps. Thread safety: none.
 class History {
  public:
-  // most_bytes: of memory, which is taken as it is needed.
-  History(std::size_t most_events, std::size_t most_bytes);
+  // most_bytes: of memory, which is taken as it is needed. first: the first event's number, at least 1.
+  History(std::size_t most_events, std::size_t most_bytes, std::uint64_t first);
 
   // Keeps a record (nfbus_host.record) as the newest; of one that has no room at all the number and time alone.
   void add(std::int64_t time_ns, std::span<const std::uint8_t> record);
@@ -43,7 +43,7 @@ class History {
   std::deque<Entry> entries_;
   std::size_t next_ = 0;  // where the next record goes
   std::size_t used_bytes_ = 0;
-  std::uint64_t end_ = 1;
+  std::uint64_t end_;
 };
 
 }  // namespace websocket

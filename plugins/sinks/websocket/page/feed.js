@@ -25,7 +25,7 @@ export const isLoading = signal(false);
 export const rows = new Rows();
 export const rowsVersion = signal(0); // counts up when `rows` has changed
 
-export const isHeld = signal(false); // the reader has left the newest rows: scrolled, or chose one
+export const isHeld = signal(state.at.peek() > 0); // the reader has left the newest rows: scrolled, or chose one
 export const isHidden = signal(document.hidden);
 export const isShowing = computed(
   () => state.view.value === "live" && !state.isPaused.value && !isHeld.value && !isHidden.value,
@@ -35,45 +35,63 @@ const matchedAtStop = signal(0);
 export const unseen = computed(() => (isShowing.value ? 0 : Math.max(0, matched.value - matchedAtStop.value)));
 
 let serial = 0;
+let looks = 0; // at the history: the last one counts
 let isConfirmed = false; // the server has the newest match
 let isNewMatch = true; // else the same one, after a connection was lost
 let isCollecting = false; // a snapshot is under way: frames wait in `collected`
 let collected = [];
+let isPlaced = false; // the rows are those of an older address: nobody knows how many came since
 let matchedBefore = 0; // of the matched ones, those before the server began to count anew
 let lastMatched = 0; // as the server said it last
 // After a connection was lost: the newest row that was here, the gap that the next look at the history left, and how many
-// rows there are since. The last two come in any order.
+// rows came in between, as the server says when the connection is back. The last two come in any order. A table that stood
+// still looks later: what came until then is in no count of the server's.
 let askedSince = 0; // 0: nothing was asked, or all is said
 let hole = null;
 let missed = null;
+let stoodStill = false;
+let cameSince = 0;
 
 const changed = () => (rowsVersion.value += 1);
 
 function setMatch() {
   serial += 1;
+  looks += 1;
   isConfirmed = false;
   collected = [];
   if (isNewMatch) askedSince = 0;
   send({ match: state.match.peek(), serial, ...(askedSince > 0 ? { since: askedSince } : {}) });
 }
 
+// What the history has newest, or, where the reader stood still before a reload, from there on.
 async function snapshot() {
-  const mine = serial;
+  looks += 1;
+  const mine = looks;
+  const at = isShowing.peek() ? 0 : state.at.peek();
   isCollecting = true;
   collected = [];
   isLoading.value = true;
   try {
-    const answer = await get("/api/rows", { match: state.match.peek(), limit: snapshotRows });
-    if (mine !== serial) return;
+    const answer = await get("/api/rows", { match: state.match.peek(), limit: snapshotRows, ...(at > 0 ? { before: at + 1 } : {}) });
+    if (mine !== looks) return;
+    if (at > 0 && answer.rows[0]?.id !== at) {
+      // It is kept no more.
+      stopStanding();
+      if (mine === looks) snapshot();
+      return;
+    }
     learn(answer.rows);
     batch(() => {
       loadError.value = "";
       const wasAway = askedSince > 0;
+      const sinceStop = matched.peek() - matchedAtStop.peek();
       const left = wasAway
         ? rows.join(answer.rows, answer.is_end, 0, "away")
-        : rows.join(answer.rows, answer.is_end, matched.peek() - matchedAtStop.peek(), "still");
+        : rows.join(answer.rows, answer.is_end, isPlaced ? 0 : sinceStop, "still");
+      isPlaced = at > 0;
       if (wasAway) {
         hole = left;
+        cameSince = stoodStill ? sinceStop : 0;
         if (!hole) askedSince = 0;
         measureHole();
       }
@@ -82,13 +100,13 @@ async function snapshot() {
       changed();
     });
   } catch (error) {
-    if (mine !== serial || error.status === 400) return;
+    if (mine !== looks || error.status === 400) return;
     loadError.value = error.message;
     setTimeout(() => {
-      if (mine === serial && isShowing.peek() && connection.peek().is === "open") snapshot();
+      if (mine === looks && isShowing.peek() && connection.peek().is === "open") snapshot();
     }, retry_ms);
   } finally {
-    if (mine === serial) {
+    if (mine === looks) {
       isCollecting = false;
       collected = [];
       isLoading.value = false;
@@ -110,7 +128,7 @@ function take(frame) {
 // What is not here of the rows that came meanwhile is missing in the hole.
 function measureHole() {
   if (!hole || missed === null) return;
-  hole.n = Math.max(0, missed - rows.countAfter(askedSince));
+  hole.n = Math.max(0, missed + cameSince - rows.countAfter(askedSince));
   hole = null;
   askedSince = 0;
   changed();
@@ -123,7 +141,25 @@ function takeStatus(now) {
   if (!isAnother) return;
   rows.clear();
   changed();
-  if (isShowing.peek() && isConfirmed) snapshot();
+  const wasShowing = isShowing.peek();
+  stopStanding();
+  if (isConfirmed && wasShowing === isShowing.peek()) snapshot(); // else it is done already
+}
+
+// The address says where to stand: where that is not here, it is asked for.
+export function standThere() {
+  isHeld.value = true;
+  if (!isConfirmed || rows.length === 0 || rows.indexOf(state.at.peek()) >= 0) return;
+  rows.clear();
+  changed();
+  snapshot();
+}
+
+function stopStanding() {
+  batch(() => {
+    state.go({ at: "" }, false);
+    isHeld.value = false;
+  });
 }
 
 function takeMatched(count) {
@@ -151,7 +187,9 @@ function answered(filter) {
     matchedSince_ms.value = Date.now();
   });
   setMode();
-  snapshot();
+  // Whoever reads goes on to read what is here.
+  stoodStill = !isShowing.peek() && rows.length > 0;
+  if (!stoodStill) snapshot();
 }
 
 const setMode = () => send({ mode: isShowing.peek() ? "live" : "counters" });
@@ -213,7 +251,7 @@ export function start() {
     if (state.match.value === lastMatch) return;
     lastMatch = state.match.value;
     isNewMatch = true;
-    isHeld.value = false;
+    isHeld.value = state.at.peek() > 0;
     setMatch();
   });
 
@@ -223,6 +261,7 @@ export function start() {
     wasShowing = isShowing.value;
     if (!wasShowing) matchedAtStop.value = matched.peek();
     setMode();
+    if (wasShowing) state.go({ at: "" }, false);
     if (wasShowing && connection.peek().is === "open" && isConfirmed) snapshot();
   });
 }

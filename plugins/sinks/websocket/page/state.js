@@ -1,14 +1,14 @@
 // What the page shows, kept in its address: a reload, a bookmark and the back button bring it back.
 //
-//     #VIEW?match=WORDS&event=ID&host=ADDRESS&draft=WORDS&paused=1&columns=A,B&range=hour&theme=dark
+//     #VIEW?match=WORDS&event=ID&at=ID&host=ADDRESS&draft=WORDS&paused=1&columns=A,B&range=hour&theme=dark
 //
-// draft: the match of a rule that is being made.
+// at: the topmost row of a table that stands still. draft: the match of a rule that is being made.
 import { batch, computed, signal } from "./reactive.js";
 
 export const views = ["live", "hosts", "notifications", "rules", "health"];
 export const allColumns = ["time", "action", "proto", "src", "dst", "in", "topic", "length", "info"];
 
-const defaults = { view: "live", match: "", event: "", host: "", draft: "", paused: "", columns: "", range: "minutes", theme: "" };
+const defaults = { view: "live", match: "", event: "", at: "", host: "", draft: "", paused: "", columns: "", range: "minutes", theme: "" };
 const themeKey = "nfbus.theme"; // the one thing that outlives the address: light or dark is of the person, not of the view
 
 const read = () => {
@@ -36,16 +36,23 @@ export const link = (changes) => urlOf({ ...current.value, ...changes });
 
 // Changes some of it. isStep: one that the back button takes back.
 export function go(changes, isStep = true) {
-  const next = { ...current.value, ...changes };
+  const moves = changes.view !== undefined || changes.match !== undefined; // to other rows
+  const next = { ...current.value, ...(moves ? { at: "" } : {}), ...changes };
   const url = urlOf(next);
   if (url === urlOf(current.value)) return;
   history[isStep ? "pushState" : "replaceState"](null, "", url);
   current.value = next;
 }
 
+export const arrivals = signal(0); // counts up when the address has changed from outside
+
 const reread = () => {
   const next = read();
-  if (urlOf(next) !== urlOf(current.value)) batch(() => (current.value = next));
+  if (urlOf(next) === urlOf(current.value)) return;
+  batch(() => {
+    current.value = next;
+    arrivals.value += 1;
+  });
 };
 addEventListener("popstate", reread);
 addEventListener("hashchange", reread);
@@ -54,6 +61,7 @@ const part = (key) => computed(() => current.value[key]);
 export const view = part("view");
 export const match = part("match");
 export const event = part("event");
+export const at = computed(() => Number(current.value.at) || 0); // 0: nowhere
 export const host = part("host");
 export const draft = part("draft");
 export const range = part("range");

@@ -4,12 +4,13 @@ import { buildRow, columns, expand } from "./cells.js";
 import { addCondition } from "./chips.js";
 import * as feed from "./feed.js";
 import { zone } from "./format.js";
-import { component, effect, html } from "./reactive.js";
+import { component, effect, html, untracked } from "./reactive.js";
 import * as state from "./state.js";
 
 const shortestFrame_ms = 100;
 const slowestFrame_ms = 1000;
 const spareRows = 4; // above and below what is seen
+const rest_ms = 400; // after so long without a move the address says where the table stands
 
 const isTouch = matchMedia("(pointer: coarse)");
 
@@ -29,6 +30,8 @@ class Table {
     this.drawn_ms = 0;
     this.pace_ms = shortestFrame_ms;
     this.rowHeight = 0;
+    this.restTimer = 0;
+    this.returnTo = 0; // the row to stand at, until it is here
 
     grid.addEventListener("scroll", () => this.scrolled(), { passive: true });
     grid.addEventListener("keydown", (key) => this.keyDown(key));
@@ -47,6 +50,13 @@ class Table {
         if (!feed.isHeld.value) this.select("");
       }),
       effect(() => {
+        state.arrivals.value;
+        this.returnTo = state.at.peek();
+        if (this.returnTo === 0) return;
+        untracked(feed.standThere);
+        this.wanted(true);
+      }),
+      effect(() => {
         this.openId = state.event.value;
         this.wanted();
       }),
@@ -57,6 +67,7 @@ class Table {
     for (const stop of this.stops) stop();
     this.resizing.disconnect();
     clearTimeout(this.timer);
+    clearTimeout(this.restTimer);
     cancelAnimationFrame(this.frame);
     feed.isHeld.value = false;
   }
@@ -113,6 +124,7 @@ class Table {
     const total = rows.length;
     this.body.style.height = `${total * this.rowHeight}px`;
     this.grid.setAttribute("aria-rowcount", rows.isComplete ? total + 1 : -1);
+    this.goBack();
     const first = Math.max(0, Math.floor(this.grid.scrollTop / this.rowHeight) - spareRows);
     const size = this.pool.length;
     let selectedElement = "";
@@ -143,11 +155,32 @@ class Table {
       if (row.id === this.selectedId) selectedElement = slot.element.id;
     }
     this.setActive(selectedElement);
+    this.noteRest();
     if (first + size > total - 50 && this.grid.scrollTop > 0) feed.loadOlder();
     const took_ms = performance.now() - begun_ms;
     // A tenth of the time is for drawing: a slow device draws less often, and a fast one again as before.
     this.pace_ms = Math.min(slowestFrame_ms, Math.max(shortestFrame_ms, 0.5 * this.pace_ms + 5 * took_ms));
     this.drawn_ms = performance.now();
+  }
+
+  // To where the address says that the table stood, once these rows are here.
+  goBack() {
+    if (this.returnTo === 0 || feed.rows.length === 0) return;
+    const index = feed.rows.indexOf(this.returnTo);
+    if (index >= 0) this.grid.scrollTop = index * this.rowHeight;
+    this.returnTo = 0;
+  }
+
+  // Once it stands still for a while: a browser takes few changes of its address.
+  noteRest() {
+    clearTimeout(this.restTimer);
+    if (!feed.isHeld.peek() && !state.isPaused.peek()) return;
+    this.restTimer = setTimeout(() => {
+      const { rows } = feed;
+      let index = Math.round(this.grid.scrollTop / this.rowHeight);
+      while (index < rows.length && rows.at(index).k === "g") index += 1;
+      if (this.returnTo === 0 && index < rows.length) state.go({ at: String(rows.at(index).id) }, false);
+    }, rest_ms);
   }
 
   setActive(id) {

@@ -23,26 +23,26 @@ Bytes kept(const History& history, std::uint64_t number) {
   return {record.begin(), record.end()};
 }
 
-TEST(History, NumbersRiseFromOne) {
-  History history(10, 1000);
+TEST(History, NumbersRiseFromTheFirst) {
+  History history(10, 1000, 501);
   EXPECT_EQ(history.size(), 0U);
   EXPECT_EQ(history.oldest(), history.end());
   EXPECT_EQ(history.oldest_ns(), 0);
-  EXPECT_TRUE(history.record(0).empty());
-  EXPECT_TRUE(history.record(1).empty());
+  EXPECT_TRUE(history.record(500).empty());
+  EXPECT_TRUE(history.record(501).empty());
   history.add(5, filled(3, 1));
   history.add(7, filled(4, 2));
-  EXPECT_EQ(history.oldest(), 1U);
-  EXPECT_EQ(history.end(), 3U);
-  EXPECT_EQ(kept(history, 1), filled(3, 1));
-  EXPECT_EQ(kept(history, 2), filled(4, 2));
+  EXPECT_EQ(history.oldest(), 501U);
+  EXPECT_EQ(history.end(), 503U);
+  EXPECT_EQ(kept(history, 501), filled(3, 1));
+  EXPECT_EQ(kept(history, 502), filled(4, 2));
   EXPECT_EQ(history.size_bytes(), 7U);
   EXPECT_EQ(history.oldest_ns(), 5);
   EXPECT_TRUE(history.record(~std::uint64_t{0}).empty());
 }
 
 TEST(History, KeepsSoManyEventsAtMost) {
-  History history(3, 1000);
+  History history(3, 1000, 1);
   for (std::uint64_t i = 1; i <= 10; ++i) history.add(static_cast<std::int64_t>(i) * 100, filled(10, i));
   EXPECT_EQ(history.size(), 3U);
   EXPECT_EQ(history.oldest(), 8U);
@@ -54,7 +54,7 @@ TEST(History, KeepsSoManyEventsAtMost) {
 }
 
 TEST(History, RecordsThatFillItExactlyAreKept) {
-  History history(10, 30);
+  History history(10, 30, 1);
   for (std::uint64_t i = 1; i <= 7; ++i) {
     history.add(1, filled(10, i));
     EXPECT_EQ(history.size(), std::min<std::uint64_t>(i, 3));
@@ -67,7 +67,7 @@ TEST(History, RecordsThatFillItExactlyAreKept) {
 
 // One message that is larger than all of the room must not cost what is there.
 TEST(History, ARecordThatIsTooLargeCostsItselfAlone) {
-  History history(10, 100);
+  History history(10, 100, 1);
   history.add(1, filled(40, 1));
   history.add(2, filled(40, 2));
   history.add(3, filled(101, 3));
@@ -87,7 +87,7 @@ TEST(History, ARecordThatIsTooLargeCostsItselfAlone) {
 }
 
 TEST(History, OnlyWhatHasNoRoomFloodsItWithinItsBounds) {
-  History history(10, 100);
+  History history(10, 100, 1);
   for (int i = 0; i < 1000; ++i) history.add(1, filled(200, 1));
   EXPECT_LE(history.size(), 10U);
   EXPECT_EQ(history.end(), 1001U);
@@ -102,7 +102,7 @@ TEST(History, IsTheNewestOfAllWhateverTheirSizes) {
     const std::size_t most_events = bytes_alone ? 10'000 : 5 + random() % 60;
     const std::size_t most_bytes = 500 + random() % 2000;
     const std::size_t largest = bytes_alone ? most_bytes / 10 : most_bytes + 20;
-    History history(most_events, most_bytes);
+    History history(most_events, most_bytes, 1);
     std::deque<std::pair<std::int64_t, Bytes>> all;  // from number 1 on
     std::size_t fewest_bytes = most_bytes;
     for (std::uint64_t number = 1; number <= 3000; ++number) {
