@@ -78,6 +78,30 @@ export async function aRuleMadeHereTells(stage) {
   await page.getByText("None yet.").waitFor();
 }
 
+export async function othersChangeTheRulesMeanwhile(stage) {
+  const page = await stage.openLive("#rules");
+  const ask = (method, path, rule) => page.evaluate(
+    async ([method, path, body]) => (await fetch(path, { method, headers: { "Content-Type": "application/json" }, body })).json(),
+    [method, path, rule && JSON.stringify(rule)],
+  );
+  for (const name of ["first", "second", "third"]) await ask("PUT", "/rules", { name, match: { dport: 23 } });
+  await page.reload();
+  await page.getByRole("button", { name: "Delete first" }).waitFor();
+  await ask("DELETE", "/rules/0"); // somebody else
+  await page.getByRole("button", { name: "Turn off third" }).click();
+  await page.getByText("Turned off.").waitFor();
+  assert.deepEqual((await ask("GET", "/rules")).map((rule) => [rule.name, rule.disabled ?? false]), [["second", false], ["third", true]]);
+
+  await page.getByRole("button", { name: "Edit second" }).click();
+  await page.getByLabel("Message").fill("{src}");
+  await ask("PUT", "/rules/0", { name: "second", match: { dport: 25 } });
+  stage.expected.push(/status of 412/);
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("alert").filter({ hasText: "changed or removed elsewhere" }).waitFor();
+  assert.equal(await page.getByLabel("Message").inputValue(), "{src}"); // nothing that was typed is lost
+  assert.deepEqual((await ask("GET", "/rules"))[0], { name: "second", match: { dport: 25 } });
+}
+
 export async function healthIsThatOfTheHost(stage) {
   await packets(stage, tcp(), tcp({ dst: "203.0.113.5" }));
   const page = await stage.openLive("#health");

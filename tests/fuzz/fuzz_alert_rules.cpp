@@ -39,12 +39,13 @@ class World {
     std::vector<rules::Notification> out;
     book.tick(kNow_ns, out);
     for (const auto shape : {rules::Shape::notifications, rules::Shape::alerts, rules::Shape::rules}) {
-      const rules::Answer put = book.handle(shape, rules::Method::put, std::nullopt, text);
+      const rules::Answer put = book.handle({.shape = shape, .method = rules::Method::put, .body = text});
       must(put.status == 200 || (put.status == 400 && put.body.size() > 1), "an answer that is one");
       if (put.status == 400) continue;
       const rules::Json array = rules::Json::parse(put.body, nullptr, false);
       must(array.is_array() && array.size() == 1, "the array of the shape");
-      const rules::Answer again = book.handle(shape, rules::Method::put, 0, array[0].dump());
+      const std::string rule = array[0].dump();
+      const rules::Answer again = book.handle({.shape = shape, .method = rules::Method::put, .index = 0, .body = rule});
       must(again.status == 200 && rules::Json::parse(again.body) == array, "what was taken is taken again");
       try {
         (void)book.try_rule(text);

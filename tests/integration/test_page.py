@@ -76,6 +76,9 @@ class Views(Page):
     def test_a_rule_made_in_the_page_tells(self):
         self.play("views", "aRuleMadeHereTells")
 
+    def test_others_change_the_rules_meanwhile(self):
+        self.play("views", "othersChangeTheRulesMeanwhile")
+
     def test_health_is_that_of_the_host(self):
         self.play("views", "healthIsThatOfTheHost")
 

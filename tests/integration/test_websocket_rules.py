@@ -205,6 +205,25 @@ class Ours(RulesTest):
 
 
 class File(RulesTest):
+    def test_a_change_of_an_older_list_hits_no_other_rule(self):
+        rules = [{"name": name, "match": {"dport": 7001}} for name in "abc"]
+        self.start_with(rules)
+        read = self.ask("GET", "/rules")
+        tag = {"If-Match": read.headers["etag"]}
+        self.file.write_text(json.dumps(rules[1:]))  # by hand, a moment before
+        for method, body in (("DELETE", None), ("PUT", rules[1] | {"severity": "danger"})):
+            answer = request(self.namespace, self.port, method, "/rules/1", body, tag)
+            self.assertEqual(answer.status, 412)
+            self.assertIn(b"read them again", answer.body)
+        self.assertEqual(json.loads(self.file.read_text()), rules[1:])
+        now = self.ask("GET", "/rules").headers["etag"]
+        self.assertNotEqual(now, tag["If-Match"])
+        removed = request(self.namespace, self.port, "DELETE", "/rules/1", headers={"If-Match": f'"other", {now}'})
+        self.assertEqual((removed.status, json.loads(removed.body)), (200, [rules[1]]))
+        self.assertEqual(removed.headers["etag"], self.ask("GET", "/rules").headers["etag"])
+        for tag in (removed.headers["etag"], "*"):
+            self.assertEqual(request(self.namespace, self.port, "PUT", "/rules/0", rules[1], {"If-Match": tag}).status, 200)
+
     def test_a_change_on_disk_is_taken(self):
         self.start_with([])
         client = self.listen()

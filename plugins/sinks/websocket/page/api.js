@@ -14,18 +14,23 @@ export class ApiError extends Error {
   }
 }
 
-async function call(path, options = {}) {
+async function ask(path, options = {}) {
   let answer;
   try {
     answer = await fetch(path, { credentials: "same-origin", cache: "no-store", ...options });
   } catch {
     throw new ApiError(0, "The server does not answer.");
   }
-  if (answer.ok) return answer.status === 204 ? null : answer.json();
+  if (answer.ok) return answer;
   const text = (await answer.text()).trim() || `${answer.status} ${answer.statusText}`;
   if (answer.status === 401 && session.value?.is_authenticated) session.value = { ...session.value, is_authenticated: false };
   throw new ApiError(answer.status, text, Number(answer.headers.get("Retry-After") ?? 0));
 }
+
+const call = async (path, options) => {
+  const answer = await ask(path, options);
+  return answer.status === 204 ? null : answer.json();
+};
 
 const query = (parameters) => {
   const given = Object.entries(parameters).filter(([, value]) => value !== undefined && value !== "");
@@ -35,12 +40,17 @@ const query = (parameters) => {
 export const get = (path, parameters = {}) => call(path + query(parameters));
 export const url = (path, parameters) => path + query(parameters);
 
-export const send = (method, path, body) =>
+export const send = (method, path, body, headers = {}) =>
   call(path, {
     method,
-    headers: { "Content-Type": "application/json" },
+    headers: { "Content-Type": "application/json", ...headers },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
+
+export async function readTagged(path) {
+  const answer = await ask(path);
+  return { tag: answer.headers.get("ETag"), content: await answer.json() };
+}
 
 export async function readSession() {
   const asked_ms = Date.now();

@@ -1,8 +1,8 @@
 // What the rules had to say, newest first, and how to have some quiet.
-import { get, send } from "./api.js";
 import { notes, readNotifications, ruleOverview } from "./feed.js";
 import { clock, count, dateTime, day, duration, visible } from "./format.js";
 import { component, html, signal, view } from "./reactive.js";
+import { snooze } from "./rule_lists.js";
 import * as state from "./state.js";
 
 export const seenNote = signal(Number.MAX_SAFE_INTEGER); // the newest that was looked at; none yet: all that are there
@@ -14,20 +14,14 @@ const marks = { info: "i", success: "✓", warning: "!", error: "✕", danger: "
 export const Severity = view(({ severity }) => html`
   <span class=${`severity ${severity}`}><span class="mark" aria-hidden="true">${marks[severity] ?? "i"}</span>${severity}</span>`);
 
-// Sets until when a rule of our shape is silent; null: not at all.
-export async function snooze(index, until_ms) {
-  const rules = await get("/rules");
-  await send("PUT", `/rules/${index}`, { ...rules[index], snooze_until: until_ms ? new Date(until_ms).toISOString() : null });
-  await readNotifications();
-}
-
 const Snooze = component(() => {
   const isChoosing = signal(false);
   const until = signal("");
   const problem = signal("");
-  const run = async (index, until_ms) => {
+  const run = async (name, until_ms) => {
     try {
-      await snooze(index, until_ms);
+      await snooze(name, until_ms);
+      await readNotifications();
       problem.value = "";
       isChoosing.value = false;
     } catch (error) {
@@ -41,19 +35,19 @@ const Snooze = component(() => {
       <div class="snooze">
         ${isSnoozed
           ? html`<span class="muted">silent until ${dateTime(Date.parse(rule.snooze_until))}</span>
-              <button type="button" onClick=${() => run(rule.index, null)}>Wake</button>`
+              <button type="button" onClick=${() => run(rule.name, null)}>Wake</button>`
           : html`
               <span class="muted" id=${`snooze-${rule.index}`}>Silent for</span>
               <span role="group" aria-labelledby=${`snooze-${rule.index}`} class="buttons">
-                <button type="button" onClick=${() => run(rule.index, Date.now() + hour_ms)}>1 h</button>
-                <button type="button" onClick=${() => run(rule.index, Date.now() + 24 * hour_ms)}>1 day</button>
+                <button type="button" onClick=${() => run(rule.name, Date.now() + hour_ms)}>1 h</button>
+                <button type="button" onClick=${() => run(rule.name, Date.now() + 24 * hour_ms)}>1 day</button>
                 <button type="button" aria-expanded=${isChoosing.value ? "true" : "false"} onClick=${() => (isChoosing.value = !isChoosing.value)}>until…</button>
               </span>`}
         ${isChoosing.value && !isSnoozed && html`
           <form class="row-form" onSubmit=${(event) => {
             event.preventDefault();
             const until_ms = new Date(until.value).getTime();
-            if (until_ms > Date.now()) run(rule.index, until_ms);
+            if (until_ms > Date.now()) run(rule.name, until_ms);
             else problem.value = "Choose a time that is still to come.";
           }}>
             <label>Until <input type="datetime-local" required value=${until.value} onInput=${(event) => (until.value = event.target.value)} /></label>

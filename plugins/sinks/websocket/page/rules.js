@@ -1,10 +1,10 @@
 // The rules of all three shapes: ours as a form, SPR's as their JSON.
-import { get, send } from "./api.js";
 import { readNotifications } from "./feed.js";
 import { visible } from "./format.js";
 import { Severity } from "./notifications.js";
 import { batch, component, effect, html, signal } from "./reactive.js";
 import { RuleForm, emptyRule, wordsOf } from "./rule_form.js";
+import { addRule, exchangeRule, readRules, removeRule } from "./rule_lists.js";
 import * as state from "./state.js";
 
 const shapes = [
@@ -44,13 +44,13 @@ const JsonEditor = component(({ rule }) => {
 
 export const Rules = component((_, life) => {
   const lists = signal({});
-  const editing = signal(null); // {shape, index (null: a new one), rule, isJson}
+  const editing = signal(null); // {shape, rule, isNew, isJson}
   const problem = signal("");
   const said = signal("");
 
   const read = async () => {
     try {
-      const answers = await Promise.all(shapes.map(({ name }) => get(`/${name}`)));
+      const answers = await Promise.all(shapes.map(({ name }) => readRules(name)));
       lists.value = Object.fromEntries(shapes.map(({ name }, at) => [name, answers[at]]));
     } catch (error) {
       problem.value = error.message;
@@ -60,7 +60,7 @@ export const Rules = component((_, life) => {
   life.mounted(() => {
     read();
     return effect(() => {
-      if (state.draft.value) editing.value = { shape: "rules", index: null, rule: { ...emptyRule, match: state.draft.value }, isJson: false };
+      if (state.draft.value) editing.value = { shape: "rules", rule: { ...emptyRule, match: state.draft.value }, isNew: true, isJson: false };
     });
   });
 
@@ -69,17 +69,23 @@ export const Rules = component((_, life) => {
     state.go({ draft: "" }, false);
   });
 
-  const change = async (method, shape, index, rule, what) => {
-    const list = await send(method, index === null ? `/${shape}` : `/${shape}/${index}`, rule);
-    lists.value = { ...lists.value, [shape]: list };
+  // made: a promise of the list as it is afterwards.
+  const change = async (shape, made, what) => {
+    try {
+      const list = await made;
+      lists.value = { ...lists.value, [shape]: list };
+    } catch (error) {
+      read(); // it may be another list by now
+      throw error;
+    }
     said.value = what;
     problem.value = "";
     readNotifications().catch(() => {}); // the counts follow by themselves
   };
 
   const save = async (rule) => {
-    const { shape, index } = editing.value;
-    await change("PUT", shape, index, rule, "Saved.");
+    const { shape, rule: before, isNew } = editing.value;
+    await change(shape, isNew ? addRule(shape, rule) : exchangeRule(shape, before, rule), "Saved.");
     close();
   };
 
@@ -88,7 +94,8 @@ export const Rules = component((_, life) => {
   const item = (shape, rule, index) => {
     const name = rule.name ?? rule.Name ?? `${shape} ${index}`;
     const isOff = rule.disabled ?? rule.Disabled ?? false;
-    const edit = (isJson) => () => (editing.value = { shape, index, rule, isJson });
+    const edit = (isJson) => () => (editing.value = { shape, rule, isNew: false, isJson });
+    const turned = { ...rule, [shape === "rules" ? "disabled" : "Disabled"]: !isOff };
     return html`
       <li key=${`${shape}-${index}-${name}`}>
         <div class="line">
@@ -99,9 +106,9 @@ export const Rules = component((_, life) => {
           ${shape === "rules" && html`<button type="button" aria-label=${`Edit ${name}`} onClick=${edit(false)}>Edit</button>`}
           <button type="button" aria-label=${`JSON of ${name}`} onClick=${edit(true)}>JSON</button>
           ${shape !== "notifications" && html`<button type="button" aria-label=${`Turn ${isOff ? "on" : "off"} ${name}`}
-            onClick=${trying(() => change("PUT", shape, index, { ...rule, [shape === "rules" ? "disabled" : "Disabled"]: !isOff }, isOff ? "Turned on." : "Turned off."))}>${isOff ? "Turn on" : "Turn off"}</button>`}
+            onClick=${trying(() => change(shape, exchangeRule(shape, rule, turned), isOff ? "Turned on." : "Turned off."))}>${isOff ? "Turn on" : "Turn off"}</button>`}
           <button type="button" class="danger" aria-label=${`Delete ${name}`} onClick=${trying(async () => {
-            if (confirm(`Delete “${name}”?`)) await change("DELETE", shape, index, undefined, "Deleted.");
+            if (confirm(`Delete “${name}”?`)) await change(shape, removeRule(shape, rule), "Deleted.");
           })}>Delete</button>
         </div>
         <p class="muted number"><bdi>${visible(summary(shape, rule))}</bdi></p>
@@ -115,10 +122,10 @@ export const Rules = component((_, life) => {
     return html`
       <section>
         <header class="title"><h1>Rules</h1><span class="muted" role="status">${said.value}</span><span class="grow"></span>
-          ${!now && html`<button type="button" class="primary" onClick=${() => (editing.value = { shape: "rules", index: null, rule: emptyRule, isJson: false })}>New rule</button>`}
+          ${!now && html`<button type="button" class="primary" onClick=${() => (editing.value = { shape: "rules", rule: emptyRule, isNew: true, isJson: false })}>New rule</button>`}
         </header>
         ${problem.value && html`<p class="error" role="alert">${problem.value}</p>`}
-        ${now && html`<${editor} key=${`${now.shape}-${now.index}-${now.isJson}-${state.draft.value}`} rule=${now.rule} saved=${save} cancel=${close} />`}
+        ${now && html`<${editor} key=${`${now.shape}-${JSON.stringify(now.rule)}-${now.isJson}-${state.draft.value}`} rule=${now.rule} saved=${save} cancel=${close} />`}
         ${shapes.map(({ name, title }) => {
           const list = lists.value[name] ?? [];
           if (name !== "rules" && list.length === 0) return null;

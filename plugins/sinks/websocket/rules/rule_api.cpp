@@ -82,19 +82,23 @@ std::string text_of(Shape shape, const Entry* before, Json rule) {
 
 }  // namespace
 
-Answer RuleApi::handle(Shape shape, Method method, std::optional<std::size_t> index, std::string_view body) {
-  if (method == Method::get) {
-    if (index && list_.find(shape, *index) == nullptr) return refuse(400, "there is no rule of that number");
-    return {.status = 200, .body = array_of(shape)};
+Answer RuleApi::handle(const Call& call) {
+  if (call.method == Method::get) {
+    if (call.index && list_.find(call.shape, *call.index) == nullptr) {
+      return refuse(400, "there is no rule of that number");
+    }
+    return {.status = 200, .body = array_of(call.shape)};
   }
-  if (method == Method::remove && !index) return refuse(400, "name the rule that is to be removed by its number");
+  if (call.method == Method::remove && !call.index) {
+    return refuse(400, "name the rule that is to be removed by its number");
+  }
   Json rule;
-  if (method == Method::put) {
-    if (body.size() > kMostBodyBytes) return refuse(400, "the rule is longer than 1 MiB");
+  if (call.method == Method::put) {
+    if (call.body.size() > kMostBodyBytes) return refuse(400, "the rule is longer than 1 MiB");
     try {
-      rule = parse_strict(body);
+      rule = parse_strict(call.body);
       if (rule.is_array()) throw std::invalid_argument("one rule at a time: an object, no array");
-      if (const Shape found = shape_of(rule); found != shape) {
+      if (const Shape found = shape_of(rule); found != call.shape) {
         throw std::invalid_argument("this is a rule for /" + std::string(name_of(found)));
       }
     } catch (const std::invalid_argument& error) {
@@ -106,7 +110,7 @@ Answer RuleApi::handle(Shape shape, Method method, std::optional<std::size_t> in
   if (!lock) return refuse(409, lock.error().text);
   constexpr int kMostAttempts = 3;
   for (int attempt = 1;; ++attempt) {
-    Answer answer = change(shape, method, index, rule);
+    Answer answer = change(call, rule);
     // Somebody else changes the file at the same moment: what he wrote counts, too.
     if (answer.status != 0) return answer;
     if (attempt == kMostAttempts) return refuse(409, answer.body);
@@ -114,24 +118,28 @@ Answer RuleApi::handle(Shape shape, Method method, std::optional<std::size_t> in
 }
 
 // status 0: to be tried again.
-Answer RuleApi::change(Shape shape, Method method, std::optional<std::size_t> index, const Json& body) {
+Answer RuleApi::change(const Call& call, const Json& rule) {
+  const auto& [shape, method, index, body, may_change] = call;
   if (!list_.refresh()) return refuse(409, list_.file_error() + "; nothing was changed, so that it is not lost");
+  if (may_change && !may_change(array_of(shape))) {
+    return refuse(412, "the rules are others by now, and their numbers, too: read them again");
+  }
   const Entry* const before = index ? list_.find(shape, *index) : nullptr;
   if (index && before == nullptr) return refuse(400, "there is no rule of that number");
   std::vector<std::string> raws;
   try {
     if (method == Method::put) {
-      check(shape, before, body);
-      if (only_snoozes(before, body)) return snooze(*before->own, snooze_of(body));
+      check(shape, before, rule);
+      if (only_snoozes(before, rule)) return snooze(*before->own, snooze_of(rule));
     }
     for (const Entry& entry : list_.entries()) {
       if (&entry != before) {
         raws.push_back(entry.raw);
       } else if (method == Method::put) {
-        raws.push_back(text_of(shape, before, body));
+        raws.push_back(text_of(shape, before, rule));
       }
     }
-    if (method == Method::put && before == nullptr) raws.push_back(text_of(shape, before, body));
+    if (method == Method::put && before == nullptr) raws.push_back(text_of(shape, before, rule));
   } catch (const std::invalid_argument& error) {
     return refuse(400, error.what());
   }

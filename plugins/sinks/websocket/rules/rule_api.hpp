@@ -5,7 +5,6 @@
 #include "rule_list.hpp"
 
 #include <cstddef>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,10 +18,10 @@ class RuleApi {
       : list_(list), state_(state), around_(around) {}
 
   // As RuleBook::handle().
-  [[nodiscard]] Answer handle(Shape shape, Method method, std::optional<std::size_t> index, std::string_view body);
+  [[nodiscard]] Answer handle(const Call& call);
 
  private:
-  [[nodiscard]] Answer change(Shape shape, Method method, std::optional<std::size_t> index, const Json& body);
+  [[nodiscard]] Answer change(const Call& call, const Json& rule);
   [[nodiscard]] Answer snooze(OwnRule& rule, const std::string& until);
   // Throws std::invalid_argument.
   void check(Shape shape, const Entry* before, const Json& rule) const;

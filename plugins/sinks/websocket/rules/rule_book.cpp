@@ -119,9 +119,7 @@ class RuleBook::Impl {
 
   [[nodiscard]] bool wants_everything() const noexcept { return list_.wants_everything(); }
 
-  [[nodiscard]] Answer handle(Shape shape, Method method, std::optional<std::size_t> index, std::string_view body) {
-    return api_.handle(shape, method, index, body);
-  }
+  [[nodiscard]] Answer handle(const Call& call) { return api_.handle(call); }
 
   [[nodiscard]] std::string overview() const {
     std::string out = "[";
@@ -164,9 +162,7 @@ void RuleBook::judge(nfbus::Event event, std::vector<Notification>& out) { impl_
 void RuleBook::tick(std::int64_t now_ns, std::vector<Notification>& out) { impl_->tick(now_ns, out); }
 void RuleBook::finish(std::vector<Notification>& out) { impl_->finish(out); }
 bool RuleBook::wants_everything() const { return impl_->wants_everything(); }
-Answer RuleBook::handle(Shape shape, Method method, std::optional<std::size_t> index, std::string_view body) {
-  return impl_->handle(shape, method, index, body);
-}
+Answer RuleBook::handle(const Call& call) { return impl_->handle(call); }
 std::string RuleBook::overview() const { return impl_->overview(); }
 std::uint64_t RuleBook::held_back() const { return impl_->held_back(); }
 std::string RuleBook::file_error() const { return impl_->file_error(); }

@@ -26,6 +26,16 @@ struct Settings {
 
 enum class Method : std::uint8_t { get = 1, put, remove };
 
+struct Call {
+  Shape shape;
+  Method method;
+  std::optional<std::size_t> index = {};  // N of PUT /N and DELETE /N, from 0 within the shape
+  std::string_view body = {};
+  // Asked of the shape's whole array, as the file has it just before a change: false lets it be (412). Empty: no
+  // matter.
+  std::function<bool(std::string_view array)> may_change = {};
+};
+
 struct Answer {
   int status = 200;       // of HTTP
   std::string body = {};  // JSON where the status is 200, else a line of text
@@ -65,10 +75,10 @@ class RuleBook {
   // A rule of the mission's form asks that clients see everything, too, not as notifications.
   [[nodiscard]] bool wants_everything() const;
 
-  // /notifications, /alerts and /rules. index: N of PUT /N and DELETE /N, from 0 within the shape. 200: the whole array
-  // of the shape; 400: what is wrong with the rule or the number; 409: the file is no list of rules, and stays as it
-  // is; 500: it cannot be written.
-  [[nodiscard]] Answer handle(Shape shape, Method method, std::optional<std::size_t> index, std::string_view body);
+  // /notifications, /alerts and /rules. 200: the whole array of the shape; 400: what is wrong with the rule or the
+  // number; 409: the file is no list of rules, and stays as it is; 412: may_change did not hold; 500: it cannot be
+  // written.
+  [[nodiscard]] Answer handle(const Call& call);
   // JSON, for the page: each rule's shape, number, name, what is wrong with it, and what it has matched, told and held
   // back.
   [[nodiscard]] std::string overview() const;

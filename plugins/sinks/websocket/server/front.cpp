@@ -404,10 +404,19 @@ void Front::answer_rules(const Request& request, rules::Shape shape, std::string
   } else if (request.method == "POST") {
     return reply(wrong_method("GET, PUT, DELETE"));
   }
-  post([this, shape, method, index, body = request.body, reply](auto) {
-    rules::Answer answer = board_.rules().handle(shape, method, index, body);
-    reply(answer.status == 200 ? json_response(std::move(answer.body))
-                               : refusal(static_cast<unsigned>(answer.status), std::move(answer.body)));
+  post([this, shape, method, index, request, reply](auto) {
+    rules::Answer answer = board_.rules().handle(
+        {.shape = shape, .method = method, .index = index, .body = request.body, .may_change = [&](auto array) {
+           return may_change(request, entity_tag(array));
+         }});
+    if (answer.status == 200) {
+      std::string tag = entity_tag(answer.body);
+      Response out = json_response(std::move(answer.body));
+      out.headers.emplace_back("ETag", std::move(tag));
+      reply(std::move(out));
+    } else {
+      reply(refusal(static_cast<unsigned>(answer.status), std::move(answer.body)));
+    }
     return true;
   });
 }

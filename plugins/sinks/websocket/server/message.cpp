@@ -1,6 +1,8 @@
 #include "message.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <functional>
 
 namespace websocket {
 namespace {
@@ -54,6 +56,29 @@ Response json_response(std::string json) {
   Response out;
   out.body = make_text(std::move(json));
   return out;
+}
+
+std::string entity_tag(std::string_view content) {
+  std::string out(2 + 2 * sizeof(std::size_t), '"');
+  const auto end =
+      std::to_chars(out.data() + 1, out.data() + out.size(), std::hash<std::string_view>()(content), 16).ptr;
+  *end = '"';
+  out.resize(static_cast<std::size_t>(end - out.data()) + 1);
+  return out;
+}
+
+bool may_change(const Request& request, std::string_view tag) {
+  if (!request.has_header("if-match")) return true;
+  std::string_view rest = request.header("if-match");
+  if (rest == "*") return true;
+  while (!rest.empty()) {
+    std::string_view one = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(rest.size(), one.size() + 1));
+    while (one.starts_with(' ') || one.starts_with('\t')) one.remove_prefix(1);
+    while (one.ends_with(' ') || one.ends_with('\t')) one.remove_suffix(1);
+    if (one == tag) return true;
+  }
+  return false;
 }
 
 std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_blank) {

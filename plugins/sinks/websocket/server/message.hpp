@@ -53,6 +53,11 @@ struct Response {
 [[nodiscard]] Response refusal(unsigned status, std::string text);
 [[nodiscard]] Response json_response(std::string json);
 
+// For the header ETag: of that content (RFC 9110, section 8.8.3), as long as this process lives.
+[[nodiscard]] std::string entity_tag(std::string_view content);
+// Returns whether a request's If-Match, if there is one, holds for content of that tag (section 13.1.1).
+[[nodiscard]] bool may_change(const Request& request, std::string_view tag);
+
 // To be called once. [any]
 using Reply = std::function<void(Response)>;
 

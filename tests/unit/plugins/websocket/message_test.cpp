@@ -54,6 +54,28 @@ TEST(Parameter, WithABrokenEscapeIsThereAsItCame) {
   EXPECT_EQ(request.parameter("x"), "1");
 }
 
+TEST(EntityTag, NamesItsContent) {
+  const std::string tag = entity_tag("[1]");
+  EXPECT_TRUE(tag.size() > 2 && tag.front() == '"' && tag.back() == '"' && tag.find('"', 1) == tag.size() - 1) << tag;
+  EXPECT_EQ(entity_tag("[1]"), tag);
+  EXPECT_NE(entity_tag("[2]"), tag);
+  EXPECT_NE(entity_tag(""), tag);
+}
+
+TEST(IfMatch, HoldsForTheTagsThatItNames) {
+  const auto with = [](std::vector<std::pair<std::string, std::string>> headers) {
+    return may_change({.headers = std::move(headers)}, "\"a1\"");
+  };
+  EXPECT_TRUE(with({}));
+  for (const char* const held : {"*", "\"a1\"", "\"b\", \"a1\"", "\"a1\",\"b\"", "\"b\" , \t\"a1\""}) {
+    EXPECT_TRUE(with({{"if-match", held}})) << held;
+  }
+  for (const char* const other : {"", "a1", "\"b\"", "W/\"a1\"", "\"a1", "\"a12\"", ","}) {
+    EXPECT_FALSE(with({{"if-match", other}})) << other;
+  }
+  EXPECT_FALSE(with({{"if-match", "\"a1\""}, {"if-match", "\"a1\""}})) << "which of them is meant?";
+}
+
 TEST(Refusal, IsALineOfPlainText) {
   const Response wrong = refusal(404, "there is no such page");
   EXPECT_EQ(wrong.status, 404U);

@@ -290,7 +290,7 @@ TEST_F(RuleFile, RefusesWhatIsNoRuleOfThatPath) {
   expect(put(Shape::rules, 1, own("b")), "no rule of that number");
   expect(put(Shape::alerts, 0, kAlert), "no rule of that number");
   expect(remove(Shape::rules, 1), "no rule of that number");
-  expect(book_->handle(Shape::rules, Method::remove, std::nullopt, {}), "by its number");
+  expect(book_->handle({.shape = Shape::rules, .method = Method::remove}), "by its number");
   EXPECT_EQ(read(), before);
 }
 

@@ -130,12 +130,16 @@ class RulesTest : public ::testing::Test {
     return out;
   }
   [[nodiscard]] json overview() const { return json::parse(book_->overview()); }
-  Answer put(Shape shape, std::string_view body) { return book_->handle(shape, Method::put, std::nullopt, body); }
-  Answer put(Shape shape, std::size_t index, std::string_view body) {
-    return book_->handle(shape, Method::put, index, body);
+  Answer put(Shape shape, std::string_view body) {
+    return book_->handle({.shape = shape, .method = Method::put, .body = body});
   }
-  Answer remove(Shape shape, std::size_t index) { return book_->handle(shape, Method::remove, index, {}); }
-  Answer get(Shape shape) { return book_->handle(shape, Method::get, std::nullopt, {}); }
+  Answer put(Shape shape, std::size_t index, std::string_view body) {
+    return book_->handle({.shape = shape, .method = Method::put, .index = index, .body = body});
+  }
+  Answer remove(Shape shape, std::size_t index) {
+    return book_->handle({.shape = shape, .method = Method::remove, .index = index});
+  }
+  Answer get(Shape shape) { return book_->handle({.shape = shape, .method = Method::get}); }
 
   nfbus::test::TemporaryFolder folder_;
   nfbus::host::FormatSet formats_{"test"};
