@@ -19,13 +19,6 @@ constexpr long kNamesKeptS = 30;
 constexpr std::uint32_t kLongestRetryAfterMs = 600'000;
 constexpr std::size_t kMostHeaders = 100;
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r\n";
-  const std::size_t first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
-
 std::size_t take_body(const char* bytes, std::size_t one, std::size_t count, void* context);
 std::size_t take_header(const char* bytes, std::size_t one, std::size_t count, void* context);
 
@@ -56,11 +49,11 @@ std::size_t take_body(const char* bytes, std::size_t one, std::size_t count, voi
 
 std::size_t take_header(const char* bytes, std::size_t one, std::size_t count, void* context) {
   Answer& answer = *static_cast<Handle*>(context)->answer;
-  const std::string_view line = trimmed({bytes, one * count});
+  const std::string_view line = output::trimmed({bytes, one * count});
   if (line.starts_with("HTTP/")) answer.headers.clear();  // after "100 Continue", or of a proxy
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos || answer.headers.size() >= kMostHeaders) return one * count;
-  answer.headers.emplace_back(output::lower(line.substr(0, colon)), trimmed(line.substr(colon + 1)));
+  answer.headers.emplace_back(output::lower(line.substr(0, colon)), output::trimmed(line.substr(colon + 1)));
   return one * count;
 }
 

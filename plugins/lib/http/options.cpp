@@ -1,12 +1,12 @@
 #include "options.hpp"
 
+#include "../options.hpp"
+
 #include <chrono>
 
 namespace http {
 
-std::string text_or_empty(const nfbus::Options& options, std::string_view key) {
-  return options.has(key) ? options.text(key) : std::string();
-}
+using output::text_or_empty;
 
 Secret secret_of(const nfbus::Options& options, const std::string& name) {
   const std::string file = name + "_file";

@@ -7,11 +7,8 @@
 #include <nfbus/options.hpp>
 
 #include <string>
-#include <string_view>
 
 namespace http {
-
-[[nodiscard]] std::string text_or_empty(const nfbus::Options& options, std::string_view key);
 
 // [control] Of the options NAME, from the environment, and NAME_file. Throws nfbus::OptionError when both are given.
 [[nodiscard]] Secret secret_of(const nfbus::Options& options, const std::string& name);

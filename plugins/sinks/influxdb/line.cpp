@@ -1,5 +1,7 @@
 #include "line.hpp"
 
+#include "../../lib/ascii.hpp"
+
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -136,7 +138,7 @@ void append_field_value(std::string& out, const Value& value) {
 std::string_view tag_text(const Value& value, std::string& scratch) {
   scratch.clear();
   switch (value.kind) {
-    case Value::Kind::text: return trimmed(value.text);
+    case Value::Kind::text: return output::trimmed(value.text);
     case Value::Kind::integer: append_number(scratch, value.integer); break;
     case Value::Kind::real:
       if (std::isfinite(value.real)) append_any(scratch, value.real);
@@ -145,13 +147,6 @@ std::string_view tag_text(const Value& value, std::string& scratch) {
     case Value::Kind::none: break;
   }
   return scratch;
-}
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r\n\v\f";
-  const std::size_t first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
 }
 
 }  // namespace influx

@@ -42,7 +42,4 @@ void append_field_value(std::string& out, const Value& value);
 // Its text, as a tag shows it: for numbers and booleans kept in `scratch`. Empty: there is none.
 [[nodiscard]] std::string_view tag_text(const Value& value, std::string& scratch);
 
-// The same without ASCII blanks at its ends.
-[[nodiscard]] std::string_view trimmed(std::string_view text);
-
 }  // namespace influx

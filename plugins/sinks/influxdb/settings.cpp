@@ -1,14 +1,16 @@
 #include "settings.hpp"
 
+#include "../../lib/options.hpp"
+
 #include <algorithm>
 #include <stdexcept>
 
 namespace influx {
 namespace {
 
-using http::text_or_empty;
 using nfbus::OptionError;
 using nfbus::Options;
+using output::text_or_empty;
 
 std::vector<http::Place> places_of(const Options& options) {
   std::vector<http::Place> out;

@@ -1,5 +1,7 @@
 #include "values.hpp"
 
+#include "../../lib/ascii.hpp"
+
 #include <array>
 #include <charconv>
 #include <cstddef>
@@ -191,7 +193,7 @@ Value EventValues::get(Known what, std::string_view name) {
   switch (what) {
     case Known::annotation: return annotation(name);
     case Known::device: return of_text(device_);
-    case Known::prefix: return of_text(trimmed(event_.prefix()));
+    case Known::prefix: return of_text(output::trimmed(event_.prefix()));
     case Known::topic: return of_text(event_.topic());
     case Known::action: return of_text(event_.action() == nfbus::Action::blocked ? "blocked" : "allowed");
     case Known::group: return Value::of(std::int64_t{event_.group()});

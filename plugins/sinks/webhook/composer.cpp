@@ -2,6 +2,8 @@
 
 #include "digest.hpp"
 
+#include "../../lib/ascii.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <string_view>
@@ -21,12 +23,6 @@ bool has_dot_segment(std::string_view url) {
     path.remove_prefix(slash + 1);
   }
   return false;
-}
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(' ');
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(' ') - first + 1);
 }
 
 bool shows_id(const Settings& settings) {
@@ -84,8 +80,8 @@ void Composer::add_headers(const Secrets& secrets, std::time_t now_s, std::strin
   for (const auto& [name, value] : settings_.headers) {
     std::string text;
     static_cast<void>(value.append(facts_, text));
-    if (trimmed(text).empty()) continue;
-    request.headers.push_back(name + ": " + std::string(trimmed(text)));
+    if (output::trimmed(text).empty()) continue;
+    request.headers.push_back(name + ": " + std::string(output::trimmed(text)));
   }
   if (!settings_.names_agent) request.headers.emplace_back("User-Agent: nfbus");
   request.headers.push_back("Content-Type: " + settings_.content_type);

@@ -1,6 +1,7 @@
 #include "settings.hpp"
 
 #include "../../lib/http/options.hpp"
+#include "../../lib/options.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -14,10 +15,10 @@
 namespace webhook {
 namespace {
 
-using http::text_or_empty;
 using nfbus::OptionError;
 using nfbus::Options;
 using nlohmann::json;
+using output::text_or_empty;
 
 // Runs what throws std::invalid_argument; the option is what it is about.
 template <typename Make>

@@ -40,12 +40,6 @@ std::optional<std::string> key_of(std::string_view text) {
   return std::nullopt;
 }
 
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
-
 }  // namespace
 
 std::string mac_text(std::span<const std::uint8_t> bytes) {
@@ -83,10 +77,11 @@ void DeviceNames::read(const std::string& text) {
   for (unsigned line_number = 1; !rest.empty(); ++line_number) {
     std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-    line = trimmed(line.substr(0, line.find('#')));
+    line = output::trimmed(line.substr(0, line.find('#')));
     if (line.empty()) continue;
     const std::size_t blank = line.find_first_of(kBlanks);
-    const std::string_view name = blank == std::string_view::npos ? std::string_view() : trimmed(line.substr(blank));
+    const std::string_view name =
+        blank == std::string_view::npos ? std::string_view() : output::trimmed(line.substr(blank));
     const std::optional<std::string> key = key_of(line.substr(0, blank));
     if (!key || name.empty() || name.size() > kMostNameBytes) {
       host_.warning("names: " + path_ + ':' + std::to_string(line_number) +

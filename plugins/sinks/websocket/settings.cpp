@@ -1,5 +1,7 @@
 #include "settings.hpp"
 
+#include "../../lib/options.hpp"
+
 #include <arpa/inet.h>
 
 #include <algorithm>
@@ -13,10 +15,7 @@ namespace {
 
 using nfbus::OptionError;
 using nfbus::Options;
-
-std::string text_or_empty(const Options& options, std::string_view key) {
-  return options.has(key) ? options.text(key) : std::string();
-}
+using output::text_or_empty;
 
 bool is_loopback(const std::string& address) {
   in6_addr six{};

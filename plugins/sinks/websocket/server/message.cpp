@@ -1,5 +1,7 @@
 #include "message.hpp"
 
+#include "../../../lib/ascii.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <functional>
@@ -72,11 +74,9 @@ bool may_change(const Request& request, std::string_view tag) {
   std::string_view rest = request.header("if-match");
   if (rest == "*") return true;
   while (!rest.empty()) {
-    std::string_view one = rest.substr(0, rest.find(','));
+    const std::string_view one = rest.substr(0, rest.find(','));
     rest.remove_prefix(std::min(rest.size(), one.size() + 1));
-    while (one.starts_with(' ') || one.starts_with('\t')) one.remove_prefix(1);
-    while (one.ends_with(' ') || one.ends_with('\t')) one.remove_suffix(1);
-    if (one == tag) return true;
+    if (output::trimmed(one) == tag) return true;
   }
   return false;
 }
