@@ -39,24 +39,17 @@ std::string_view bytes_of(const std::array<std::uint8_t, 16>& key) {
   return {reinterpret_cast<const char*>(key.data()), key.size()};
 }
 
-// What SPR's clients read; data: JSON.
-Text make_frame(std::string_view type, std::string_view data, bool is_notification) {
+using Quote = void (&)(std::string& out, std::string_view bytes);
+
+// What SPR's clients read. quote: append_json_as_text() where the data is JSON that the host rendered, append_quoted()
+// where it may be any bytes.
+Text make_frame(std::string_view type, std::string_view data, Quote quote, bool is_notification) {
   std::string out = R"({"Type":)";
   append_quoted(out, type);
   out += R"(,"Data":)";
-  append_json_as_text(out, data);
+  quote(out, data);
   out +=
       is_notification ? R"(,"Notification":true,"WildcardAll":false})" : R"(,"Notification":false,"WildcardAll":true})";
-  return make_text(std::move(out));
-}
-
-// A message's text, as it was published, may be any bytes.
-Text make_message_frame(std::string_view type, std::string_view text) {
-  std::string out = R"({"Type":)";
-  append_quoted(out, type);
-  out += R"(,"Data":)";
-  append_quoted(out, text);
-  out += R"(,"Notification":false,"WildcardAll":true})";
   return make_text(std::move(out));
 }
 
@@ -179,8 +172,8 @@ void Board::note_own_losses(const json& row) {
 const Text& Board::frame_of(nfbus::Event event, TextFormat format, Made& made) const {
   Text& frame = made.frames[static_cast<std::size_t>(format)];
   if (!frame) {
-    frame = event.is_packet() ? make_frame(event.topic(), render(event, format), false)
-                              : make_message_frame(event.topic(), event.text());
+    frame = event.is_packet() ? make_frame(event.topic(), render(event, format), append_json_as_text, false)
+                              : make_frame(event.topic(), event.text(), append_quoted, false);
   }
   return frame;
 }
@@ -249,7 +242,7 @@ void Board::notify(const rules::Notification& notification, const nfbus::Event* 
   for (const auto& [id, view] : views_) {
     if (view->settings.feed != Feed::notifications) continue;
     if (!is_seen(*view, notification, event)) continue;
-    if (!frame) frame = make_frame(notification.frame_type, notification.frame_data, true);
+    if (!frame) frame = make_frame(notification.frame_type, notification.frame_data, append_json_as_text, true);
     add(*view, frame);
   }
 }
