@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import threading
 
+from http_fake import make_certificate
 from nfbustest import main, run_nfbus, wait_until
 from page_host import CONFIG, PageTest, port_of
 from websocket_client import Client, Closed, Refused, connect, request
@@ -132,8 +133,21 @@ names = "{folder}/names"
                              if finding["instance"] == "sink.page")
         self.assertEqual(done.returncode, 1)
         for word in ("holds no token", "no certificate in PEM", "names: cannot read", "state_file: .* cannot be written",
-                     "notifications: rules 0 .*dprt"):
+                     "notifications: rules 0 .*dprt", "everybody on this machine can read .*/tokens; chmod o-r"):
             self.assertRegex(said, word)
+
+    def test_doctor_says_when_the_certificate_ends(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            certificate, key = make_certificate(folder, "page")
+            ended = folder / "ended.pem"
+            subprocess.run(["openssl", "x509", "-in", certificate, "-signkey", key, "-days", "-1", "-out", ended], check=True,
+                           capture_output=True)
+            for file, word in ((certificate, r"is valid for [12] days more: renew it"), (ended, "is no longer valid")):
+                config = folder / "c.toml"
+                config.write_text(CONFIG.replace("@DIR@", name) + f'cert_file = "{file}"\nkey_file = "{key}"\n')
+                findings = json.loads(run_nfbus("doctor", "-c", config, "--json").stdout)["findings"]
+                self.assertRegex("\n".join(finding["text"] for finding in findings), word)
 
     def test_a_slow_client_is_told_what_it_missed_and_nobody_else_notices(self):
         self.start_page("client_queue_bytes = 262144\n")

@@ -157,7 +157,14 @@ class Hostile(PageTest):
                              (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n" + b"X: " + b"y" * 20000 + b"\r\n\r\n", 431),
                              (b"GET / HTTP/1.1\r\n\r\n", 400),
                              (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: 127.0.0.1\r\n\r\n", 400),
-                             (b"GET http://127.0.0.1/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 400),
+                             (b"GET http://127.0.0.1/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 200),
+                             (b"GET HTTP://127.0.0.1?x HTTP/1.1\r\nHost: evil.example\r\n\r\n", 200),
+                             (b"GET http://evil.example/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 403),
+                             (b"GET http:///api/rows HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 400),
+                             (b"GET ftp://127.0.0.1/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 400),
+                             (b"PUT /rules HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+                             (b"PUT /rules HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501),
+                             (b"PUT /rules HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\nExpect: more\r\n\r\n", 417),
                              (b"GET /%zz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 400),
                              (b"GET * HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 400),
                              (b"PUT /rules HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -172,6 +179,23 @@ class Hostile(PageTest):
                     self.assertTrue(piece, text[:60])
                     head += piece
                 self.assertEqual(int(head.split()[1]), status, text[:60])
+
+    def test_who_asks_first_is_told_to_send_the_body(self):
+        rule = json.dumps({"name": "r", "match": {"dport": 7001}}).encode()
+        head = (b"PUT /rules HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n"
+                b"Content-Length: %d\r\n\r\n" % len(rule))
+        with connect(self.namespace, self.port) as made:
+            for _ in range(2):
+                made.sendall(head)
+                self.assertEqual(made.recv(4096), b"HTTP/1.1 100 Continue\r\n\r\n")
+                made.sendall(rule)
+                self.assertIn(made.recv(4096)[:12], (b"HTTP/1.1 200", b"HTTP/1.1 400"))  # the name is there by then
+            made.sendall(head + rule)  # who does not wait
+            answered = b""
+            while b"HTTP/1.1 400" not in answered:
+                piece = made.recv(4096)
+                self.assertTrue(piece, answered)
+                answered += piece
 
     def test_pipelined_requests_are_answered_in_order(self):
         with connect(self.namespace, self.port) as made:

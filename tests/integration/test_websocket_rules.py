@@ -205,6 +205,25 @@ class Ours(RulesTest):
 
 
 class File(RulesTest):
+    def test_a_state_file_that_may_not_be_read_is_not_written_over(self):
+        rules = [{"name": "new", "match": {"dport": 7001}, "first_seen": ["sport"], "cooldown_s": 0}]
+        self.start_with(rules)
+        self.send([1000])
+        state = self.folder / "state.json"
+        wait_until(lambda: state.exists() and "1000" in state.read_text(), 10, "what was seen")
+        self.host.stop()
+        before = state.read_text()
+        state.chmod(0)
+        os.chown(state, 1, 1)
+        self.host = self.start(self.host.config_file.read_text())
+        self.port = int(self.host.wait_for(r"serves https?://[^ ]*:(\d+)/")[1])
+        self.host.wait_for(r"state.json.*the file stays as it is")
+        self.send([1001])
+        wait_until(lambda: self.state_of()["told"] == 1, 10, "the notification")
+        self.host.stop()
+        self.assertEqual(state.read_text(), before)
+        self.assertEqual([path.name for path in self.folder.glob("state*")], ["state.json"])
+
     def test_a_change_of_an_older_list_hits_no_other_rule(self):
         rules = [{"name": name, "match": {"dport": 7001}} for name in "abc"]
         self.start_with(rules)

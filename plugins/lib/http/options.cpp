@@ -1,8 +1,11 @@
 #include "options.hpp"
 
+#include "place.hpp"
+
 #include "../options.hpp"
 
 #include <chrono>
+#include <stdexcept>
 
 namespace http {
 
@@ -18,7 +21,13 @@ Secret secret_of(const nfbus::Options& options, const std::string& name) {
 }
 
 Settings settings_of(const nfbus::Options& options) {
-  return {.proxy = text_or_empty(options, "proxy"),
+  const std::string proxy = text_or_empty(options, "proxy");
+  try {
+    if (!proxy.empty()) check_proxy(proxy);
+  } catch (const std::invalid_argument& error) {
+    throw nfbus::OptionError("proxy", error.what());
+  }
+  return {.proxy = proxy,
           .ca_file = text_or_empty(options, "ca_file"),
           .cert_file = text_or_empty(options, "cert_file"),
           .key_file = text_or_empty(options, "key_file"),

@@ -2,6 +2,8 @@
 
 #include <curl/curl.h>
 
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <stdexcept>
 #include <string_view>
@@ -13,11 +15,20 @@ struct FreeUrl {
   void operator()(CURLU* url) const noexcept { curl_url_cleanup(url); }
 };
 
-void check_with_libcurl(const std::string& url) {
+void check_with_libcurl(const std::string& url, unsigned flags = 0) {
   const std::unique_ptr<CURLU, FreeUrl> parsed(curl_url());
   if (!parsed) throw std::bad_alloc();
-  const CURLUcode code = curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0);
+  const CURLUcode code = curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), flags);
   if (code != CURLUE_OK) throw std::invalid_argument(std::string("this is no url: ") + curl_url_strerror(code));
+}
+
+// Throws where a url has what would end or split a line of a request.
+void check_bytes(std::string_view url) {
+  for (const char c : url) {
+    if (static_cast<unsigned char>(c) <= ' ' || c == '\x7f') {
+      throw std::invalid_argument("a url has no blanks and no control characters");
+    }
+  }
 }
 
 }  // namespace
@@ -37,15 +48,24 @@ Place place_of(const std::string& url) {
   if (authority.find('@') != std::string_view::npos) {
     throw std::invalid_argument("a url has no place for secrets: give user and password_file, or token_file");
   }
-  for (const char c : url) {
-    if (static_cast<unsigned char>(c) <= ' ' || c == '\x7f') {
-      throw std::invalid_argument("a url has no blanks and no control characters");
-    }
-  }
+  check_bytes(url);
   check_with_libcurl(url);
   std::string base = url;
   while (base.ends_with('/')) base.pop_back();
   return {.base = base, .unix_socket = {}, .shown = url};
+}
+
+void check_proxy(const std::string& url) {
+  constexpr std::array<std::string_view, 6> kSchemes = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
+  const std::size_t end = url.find("://");
+  if (url.find('@') != std::string::npos) {
+    throw std::invalid_argument("this is no place for secrets; a proxy that wants a password is not supported");
+  }
+  if (end != std::string::npos && std::ranges::find(kSchemes, url.substr(0, end)) == kSchemes.end()) {
+    throw std::invalid_argument("a proxy is http://HOST:PORT, https, socks4, socks4a, socks5 or socks5h");
+  }
+  check_bytes(url);
+  check_with_libcurl(end == std::string::npos ? "http://" + url : url, CURLU_NON_SUPPORT_SCHEME);
 }
 
 }  // namespace http

@@ -15,4 +15,8 @@ struct Place {
 // std::invalid_argument, which says what is wrong with it.
 [[nodiscard]] Place place_of(const std::string& url);
 
+// url: of a proxy, HOST with or without scheme (http, https, socks4, socks4a, socks5, socks5h) and port. Throws
+// std::invalid_argument, which says what is wrong with it and shows no secret.
+void check_proxy(const std::string& url);
+
 }  // namespace http

@@ -47,7 +47,7 @@ inline constexpr std::string_view kSchema = R"({
       "description": "sets of banned networks"},
     "allow": {"type": "array", "items": {"type": "string"}, "description": "networks that are never banned, beside this machine's own addresses and gateways"},
     "accept_messages": {"type": "boolean", "default": false, "description": "messages ban:NAME with {\"address\",\"ttl_s\",\"reason\"} ban into the set NAME"},
-    "state_dir": {"type": "string", "x-path": true, "default": "/var/lib/nfbus/nft", "description": "where the statements that were exchanged are kept, to put them back"},
+    "state_dir": {"type": "string", "x-path": true, "minLength": 1, "default": "/var/lib/nfbus/nft", "description": "where the statements that were exchanged are kept, to put them back"},
     "on_stop": {"type": "string", "enum": ["keep", "revert"], "default": "keep", "description": "what becomes of the rules when the host ends"},
     "watch": {"type": "boolean", "default": false, "description": "put the rules back when another program has changed them"}
   }

@@ -74,6 +74,7 @@ void DeviceNames::refresh() {
 void DeviceNames::read(const std::string& text) {
   names_.clear();
   std::string_view rest = text;
+  if (rest.starts_with("\xef\xbb\xbf")) rest.remove_prefix(3);  // as editors on Windows begin a file
   for (unsigned line_number = 1; !rest.empty(); ++line_number) {
     std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(rest.size(), line.size() + 1));

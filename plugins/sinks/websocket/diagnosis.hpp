@@ -11,8 +11,9 @@
 
 namespace websocket {
 
-// Files that can be read, and will not be written to: each with the fix.
-[[nodiscard]] std::vector<std::string> unwritable_files(const Settings& settings);
+// What will go wrong with files that can be read: they will not be written to, others read the tokens, the certificate
+// is no longer valid. Each with the fix.
+[[nodiscard]] std::vector<std::string> warnings_of(const Settings& settings);
 
 // rules: loaded for this.
 void diagnose(const Settings& settings, rules::RuleBook& rules, nfbus::Findings findings);

@@ -5,10 +5,13 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <filesystem>
 #include <set>
+#include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace websocket {
 namespace {
@@ -83,6 +86,24 @@ bool is_same_file(const std::string& a, const std::string& b) {
   return fs::equivalent(a, b, error);
 }
 
+// What is written replaces what it finds.
+void refuse_shared_files(const Settings& settings) {
+  const std::array<std::pair<std::string_view, const std::string&>, 6> files = {
+      {{"notifications", settings.notifications},
+       {"state_file", settings.state_file},
+       {"token_file", settings.token_file},
+       {"names", settings.names},
+       {"cert_file", settings.server.cert_file},
+       {"key_file", settings.server.key_file}}};
+  for (const auto& [key, path] : {files[1], files[0]}) {
+    for (const auto& [other, other_path] : files) {
+      if (key == other || !is_same_file(path, other_path)) continue;
+      throw OptionError(std::string(key), "this is the file of " + std::string(other) +
+                                              ", too; nfbus writes to it, so it needs one of its own");
+    }
+  }
+}
+
 }  // namespace
 
 Settings settings_of(const Options& options) {
@@ -112,10 +133,8 @@ Settings settings_of(const Options& options) {
   }
   out.notifications = text_or_empty(options, "notifications");
   out.state_file = text_or_empty(options, "state_file");
-  if (is_same_file(out.notifications, out.state_file)) {
-    throw OptionError("state_file", "this is the file of notifications; what nfbus remembers needs one of its own");
-  }
   out.names = text_or_empty(options, "names");
+  refuse_shared_files(out);
   out.history_events = static_cast<std::size_t>(options.integer("history_events"));
   out.history_bytes = static_cast<std::size_t>(options.integer("history_bytes"));
   out.client_queue_bytes = static_cast<std::size_t>(options.integer("client_queue_bytes"));

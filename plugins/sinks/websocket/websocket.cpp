@@ -56,7 +56,7 @@ class Websocket {
   nfbus::Result<void> open(nfbus::Shape& shape) {
     shape.tick_ms = kTickMs;
     if (auto read = read_tokens(); !read) return read;
-    for (const std::string& file : websocket::unwritable_files(settings_)) host_.warning(file);
+    for (const std::string& warning : websocket::warnings_of(settings_)) host_.warning(warning);
     board_.open();
     server_.emplace(settings_.server, front_);
     front_.set_server(*server_);

@@ -161,7 +161,9 @@ class Alert final : public Rule {
       try {
         actions_.emplace_back((*actions)[i]);
       } catch (const std::invalid_argument& error) {
-        throw std::invalid_argument(place("Actions", i) + '.' + error.what());
+        const std::string what = error.what();
+        const bool has_key = what.find(':') < what.find(' ');
+        throw std::invalid_argument(place("Actions", i) + (has_key ? "." : ": ") + what);
       }
     }
   }

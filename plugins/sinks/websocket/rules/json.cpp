@@ -32,6 +32,14 @@ std::string reason_of(const std::string& what) {
   return bracket == std::string::npos ? what : what.substr(bracket + 2);
 }
 
+// Of "... number overflow parsing '1e400'", which nlohmann says without the place.
+std::string place_of_number(std::string_view text, const std::string& what) {
+  const std::size_t begin = what.find('\'');
+  const std::size_t end = what.rfind('\'');
+  const std::size_t at = end <= begin ? std::string::npos : text.find(what.substr(begin + 1, end - begin - 1));
+  return place_of(text, at == std::string::npos ? 0 : at);
+}
+
 // Notes the keys of each object that is open.
 class KeyWatch {
  public:
@@ -86,7 +94,7 @@ Json parse_strict(std::string_view text, Twice twice) {
     const std::size_t offset = error.byte == 0 ? 0 : std::min(error.byte - 1, text.size());
     throw std::invalid_argument(place_of(text, offset) + ": " + reason_of(error.what()));
   } catch (const Json::exception& error) {
-    throw std::invalid_argument(reason_of(error.what()));
+    throw std::invalid_argument(place_of_number(text, error.what()) + ": " + reason_of(error.what()));
   }
 }
 

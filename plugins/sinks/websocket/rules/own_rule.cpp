@@ -83,8 +83,10 @@ void OwnRule::remember(std::string_view news) {
 
 bool OwnRule::is_learning(std::int64_t now_ns) const noexcept {
   const std::int64_t first_ns = remembered_.first_event_ns;
+  if (first_ns == 0) return false;
   // A clock that is behind it (a router that boots without one) says nothing of how long ago that was.
-  return first_ns != 0 && now_ns >= first_ns && now_ns - first_ns < std::int64_t{settings_.learn_s} * kSecondNs;
+  if (now_ns < first_ns) return !remembered_.has_learned;
+  return now_ns - first_ns < std::int64_t{settings_.learn_s} * kSecondNs;
 }
 
 bool OwnRule::only_learns(std::int64_t now_ns) {
@@ -93,7 +95,12 @@ bool OwnRule::only_learns(std::int64_t now_ns) {
     remembered_.first_event_ns = now_ns;
     state_.changed();
   }
-  return is_learning(now_ns);
+  const bool learns = is_learning(now_ns);
+  if (learns == remembered_.has_learned && now_ns >= remembered_.first_event_ns) {
+    remembered_.has_learned = !learns;
+    state_.changed();
+  }
+  return learns;
 }
 
 bool OwnRule::matches(JudgedEvent& event) {
@@ -215,7 +222,7 @@ void OwnRule::clock_jumped(std::int64_t from_ns, std::int64_t to_ns) {
   const std::int64_t forward_ns = to_ns - from_ns;
   windows_.clock_jumped(forward_ns);
   hour_limit_.clock_jumped(forward_ns);
-  if (!is_learning(from_ns)) return;
+  if (from_ns < remembered_.first_event_ns || !is_learning(from_ns)) return;
   remembered_.first_event_ns += forward_ns;
   state_.changed();
 }

@@ -149,6 +149,9 @@ Answer RuleApi::change(const Call& call, const Json& rule) {
     if (is_busy) return {.status = 0, .body = replaced.error().text};
     return refuse(replaced.error().code == nfbus::Code::invalid ? 400 : 500, replaced.error().text);
   }
+  // What the file says of the snooze is the last word, also where it says what it said before.
+  OwnRule* const changed = method == Method::put && index ? list_.find(shape, *index)->own : nullptr;
+  if (changed != nullptr && changed->has_other_snooze()) return snooze(*changed, snooze_of(rule));
   return {.status = 200, .body = array_of(shape)};
 }
 

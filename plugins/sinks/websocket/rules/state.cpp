@@ -4,6 +4,8 @@
 #include "json.hpp"
 #include "text.hpp"
 
+#include "../../../lib/ascii.hpp"
+
 #include <algorithm>
 #include <stdexcept>
 #include <utility>
@@ -50,6 +52,13 @@ void State::load() {
   const auto file = read_whole(path_, kMostBytes);
   if (!file && file.error().code == nfbus::Code::not_found) return;
   std::string what;
+  if (!file && file.error().code != nfbus::Code::invalid) {
+    is_foreign_ = true;  // it may hold all that was seen
+    host_.warning(file.error().text +
+                  ": what rules had seen is not known, and what they see is not kept beyond a restart; the file stays "
+                  "as it is, and is read at the next start");
+    return;
+  }
   if (!file) {
     what = file.error().text;
   } else {
@@ -59,8 +68,8 @@ void State::load() {
     } catch (const Foreign&) {
       is_foreign_ = true;
       host_.warning(path_ +
-                    " is JSON of something else, and stays as it is: what rules see is not kept beyond a restart; "
-                    "name another state_file");
+                    " holds something else, and stays as it is: what rules see is not kept beyond a restart; name "
+                    "another state_file");
       return;
     } catch (const std::exception& error) {
       what = path_ + " is broken (" + error.what() + ')';
@@ -68,14 +77,16 @@ void State::load() {
   }
   rules_.clear();
   seen_count_ = 0;
-  // What we may not read is somebody's, and stays.
-  const bool is_aside = (file.ok() || file.error().code == nfbus::Code::invalid) && set_aside(path_);
+  const bool is_aside = set_aside(path_);
   host_.warning(what + ": what rules had seen is not known, and begins anew" +
                 (is_aside ? "; the file is kept as " + path_ + ".broken" : ""));
 }
 
 void State::read(std::string_view text) {
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   if (text.find('\0') != std::string_view::npos) wrong("a NUL byte");
+  const std::string_view shown = output::trimmed(text);
+  if (!shown.empty() && shown.front() != '{') throw Foreign();
   const Json parsed = parse_event(text);
   if (parsed.is_discarded()) wrong("no JSON");
   if (!parsed.is_object() || !parsed.contains("version") || !parsed.contains("rules")) throw Foreign();
@@ -90,6 +101,10 @@ void State::read(std::string_view text) {
     if (const auto first = from.find("first_event_ns"); first != from.end()) {
       if (!first->is_number_integer()) wrong("first_event_ns is no integer");
       rule.first_event_ns = first->get<std::int64_t>();
+    }
+    if (const auto learned = from.find("has_learned"); learned != from.end()) {
+      if (!learned->is_boolean()) wrong("has_learned is neither true nor false");
+      rule.has_learned = learned->get<bool>();
     }
     if (const auto snooze = from.find("snooze"); snooze != from.end()) {
       if (!snooze->is_object()) wrong("snooze is no object");
@@ -182,6 +197,7 @@ std::string State::text() const {
     out += is_first ? "\n" : ",\n";
     is_first = false;
     out += in_quotes(name) + R"(:{"first_event_ns":)" + std::to_string(rule->first_event_ns);
+    if (rule->has_learned) out += R"(,"has_learned":true)";
     if (rule->snooze) {
       out += R"(,"snooze":{"until":)" + in_quotes(rule->snooze->until) + R"(,"in_file":)" +
              in_quotes(rule->snooze->in_file) + '}';

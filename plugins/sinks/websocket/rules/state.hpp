@@ -31,6 +31,7 @@ class RuleState {
   // Its keys, the oldest of which is forgotten when there are too many.
   nfbus::LruMap<std::string, char> seen{kMostSeen};
   std::int64_t first_event_ns = 0;  // CLOCK_REALTIME; 0: none came yet
+  bool has_learned = false;         // learn_s after it were over once: a clock that went back does not bring them back
   std::optional<Snooze> snooze;
 };
 
@@ -40,8 +41,8 @@ class State {
   // path: empty: nothing is kept.
   State(nfbus::Host host, std::string path);
 
-  // [control] A file that is broken is set aside as PATH.broken; one that is something else stays as it is, and nothing
-  // is kept. Both with a warning.
+  // [control] A file that is broken is set aside as PATH.broken; one that is something else or cannot be read stays as
+  // it is, and nothing is kept. Each with a warning.
   void load();
   // Writes what has changed, unless it was written a moment ago: 2 s, of much 10 s.
   void write_in_time(std::int64_t now_ns);

@@ -136,7 +136,7 @@ std::string_view bearer_of(const Request& request) {
   const std::string_view given = request.header("authorization");
   if (given.size() <= kScheme.size()) return {};
   if (output::lower(given.substr(0, kScheme.size())) != kScheme) return {};
-  return given.substr(kScheme.size());
+  return output::trimmed(given.substr(kScheme.size()));
 }
 
 }  // namespace websocket

@@ -14,6 +14,7 @@ using nlohmann::json;
 constexpr std::chrono::seconds kTimeForToken{10};
 // Over a slow line, too: one of SPR's programs that gets an event before its answer gives up.
 constexpr std::chrono::seconds kTimeForFirstFrame{1};
+constexpr std::size_t kHeldPart = 4;  // a quarter of what may wait for a client is held for that time
 constexpr std::string_view kSuccess = "success";
 constexpr std::uint16_t kGoingAway = 1001;        // RFC 6455, section 7.4.1
 constexpr std::uint16_t kPolicyViolation = 1008;  // likewise
@@ -144,6 +145,11 @@ Text Client::answer(const json& wishes, const std::string& wrong) const {
 
 void Client::send(Text text) {
   if (state_ == State::leaves || channel_ == nullptr) return;
+  // So much comes in less than the time for a first frame: that is not the client's slowness.
+  if (is_held_ && !owner_.may_wait(kHeldPart * (queued_bytes_ + text->size()))) {
+    is_held_ = false;
+    write_next();
+  }
   const bool waits = is_writing_ || is_held_ || !queue_.empty();
   if (!waits || owner_.may_wait(queued_bytes_ + text->size())) return queue(std::move(text));
   const std::uint64_t dropped = queue_.size() + 1;

@@ -17,6 +17,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -108,8 +109,35 @@ class HttpConnection final : public Connections::Member, public std::enable_shar
     parser_->header_limit(kMostHeaderBytes);
     parser_->body_limit(kMostBodyBytes);
     lowest().expires_after(kMostSilence);
+    http::async_read_header(
+        stream_, buffer_, *parser_,
+        [self = this->shared_from_this()](const error_code& error, std::size_t) { self->take_header(error); });
+  }
+
+  void take_header(const error_code& error) {
+    if (error) return take(error);
+    const auto& from = parser_->get();
+    const std::string expected = output::lower(text_of(from[http::field::expect]));
+    const std::string coding = output::lower(text_of(from[http::field::transfer_encoding]));
+    if (!coding.empty() && coding != "chunked") return refuse(501, "a body comes as it is, or in chunks");
+    if (!expected.empty() && expected != "100-continue") return refuse(417, "Expect: 100-continue alone is understood");
+    if (expected.empty() || parser_->is_done() || from.version() < 11) return read_body();
+    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    asio::async_write(stream_, asio::buffer(kContinue),
+                      [self = this->shared_from_this()](const error_code& failed, std::size_t) {
+                        if (failed) return self->take(failed);
+                        self->read_body();
+                      });
+  }
+
+  void read_body() {
     http::async_read(stream_, buffer_, *parser_,
                      [self = this->shared_from_this()](const error_code& error, std::size_t) { self->take(error); });
+  }
+
+  void refuse(unsigned status, std::string why) {
+    connections_.stop_waiting(*this);
+    send(refusal(status, std::move(why)), false);
   }
 
   void take(const error_code& error) {
@@ -156,17 +184,33 @@ class HttpConnection final : public Connections::Member, public std::enable_shar
     send(refusal(400, "this is no HTTP request that is understood here"), false);
   }
 
+  // Of a target in absolute form, as for a proxy, which is a path then (RFC 9112, section 3.2.2). It counts, not Host.
+  static std::string take_authority(std::string& target) {
+    const std::string begin = output::lower(std::string_view(target).substr(0, 8));
+    const std::size_t scheme = begin.starts_with("http://") ? 7 : begin == "https://" ? 8 : 0;
+    if (scheme == 0) return {};
+    const std::size_t end = std::min(target.find_first_of("/?", scheme), target.size());
+    std::string authority = target.substr(scheme, end - scheme);
+    target.erase(0, end);
+    if (!target.starts_with('/')) target.insert(0, 1, '/');
+    return authority.empty() ? "?" : authority;
+  }
+
   [[nodiscard]] Request request_of(const http::request<http::string_body>& from) const {
     Request out;
     out.method = text_of(from.method_string());
-    const std::string target = text_of(from.target());
+    std::string target = text_of(from.target());
+    const std::string authority = take_authority(target);
     const std::size_t question = target.find('?');
     if (target.starts_with('/')) {
       out.path = percent_decoded(std::string_view(target).substr(0, question), false).value_or(std::string());
     }
     if (question != std::string::npos) out.query = target.substr(question + 1);
-    for (const auto& field : from)
+    if (!authority.empty()) out.headers.emplace_back("host", authority);
+    for (const auto& field : from) {
+      if (field.name() == http::field::host && !authority.empty()) continue;
       out.headers.emplace_back(output::lower(text_of(field.name_string())), text_of(field.value()));
+    }
     out.body = from.body();
     out.peer = peer_;
     out.is_tls = kIsTls;
@@ -208,7 +252,7 @@ class HttpConnection final : public Connections::Member, public std::enable_shar
     const std::string_view body = response_.body ? std::string_view(*response_.body) : std::string_view();
     whole_.emplace(static_cast<http::status>(response_.status), 11U);
     set_headers(*whole_, keep_alive_);
-    whole_->content_length(body.size());
+    if (!response_.next_part) whole_->content_length(body.size());
     if (!is_head_) whole_->body() = beast::span<const char>(body.data(), body.size());
     http::async_write(stream_, *whole_,
                       [self = this->shared_from_this()](const error_code& error, std::size_t) { self->sent(error); });

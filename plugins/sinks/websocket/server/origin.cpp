@@ -47,6 +47,7 @@ std::optional<HostPort> host_port_of(std::string_view text) {
   }
   constexpr std::string_view kBytes = "abcdefghijklmnopqrstuvwxyz0123456789-._:%";
   if (out.host.empty() || out.host.find_first_not_of(kBytes) != std::string::npos) return std::nullopt;
+  if (rest == ":") rest = {};  // RFC 3986, section 3.2.3: no port, too
   if (!rest.empty()) {
     const char* const end = rest.data() + rest.size();
     const auto [last, error] = std::from_chars(rest.data() + 1, end, out.port);
@@ -58,17 +59,19 @@ std::optional<HostPort> host_port_of(std::string_view text) {
 }
 
 std::optional<HostPort> origin_of(std::string_view text) {
-  std::uint16_t port = 0;
+  std::uint16_t usual_port = 0;
   for (const auto& [scheme, usual] : {std::pair<std::string_view, std::uint16_t>("http://", kHttpPort),
                                       std::pair<std::string_view, std::uint16_t>("https://", kHttpsPort)}) {
     if (lower(text.substr(0, scheme.size())) != scheme) continue;
     text.remove_prefix(scheme.size());
-    port = usual;
+    usual_port = usual;
     break;
   }
-  if (port == 0) return std::nullopt;
+  if (usual_port == 0) return std::nullopt;
   std::optional<HostPort> out = host_port_of(text);
-  if (out && out->port == 0) out->port = port;
+  if (!out) return std::nullopt;
+  if (out->port == 0) out->port = usual_port;
+  out->is_secure = usual_port == kHttpsPort;
   return out;
 }
 
@@ -85,7 +88,9 @@ std::optional<Response> refuse_site(const Request& request, const Sites& sites) 
   }
   if (!request.has_header("origin")) return std::nullopt;
   const std::optional<HostPort> origin = origin_of(request.header("origin"));
-  if (origin && is_same_origin(*origin, *host)) return std::nullopt;
+  // What comes without TLS anyone on the way may have written. The other way round a proxy may have taken it off.
+  const bool is_safe = origin && (origin->is_secure || !request.is_tls);
+  if (is_safe && is_same_origin(*origin, *host)) return std::nullopt;
   if (origin && std::ranges::any_of(sites.origins, [&](const std::string& one) { return origin_of(one) == origin; })) {
     return std::nullopt;
   }

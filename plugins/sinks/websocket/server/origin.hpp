@@ -16,6 +16,7 @@ struct HostPort {
   std::string host;  // in lower case, without brackets and a last dot
   std::uint16_t port = 0;
   bool is_address = false;
+  bool is_secure = false;  // of an origin: https
 
   bool operator==(const HostPort&) const = default;
 };

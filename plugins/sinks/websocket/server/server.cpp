@@ -107,7 +107,13 @@ tcp::acceptor bind(asio::io_context& io, const Listen& listen) {
     out.listen();
     return out;
   } catch (const boost::system::system_error& error) {
-    throw std::runtime_error("cannot listen at " + shown(endpoint) + ": " + error.code().message());
+    const bool lacks_right = error.code() == std::errc::permission_denied && listen.port != 0;
+    throw std::runtime_error("cannot listen at " + shown(endpoint) + ": " + error.code().message() +
+                             (lacks_right
+                                  ? ": nfbus has given up the right to ports below "
+                                    "net.ipv4.ip_unprivileged_port_start (1024): choose another, or let systemd "
+                                    "open a socket, and write fd:N"
+                                  : ""));
   }
 }
 

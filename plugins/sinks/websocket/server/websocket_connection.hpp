@@ -35,6 +35,8 @@ class WebSocketConnection final : public Channel,
     stream_.read_message_max(kMostMessageBytes);
     stream_.auto_fragment(false);
     stream_.text(true);
+    stream_.set_option(beast::websocket::stream_base::decorator(
+        [](beast::websocket::response_type& answer) { answer.set(http::field::server, "nfbus"); }));
     if (!deflate) return;
     beast::websocket::permessage_deflate compress;
     compress.server_enable = true;

@@ -112,6 +112,19 @@ TEST(Settings, AUrlOrItsFileIsNeeded) {
   }
 }
 
+TEST(Settings, AProxyIsOneAndNoPlaceForSecrets) {
+  for (const char* const good :
+       {"http://proxy:3128", "https://[::1]:443/", "socks5h://10.0.0.1", "socks4a://p:1", "proxy:3128", "10.0.0.1"}) {
+    EXPECT_EQ(settings({{"/proxy", good}}).http.proxy, good);
+  }
+  expect_error({{"/proxy", "http://u:sekret@proxy:1"}}, "/proxy", "no place for secrets");
+  expect_error({{"/proxy", "u@proxy"}}, "/proxy", "no place for secrets");
+  for (const char* const wrong :
+       {"ftp://x", "://x", "http://x:999999", "http://", "a b", "http://x:y", "http://x\r\nA: b"}) {
+    expect_error({{"/proxy", wrong}}, "/proxy", "");
+  }
+}
+
 TEST(Settings, TheBodySaysItsType) {
   EXPECT_EQ(settings({}).content_type, "application/json");
   EXPECT_EQ(settings({{"/text", "x"}}).content_type, "text/plain; charset=utf-8");

@@ -264,7 +264,7 @@ TEST_F(Alerts, SayWhatIsWrong) {
   EXPECT_EQ(error_of(alert({{"TopicPrefix", ""}})), "TopicPrefix: is missing or empty");
   EXPECT_EQ(error_of(alert({{"Name", nullptr}})), "Name: is missing or empty");
   EXPECT_EQ(error_of(alert({{"Actions", nullptr}})), "Actions: at least one is required");
-  EXPECT_EQ(error_of(alert({{"Actions", {1}}})), "Actions[0].must be an object");
+  EXPECT_EQ(error_of(alert({{"Actions", {1}}})), "Actions[0]: must be an object");
   EXPECT_EQ(error_of(alert({{"Disabled", "no"}})), "Disabled: must be true or false");
   EXPECT_EQ(error_of(alert(json::object(), {{"GrabFields", {"/a|b/"}}})).substr(0, 26), "Actions[0].GrabFields[0]: ");
   EXPECT_THAT(error_of(alert({{"Conditions", conditions({"$[?(@.a==1)]", "$..a"})}})),

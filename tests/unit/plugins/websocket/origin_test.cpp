@@ -29,10 +29,12 @@ TEST(HostPort, IsReadAsAHostHeaderHasIt) {
   EXPECT_EQ(shown(host_port_of("[2001:DB8::1]:65535")), "2001:db8::1* 65535");
   EXPECT_EQ(shown(host_port_of("[::1]")), "::1* 0");
   EXPECT_EQ(shown(host_port_of("a_b-c.d")), "a_b-c.d 0");
+  EXPECT_EQ(shown(host_port_of("a:")), "a 0");
+  EXPECT_EQ(shown(host_port_of("[::1]:")), "::1* 0");
   for (const std::string wrong :
-       {"",        ".",   ":80",  "a:",       "a:0", "a:65536",     "a:80x",  "a:+80",   "a:-1",     "a: 80",
-        "a:80:80", "::1", "[::1", "[]",       "[a]", "[127.0.0.1]", "[::1]x", "[::1]80", "[::1]:",   "[::1%eth0]",
-        "a b",     "a/b", "a@b",  "user:1@a", "a?b", "a#b",         "a,b",    "a\tb",    "\xc3\xbc", "a\\b"}) {
+       {"",    ".",        ":80", "a:0", "a:65536",     "a:80x",  "a:+80",    "a:-1",       "a: 80", "a:80:80",
+        "::1", "[::1",     "[]",  "[a]", "[127.0.0.1]", "[::1]x", "[::1]80",  "[::1%eth0]", "a b",   "a/b",
+        "a@b", "user:1@a", "a?b", "a#b", "a,b",         "a\tb",   "\xc3\xbc", "a\\b"}) {
     EXPECT_EQ(shown(host_port_of(wrong)), "none") << wrong;
   }
   EXPECT_EQ(shown(host_port_of(std::string("a\0b", 3))), "none");
@@ -61,6 +63,22 @@ TEST(Site, IsOurOwnByAddressOrLocalhost) {
   EXPECT_EQ(status("localhost:8787", "http://localhost"), 403U);
   EXPECT_EQ(status("localhost:8787", "null"), 403U);
   EXPECT_EQ(status("", std::nullopt), 400U);
+}
+
+// Whoever is on the way can write a page that comes without TLS.
+TEST(Site, WithTlsTrustsNoPageThatCameWithout) {
+  const auto with_tls = [](const char* origin, const Sites& sites = {}) {
+    Request request;
+    request.is_tls = true;
+    request.headers = {{"host", "127.0.0.1:8787"}, {"origin", origin}};
+    const auto wrong = refuse_site(request, sites);
+    return wrong ? wrong->status : 200U;
+  };
+  EXPECT_EQ(with_tls("https://127.0.0.1:8787"), 200U);
+  EXPECT_EQ(with_tls("http://127.0.0.1:8787"), 403U);
+  EXPECT_EQ(with_tls("http://127.0.0.1:8787", {.origins = {"https://127.0.0.1:8787"}}), 403U);
+  EXPECT_EQ(with_tls("http://127.0.0.1:8787", {.origins = {"http://127.0.0.1:8787"}}), 200U);
+  EXPECT_EQ(status("127.0.0.1:8787", "https://127.0.0.1:8787"), 200U) << "a proxy may take TLS off";
 }
 
 TEST(Site, OfAnotherNameIsToldTheFix) {

@@ -278,6 +278,29 @@ TEST_F(OwnRules, LearnAsLongAsTheySayWhenTheClockIsSet) {
   EXPECT_THAT(messages(), ElementsAre("10.0.0.6 tried 22"));
 }
 
+// A router that boots without a clock.
+TEST_F(OwnRules, LearnAsLongAsTheySayThoughTheClockIsBehindAtAStart) {
+  start(rule({{"first_seen", "src"}, {"learn_s", 3600}, {"cooldown_s", 0}}).dump());
+  packet({.source = "10.0.0.2"});
+  book_->finish(told_);
+  const std::int64_t real_ns = now_ns_;
+  for (const bool has_learned : {false, true}) {
+    now_ns_ = 1000 * kSecondNs;
+    start();
+    packet({.source = has_learned ? "10.0.0.3" : "10.0.0.4"});
+    EXPECT_THAT(messages(), SizeIs(has_learned ? 1 : 0));
+    now_ns_ = real_ns + (has_learned ? 3601 : 60) * kSecondNs;  // it is set
+    book_->tick(now_ns_, told_);
+    packet({.source = has_learned ? "10.0.0.5" : "10.0.0.6"});
+    EXPECT_THAT(messages(), SizeIs(has_learned ? 1 : 0));
+    if (has_learned) break;
+    wait(3600);
+    packet({.source = "10.0.0.7"});
+    EXPECT_THAT(messages(), ElementsAre("10.0.0.7 tried 22"));
+    book_->finish(told_);
+  }
+}
+
 TEST_F(OwnRules, MatchMessagesByTheirTopic) {
   start(rule({{"match", {{"topic", "wifi:*"}}}, {"message", "{topic}:{src}{dport}."}, {"cooldown_s", 0}}).dump());
   message("wifi:auth:fail", R"({"MAC":"02:00:00:00:00:01"})");

@@ -362,6 +362,29 @@ TEST_F(RuleFile, StaysAsItIsWhenARuleIsSnoozed) {
   EXPECT_THAT(take(), SizeIs(1));
 }
 
+TEST_F(RuleFile, EndsASnoozeTogetherWithWhateverElseIsChanged) {
+  for (const bool is_null : {true, false}) {
+    start("[" + own("a") + "]");
+    json rule = json::parse(own("a"));
+    rule["snooze_until"] = time_text(now_ns_ + 3600 * kSecondNs);
+    ASSERT_EQ(put(Shape::rules, 0, rule.dump()).status, 200);
+    rule["severity"] = "danger";
+    if (is_null) {
+      rule["snooze_until"] = nullptr;
+    } else {
+      rule.erase("snooze_until");
+    }
+    const json answered = json::parse(put(Shape::rules, 0, rule.dump()).body);
+    EXPECT_TRUE(answered[0].value("snooze_until", json()).is_null()) << answered;
+    packet();
+    EXPECT_THAT(take(), SizeIs(1));
+    start();  // at once: it is not only in memory
+    packet();
+    EXPECT_THAT(take(), SizeIs(1));
+    std::filesystem::remove(state_file());
+  }
+}
+
 TEST_F(RuleFile, HasTheLastWordOnASnoozeThatIsWrittenThere) {
   const std::string until = time_text(now_ns_ + 3600 * kSecondNs);
   json rule = json::parse(own("a"));

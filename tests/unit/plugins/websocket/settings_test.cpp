@@ -121,6 +121,12 @@ TEST(WebsocketSettings, KeepWhatIsRememberedApartFromTheRules) {
   std::filesystem::create_symlink(file, link);
   expect_error({{"notifications", file}, {"state_file", link}}, "/state_file", "one of its own");
   EXPECT_EQ(settings({{"notifications", file}, {"state_file", file + ".state"}}).state_file, file + ".state");
+  for (const std::string written : {"notifications", "state_file"}) {
+    for (const std::string other : {"token_file", "names", "cert_file"}) {
+      expect_error({{other, file}, {written, link}}, "/" + written, "the file of " + other);
+    }
+    expect_error({{"cert_file", "/c"}, {"key_file", file}, {written, link}}, "/" + written, "the file of key_file");
+  }
 }
 
 TEST(WebsocketSettings, SayWhichOtherOptionIsWrong) {

@@ -11,7 +11,8 @@ using StateFile = RulesTest;
 const std::string kNews = R"([{"name":"News","match":{},"first_seen":"src","message":"{src}","cooldown_s":0}])";
 
 TEST_F(StateFile, ThatIsSomethingElseStaysAsItIs) {
-  for (const std::string& other : {std::string("[]"), std::string(R"({"rules":{}})"), std::string("7")}) {
+  for (const std::string& other : {std::string("[]"), std::string(R"({"rules":{}})"), std::string("7"),
+                                   std::string("# tokens\nsecret\n"), std::string("\xef\xbb\xbf[]")}) {
     logged().clear();
     nfbus::test::write_file(state_file(), other);
     start(kNews);
