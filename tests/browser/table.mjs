@@ -1,6 +1,6 @@
 // The live table: what it shows, how it is filtered, stopped and driven by keys.
 import assert from "node:assert/strict";
-import { eventually, number, packetRows, shownRows, stateOf } from "./stage.mjs";
+import { desktop, eventually, number, packetRows, phone, shownRows, stateOf } from "./stage.mjs";
 
 const packets = (stage, ...list) => stage.ask("packets", { packets: list });
 const tcp = (changes = {}) => ({ src: "192.0.2.10", dst: "198.51.100.1", sp: 40000, dp: 23, ...changes });
@@ -18,7 +18,7 @@ export async function eventsAppear(stage) {
   }, "three rows");
   const blocked = rows.find((row) => row.dst.includes("198.51.100.1"));
   assert.match(blocked.action, /blocked/);
-  assert.match(blocked.src, /laptop.*192\.0\.2\.10:40000/);
+  assert.match(blocked.src, /laptop:40000.*192\.0\.2\.10/);
   assert.match(blocked.dst, /198\.51\.100\.1:23$/);
   assert.equal(blocked.proto, "tcp");
   assert.equal(blocked.in, "lan0");
@@ -58,6 +58,88 @@ export async function clicksFilterAndExclude(stage) {
   await page.getByText("No kept event matches").waitFor();
   await page.getByRole("link", { name: "Tell me of these" }).click();
   assert.equal(await page.getByLabel("Match").inputValue(), "action=allowed");
+}
+
+// All that a row shows is a value, the name of a device and the topic of a message as well.
+export async function everyValueIsAClick(stage) {
+  const page = await stage.openLive();
+  await packets(stage, tcp(), tcp({ src: "192.0.2.67" }), tcp({ src: "192.0.2.20" }), tcp({ proto: "udp", dp: 53 }));
+  await stage.ask("topics", { count: 1 });
+  const shows = (count) => eventually(async () => (await shownRows(page)).length === count, `${count} rows`);
+  await shows(5);
+  const check = async (place, click, match, count) => {
+    await place.first().click(click);
+    await eventually(() => stateOf(page).match === match, `${match}, not ${stateOf(page).match}`);
+    assert.equal(stateOf(page).event, undefined, "no details");
+    await shows(count);
+    await page.goBack();
+    await shows(5);
+  };
+  const name = (text) => page.locator(".row .c-src .name", { hasText: text });
+  await check(name("left"), {}, "src=192.0.2.67", 1); // a name so long that its address is not seen
+  await check(name("laptop"), { modifiers: ["Shift"] }, "!src=192.0.2.10", 3);
+  const bytes = page.locator(".row .c-length .value", { hasText: "29" });
+  await check(bytes, {}, "length=29", 1);
+  await check(bytes, { modifiers: ["Shift"] }, "!length=29", 4);
+  const topic = page.locator(".row.k-m .topic");
+  await check(topic, {}, `topic=app:00000:${"long".repeat(50)}`, 1);
+  await check(topic, { modifiers: ["Shift"] }, `!topic=app:00000:${"long".repeat(50)}`, 4);
+}
+
+const tablet = { width: 820, height: 1100 };
+const windows = { desktop, tablet, phone };
+
+// Who it was can be told in every window: names, ports and IPv4 addresses are whole, and IPv6 addresses have their ends.
+export async function addressesCanBeToldApart(stage) {
+  const addresses = Array.from({ length: 4 }, (_, at) => `2001:db8:1234:5678:9abc:def0:1234:567${at}`);
+  const far = "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff";
+  const info = "asks for shop.example.com";
+  for (const [name, size] of Object.entries(windows)) {
+    const page = await stage.openLive("#live", { size });
+    for (const address of addresses) await stage.ask("six", { src: address, dst: far, sp: 44300, dp: 44301 });
+    await stage.ask("question", { name: "shop.example.com" });
+    await packets(stage, tcp({ dst: "203.0.113.253", dp: 44300 }), tcp({ src: "192.0.2.253", dst: "198.51.100.253" }));
+    await rowsWith(page, "src", "192.0.2.253");
+    await page.locator(".table").scrollIntoViewIfNeeded();
+    await stage.picture(page, `addresses-${name}-light`);
+    const seen = await page.evaluate(() => [...document.querySelectorAll(".body .row:not([hidden])")].flatMap((row) => [...row.querySelectorAll(".c-src, .c-dst, .c-info")].map((cell) => {
+      // As far as it is seen: what is cut has its first characters.
+      const box = cell.getBoundingClientRect();
+      const isWhole = (part) => {
+        const at = part.getBoundingClientRect();
+        return part.scrollWidth <= part.clientWidth && at.right <= box.right + 0.5 && at.top < box.bottom && at.bottom <= box.bottom + 2;
+      };
+      const text = (part) => ({ text: part.textContent, isWhole: isWhole(part), width: part.getBoundingClientRect().width });
+      return { column: cell.className, whole: isWhole(cell), all: cell.textContent, parts: Object.fromEntries([...cell.querySelectorAll(".name, .begin, .end, .port")].map((part) => [part.classList[part.classList.length - 1], text(part)])) };
+    })));
+    const sides = seen.filter(({ column, all }) => !/c-info/.test(column) && all);
+    assert.equal(sides.length, 14);
+    for (const { all, parts } of sides) {
+      assert.ok(parts.port.isWhole && parts.name.isWhole && parts.end.isWhole, `${name}: ${all} ${JSON.stringify(parts)}`);
+      if (!parts.begin.text.includes(":")) assert.ok(parts.begin.isWhole, `${name}: ${all}`);
+      else assert.ok(parts.begin.width > (size.width < 500 ? 40 : 100), `${name}: ${parts.begin.width} px for the beginning of ${all}`);
+    }
+    assert.equal(new Set(sides.filter(({ all }) => all.includes(":1234:567")).map(({ parts }) => parts.end.text)).size, 4);
+    const asked = seen.find(({ column, all }) => /c-info/.test(column) && all === info);
+    assert.ok(asked && (size.width < 500 || asked.whole), `${name}: ${info} is cut`);
+    await stage.assertNoOverlap(page);
+    await page.close();
+    await stage.ask("restart");
+  }
+}
+
+export async function messagesStandInLine(stage) {
+  const page = await stage.openLive("#live", { size: tablet });
+  await stage.ask("topics", { count: 2 });
+  await stage.ask("message", { topic: "app:short", text: "short" });
+  await eventually(async () => (await shownRows(page)).length === 3, "three messages");
+  for (const size of Object.values(windows)) {
+    await page.setViewportSize(size);
+    const lefts = await page.evaluate(() => [...document.querySelectorAll(".row.k-m:not([hidden]) .text")].map((text) => text.getBoundingClientRect().left));
+    assert.deepEqual(lefts, [lefts[0], lefts[0], lefts[0]]);
+    const tops = await page.evaluate(() => [".brand", ".theme"].map((part) => document.querySelector(part).getBoundingClientRect()).map(({ top, height }) => top + height / 2));
+    assert.ok(Math.abs(tops[0] - tops[1]) < 8, `the theme has a line of its own: ${tops}`);
+  }
 }
 
 export async function searchesWithTheMatchersWords(stage) {

@@ -114,6 +114,37 @@ export async function healthIsThatOfTheHost(stage) {
   await page.getByText("No packet lost").waitFor();
 }
 
+const inFull = (number) => new Intl.NumberFormat("en-US").format(number);
+
+// Whoever reads the verdict learns of every loss, and where it was.
+export async function healthTellsOfEveryLoss(stage) {
+  const page = await stage.openLive("#health");
+  await page.getByText("No packet lost").waitFor();
+  await stage.ask("packets", { packets: [tcp()], repeat: 400 });
+  await page.locator(".verdict.is-bad", { hasText: /lost: events for the sink stuck/ }).waitFor();
+  const sinkOf = async (name) => (await stage.ask("status")).sinks.find((sink) => sink.name === name);
+  const { overflowed } = await eventually(async () => {
+    const stuck = await sinkOf("stuck");
+    return stuck.overflowed + stuck.queued === 400 && stuck;
+  }, "400 at the sink that is stuck");
+  assert.ok(overflowed > 300, `${overflowed}`);
+  const { rejected } = await sinkOf("picky");
+  await eventually(async () => {
+    const verdict = await page.locator(".verdict").textContent();
+    return verdict.includes(`${inFull(overflowed)} lost: events for the sink stuck found its queue full`)
+      && verdict.includes(`${inFull(rejected)} lost: events for the sink picky were refused`) && verdict.includes("The kernel lost none of the 400 packets");
+  }, `${overflowed} and ${rejected}`);
+  assert.equal(await page.getByText("No packet lost").count(), 0);
+  await stage.picture(page, "health-losses-light");
+  await stage.assertNoOverlap(page);
+  await stage.assertAccessible(page);
+
+  const head = (title) => panel(page, title).locator("th[scope=col]").allTextContents();
+  assert.ok(!(await head("Sinks")).includes("Writes to")); // none of these writes anywhere
+  const filter = panel(page, "Filters").locator("tbody tr");
+  assert.match(await filter.textContent(), /contextnftcontextgroup 0/);
+}
+
 export async function exportsHoldWhatMatches(stage) {
   const page = await stage.openLive("#live?match=dport%3D23");
   await packets(stage, tcp(), tcp({ dp: 22 }), tcp({ sp: 40001 }));

@@ -5,7 +5,9 @@ import re
 import unittest
 
 import nfbustest
-from browser_page import PAGE, TOKEN, Page
+from browser_page import LAN_MAC, PAGE, ROUTER_MAC, TOKEN, Page, dns_question
+from packets import SYN, TCP, UDP, ethernet, ipv4, ipv6, send, tcp, udp
+from wire_client import WireClient
 
 
 class Vendored(unittest.TestCase):
@@ -30,6 +32,17 @@ class Table(Page):
 
     def test_clicks_filter_and_exclude(self):
         self.play("table", "clicksFilterAndExclude")
+
+    def test_every_value_is_a_click(self):
+        self.play("table", "everyValueIsAClick")
+
+    def test_addresses_can_be_told_apart(self):
+        self.namespace.nft('table ip6 six { chain c { type filter hook prerouting priority -300;'
+                           ' ip6 daddr 2001:db8::/32 log prefix "wan:in " group 0 drop\n}\n}')
+        self.play("table", "addressesCanBeToldApart")
+
+    def test_messages_stand_in_line(self):
+        self.play("table", "messagesStandInLine")
 
     def test_the_search_box_takes_the_matchers_words(self):
         self.play("table", "searchesWithTheMatchersWords")
@@ -59,10 +72,32 @@ class Table(Page):
         self.play("table", "hiddenPagesGetCountersOnly")
 
 
+    def answer_six(self, src, dst, sp, dp):
+        send(self.lan, [ethernet(LAN_MAC, ROUTER_MAC, 0x86DD, ipv6(src, dst, TCP, tcp(sp, dp, flags=SYN)))], device="eth0")
+
+    def answer_question(self, name):
+        packet = ipv4("192.0.2.10", "203.0.113.1", UDP, udp(5353, 53, dns_question(name)))
+        send(self.lan, [ethernet(LAN_MAC, ROUTER_MAC, 0x0800, packet)], device="eth0")
+
+    def answer_message(self, topic, text):
+        with WireClient(self.bus) as client:
+            client.publish(topic, text)
+
+
 class Losses(Page):
     def test_losses_are_rows(self):
         self.begin(buffer=131072)
         self.play("table", "lossesAreRows")
+
+
+class LossesBehindTheKernel(Page):
+    def start(self, config, **options):
+        return super().start(f'[host]\nplugin_dirs = ["{nfbustest.TEST_PLUGINS}"]\n{config}'
+                             '[sink.stuck]\nplugin = "hangs"\nqueue = 50\n[sink.picky]\nplugin = "rejects"\n', **options)
+
+    def test_health_tells_of_every_loss(self):
+        self.begin()
+        self.play("views", "healthTellsOfEveryLoss")
 
 
 class Views(Page):

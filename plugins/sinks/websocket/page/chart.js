@@ -58,7 +58,7 @@ export const RateChart = component((_, life) => {
         height: place.current.clientHeight,
         legend: { show: false },
         cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
-        padding: [8, 8, 0, 0],
+        padding: [8, 28, 0, 0], // the last time reaches beyond the end
         scales: { x: { time: true }, y: { range: (_, __, highest) => [0, Math.max(1, highest * 1.05)] } },
         axes: [
           { ...axis, size: 24, space: 56, values: (_, times) => timeLabels(times) },

@@ -1,4 +1,5 @@
 // What stands above the table: totals, and who is talked of most.
+import { parted } from "./cells.js";
 import { onValue } from "./chips.js";
 import { stats } from "./feed.js";
 import { count, percent, short, visible } from "./format.js";
@@ -29,6 +30,18 @@ const kinds = [
   { kind: "domain", title: "Domains", key: () => "domain", value: (text) => text },
 ];
 
+// Shortened between its two parts, where it does not fit.
+const Address = view(({ text }) => {
+  const [begin, end] = parted(text);
+  return html`<bdi class="address"><span class="begin">${begin}</span><span class="end">${end}</span></bdi>`;
+});
+
+const Talker = view(({ kind, text }) => {
+  const name = nameOf(text);
+  if (name) return html`<b><bdi>${visible(name)}</bdi></b> <bdi>${visible(text)}</bdi>`;
+  return kind === "src" || kind === "dst" ? html`<${Address} text=${text} />` : html`<bdi>${visible(text)}</bdi>`;
+});
+
 export const Talkers = component(() => {
   const shown = signal("src");
   return () => {
@@ -48,8 +61,8 @@ export const Talkers = component(() => {
           ${list.map(([text, number, error]) => html`
             <li key=${text}>
               <span class="bar" aria-hidden="true" style=${{ width: `${(100 * number) / most}%` }}></span>
-              <button type="button" class="value" title="Show only these; with shift, all others" onClick=${onValue(key(text), value(text))}>
-                ${nameOf(text) && html`<b><bdi>${visible(nameOf(text))}</bdi></b> `}<bdi>${visible(text)}</bdi></button>
+              <button type="button" class="value" title=${`${visible(nameOf(text) ? `${nameOf(text)} ${text}` : text)}: show only these; with shift, all others`} onClick=${onValue(key(text), value(text))}>
+                <${Talker} kind=${shown.value} text=${text} /></button>
               <span class="number" title=${error ? `at most ${count(error)} too many` : "exact"}>${error ? "≈ " : ""}${count(number)}</span>
             </li>`)}
         </ol>

@@ -14,8 +14,13 @@ const rest_ms = 400; // after so long without a move the address says where the 
 
 const isTouch = matchMedia("(pointer: coarse)");
 
-// It shares in what is left of the width, or has what it needs.
-const widthOf = ({ least_rem, share }) => (share ? `minmax(${least_rem}rem, ${share}fr)` : `${least_rem}rem`);
+const gap_px = 10; // between columns, and before and after all
+
+const spare = 0.15; // of a character: widths of texts are rounded
+
+// In characters of the table's font.
+const leastOf = (name, needs) => Math.min(columns[name].least, needs[name]) + spare;
+const widthOf = (name, needs) => `minmax(${leastOf(name, needs)}ch, ${needs[name] + spare}ch)`;
 
 class Table {
   constructor(grid) {
@@ -24,6 +29,7 @@ class Table {
     this.body = grid.querySelector(".body");
     this.pool = [];
     this.names = [];
+    this.needs = {}; // of each column: how many characters it has needed so far
     this.selectedId = "";
     this.timer = 0;
     this.frame = 0;
@@ -43,6 +49,10 @@ class Table {
       effect(() => {
         feed.rowsVersion.value;
         this.wanted();
+      }),
+      effect(() => {
+        feed.matchedSince_ms.value; // other rows, which may need less
+        this.beginWidths();
       }),
       effect(() => {
         // Whoever asks for the newest rows is taken to them.
@@ -74,9 +84,6 @@ class Table {
 
   setColumns(names) {
     this.names = names;
-    this.grid.style.setProperty("--columns", names.map((name) => widthOf(columns[name])).join(" "));
-    const least_rem = names.reduce((sum, name) => sum + columns[name].least_rem, 0);
-    this.grid.style.setProperty("--least-width", `calc(${least_rem}rem + ${names.length * 10 + 10}px)`);
     this.grid.setAttribute("aria-colcount", names.length);
     const head = names.map((name) => {
       const cell = document.createElement("div");
@@ -89,7 +96,23 @@ class Table {
     this.head.replaceChildren(...head);
     this.pool = [];
     this.body.replaceChildren();
+    this.beginWidths();
     this.measure();
+  }
+
+  // All columns are as wide as their titles, and grow with the rows that are drawn from now on.
+  beginWidths() {
+    this.needs = Object.fromEntries(this.names.map((name) => [name, columns[name].title.length]));
+    for (const each of this.pool) each.shown = null;
+    this.setWidths();
+    this.wanted();
+  }
+
+  // They grow only: nothing that somebody reads moves to and fro.
+  setWidths() {
+    const least = this.names.reduce((sum, name) => sum + leastOf(name, this.needs), 0);
+    this.grid.style.setProperty("--columns", this.names.map((name) => widthOf(name, this.needs)).join(" "));
+    this.grid.style.setProperty("--least-width", `calc(${least}ch + ${(this.names.length + 1) * gap_px}px)`);
   }
 
   measure() {
@@ -128,6 +151,7 @@ class Table {
     const first = Math.max(0, Math.floor(this.grid.scrollTop / this.rowHeight) - spareRows);
     const size = this.pool.length;
     let selectedElement = "";
+    let hasGrown = false;
     for (let index = first; index < first + size; index += 1) {
       const slot = this.pool[index % size];
       const row = index < total ? rows.at(index) : null;
@@ -137,7 +161,7 @@ class Table {
         continue;
       }
       if (slot.shown !== row) {
-        slot.fill(row);
+        if (slot.fill(row, this.needs)) hasGrown = true;
         slot.shown = row;
         slot.element.dataset.id = row.id;
       }
@@ -154,6 +178,7 @@ class Table {
       }
       if (row.id === this.selectedId) selectedElement = slot.element.id;
     }
+    if (hasGrown) this.setWidths();
     this.setActive(selectedElement);
     this.noteRest();
     if (first + size > total - 50 && this.grid.scrollTop > 0) feed.loadOlder();
