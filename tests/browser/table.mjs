@@ -18,7 +18,7 @@ export async function eventsAppear(stage) {
   }, "three rows");
   const blocked = rows.find((row) => row.dst.includes("198.51.100.1"));
   assert.match(blocked.action, /blocked/);
-  assert.match(blocked.src, /laptop:40000.*192\.0\.2\.10/);
+  assert.match(blocked.src, /^laptop:40000 192\.0\.2\.10$/);
   assert.match(blocked.dst, /198\.51\.100\.1:23$/);
   assert.equal(blocked.proto, "tcp");
   assert.equal(blocked.in, "lan0");
@@ -212,7 +212,7 @@ export async function scrollingBackReadsTheHistory(stage) {
   const end = async () => {
     await page.locator(".grid").focus();
     await page.keyboard.press("End");
-    return (await packetRows(page)).at(-1)?.src.endsWith(":1000");
+    return (await packetRows(page)).at(-1)?.src.includes(":1000 ");
   };
   await eventually(end, "the oldest of 700");
   const { index } = await page.evaluate(() => ({ index: document.querySelector(".row[aria-selected=true]").getAttribute("aria-rowindex") }));
@@ -220,7 +220,7 @@ export async function scrollingBackReadsTheHistory(stage) {
   assert.equal(await page.getAttribute(".grid", "aria-rowcount"), "701");
   await packets(stage, tcp({ sp: 2000 }));
   await page.locator("#unseen", { hasText: "1 new" }).waitFor(); // and nothing moves
-  assert.ok((await packetRows(page)).at(-1).src.endsWith(":1000"));
+  assert.ok((await packetRows(page)).at(-1).src.includes(":1000 "));
   await page.keyboard.press("Escape");
   await rowsWith(page, "src", ":2000");
 }
@@ -273,7 +273,7 @@ export async function aReloadStandsWhereItStood(stage) {
   await eventually(() => stateOf(page).at, "the place in the address");
   const place = stateOf(page).at;
   const before = await topRow(page);
-  assert.match(before, /:1(599|600)$/);
+  assert.match(before, /:1(599|600) /);
   await packets(stage, tcp({ sp: 2000 }));
   await page.locator("#unseen", { hasText: "1 new" }).waitFor();
 

@@ -57,7 +57,7 @@ function side(address, name, port, portKey, addressKey) {
         setText(end, last);
         setCondition(nameless, addressKey, where);
         setValue(through, portKey, row[port] ?? "", shownPort);
-        setValue(aside, addressKey, where, shownName ? where : "");
+        setValue(aside, addressKey, where, shownName ? ` ${where}` : ""); // the blank is for those who copy or hear it
         cell.title = where ? `${shownName} ${endpoint(where, row[port])}`.trimStart() : "";
         if (!shownName) return where.length + shownPort.length;
         const named = Math.ceil(shownName.length * nameWidth) + shownPort.length;
