@@ -53,7 +53,7 @@ const Verdict = view(({ host, sums }) => {
   const isBad = losses.length > 0 || sums.failing.length > 0;
   return html`
     <div class=${`panel verdict ${isBad ? "is-bad" : "is-good"}`}>
-      ${losses.length === 0 && html`<p><b>${sums.failing.length > 0 ? "" : "✓ "}No packet lost</b> <span class="muted">of ${count(sums.received)} that the rules logged</span></p>`}
+      ${losses.length === 0 && html`<p>${isBad ? "No packet lost" : html`<b>✓ No packet lost</b>`} <span class="muted">of ${count(sums.received)} that the rules logged</span></p>`}
       ${losses.length > 0 && sums.lost === 0 && html`<p class="muted">The kernel lost none of the ${count(sums.received)} packets that the rules logged; behind it:</p>`}
       ${losses.map(({ n, what, why }) => html`<p key=${what + why}><b>▲ ${count(n)} lost:</b> <bdi>${visible(what)}</bdi> <span class="muted">${why}</span></p>`)}
       ${sums.failing.length > 0 && html`<p><b>▲ Not delivering:</b> <bdi>${sums.failing.map(visible).join(", ")}</bdi></p>`}
