@@ -103,14 +103,20 @@ void Board::tell_what_is_held() {
 
 std::int64_t Board::now_s() { return output::clock_ns(CLOCK_MONOTONIC) / kSecond; }
 
-void Board::see(std::span<const std::uint8_t> address, std::int64_t time_ns) {
+void Board::see(std::span<const std::uint8_t> address, std::int64_t time_ns, std::span<const std::uint8_t> mac) {
   if (address.empty()) return;
   const auto key = key_of(address);
-  if (Seen* const found = seen_.use(bytes_of(key))) {
-    found->last_ns = time_ns;
-  } else {
-    seen_.insert(bytes_of(key), {time_ns, time_ns});
-  }
+  Seen* found = seen_.use(bytes_of(key));
+  if (found == nullptr) found = &seen_.insert(bytes_of(key), {.first_ns = time_ns});
+  found->last_ns = time_ns;
+  if (mac.size() == found->mac.size()) std::ranges::copy(mac, found->mac.begin());
+}
+
+std::string_view Board::name_of(std::span<const std::uint8_t> address) {
+  if (const std::string_view name = names_.of(std::string_view(nfbus::AddressText(address))); !name.empty())
+    return name;
+  const Seen* const found = seen_.find(bytes_of(key_of(address)));
+  return found == nullptr ? std::string_view() : names_.of(mac_text(found->mac));
 }
 
 Seen Board::seen(std::span<const std::uint8_t> address) {
@@ -122,8 +128,8 @@ void Board::keep(nfbus::Event event) {
   history_.add(event.time_ns(), host_.record(event));
   statistics_.add(event, now_s());
   if (!event.is_packet()) return;
-  see(event.source_bytes(), event.time_ns());
-  see(event.destination_bytes(), event.time_ns());
+  see(event.source_bytes(), event.time_ns(), names_.empty() ? std::span<const std::uint8_t>() : source_mac_of(event));
+  see(event.destination_bytes(), event.time_ns(), {});
 }
 
 void Board::take(nfbus::Event event) {
@@ -322,11 +328,11 @@ Parcel Board::take_parcel() {
   return out;
 }
 
-std::string Board::stats_json(std::size_t clients) const {
+std::string Board::stats_json(std::size_t clients) {
   std::string out = R"({"stats":{"t":)";
   append_ms(out, output::clock_ns(CLOCK_REALTIME));
   out += ',';
-  statistics_.append_totals(out, now_s());
+  statistics_.append_totals(out, now_s(), [this](auto address) { return name_of(address); });
   out += R"(,"lost":)";
   append_number(out, lost_ + own_lost_);
   out += R"(,"history":{"events":)";

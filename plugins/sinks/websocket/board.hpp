@@ -30,6 +30,7 @@ namespace websocket {
 struct Seen {
   std::int64_t first_ns = 0;
   std::int64_t last_ns = 0;
+  std::array<std::uint8_t, 6> mac = {};  // that it sent from last; all zero: none is known
 };
 
 // Thread safety: none; the constructor and open() are [control], the rest is [worker].
@@ -95,7 +96,9 @@ class Board {
   };
 
   void keep(nfbus::Event event);
-  void see(std::span<const std::uint8_t> address, std::int64_t time_ns);
+  void see(std::span<const std::uint8_t> address, std::int64_t time_ns, std::span<const std::uint8_t> mac);
+  // By the address, else by the MAC that it sent from last; empty: it has none.
+  [[nodiscard]] std::string_view name_of(std::span<const std::uint8_t> address);
   void show(View& view, nfbus::Event event, Made& made);
   // Whether the view's match holds; measured, so that a match that takes long costs its own client alone.
   [[nodiscard]] bool holds(View& view, nfbus::Event event);
@@ -109,7 +112,7 @@ class Board {
   void add(View& view, Text text);
   static void flush(View& view, Clock::time_point now);
   void tell_pages(const Text& text);
-  [[nodiscard]] std::string stats_json(std::size_t clients) const;
+  [[nodiscard]] std::string stats_json(std::size_t clients);
   void take_status(std::string_view text);
   // row: of this sink in the status.
   void note_own_losses(const nlohmann::json& row);

@@ -54,6 +54,12 @@ std::string mac_text(std::span<const std::uint8_t> bytes) {
   return out;
 }
 
+std::span<const std::uint8_t> source_mac_of(nfbus::Event event) noexcept {
+  if (event.has_layer(NFBUS_LAYER_ETHERNET)) return event.hw_header().subspan(kMacBytes, kMacBytes);
+  const nfbus_bytes address = event.raw()->hw_address;
+  return {address.data, address.size};
+}
+
 DeviceNames::DeviceNames(nfbus::Host host, std::string path) : host_(host), path_(std::move(path)), warning_(host) {}
 
 void DeviceNames::refresh() {
@@ -101,10 +107,7 @@ std::string_view DeviceNames::of(std::string_view address_or_mac) const {
 std::string_view DeviceNames::of_source(nfbus::Event event) const {
   if (names_.empty()) return {};
   if (const std::string_view name = of(event.source()); !name.empty()) return name;
-  const std::span<const std::uint8_t> header = event.hw_header();
-  if (event.has_layer(NFBUS_LAYER_ETHERNET)) return of(mac_text(header.subspan(kMacBytes, kMacBytes)));
-  const nfbus_bytes address = event.raw()->hw_address;
-  return of(mac_text({address.data, address.size}));
+  return of(mac_text(source_mac_of(event)));
 }
 
 std::string_view DeviceNames::of_destination(nfbus::Event event) const {

@@ -40,6 +40,9 @@ class DeviceNames {
   output::LastingWarning warning_;
 };
 
+// The MAC that a packet was sent from, as far as the kernel logged it; empty: it did not.
+[[nodiscard]] std::span<const std::uint8_t> source_mac_of(nfbus::Event event) noexcept;
+
 // "02:00:00:00:00:01" of 6 bytes; empty: they are no MAC.
 [[nodiscard]] std::string mac_text(std::span<const std::uint8_t> bytes);
 

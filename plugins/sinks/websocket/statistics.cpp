@@ -10,10 +10,11 @@ namespace {
 
 constexpr std::string_view kOther = "other";
 
-std::string address_shown(std::string_view key) {
-  return std::string(nfbus::AddressText({reinterpret_cast<const std::uint8_t*>(key.data()), key.size()}));
+std::span<const std::uint8_t> address_of(std::string_view key) {
+  return {reinterpret_cast<const std::uint8_t*>(key.data()), key.size()};
 }
-std::string as_it_is(std::string_view key) { return std::string(key); }
+
+std::string address_shown(std::string_view key) { return std::string(nfbus::AddressText(address_of(key))); }
 
 std::string_view bytes_of(std::span<const std::uint8_t> address) {
   return {reinterpret_cast<const char*>(address.data()), address.size()};
@@ -104,7 +105,7 @@ void Statistics::add(nfbus::Event event, std::int64_t now_s) {
 }
 
 void Statistics::append_top(std::string& out, std::string_view name, const Top& top, std::int64_t now_s,
-                            std::string (*shown)(std::string_view)) const {
+                            const NameOf* name_of) const {
   std::map<std::string, HeavyHitters::Hit> sum;
   // Without events nothing turns them.
   const std::int64_t age = now_s / kHalfHour - half_hour_;
@@ -128,17 +129,23 @@ void Statistics::append_top(std::string& out, std::string_view name, const Top& 
   for (std::size_t i = 0; i < size; ++i) {
     if (i != 0) out += ',';
     out += '[';
-    append_quoted(out, shown(sorted[i].first));
+    const std::string& key = sorted[i].first;
+    append_quoted(out, name_of == nullptr ? key : address_shown(key));
     out += ',';
     append_number(out, sorted[i].second.count);
     out += ',';
     append_number(out, sorted[i].second.error);
+    const std::string_view called = name_of == nullptr ? std::string_view() : (*name_of)(address_of(key));
+    if (!called.empty()) {
+      out += ',';
+      append_quoted(out, called);
+    }
     out += ']';
   }
   out += ']';
 }
 
-void Statistics::append_totals(std::string& out, std::int64_t now_s) const {
+void Statistics::append_totals(std::string& out, std::int64_t now_s, const NameOf& name_of) const {
   append_member(out, "events", all_.count);
   append_member(out, "packets", blocked_.count + allowed_.count);
   append_member(out, "blocked", blocked_.count);
@@ -159,13 +166,13 @@ void Statistics::append_totals(std::string& out, std::int64_t now_s) const {
     out += '}';
   }
   out += "],\"top\":{";
-  append_top(out, "src", sources_, now_s, &address_shown);
+  append_top(out, "src", sources_, now_s, &name_of);
   out += ',';
-  append_top(out, "dst", destinations_, now_s, &address_shown);
+  append_top(out, "dst", destinations_, now_s, &name_of);
   out += ',';
-  append_top(out, "port", ports_, now_s, &as_it_is);
+  append_top(out, "port", ports_, now_s, nullptr);
   out += ',';
-  append_top(out, "domain", domains_, now_s, &as_it_is);
+  append_top(out, "domain", domains_, now_s, nullptr);
   out += '}';
 }
 

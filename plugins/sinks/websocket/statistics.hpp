@@ -8,8 +8,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,8 +43,10 @@ class Statistics {
   // now_s: of the host's clock, monotonous.
   void add(nfbus::Event event, std::int64_t now_s);
 
-  // Members of an object, without its braces: "events":...,"top":{...}. time_ns: now, of day.
-  void append_totals(std::string& out, std::int64_t now_s) const;
+  // What the user calls the device of an address, given as its bytes; empty: nothing.
+  using NameOf = std::function<std::string_view(std::span<const std::uint8_t> address)>;
+  // Members of an object, without its braces: "events":...,"top":{...}.
+  void append_totals(std::string& out, std::int64_t now_s, const NameOf& name_of) const;
   // step_s: 1 or 10. time_ns: now.
   [[nodiscard]] std::string series_json(unsigned step_s, std::int64_t now_s, std::int64_t time_ns);
   // Topics and interfaces that have been seen, as arrays of a completion's values.
@@ -76,8 +80,9 @@ class Statistics {
 
   Counted& topic_of(std::string_view topic);
   void turn(std::int64_t now_s);
+  // name_of: null: it is none of addresses.
   void append_top(std::string& out, std::string_view name, const Top& top, std::int64_t now_s,
-                  std::string (*shown)(std::string_view)) const;
+                  const NameOf* name_of) const;
 
   std::map<std::string, Counted, std::less<>> topics_;
   Counted all_;

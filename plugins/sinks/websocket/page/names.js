@@ -9,6 +9,11 @@ export function learn(rows) {
   }
 }
 
+// Of the server's counts, each of [address, number, error, name].
+export function learnTop({ src = [], dst = [] }) {
+  for (const [address, , , name] of [...src, ...dst]) if (name) set(address, name);
+}
+
 function set(address, name) {
   names.delete(address);
   names.set(address, name);

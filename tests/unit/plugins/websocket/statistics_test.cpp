@@ -38,7 +38,7 @@ class StatisticsTest : public ::testing::Test {
   }
   [[nodiscard]] json totals(std::int64_t now_s) const {
     std::string out;
-    statistics_.append_totals(out, now_s);
+    statistics_.append_totals(out, now_s, [this](auto) { return std::string_view(name_); });
     return json::parse('{' + out + '}');
   }
   json series(unsigned step_s, std::int64_t now_s) {
@@ -51,6 +51,7 @@ class StatisticsTest : public ::testing::Test {
   }
 
   Statistics statistics_;
+  std::string name_;  // of every address
 };
 
 std::vector<std::uint32_t> with(std::size_t size, std::initializer_list<std::pair<std::size_t, std::uint32_t>> given) {
@@ -114,6 +115,10 @@ TEST_F(StatisticsTest, EachEventIsCountedOnce) {
   EXPECT_EQ(now["top"]["dst"], json::parse(R"([["10.0.0.1",5,0]])"));
   EXPECT_EQ(now["top"]["port"], json::parse(R"([["udp/53",3,0],["tcp/443",2,0]])"));
   EXPECT_EQ(now["top"]["domain"], json::array());
+  name_ = "the \"printer\"";
+  const json named = totals(kNow + 1)["top"];
+  EXPECT_EQ(named["dst"], json::parse(R"([["10.0.0.1",5,0,"the \"printer\""]])"));
+  EXPECT_EQ(named["port"], now["top"]["port"]);
   EXPECT_EQ(totals(kNow + 2)["rate"], 0);
 }
 
