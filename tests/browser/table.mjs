@@ -259,7 +259,7 @@ const topRow = (page) => page.evaluate(() => {
   return [...document.querySelectorAll(".grid .body .row:not([hidden])")]
     .map((row) => ({ y: row.getBoundingClientRect().top - top - head, text: row.querySelector(".c-src").textContent }))
     .filter(({ y }) => y > -10)
-    .sort((a, b) => a.y - b.y)[0].text;
+    .sort((a, b) => a.y - b.y)[0]?.text;
 });
 
 export async function aReloadStandsWhereItStood(stage) {
@@ -294,6 +294,75 @@ export async function aReloadStandsWhereItStood(stage) {
   await page.goto(page.url().replace(/#.*/, "#live?at=17"));
   await rowsWith(page, "src", ":2000"); // is kept no more: it follows
   assert.equal(stateOf(page).at, undefined);
+}
+
+export async function placesSurviveBackAndForward(stage) {
+  await stage.ask("packets", { packets: Array.from({ length: 300 }, (_, at) => tcp({ sp: 1000 + at })) });
+  const page = await stage.openLive();
+  await rowsWith(page, "src", ":1299");
+  await page.evaluate(() => {
+    const grid = document.querySelector(".grid");
+    grid.scrollTop = 50 * document.querySelector(".grid .body .row").offsetHeight;
+  });
+  await eventually(() => stateOf(page).at, "the place in the address");
+  const place = stateOf(page).at;
+  const before = await topRow(page);
+  await page.locator("nav a", { hasText: "Hosts" }).click();
+  await page.getByRole("heading", { name: "Hosts" }).waitFor();
+  await packets(stage, tcp({ sp: 2000 }));
+  await page.goBack();
+  await eventually(async () => (await topRow(page)) === before, "the row that was on top, after another view");
+  assert.equal(stateOf(page).at, place);
+  await page.locator(".row .c-dst .port").first().click();
+  await page.locator(".chip", { hasText: "dport" }).waitFor();
+  assert.equal(stateOf(page).at, undefined);
+  await page.goBack();
+  await eventually(async () => (await packetRows(page)).length > 5 && (await topRow(page)) === before, "the same after another match");
+  await page.goto(page.url().replace(/#.*/, "#health"));
+  await page.getByRole("heading", { name: "Health" }).waitFor();
+  await page.goto(page.url().replace(/#.*/, `#live?at=${place}`));
+  await eventually(async () => (await packetRows(page)).length > 5 && (await topRow(page)) === before, "the same by a link, from another view");
+  await page.reload();
+  await page.locator("#unseen", { hasText: "51 new" }).waitFor(); // 50 above it, and one since
+
+  // A pause while nothing comes stands where it stood, too.
+  await page.click("#unseen");
+  await rowsWith(page, "src", ":2000");
+  await page.keyboard.press("p");
+  await eventually(() => stateOf(page).at, "where the pause stands");
+  await stage.ask("packets", { packets: [tcp({ sp: 3000 })], repeat: 50 });
+  await page.locator("#unseen", { hasText: "50 new" }).waitFor();
+  await page.reload();
+  await page.locator("#unseen", { hasText: "50 new" }).waitFor();
+  await eventually(async () => /:2000\b/.test(await topRow(page)), "the row that was on top");
+  const none = await stage.openLive("#live?at=99999999999999999999"); // no number of an event
+  await rowsWith(none, "src", ":3000");
+  await none.locator(".grid").focus();
+  await none.keyboard.press("End");
+  await eventually(async () => Number(await none.getAttribute(".row[aria-selected=true]", "aria-rowindex")) > 100, "one key leads to the end");
+}
+
+export async function chipsThatMeetBecomeOne(stage) {
+  const page = await stage.openLive("#live?match=dport%3D23%2C80%20!dport%3D53");
+  await packets(stage, tcp({ dp: 53 }), tcp({ dp: 80 }));
+  await rowsWith(page, "dst", ":80");
+  await page.locator(".chip.not button").first().click();
+  await eventually(() => stateOf(page).match === "dport=53", "one condition");
+  await rowsWith(page, "dst", ":53");
+  assert.equal(await page.locator("#search-error").textContent(), "");
+}
+
+export async function messagesAreFilteredByTheirTopic(stage) {
+  const page = await stage.openLive();
+  await stage.ask("message", { topic: "app:one", text: '{"Topic":"x","n":1}' });
+  await stage.ask("message", { topic: "app:two", text: "text" });
+  await eventually(async () => (await shownRows(page)).filter(({ kind }) => kind === "k-m").length === 2, "two messages");
+  await page.locator(".k-m .number").first().click();
+  await page.locator(".details .lead").waitFor();
+  await page.getByRole("button", { name: "Show only Topic app:two" }).click();
+  await eventually(() => stateOf(page).match === "topic=app:two", "the match");
+  await eventually(async () => (await shownRows(page)).length === 1, "the one message");
+  assert.equal(await page.locator("#search-error").textContent(), "");
 }
 
 export async function anotherProcessBeginsAnew(stage) {

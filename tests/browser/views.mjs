@@ -1,6 +1,6 @@
 // The views beside the table: hosts, notifications, rules, health; exports, hostile names, and how all of it looks.
 import assert from "node:assert/strict";
-import { desktop, eventually, number, packetRows, phone, shownRows } from "./stage.mjs";
+import { desktop, eventually, number, packetRows, phone, shownRows, stateOf } from "./stage.mjs";
 
 const tcp = (changes = {}) => ({ src: "192.0.2.10", dst: "198.51.100.1", sp: 40000, dp: 23, ...changes });
 const packets = (stage, ...list) => stage.ask("packets", { packets: list });
@@ -33,6 +33,21 @@ export async function aHostHasAPage(stage) {
   stage.expected.push(/status of 400/);
   await page.evaluate(() => (location.hash = "hosts?host=nobody"));
   await page.locator(".error", { hasText: "IPv4 or IPv6 address" }).waitFor();
+}
+
+// On a page that has seen no row of them.
+export async function namesStandWithoutRows(stage) {
+  await packets(stage, tcp(), tcp({ src: "192.0.2.20", dp: 22 }));
+  const page = await stage.openLive("#hosts");
+  for (const [address, name] of [["192.0.2.10", "laptop"], ["192.0.2.20", "by its card"]]) {
+    const row = page.locator(".ranking li", { hasText: address });
+    await eventually(async () => (await row.textContent()).includes(name), `${address} by the name ${name}`);
+  }
+  await page.getByRole("link", { name: /laptop/ }).first().click();
+  const port = panel(page, "Ports that it asks for").getByRole("button", { name: "tcp/23" });
+  await port.click();
+  assert.equal(stateOf(page).match, "src=192.0.2.10 proto=tcp dport=23");
+  await eventually(async () => (await packetRows(page)).length === 1, "its own packet alone");
 }
 
 export async function aRuleMadeHereTells(stage) {

@@ -59,6 +59,15 @@ class Table(Page):
     def test_a_reload_stands_where_it_stood(self):
         self.play("table", "aReloadStandsWhereItStood")
 
+    def test_places_survive_back_and_forward(self):
+        self.play("table", "placesSurviveBackAndForward")
+
+    def test_chips_that_meet_become_one(self):
+        self.play("table", "chipsThatMeetBecomeOne")
+
+    def test_messages_are_filtered_by_their_topic(self):
+        self.play("table", "messagesAreFilteredByTheirTopic")
+
     def test_keys_do_what_they_say(self):
         self.play("table", "keysDoWhatTheySay")
 
@@ -107,6 +116,11 @@ class Views(Page):
 
     def test_a_host_has_a_page(self):
         self.play("views", "aHostHasAPage")
+
+    def test_names_stand_without_rows(self):
+        with open(self.bus.with_name("names"), "a") as names:
+            names.write(f"{LAN_MAC} by its card\n")
+        self.play("views", "namesStandWithoutRows")
 
     def test_a_rule_made_in_the_page_tells(self):
         self.play("views", "aRuleMadeHereTells")

@@ -11,12 +11,13 @@ import { word } from "./words.js";
 const keys = {
   "IP.SrcIP": "src", "IP.DstIP": "dst", "IP.Length": "length", "Prefix": "prefix", "Action": "action", "InDev": "in", "OutDev": "out",
   "PhysInDev": "physin", "PhysOutDev": "physout", "Group": "group", "Mark": "mark", "UID": "uid", "Ethernet.SrcMAC": "mac",
-  "Ethernet.DstMAC": "mac", "ARP.SourceProtAddress": "src", "ARP.DstProtAddress": "dst", "rule": "rule",
+  "Ethernet.DstMAC": "mac", "Topic": "topic", "ARP.SourceProtAddress": "src", "ARP.DstProtAddress": "dst", "rule": "rule",
 };
 for (const layer of ["TCP", "UDP", "SCTP"]) {
   keys[`${layer}.SrcPort`] = "sport";
   keys[`${layer}.DstPort`] = "dport";
 }
+for (let at = 0; at < 4; at += 1) keys[`DNS.Questions[${at}].Name`] = "domain";
 const layers = ["IP", "TCP", "UDP", "ICMP", "ICMPv6", "SCTP", "ARP", "DNS", "DHCP", "Ethernet", "VLAN"];
 const bulky = new Set(["Contents", "Payload"]);
 
@@ -70,7 +71,7 @@ function splitEvent(event) {
   const top = [];
   const marks = [];
   const ours = new Set(["Prefix", "Action", "Timestamp", "InDev", "OutDev", "PhysInDev", "PhysOutDev", "Group", "Mark", "UID", "GID", "Hook",
-    "Seq", "DecodeError", "Truncated"]);
+    "Seq", "DecodeError", "Truncated", "Topic", "Message"]);
   for (const [name, value] of [...Object.entries(event), ...Object.entries(event.Fields ?? {})]) {
     if (name === "Fields" || layers.includes(name) || bulky.has(name)) continue;
     if (ours.has(name)) top.push(...flatten(value, name));

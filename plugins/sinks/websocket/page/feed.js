@@ -1,7 +1,7 @@
 // What comes from the server, live: rows into memory, all else into signals. It also says what the server has to send:
 // rows only while somebody looks at the newest ones, else counters alone.
 import { get, readSession } from "./api.js";
-import { learn } from "./names.js";
+import { learn, learnTop } from "./names.js";
 import { batch, computed, effect, signal } from "./reactive.js";
 import { Rows } from "./rows.js";
 import { connect, connection, retryNow, send } from "./socket.js";
@@ -9,7 +9,7 @@ import * as state from "./state.js";
 
 const snapshotRows = 200;
 const pageRows = 500;
-const keptNotes = 500;
+export const keptNotes = 500;
 const retry_ms = 2000;
 
 export const stats = signal(null);
@@ -28,11 +28,14 @@ export const rowsVersion = signal(0); // counts up when `rows` has changed
 export const isHeld = signal(state.at.peek() > 0); // the reader has left the newest rows: scrolled, or chose one
 export const isHidden = signal(document.hidden);
 export const isShowing = computed(
-  () => state.view.value === "live" && !state.isPaused.value && !isHeld.value && !isHidden.value,
+  () => state.view.value === "live" && !state.isPaused.value && !isHeld.value && state.at.value === 0 && !isHidden.value,
 );
 // Of the rows that came since they stopped moving. While it is hidden or another view is open nobody counts.
 const matchedAtStop = signal(0);
-export const unseen = computed(() => (isShowing.value ? 0 : Math.max(0, matched.value - matchedAtStop.value)));
+// After a look at an older place: how many came after it until the server was asked; null: it has not said.
+const cameAfterPlace = signal(0);
+export const unseen = computed(() =>
+  isShowing.value ? 0 : Math.max(0, matched.value - matchedAtStop.value + (cameAfterPlace.value ?? 0)));
 
 let serial = 0;
 let looks = 0; // at the history: the last one counts
@@ -40,7 +43,6 @@ let isConfirmed = false; // the server has the newest match
 let isNewMatch = true; // else the same one, after a connection was lost
 let isCollecting = false; // a snapshot is under way: frames wait in `collected`
 let collected = [];
-let isPlaced = false; // the rows are those of an older address: nobody knows how many came since
 let matchedBefore = 0; // of the matched ones, those before the server began to count anew
 let lastMatched = 0; // as the server said it last
 // After a connection was lost: the newest row that was here, the gap that the next look at the history left, and how many
@@ -87,8 +89,9 @@ async function snapshot() {
       const sinceStop = matched.peek() - matchedAtStop.peek();
       const left = wasAway
         ? rows.join(answer.rows, answer.is_end, 0, "away")
-        : rows.join(answer.rows, answer.is_end, isPlaced ? 0 : sinceStop, "still");
-      isPlaced = at > 0;
+        : rows.join(answer.rows, answer.is_end, cameAfterPlace.peek() === null ? 0 : sinceStop + cameAfterPlace.peek(), "still");
+      cameAfterPlace.value = at > 0 ? null : 0;
+      if (at > 0) send({ since: at });
       if (wasAway) {
         hole = left;
         cameSince = stoodStill ? sinceStop : 0;
@@ -199,10 +202,16 @@ function message(frame) {
     if (frame.filter) answered(frame.filter);
     if (frame.matched !== undefined && isConfirmed) takeMatched(frame.matched);
     if (frame.rows) take(frame);
-    if (frame.stats) stats.value = frame.stats;
+    if (frame.stats) {
+      learnTop(frame.stats.top ?? {});
+      stats.value = frame.stats;
+    }
     if (frame.status) takeStatus(frame.status);
     if (frame.note) notes.value = [frame.note, ...notes.peek().filter((note) => note.id !== frame.note.id)].slice(0, keptNotes);
-    if (frame.missed !== undefined) {
+    if (frame.missed !== undefined && askedSince === 0 && cameAfterPlace.peek() === null) {
+      cameAfterPlace.value = frame.missed;
+      matchedAtStop.value = matched.peek();
+    } else if (frame.missed !== undefined) {
       // Unasked, it is from a server that gives this page up: after the next connect it is asked.
       missed = askedSince > 0 ? frame.missed : null;
       measureHole();
@@ -255,13 +264,20 @@ export function start() {
     setMatch();
   });
 
+  // Who leaves the place where the table stood follows again.
+  let wasHeld = isHeld.peek();
+  effect(() => {
+    const leaves = wasHeld && !isHeld.value;
+    wasHeld = isHeld.value;
+    if (leaves && !state.isPaused.peek()) state.go({ at: "" }, false);
+  });
+
   let wasShowing = isShowing.peek();
   effect(() => {
     if (isShowing.value === wasShowing) return;
     wasShowing = isShowing.value;
     if (!wasShowing) matchedAtStop.value = matched.peek();
     setMode();
-    if (wasShowing) state.go({ at: "" }, false);
     if (wasShowing && connection.peek().is === "open" && isConfirmed) snapshot();
   });
 }

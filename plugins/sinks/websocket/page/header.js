@@ -3,7 +3,7 @@ import { send, session, skew_ms } from "./api.js";
 import { loadError, notes } from "./feed.js";
 import { count, duration } from "./format.js";
 import { health } from "./health.js";
-import { seenNote } from "./notifications.js";
+import { seenNote, upToMost } from "./notifications.js";
 import { component, computed, html, signal, view } from "./reactive.js";
 import { connection, retryNow } from "./socket.js";
 import * as state from "./state.js";
@@ -15,14 +15,14 @@ export const title = computed(() => {
   const parts = [titles[state.view.value]];
   if (state.view.value === "live" && state.match.value) parts[0] = state.match.value;
   if (state.view.value === "hosts" && state.host.value) parts[0] = state.host.value;
-  if (newNotes.value > 0) parts.unshift(`(${newNotes.value})`);
+  if (newNotes.value > 0) parts.unshift(`(${upToMost(newNotes.value)})`);
   return `${parts.join(" ")} · nfbus ${session.value?.instance ?? ""}`.trim();
 });
 
 const Sums = view(() => {
   const now = health.value;
   if (!now) return html`<p class="sums muted">no status yet</p>`;
-  const isBad = now.lost > 0 || now.failing.length > 0;
+  const isBad = now.lost > 0 || now.overflowed > 0 || now.failing.length > 0;
   return html`
     <a class=${`sums${isBad ? " is-bad" : ""}`} href=${state.link({ view: "health" })} title="Health of the host">
       <span>received <b class="number" id="received">${count(now.received)}</b></span>
@@ -47,7 +47,7 @@ export const Header = view(() => html`
     <nav aria-label="Views">
       ${state.views.map((name) => html`
         <a key=${name} href=${state.link({ view: name, event: "", host: "", draft: "" })} aria-current=${state.view.value === name ? "page" : undefined}>${titles[name]}${name === "notifications" && newNotes.value > 0
-          ? html` <span class="badge new">${newNotes.value}</span>` : ""}</a>`)}
+          ? html` <span class="badge new">${upToMost(newNotes.value)}</span>` : ""}</a>`)}
     </nav>
     <span class="tools">
       <label class="theme"><span class="unseen">Theme</span>

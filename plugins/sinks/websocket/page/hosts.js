@@ -68,7 +68,8 @@ const Host = component((_, life) => {
     if (!host.first_ms && host.in + host.out === 0) return html`<p class="panel muted note-line">No event of this address is kept, nor was it seen before.</p>`;
     const bound = (direction) => host.ports.filter((each) => each.direction === direction).map(({ proto, port, count: number }) => ({
       key: `${proto}/${port}`,
-      content: valueButton("dport", port, `${proto}/${port}`),
+      content: html`<button type="button" class="value" title="Show only these" onClick=${() => state.go({ view: "live", match:
+        [word(direction === "from" ? "src" : "dst", state.host.value), word("proto", proto), word("dport", port)].join(" ") })}><bdi>${proto}/${port}</bdi></button>`,
       number,
     }));
     return html`

@@ -53,6 +53,7 @@ export const KeySheet = component(() => {
       <dialog ref=${dialog} class="panel" aria-labelledby="keys-title" onClose=${() => (shown.value = false)}>
         <header><h2 id="keys-title">Keys</h2><button type="button" class="close" aria-label="Close" onClick=${() => (shown.value = false)}>×</button></header>
         <dl class="keys">${keys.map(({ key, title }) => html`<div key=${key}><dt><kbd>${key}</kbd></dt><dd>${title}</dd></div>`)}
+          <div><dt><kbd>↑</kbd> <kbd>↓</kbd> <kbd>Page Up</kbd> <kbd>Page Down</kbd> <kbd>Home</kbd> <kbd>End</kbd></dt><dd>in the table: other events</dd></div>
           <div><dt><kbd>click</kbd></dt><dd>a value: only events with it</dd></div>
           <div><dt><kbd>Shift</kbd> <kbd>click</kbd></dt><dd>a value: no events with it</dd></div></dl>
       </dialog>`;

@@ -15,7 +15,7 @@ const columnTitles = { time: "Time", action: "Action", proto: "Protocol", src: "
 // Back to the newest rows.
 export function follow() {
   feed.isHeld.value = false;
-  if (state.isPaused.value) state.go({ paused: "" }, false);
+  state.go({ paused: "", at: "" }, false);
   focusTable();
 }
 export const togglePause = () => (state.isPaused.value ? follow() : state.go({ paused: "1" }, false));
@@ -85,7 +85,7 @@ const StatusLine = view(() => {
 const Empty = view(() => {
   feed.rowsVersion.value;
   if (feed.rows.length > 0) return null;
-  const text = feed.isLoading.value ? "Loading…" : state.match.value ? "No kept event matches. New ones appear here." : "No events yet. Packets that a rule logs appear here.";
+  const text = feed.isLoading.value ? "Loading…" : feed.matchError.value ? "These words are no match: see above." : state.match.value ? "No kept event matches. New ones appear here." : "No events yet. Packets that a rule logs appear here.";
   return html`<p class="empty muted" role="status">${text}</p>`;
 });
 

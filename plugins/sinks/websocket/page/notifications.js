@@ -1,5 +1,5 @@
 // What the rules had to say, newest first, and how to have some quiet.
-import { notes, readNotifications, ruleOverview } from "./feed.js";
+import { keptNotes, notes, readNotifications, ruleOverview } from "./feed.js";
 import { clock, count, dateTime, day, duration, visible } from "./format.js";
 import { component, html, signal, view } from "./reactive.js";
 import { snooze } from "./rule_lists.js";
@@ -8,6 +8,8 @@ import * as state from "./state.js";
 export const seenNote = signal(Number.MAX_SAFE_INTEGER); // the newest that was looked at; none yet: all that are there
 
 const firstNotes = 50;
+// The page keeps no more than these.
+export const upToMost = (number) => (number < keptNotes ? count(number) : `${count(keptNotes)}+`);
 
 const marks = { info: "i", success: "✓", warning: "!", error: "✕", danger: "‼" };
 
@@ -88,7 +90,7 @@ const Note = view(({ note, isNewDay }) => html`
       ${note.count > 1 && html`<span class="badge number">× ${count(note.count)}${note.window_s ? ` in ${duration(note.window_s)}` : ""}</span>`}
     </div>
     <p><bdi>${visible(note.message)}</bdi></p>
-    <p class="muted"><bdi>${visible(note.rule)}</bdi>${note.topic ? html` · <bdi>${visible(note.topic)}</bdi>` : ""}</p>
+    <p class="muted">${[note.rule, note.topic].filter(Boolean).map((text, at) => html`${at > 0 ? " · " : ""}<bdi>${visible(text)}</bdi>`)}</p>
   </li>`);
 
 export const Notifications = component((_, life) => {
@@ -109,7 +111,7 @@ export const Notifications = component((_, life) => {
         ${problem.value && html`<p class="error">${problem.value}</p>`}
         <div class="two">
           <section class="panel">
-            <h2>What was told <span class="muted">${list.length}</span></h2>
+            <h2>What was told <span class="muted">${upToMost(list.length)}</span></h2>
             ${list.length === 0 && html`<p class="muted empty">Nothing has been told yet. Rules say of which events you want to hear.</p>`}
             <ol class="plain notes">${list.slice(0, shown.value).map((note, at) => html`
               <${Note} key=${note.id} note=${note} isNewDay=${at === 0 || day(list[at - 1].t) !== day(note.t)} />`)}</ol>

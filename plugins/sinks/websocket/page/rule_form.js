@@ -3,7 +3,7 @@ import { send } from "./api.js";
 import { clock, count, dateTime, endpoint, visible } from "./format.js";
 import { component, html, signal } from "./reactive.js";
 import { Severity } from "./notifications.js";
-import { word } from "./words.js";
+import { completed, word } from "./words.js";
 
 const severities = ["info", "success", "warning", "error", "danger"];
 const fields = ["src", "dst", "sport", "dport", "proto", "in", "out", "mac", "topic", "domain"];
@@ -27,15 +27,17 @@ export const RuleForm = component((given) => {
   const preview = signal(null);
   const isBusy = signal(false);
   const set = (key) => (event) => (draft.value = { ...draft.value, [key]: event.target.type === "checkbox" ? event.target.checked : event.target.value });
-  const setNumber = (key) => (event) => (draft.value = { ...draft.value, [key]: Number(event.target.value) });
+  const setNumber = (key) => (event) => (draft.value = { ...draft.value, [key]: event.target.value === "" ? "" : Number(event.target.value) });
   const setList = (key) => (event) => (draft.value = { ...draft.value, [key]: list(event.target.value) });
 
   // The rule as the server wants it. What the form does not show stays as it was.
   const made = async () => {
     const { match, ...rest } = draft.value;
-    const table = words === null ? rule.match : match.trim() ? (await send("POST", "/api/table", { match })).table : {};
+    const table = words === null ? rule.match : match.trim() ? (await send("POST", "/api/table", { match: completed(match) })).table : {};
     const full = { ...rest, match: table };
     for (const key of ["title", "message"]) if (!full[key]) delete full[key];
+    for (const key of ["cooldown_s", "max_per_hour", "learn_s"]) if (full[key] === "") delete full[key]; // the default
+    if (full.first_seen.length === 0) delete full.learn_s;
     for (const key of ["first_seen", "group_by"]) if (full[key].length === 0) delete full[key];
     return full;
   };
@@ -90,6 +92,7 @@ export const RuleForm = component((given) => {
           <label class="wide">Message <input value=${now.message} onInput=${set("message")} placeholder="{src} tried {dport}" aria-describedby="message-help" /></label>
           <p class="wide muted help" id="message-help">Placeholders: {src} {dst} {src_name} {dport} {proto} {domain} {topic} {count} {window_s} … and every field that filters add.</p>
           <label>Only the first time of <input class="number" value=${now.first_seen.join(" ")} onChange=${setList("first_seen")} placeholder="src" list="rule-fields" /></label>
+          ${now.first_seen.length > 0 && html`<label>Only learn for the first … seconds <input type="number" min="0" value=${now.learn_s ?? 0} onInput=${setNumber("learn_s")} /></label>`}
           <label>Count apart by <input class="number" value=${now.group_by.join(" ")} onChange=${setList("group_by")} placeholder="src dport" list="rule-fields" /></label>
           <label>Cooldown, seconds <input type="number" min="0" max="86400" value=${now.cooldown_s} onInput=${setNumber("cooldown_s")} /></label>
           <label>At most in an hour (0: no limit) <input type="number" min="0" value=${now.max_per_hour} onInput=${setNumber("max_per_hour")} /></label>

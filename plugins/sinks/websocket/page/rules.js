@@ -1,5 +1,5 @@
 // The rules of all three shapes: ours as a form, SPR's as their JSON.
-import { readNotifications } from "./feed.js";
+import { readNotifications, ruleOverview } from "./feed.js";
 import { visible } from "./format.js";
 import { Severity } from "./notifications.js";
 import { batch, component, effect, html, signal } from "./reactive.js";
@@ -59,6 +59,7 @@ export const Rules = component((_, life) => {
 
   life.mounted(() => {
     read();
+    readNotifications().catch(() => {}); // which of them are wrong
     return effect(() => {
       if (state.draft.value) editing.value = { shape: "rules", rule: { ...emptyRule, match: state.draft.value }, isNew: true, isJson: false };
     });
@@ -94,7 +95,11 @@ export const Rules = component((_, life) => {
   const item = (shape, rule, index) => {
     const name = rule.name ?? rule.Name ?? `${shape} ${index}`;
     const isOff = rule.disabled ?? rule.Disabled ?? false;
-    const edit = (isJson) => () => (editing.value = { shape, rule, isNew: false, isJson });
+    const wrong = ruleOverview.value.find((each) => each.shape === shape && each.index === index)?.error ?? "";
+    const edit = (isJson) => () => batch(() => {
+      editing.value = { shape, rule, isNew: false, isJson };
+      said.value = "";
+    });
     const turned = { ...rule, [shape === "rules" ? "disabled" : "Disabled"]: !isOff };
     return html`
       <li key=${`${shape}-${index}-${name}`}>
@@ -102,6 +107,7 @@ export const Rules = component((_, life) => {
           ${shape === "rules" && html`<${Severity} severity=${rule.severity ?? "info"} />`}
           <b><bdi>${visible(name)}</bdi></b>
           ${isOff && html`<span class="badge">off</span>`}
+          ${wrong && html`<span class="badge blocked"><span aria-hidden="true">✕ </span>wrong</span>`}
           <span class="grow"></span>
           ${shape === "rules" && html`<button type="button" aria-label=${`Edit ${name}`} onClick=${edit(false)}>Edit</button>`}
           <button type="button" aria-label=${`JSON of ${name}`} onClick=${edit(true)}>JSON</button>
@@ -111,6 +117,7 @@ export const Rules = component((_, life) => {
             if (confirm(`Delete “${name}”?`)) await change(shape, removeRule(shape, rule), "Deleted.");
           })}>Delete</button>
         </div>
+        ${wrong && html`<p class="error">${visible(`${shape} ${index}: ${wrong}`)}</p>`}
         <p class="muted number"><bdi>${visible(summary(shape, rule))}</bdi></p>
         ${rule.message && html`<p class="muted">“<bdi>${visible(rule.message)}</bdi>”</p>`}
       </li>`;

@@ -12,6 +12,12 @@ const most = 12; // suggestions
 const known = signal({ keys: [], values: {}, fields: [] });
 const readKeys = () => get("/api/keys").then((answer) => (known.value = answer)).catch(() => {}); // it is only for completion
 
+function valuesOf(key) {
+  if (key === "group") return (feed.status.value?.capture ?? []).map((each) => String(each.group));
+  if (key === "prefix") return (known.value.values.topic ?? []).filter((topic) => topic.startsWith("nft:")).map((topic) => topic.slice(4));
+  return known.value.values[key] ?? [];
+}
+
 // What could stand in place of the word that ends at the caret: [{text, name, from, to, isOpen}]. name: of the device.
 function suggest(text, caret) {
   const at = split(text).find((each) => each.start < caret && caret <= each.end);
@@ -30,8 +36,10 @@ function suggest(text, caret) {
   if (["src", "dst", "host"].includes(key)) {
     return beginning(begun).map(([address, name]) => ({ text: word(key, [...values.slice(0, -1), address], isNegated), name, from, to, isOpen: false }));
   }
-  return (known.value.values[key] ?? [])
-    .filter((value) => value.toLowerCase().startsWith(begun) && value !== values.at(-1))
+  // Topics stand in the table without what those of packets have in common.
+  const short = (value) => (key === "topic" ? value.replace(/^nft:/, "") : value);
+  return valuesOf(key)
+    .filter((value) => (value.toLowerCase().startsWith(begun) || short(value).toLowerCase().startsWith(begun)) && !values.includes(value))
     .map((value) => ({ text: word(key, [...values.slice(0, -1), value], isNegated), from, to, isOpen: false }));
 }
 
@@ -121,7 +129,7 @@ export const Search = component((_, life) => {
             text.value = event.target.value;
             error.value = "";
             look();
-          }} onKeyDown=${keyDown} onFocus=${readKeys} onBlur=${() => setTimeout(close, 150)} />
+          }} onSearch=${() => !input.current.value && apply()} onKeyDown=${keyDown} onFocus=${readKeys} onBlur=${() => setTimeout(close, 150)} />
         <kbd aria-hidden="true">/</kbd>
         <button type="button" class="primary" onClick=${apply}>Apply</button>
         <ul id="suggestions" role="listbox" aria-label="Completions" hidden=${suggestions.value.length === 0}>
@@ -150,7 +158,7 @@ const Chips = component(() => () => {
           <li key=${raw} class=${`chip${isNegated ? " not" : ""}`}>
             <button type="button" title=${isNegated ? "Turn into “is”" : "Turn into “is not”"}
               onClick=${() => state.go({ match: inverted(state.match.value, at) })}>
-              ${key ? html`<b>${visible(key)}</b> <i>${isNegated ? "≠" : "="}</i> <bdi>${visible(values.join(", "))}</bdi>${nameOf(values[0]) && html` <bdi class="muted">${visible(nameOf(values[0]))}</bdi>`}` : html`<bdi>${visible(raw)}</bdi>`}<span class="unseen">, turn round</span>
+              ${key ? html`<b>${visible(key)}</b> <i>${isNegated ? "≠" : "="}</i> <bdi>${visible(values.join(", "))}</bdi>${values.length === 1 && nameOf(values[0]) && html` <bdi class="muted">${visible(nameOf(values[0]))}</bdi>`}` : html`<bdi>${visible(raw)}</bdi>`}<span class="unseen">, turn round</span>
             </button>
             <button type="button" class="remove" aria-label=${`Remove ${shown}`} onClick=${() => state.go({ match: without(state.match.value, at) })}>×</button>
           </li>`;

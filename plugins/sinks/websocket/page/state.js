@@ -17,6 +17,7 @@ const read = () => {
   const state = { ...defaults };
   for (const key of Object.keys(defaults)) if (parameters.has(key)) state[key] = parameters.get(key);
   state.view = views.includes(view) ? view : "live";
+  if (!(Number.isSafeInteger(Number(state.at)) && Number(state.at) > 0)) state.at = "";
   return state;
 };
 
@@ -61,7 +62,7 @@ const part = (key) => computed(() => current.value[key]);
 export const view = part("view");
 export const match = part("match");
 export const event = part("event");
-export const at = computed(() => Number(current.value.at) || 0); // 0: nowhere
+export const at = computed(() => Number(current.value.at)); // 0: nowhere
 export const host = part("host");
 export const draft = part("draft");
 export const range = part("range");

@@ -38,6 +38,7 @@ class Table {
     this.rowHeight = 0;
     this.restTimer = 0;
     this.returnTo = 0; // the row to stand at, until it is here
+    this.ownTop = -1; // where goTo() went, until the browser says so
 
     grid.addEventListener("scroll", () => this.scrolled(), { passive: true });
     grid.addEventListener("keydown", (key) => this.keyDown(key));
@@ -56,8 +57,12 @@ class Table {
       }),
       effect(() => {
         // Whoever asks for the newest rows is taken to them.
-        if (!feed.isHeld.value && this.grid.scrollTop !== 0) this.grid.scrollTop = 0;
+        if (!feed.isHeld.value) this.goTo(0);
         if (!feed.isHeld.value) this.select("");
+      }),
+      effect(() => {
+        state.isPaused.value;
+        this.noteRest();
       }),
       effect(() => {
         state.arrivals.value;
@@ -192,8 +197,15 @@ class Table {
   goBack() {
     if (this.returnTo === 0 || feed.rows.length === 0) return;
     const index = feed.rows.indexOf(this.returnTo);
-    if (index >= 0) this.grid.scrollTop = index * this.rowHeight;
+    if (index >= 0) this.goTo(index * this.rowHeight);
     this.returnTo = 0;
+  }
+
+  // Not the reader's doing: the event that tells of it says nothing of what he wants.
+  goTo(y) {
+    const before = this.grid.scrollTop;
+    this.grid.scrollTop = y;
+    if (this.grid.scrollTop !== before) this.ownTop = this.grid.scrollTop;
   }
 
   // Once it stands still for a while: a browser takes few changes of its address.
@@ -214,6 +226,12 @@ class Table {
   }
 
   scrolled() {
+    const isOwn = this.grid.scrollTop === this.ownTop;
+    this.ownTop = -1;
+    if (isOwn) {
+      this.wanted(true);
+      return;
+    }
     const isAway = this.grid.scrollTop > this.rowHeight / 2;
     if (isAway) feed.isHeld.value = true;
     else if (!this.selectedId) feed.isHeld.value = false;
@@ -233,7 +251,8 @@ class Table {
     if (rows.length === 0) return;
     const before = this.selectedId === "" ? -1 : rows.indexOf(this.selectedId);
     const top = Math.ceil(this.grid.scrollTop / this.rowHeight);
-    const index = Math.min(rows.length - 1, Math.max(0, before < 0 ? top : before + step));
+    const from = before >= 0 ? before + step : Math.abs(step) === 1 ? top : top + step;
+    const index = Math.min(rows.length - 1, Math.max(0, from));
     this.select(rows.at(index).id);
     const head = this.head.offsetHeight;
     const y = index * this.rowHeight;

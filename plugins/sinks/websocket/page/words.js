@@ -86,10 +86,17 @@ export function withCondition(text, key, value, isNegated = false) {
 
 export const without = (text, index) => joined(split(text).filter((_, at) => at !== index));
 
-// The same condition, the other way round.
+// The same condition, the other way round; where one of that kind is there already, they become one.
 export function inverted(text, index) {
-  return joined(split(text).map((each, at) => {
-    if (at !== index) return each.raw;
-    return each.raw.startsWith("!") ? each.raw.slice(1) : `!${each.raw}`;
-  }));
+  const words = split(text).map((each) => each.raw);
+  const { key, isNegated, values } = parse(words[index]);
+  const other = words.findIndex((raw, at) => at !== index && key !== "" && parse(raw).key === key && parse(raw).isNegated !== isNegated);
+  if (other < 0) {
+    words[index] = isNegated ? words[index].slice(1) : `!${words[index]}`;
+  } else {
+    // What must hold is the last word; what must not grows.
+    words[other] = word(key, isNegated ? values : [...new Set([...parse(words[other]).values, ...values])], !isNegated);
+    words.splice(index, 1);
+  }
+  return joined(words);
 }
