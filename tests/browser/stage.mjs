@@ -139,6 +139,11 @@ export class Stage {
   }
 }
 
+// ---- What tests send
+
+export const packets = (stage, ...list) => stage.ask("packets", { packets: list });
+export const tcp = (changes = {}) => ({ src: "192.0.2.10", dst: "198.51.100.1", sp: 40000, dp: 23, ...changes });
+
 // ---- What tests read of the page
 
 // The packets that the table shows, newest first: {action, proto, src, dst, info, ...} as text.
@@ -151,6 +156,11 @@ export const shownRows = (page) => page.evaluate(() => [...document.querySelecto
   }));
 
 export const packetRows = async (page) => (await shownRows(page)).filter((row) => !row.wide);
+
+export const rowsWith = (page, column, text) => eventually(async () => {
+  const rows = (await packetRows(page)).filter((row) => row[column].includes(text));
+  return rows.length > 0 && rows;
+}, `a row with ${text} as its ${column}`);
 
 export const number = async (page, selector) => Number((await page.locator(selector).first().textContent()).replace(/[^0-9]/g, ""));
 

@@ -1,9 +1,7 @@
 // The views beside the table: hosts, notifications, rules, health; exports, hostile names, and how all of it looks.
 import assert from "node:assert/strict";
-import { desktop, eventually, number, packetRows, phone, shownRows, stateOf } from "./stage.mjs";
+import { desktop, eventually, number, packetRows, packets, phone, shownRows, stateOf, tcp } from "./stage.mjs";
 
-const tcp = (changes = {}) => ({ src: "192.0.2.10", dst: "198.51.100.1", sp: 40000, dp: 23, ...changes });
-const packets = (stage, ...list) => stage.ask("packets", { packets: list });
 const panel = (page, title) => page.locator("section.panel", { has: page.getByRole("heading", { name: title }) });
 
 export async function aHostHasAPage(stage) {

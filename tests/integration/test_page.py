@@ -57,10 +57,10 @@ class Table(Page):
         self.play("table", "reloadKeepsAll")
 
     def test_a_reload_stands_where_it_stood(self):
-        self.play("table", "aReloadStandsWhereItStood")
+        self.play("places", "aReloadStandsWhereItStood")
 
     def test_places_survive_back_and_forward(self):
-        self.play("table", "placesSurviveBackAndForward")
+        self.play("places", "placesSurviveBackAndForward")
 
     def test_chips_that_meet_become_one(self):
         self.play("table", "chipsThatMeetBecomeOne")
@@ -72,7 +72,7 @@ class Table(Page):
         self.play("table", "keysDoWhatTheySay")
 
     def test_what_the_page_missed_is_a_row(self):
-        self.play("table", "whatThePageMissedIsARow")
+        self.play("places", "whatThePageMissedIsARow")
 
     def test_another_process_begins_anew(self):
         self.play("table", "anotherProcessBeginsAnew")

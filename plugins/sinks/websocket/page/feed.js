@@ -32,10 +32,11 @@ export const isShowing = computed(
 );
 // Of the rows that came since they stopped moving. While it is hidden or another view is open nobody counts.
 const matchedAtStop = signal(0);
-// After a look at an older place: how many came after it until the server was asked; null: it has not said.
-const cameAfterPlace = signal(0);
+// For rows that were not the newest when the server was asked, or stood still while the page was away: how many came behind
+// them until then; null: it has not said.
+const cameAfter = signal(0);
 export const unseen = computed(() =>
-  isShowing.value ? 0 : Math.max(0, matched.value - matchedAtStop.value + (cameAfterPlace.value ?? 0)));
+  isShowing.value ? 0 : Math.max(0, matched.value - matchedAtStop.value + (cameAfter.value ?? 0)));
 
 let serial = 0;
 let looks = 0; // at the history: the last one counts
@@ -89,8 +90,8 @@ async function snapshot() {
       const sinceStop = matched.peek() - matchedAtStop.peek();
       const left = wasAway
         ? rows.join(answer.rows, answer.is_end, 0, "away")
-        : rows.join(answer.rows, answer.is_end, cameAfterPlace.peek() === null ? 0 : sinceStop + cameAfterPlace.peek(), "still");
-      cameAfterPlace.value = at > 0 ? null : 0;
+        : rows.join(answer.rows, answer.is_end, cameAfter.peek() === null ? 0 : sinceStop + cameAfter.peek(), "still");
+      cameAfter.value = at > 0 ? null : 0;
       if (at > 0) send({ since: at });
       if (wasAway) {
         hole = left;
@@ -135,6 +136,18 @@ function measureHole() {
   hole = null;
   askedSince = 0;
   changed();
+}
+
+function takeMissed(count) {
+  const isOfPlace = askedSince === 0 && cameAfter.peek() === null;
+  if (isOfPlace || (askedSince > 0 && stoodStill)) {
+    cameAfter.value = count;
+    matchedAtStop.value = matched.peek();
+  }
+  if (isOfPlace) return;
+  // Unasked, it is from a server that gives this page up: after the next connect it is asked.
+  missed = askedSince > 0 ? count : null;
+  measureHole();
 }
 
 // Another process has another history, whose numbers mean nothing to the rows that are here.
@@ -208,14 +221,7 @@ function message(frame) {
     }
     if (frame.status) takeStatus(frame.status);
     if (frame.note) notes.value = [frame.note, ...notes.peek().filter((note) => note.id !== frame.note.id)].slice(0, keptNotes);
-    if (frame.missed !== undefined && askedSince === 0 && cameAfterPlace.peek() === null) {
-      cameAfterPlace.value = frame.missed;
-      matchedAtStop.value = matched.peek();
-    } else if (frame.missed !== undefined) {
-      // Unasked, it is from a server that gives this page up: after the next connect it is asked.
-      missed = askedSince > 0 ? frame.missed : null;
-      measureHole();
-    }
+    if (frame.missed !== undefined) takeMissed(frame.missed);
   });
 }
 

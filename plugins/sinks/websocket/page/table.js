@@ -210,9 +210,11 @@ class Table {
 
   // Once it stands still for a while: a browser takes few changes of its address.
   noteRest() {
+    const stands = () => feed.isHeld.peek() || state.isPaused.peek();
     clearTimeout(this.restTimer);
-    if (!feed.isHeld.peek() && !state.isPaused.peek()) return;
+    if (!stands()) return;
     this.restTimer = setTimeout(() => {
+      if (!stands()) return;
       const { rows } = feed;
       let index = Math.round(this.grid.scrollTop / this.rowHeight);
       while (index < rows.length && rows.at(index).k === "g") index += 1;
