@@ -63,7 +63,7 @@ class HiddenCharacters(nfbustest.IntegrationTest):
                                  stderr=subprocess.DEVNULL)
         self.addCleanup(child.stdout.close)
         self.addCleanup(nfbustest.end_process, child)
-        wait_until(lambda: self.status()["clients"], 10, "tap")
+        wait_until(lambda: any(client["topics"] for client in self.status()["clients"]), 10, "tap")
         return child
 
     def status(self):

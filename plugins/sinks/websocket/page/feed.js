@@ -57,6 +57,9 @@ let cameSince = 0;
 
 const changed = () => (rowsVersion.value += 1);
 
+// Returns whether the rows are those of the match, and no others are on their way.
+export const isSettled = () => isConfirmed && !isCollecting;
+
 function setMatch() {
   serial += 1;
   looks += 1;

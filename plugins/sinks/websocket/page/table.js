@@ -38,7 +38,8 @@ class Table {
     this.rowHeight = 0;
     this.restTimer = 0;
     this.returnTo = 0; // the row to stand at, until it is here
-    this.ownTop = -1; // where goTo() went, until the browser says so
+    this.ownTop = -1; // where moveAlone() has led, until the browser says so
+    this.total = 0; // of rows, as drawn last
 
     grid.addEventListener("scroll", () => this.scrolled(), { passive: true });
     grid.addEventListener("keydown", (key) => this.keyDown(key));
@@ -57,8 +58,10 @@ class Table {
       }),
       effect(() => {
         // Whoever asks for the newest rows is taken to them.
-        if (!feed.isHeld.value) this.goTo(0);
-        if (!feed.isHeld.value) this.select("");
+        if (feed.isHeld.value) return;
+        this.returnTo = 0;
+        this.goTo(0);
+        this.select("");
       }),
       effect(() => {
         state.isPaused.value;
@@ -150,7 +153,7 @@ class Table {
     const begun_ms = performance.now();
     const { rows } = feed;
     const total = rows.length;
-    this.body.style.height = `${total * this.rowHeight}px`;
+    this.setHeight(total);
     this.grid.setAttribute("aria-rowcount", rows.isComplete ? total + 1 : -1);
     this.goBack();
     const first = Math.max(0, Math.floor(this.grid.scrollTop / this.rowHeight) - spareRows);
@@ -195,17 +198,26 @@ class Table {
 
   // To where the address says that the table stood, once these rows are here.
   goBack() {
-    if (this.returnTo === 0 || feed.rows.length === 0) return;
+    if (this.returnTo === 0 || feed.rows.length === 0 || !feed.isSettled()) return;
     const index = feed.rows.indexOf(this.returnTo);
     if (index >= 0) this.goTo(index * this.rowHeight);
     this.returnTo = 0;
   }
 
   // Not the reader's doing: the event that tells of it says nothing of what he wants.
-  goTo(y) {
+  moveAlone(change) {
     const before = this.grid.scrollTop;
-    this.grid.scrollTop = y;
+    change();
     if (this.grid.scrollTop !== before) this.ownTop = this.grid.scrollTop;
+  }
+  goTo(y) {
+    this.moveAlone(() => (this.grid.scrollTop = y));
+  }
+  setHeight(total) {
+    const set = () => (this.body.style.height = `${total * this.rowHeight}px`);
+    if (total < this.total) this.moveAlone(set); // the browser moves it where there are fewer rows
+    else set();
+    this.total = total;
   }
 
   // Once it stands still for a while: a browser takes few changes of its address.

@@ -62,7 +62,7 @@ Response json_response(std::string json) {
 
 std::string entity_tag(std::string_view content) {
   std::string out(2 + 2 * sizeof(std::size_t), '"');
-  const auto end =
+  char* const end =
       std::to_chars(out.data() + 1, out.data() + out.size(), std::hash<std::string_view>()(content), 16).ptr;
   *end = '"';
   out.resize(static_cast<std::size_t>(end - out.data()) + 1);
