@@ -51,8 +51,10 @@ std::string end_of_certificate(const std::string& path) {
 std::vector<std::string> warnings_of(const Settings& settings) {
   std::vector<std::string> out;
   if (const std::string end = end_of_certificate(settings.server.cert_file); !end.empty()) out.push_back(end);
+  const std::string& key_file = settings.server.key_file;
   for (const auto& [key, path] :
-       {std::pair("token_file", &settings.token_file), std::pair("key_file", &settings.server.key_file)}) {
+       {std::pair("token_file", &settings.token_file),
+        key_file.empty() ? std::pair("cert_file", &settings.server.cert_file) : std::pair("key_file", &key_file)}) {
     struct stat found {};
     if (path->empty() || stat(path->c_str(), &found) != 0 || (found.st_mode & S_IROTH) == 0) continue;
     out.push_back(std::string(key) + ": everybody on this machine can read " + *path + "; chmod o-r it");

@@ -118,8 +118,9 @@ class HttpConnection final : public Connections::Member, public std::enable_shar
     if (error) return take(error);
     const auto& from = parser_->get();
     const std::string expected = output::lower(text_of(from[http::field::expect]));
-    const std::string coding = output::lower(text_of(from[http::field::transfer_encoding]));
-    if (!coding.empty() && coding != "chunked") return refuse(501, "a body comes as it is, or in chunks");
+    const std::size_t codings = from.count(http::field::transfer_encoding);
+    const bool is_chunked = output::lower(text_of(from[http::field::transfer_encoding])) == "chunked";
+    if (codings > 1 || (codings == 1 && !is_chunked)) return refuse(501, "a body comes as it is, or in chunks");
     if (!expected.empty() && expected != "100-continue") return refuse(417, "Expect: 100-continue alone is understood");
     if (expected.empty() || parser_->is_done() || from.version() < 11) return read_body();
     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
