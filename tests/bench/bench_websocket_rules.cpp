@@ -27,7 +27,8 @@ class Book {
     Shape shape = Shape::rules;
     for (const json& rule : rules) {
       if (rule.contains("Actions")) shape = Shape::alerts;
-      const Answer answer = book_.handle(shape, Method::put, std::nullopt, rule.dump());
+      const std::string text = rule.dump();
+      const Answer answer = book_.handle({.shape = shape, .method = Method::put, .body = text});
       if (answer.status != 200) throw std::runtime_error(answer.body);
     }
     std::vector<Notification> out;
