@@ -165,7 +165,9 @@ class Hostile(PageTest):
                              (b"PUT /rules HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
                              (b"PUT /rules HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501),
                              (b"PUT /rules HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n"
-                              b"Transfer-Encoding: gzip\r\n\r\n", 501),
+                              b"Transfer-Encoding: gzip\r\n\r\n", 400),
+                             (b"PUT /rules HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: gzip\r\n"
+                              b"Transfer-Encoding: deflate\r\n\r\n", 501),
                              (b"PUT /rules HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\nExpect: more\r\n\r\n", 417),
                              (b"GET /%zz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 400),
                              (b"GET * HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 400),
