@@ -10,6 +10,12 @@ namespace output {
 
 inline constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD, for what is no UTF-8
 
+// The same without the byte order mark with which editors on Windows begin a file.
+[[nodiscard]] constexpr std::string_view without_mark(std::string_view text) noexcept {
+  constexpr std::string_view kMark = "\xef\xbb\xbf";
+  return text.starts_with(kMark) ? text.substr(kMark.size()) : text;
+}
+
 // A character of RFC 3629 that a text begins with. size_bytes 0: it begins with none.
 struct Character {
   std::size_t size_bytes = 0;

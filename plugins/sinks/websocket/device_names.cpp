@@ -2,6 +2,7 @@
 
 #include "../../lib/ascii.hpp"
 #include "../../lib/small_file.hpp"
+#include "../../lib/utf8.hpp"
 
 #include <arpa/inet.h>
 #include <sys/stat.h>
@@ -79,8 +80,7 @@ void DeviceNames::refresh() {
 
 void DeviceNames::read(const std::string& text) {
   names_.clear();
-  std::string_view rest = text;
-  if (rest.starts_with("\xef\xbb\xbf")) rest.remove_prefix(3);  // as editors on Windows begin a file
+  std::string_view rest = output::without_mark(text);
   for (unsigned line_number = 1; !rest.empty(); ++line_number) {
     std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(rest.size(), line.size() + 1));

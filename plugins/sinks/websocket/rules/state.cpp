@@ -5,6 +5,7 @@
 #include "text.hpp"
 
 #include "../../../lib/ascii.hpp"
+#include "../../../lib/utf8.hpp"
 
 #include <algorithm>
 #include <stdexcept>
@@ -83,7 +84,7 @@ void State::load() {
 }
 
 void State::read(std::string_view text) {
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  text = output::without_mark(text);
   if (text.find('\0') != std::string_view::npos) wrong("a NUL byte");
   const std::string_view shown = output::trimmed(text);
   if (!shown.empty() && shown.front() != '{') throw Foreign();

@@ -1,5 +1,7 @@
 #include "client.hpp"
 
+#include "../../../lib/utf8.hpp"
+
 #include <nfbus/util/json_levels.hpp>
 
 #include <nlohmann/json.hpp>
@@ -20,10 +22,8 @@ constexpr std::uint16_t kGoingAway = 1001;        // RFC 6455, section 7.4.1
 constexpr std::uint16_t kPolicyViolation = 1008;  // likewise
 constexpr std::uint16_t kTryAgainLater = 1013;    // of its registry
 
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-
 bool is_object(std::string_view text) {
-  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  text = output::without_mark(text);
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   return first != std::string_view::npos && text[first] == '{';
 }
