@@ -30,11 +30,15 @@ class Alarm {
     if (thread_.joinable()) thread_.join();
   }
 
-  // Replaces the time that was set before.
+  // Replaces the time that was set before. The thread has started by the end: what it takes while it starts, the
+  // address sanitizer's allocator among it, would stay locked for ever in a process that is forked meanwhile.
   void set(Clock::time_point at) {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     at_ = at;
-    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+    if (!thread_.joinable()) {
+      thread_ = std::thread([this] { run(); });
+      changed_.wait(lock, [this] { return is_running_; });
+    }
     changed_.notify_all();
   }
   void clear() {
@@ -46,6 +50,8 @@ class Alarm {
  private:
   void run() {
     std::unique_lock lock(mutex_);
+    is_running_ = true;
+    changed_.notify_all();
     while (!is_ending_) {
       if (!at_) {
         changed_.wait(lock);
@@ -64,6 +70,7 @@ class Alarm {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::optional<Clock::time_point> at_;
+  bool is_running_ = false;
   bool is_ending_ = false;
   std::thread thread_;
 };
