@@ -58,6 +58,11 @@ export async function aRuleMadeHereTells(stage) {
   assert.match(await page.getByLabel("Match").inputValue(), /src=192\.0\.2\.10 dport=23/);
   await page.getByLabel("Severity").selectOption("warning");
   await page.getByLabel("Message").fill("{src} tried {dport}");
+  await page.locator("nav a", { hasText: "Live" }).click(); // to look something up
+  await page.locator(".row").first().waitFor();
+  await page.locator("nav a", { hasText: "Rules" }).click();
+  assert.equal(await page.getByLabel("Message").inputValue(), "{src} tried {dport}");
+  assert.equal(await page.getByLabel("Severity").inputValue(), "warning");
   await page.getByLabel("Cooldown, seconds").fill("0");
   await page.getByRole("button", { name: "Preview" }).click();
   await eventually(async () => /^2 of 3 kept/.test((await page.locator(".preview p").textContent()).trim()), "the preview's counts");

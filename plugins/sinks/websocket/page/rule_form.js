@@ -18,11 +18,11 @@ export function wordsOf(table) {
 
 const list = (text) => text.split(/[\s,]+/).filter(Boolean);
 
-// props: rule (as the server has it, or emptyRule with a match of words), saved(rule), cancel().
-export const RuleForm = component((given) => {
-  const { rule } = given;
+// props: rule (as the server has it, or emptyRule with a match of words), written (a signal of what was typed; null:
+// nothing yet), saved(rule), cancel().
+export const RuleForm = component(({ rule, written: draft }) => {
   const words = typeof rule.match === "string" ? rule.match : wordsOf(rule.match);
-  const draft = signal({ ...emptyRule, ...rule, match: words ?? "", first_seen: [].concat(rule.first_seen ?? []), group_by: [].concat(rule.group_by ?? []) });
+  draft.value ??= { ...emptyRule, ...rule, match: words ?? "", first_seen: [].concat(rule.first_seen ?? []), group_by: [].concat(rule.group_by ?? []) };
   const problem = signal("");
   const preview = signal(null);
   const isBusy = signal(false);

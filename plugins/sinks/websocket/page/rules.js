@@ -2,7 +2,7 @@
 import { readNotifications, ruleOverview } from "./feed.js";
 import { visible } from "./format.js";
 import { Severity } from "./notifications.js";
-import { batch, component, effect, html, signal } from "./reactive.js";
+import { batch, component, effect, html, signal, untracked } from "./reactive.js";
 import { RuleForm, emptyRule, wordsOf } from "./rule_form.js";
 import { addRule, exchangeRule, readRules, removeRule } from "./rule_lists.js";
 import * as state from "./state.js";
@@ -24,8 +24,15 @@ function summary(shape, rule) {
   return given.map(([key, value]) => `${key}=${value}`).join(" ") || "everything";
 }
 
-const JsonEditor = component(({ rule }) => {
-  const text = signal(JSON.stringify(rule, null, 2));
+// What is being edited: {number, shape, rule, isNew, isJson, draft: the match that it began with, written: a signal of what
+// the editor holds}. It stays while another view is shown.
+const editing = signal(null);
+let opened = 0;
+const open = (shape, rule, { isNew = false, isJson = false, draft = "" } = {}) =>
+  (editing.value = { number: (opened += 1), shape, rule, isNew, isJson, draft, written: signal(null) });
+
+const JsonEditor = component(({ rule, written: text }) => {
+  text.value ??= JSON.stringify(rule, null, 2);
   const problem = signal("");
   return ({ saved, cancel }) => html`
     <form class="panel rule-form" aria-label="Rule as JSON" onSubmit=${async (event) => {
@@ -44,7 +51,6 @@ const JsonEditor = component(({ rule }) => {
 
 export const Rules = component((_, life) => {
   const lists = signal({});
-  const editing = signal(null); // {shape, rule, isNew, isJson}
   const problem = signal("");
   const said = signal("");
 
@@ -61,7 +67,8 @@ export const Rules = component((_, life) => {
     read();
     readNotifications().catch(() => {}); // which of them are wrong
     return effect(() => {
-      if (state.draft.value) editing.value = { shape: "rules", rule: { ...emptyRule, match: state.draft.value }, isNew: true, isJson: false };
+      const draft = state.draft.value;
+      if (draft && untracked(() => editing.value?.draft) !== draft) open("rules", { ...emptyRule, match: draft }, { isNew: true, draft });
     });
   });
 
@@ -97,7 +104,7 @@ export const Rules = component((_, life) => {
     const isOff = rule.disabled ?? rule.Disabled ?? false;
     const wrong = ruleOverview.value.find((each) => each.shape === shape && each.index === index)?.error ?? "";
     const edit = (isJson) => () => batch(() => {
-      editing.value = { shape, rule, isNew: false, isJson };
+      open(shape, rule, { isJson });
       said.value = "";
     });
     const turned = { ...rule, [shape === "rules" ? "disabled" : "Disabled"]: !isOff };
@@ -129,10 +136,10 @@ export const Rules = component((_, life) => {
     return html`
       <section>
         <header class="title"><h1>Rules</h1><span class="muted" role="status">${said.value}</span><span class="grow"></span>
-          ${!now && html`<button type="button" class="primary" onClick=${() => (editing.value = { shape: "rules", rule: emptyRule, isNew: true, isJson: false })}>New rule</button>`}
+          ${!now && html`<button type="button" class="primary" onClick=${() => open("rules", emptyRule, { isNew: true })}>New rule</button>`}
         </header>
         ${problem.value && html`<p class="error" role="alert">${problem.value}</p>`}
-        ${now && html`<${editor} key=${`${now.shape}-${JSON.stringify(now.rule)}-${now.isJson}-${state.draft.value}`} rule=${now.rule} saved=${save} cancel=${close} />`}
+        ${now && html`<${editor} key=${now.number} rule=${now.rule} written=${now.written} saved=${save} cancel=${close} />`}
         ${shapes.map(({ name, title }) => {
           const list = lists.value[name] ?? [];
           if (name !== "rules" && list.length === 0) return null;
