@@ -1,11 +1,16 @@
 '''The page of the sink `websocket`, and what of others is in it; under load: test_page_load.py.'''
 
 import hashlib
+import os
+import pathlib
 import re
+import shutil
+import subprocess
+import tempfile
 import unittest
 
 import nfbustest
-from browser_page import LAN_MAC, PAGE, ROUTER_MAC, TOKEN, Page, dns_question
+from browser_page import BROWSER, LAN_MAC, PAGE, ROUTER_MAC, TOKEN, Page, dns_question
 from packets import SYN, TCP, UDP, ethernet, ipv4, ipv6, send, tcp, udp
 from wire_client import WireClient
 
@@ -20,6 +25,18 @@ class Vendored(unittest.TestCase):
                  for path in (PAGE / "vendor").iterdir() if path.is_file() and path.name != "VERSIONS.md"}
         self.assertEqual(listed, there)
         self.assertTrue(listed)
+
+
+class Modules(unittest.TestCase):
+    def test_those_that_draw_nothing(self):
+        with tempfile.TemporaryDirectory() as folder:
+            page = pathlib.Path(folder, "page")
+            shutil.copytree(PAGE, page)
+            (page / "package.json").write_text('{"type": "module"}')
+            done = subprocess.run(["node", "--test", BROWSER / "modules.mjs"], capture_output=True, text=True, timeout=60,
+                                  env={**os.environ, "NFBUS_PAGE": str(page)})
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, r"(?m)^# pass [1-9]")
 
 
 class Table(Page):
@@ -142,6 +159,28 @@ class Views(Page):
 
     def test_all_views_look_well(self):
         self.play("views", "allViewsLookWell", seconds=240)
+
+
+class Trouble(Page):
+    def test_a_silent_server_is_noticed(self):
+        self.begin()
+        self.play("trouble", "aSilentServerIsNoticed")
+
+    def test_another_process_tells_of_new_things(self):
+        self.begin()
+        self.play("trouble", "anotherProcessTellsOfNewThings")
+
+    def test_a_slow_answer_saves_its_own_rule(self):
+        self.begin()
+        self.play("trouble", "aSlowAnswerSavesItsOwnRule")
+
+    def test_what_is_kept_no_more_is_said(self):
+        self.begin(more="history_events = 100\n")
+        self.play("trouble", "whatIsKeptNoMoreIsSaid")
+
+    def test_rules_that_cannot_be_read_are_no_empty_list(self):
+        self.begin()
+        self.play("trouble", "rulesThatCannotBeReadAreNoEmptyList")
 
 
 class Access(Page):

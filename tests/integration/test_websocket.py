@@ -274,7 +274,7 @@ class History(PageTest):
 
     def test_wrong_numbers_are_refused(self):
         self.start_page()
-        for path in ("/api/rows?limit=abc", "/api/rows?limit=-1", "/api/rows?before=18446744073709551616", "/api/series?step=7",
+        for path in ("/api/rows?limit=abc", "/api/rows?limit=-1", "/api/rows?before=18446744073709551616", "/api/count?after=x", "/api/series?step=7",
                      "/api/notifications?limit=1e3", "/api/event/x"):
             self.get(path, 400)
         self.get("/ws", 426)
@@ -322,7 +322,20 @@ class History(PageTest):
             frames = page.frames_until(lambda frame: frame.get("stats", {}).get("lost", 0) > 0 and
                                        frame["stats"]["packets"] + frame["stats"]["lost"] == 2000, 30)
         lost = frames[-1]["stats"]["lost"]
-        self.assertEqual(sum(row["lost"] for frame in frames for row in frame.get("rows", []) if row["k"] == "l"), lost)
+        rows = [row for frame in frames for row in frame.get("rows", [])]
+        losses = [row for row in rows if row["k"] == "l"]
+        self.assertEqual(sum(row["lost"] for row in losses), lost)
+        # Each has a number of its own, in the order of all, and the history has it, too.
+        numbers = [row["id"] for row in rows]
+        self.assertEqual(numbers, sorted(set(numbers)))
+        kept = self.rows("?limit=1000")
+        self.assertEqual([row for row in kept["rows"] if row["k"] == "l"], losses[::-1])
+        self.assertEqual(len(kept["rows"]), 2000 - lost + len(losses))
+        first = kept["rows"][-1]["id"]
+        counted = json.loads(self.get(f"/api/count?after={first}&before={kept['end']}").body)
+        self.assertEqual(counted, {"count": len(kept["rows"]) - 1, "kept_from": kept["kept_from"]})
+        some = json.loads(self.get(f"/api/count?match=sport%3D2990-2999").body)["count"]
+        self.assertEqual(some, 10)
 
     def test_devices_have_the_names_of_the_file(self):
         with tempfile.NamedTemporaryFile("w", suffix=".names") as file:
@@ -381,7 +394,8 @@ class History(PageTest):
             self.assertEqual([row for frame in frames for row in frame.get("rows", [])], [])
             newest = self.rows("?limit=1")["newest"]
             page.send({"since": newest - 7, "mode": "live"})
-            self.assertEqual(page.frames_until(lambda frame: "missed" in frame)[-1], {"missed": 7})
+            self.assertEqual(page.frames_until(lambda frame: "missed" in frame)[-1],
+                             {"missed": 7, "since": newest - 7, "matched": 100})
 
 
 class Paths(PageTest):

@@ -99,7 +99,7 @@ class Page(nfbustest.IntegrationTest):
                            stdout=subprocess.DEVNULL)
             installed.touch()
 
-    def begin(self, token="", buffer=8388608):
+    def begin(self, token="", buffer=8388608, more=""):
         self.lan = Namespace()
         self.addCleanup(self.lan.close)
         self.namespace.run("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0")
@@ -111,7 +111,7 @@ class Page(nfbustest.IntegrationTest):
         for name, text in {"names": NAMES, "notifications.json": "[]", "token": token}.items():
             (folder / name).write_text(text)
             (folder / name).chmod(0o600)
-        self.host = self.start(config.replace("@DIR@", str(folder)))
+        self.host = self.start(config.replace("@DIR@", str(folder)) + more)
         self.bus = folder / "bus.sock"
 
     def play(self, file, scenario, seconds=120):
@@ -174,6 +174,16 @@ class Page(nfbustest.IntegrationTest):
         config = self.host.config_file.read_text()
         self.host.close()
         self.host = self.start(config)
+
+    def answer_sleep(self):
+        self.host.signal(signal.SIGSTOP)
+        self.addCleanup(self.host.signal, signal.SIGCONT)
+
+    def answer_wake(self):
+        self.host.signal(signal.SIGCONT)
+
+    def answer_writeRules(self, text):
+        self.bus.with_name("notifications.json").write_text(text)
 
     def answer_cut(self):
         self.namespace.nft(CUT)

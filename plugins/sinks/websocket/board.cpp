@@ -14,7 +14,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kStatusTopic = "nfbus:status";
-constexpr std::size_t kMostSeen = 65536;
 constexpr std::size_t kMostNotes = 1000;
 constexpr std::uint32_t kMostRows = 100;  // of one frame
 constexpr std::chrono::milliseconds kFrameEvery{90};
@@ -24,20 +23,10 @@ constexpr std::chrono::microseconds kCostly{5};      // of one test: most take a
 constexpr std::uint64_t kLeastTests = 8;
 constexpr std::int64_t kSecond = 1'000'000'000;
 
-std::array<std::uint8_t, 16> key_of(std::span<const std::uint8_t> address) {
-  std::array<std::uint8_t, 16> out{};
-  if (address.size() == 4) out[10] = out[11] = 0xff;
-  std::copy(address.begin(), address.end(), out.end() - static_cast<std::ptrdiff_t>(address.size()));
-  return out;
-}
-
-// An address of the page names events: a number means no other event in the next process. No host takes a million
-// events a second for as long as it runs, and the number stays below 2^53, as JSON's do.
+// Of events and of notifications: a page that stays open knows them by their numbers, and so does its address, so that
+// a number means no other one in the next process. No host takes a million events a second for as long as it runs, and
+// the number stays below 2^53, as JSON's do.
 std::uint64_t first_number() { return static_cast<std::uint64_t>(output::clock_ns(CLOCK_REALTIME)) / 1000; }
-
-std::string_view bytes_of(const std::array<std::uint8_t, 16>& key) {
-  return {reinterpret_cast<const char*>(key.data()), key.size()};
-}
 
 using Quote = void (&)(std::string& out, std::string_view bytes);
 
@@ -82,16 +71,16 @@ Board::Board(nfbus::Host host, const Settings& settings)
       ulogd_(host.format("ulogd")),
       notified_counter_(host.counter("notified")),
       refused_counter_(host.counter("refused_on_bus")),
-      names_(host, settings.names),
-      rows_(host, names_),
+      devices_(host, settings.names),
+      rows_(host, devices_),
       history_(settings.history_events, settings.history_bytes, first_number()),
       rules_(host, {.file = settings.notifications,
                     .state_file = settings.state_file,
-                    .name_of = [this](std::string_view text) { return std::string(names_.of(text)); }}),
-      seen_(kMostSeen) {}
+                    .name_of = [this](std::string_view text) { return std::string(devices_.names().of(text)); }}),
+      next_note_(first_number()) {}
 
 void Board::open() {
-  names_.refresh();
+  devices_.names().refresh();
   rules_.load();
 }
 
@@ -103,33 +92,10 @@ void Board::tell_what_is_held() {
 
 std::int64_t Board::now_s() { return output::clock_ns(CLOCK_MONOTONIC) / kSecond; }
 
-void Board::see(std::span<const std::uint8_t> address, std::int64_t time_ns, std::span<const std::uint8_t> mac) {
-  if (address.empty()) return;
-  const auto key = key_of(address);
-  Seen* found = seen_.use(bytes_of(key));
-  if (found == nullptr) found = &seen_.insert(bytes_of(key), {.first_ns = time_ns});
-  found->last_ns = time_ns;
-  if (mac.size() == found->mac.size()) std::ranges::copy(mac, found->mac.begin());
-}
-
-std::string_view Board::name_of(std::span<const std::uint8_t> address) {
-  if (const std::string_view name = names_.of(std::string_view(nfbus::AddressText(address))); !name.empty())
-    return name;
-  const Seen* const found = seen_.find(bytes_of(key_of(address)));
-  return found == nullptr ? std::string_view() : names_.of(mac_text(found->mac));
-}
-
-Seen Board::seen(std::span<const std::uint8_t> address) {
-  const Seen* const found = seen_.find(bytes_of(key_of(address)));
-  return found == nullptr ? Seen() : *found;
-}
-
 void Board::keep(nfbus::Event event) {
   history_.add(event.time_ns(), host_.record(event));
   statistics_.add(event, now_s());
-  if (!event.is_packet()) return;
-  see(event.source_bytes(), event.time_ns(), names_.empty() ? std::span<const std::uint8_t>() : source_mac_of(event));
-  see(event.destination_bytes(), event.time_ns(), {});
+  if (event.is_packet()) devices_.see(event);
 }
 
 void Board::take(nfbus::Event event) {
@@ -164,15 +130,32 @@ void Board::note_own_losses(const json& row) {
   std::uint64_t lost = 0;
   for (const char* const reason : {"overflowed", "rejected", "corrupted"}) lost += row.value(reason, std::uint64_t{0});
   if (lost <= own_lost_) return;
-  std::string out = R"({"rows":[{"id":)";
-  append_number(out, history_.end() - 1);
-  out += R"(,"t":)";
-  append_ms(out, output::clock_ns(CLOCK_REALTIME));
-  out += R"(,"k":"l","lost":)";
-  append_number(out, lost - own_lost_);
-  out += "}]}";
+  const OwnLoss loss{history_.end(), output::clock_ns(CLOCK_REALTIME), lost - own_lost_};
   own_lost_ = lost;
-  tell_pages(make_text(std::move(out)));
+  history_.add(loss.time_ns, {});
+  own_losses_.push_back(loss);
+  while (!own_losses_.empty() && own_losses_.front().number < history_.oldest()) own_losses_.pop_front();
+  std::string text;
+  append_row(text, loss);
+  for (const auto& [id, view] : views_) {
+    if (view->settings.feed == Feed::page && view->settings.wants_rows && !view->is_too_costly)
+      add_row(*view, text, true);
+  }
+}
+
+void append_row(std::string& out, const OwnLoss& loss) {
+  out += R"({"id":)";
+  append_number(out, loss.number);
+  out += R"(,"t":)";
+  append_ms(out, loss.time_ns);
+  out += R"(,"k":"l","lost":)";
+  append_number(out, loss.lost);
+  out += '}';
+}
+
+const OwnLoss* Board::own_loss(std::uint64_t number) const {
+  const auto found = std::ranges::lower_bound(own_losses_, number, {}, &OwnLoss::number);
+  return found == own_losses_.end() || found->number != number ? nullptr : &*found;
 }
 
 const Text& Board::frame_of(nfbus::Event event, TextFormat format, Made& made) const {
@@ -194,13 +177,24 @@ void Board::show(View& view, nfbus::Event event, Made& made) {
   view.has_news = true;
   touch(view);
   if (!settings.wants_rows) return;
+  if (made.row.empty() && (is_loss || view.row_count < kMostRows)) {
+    rows_.append_json(made.row, history_.end() - 1, event);
+  }
+  add_row(view, made.row, is_loss);
+}
+
+// A frame has the first rows of its time; losses are in plain sight even where there are too many.
+void Board::add_row(View& view, std::string_view row, bool is_loss) {
+  if (is_loss && view.row_count == kMostRows) flush(view, Clock::now());
+  view.newest = history_.end() - 1;
+  view.has_news = true;
+  touch(view);
   if (view.row_count == kMostRows) {
     ++view.skipped;
     return;
   }
-  if (made.row.empty()) rows_.append_json(made.row, history_.end() - 1, event);
   if (view.row_count++ != 0) view.rows += ',';
-  view.rows += made.row;
+  view.rows += row;
 }
 
 bool Board::holds(View& view, nfbus::Event event) {
@@ -288,6 +282,12 @@ void Board::set_view(ViewId id, ViewSettings settings) {
   view->settings = std::move(settings);
   view->rows.clear();
   view->row_count = view->skipped = 0;
+  view->newest = 0;
+}
+
+std::uint64_t Board::matched(ViewId id) const {
+  const auto found = views_.find(id);
+  return found == views_.end() ? 0 : found->second->matched;
 }
 
 void Board::drop_view(ViewId id) {
@@ -306,9 +306,14 @@ void Board::flush(View& view, Clock::time_point now) {
   append_number(out, view.matched);
   out += R"(,"skipped":)";
   append_number(out, view.skipped);
+  if (view.newest != 0) {
+    out += R"(,"newest":)";
+    append_number(out, view.newest);
+  }
   out += '}';
   view.rows.clear();
   view.row_count = view.skipped = 0;
+  view.newest = 0;
   view.texts.push_back(make_text(std::move(out)));
 }
 
@@ -332,7 +337,7 @@ std::string Board::stats_json(std::size_t clients) {
   std::string out = R"({"stats":{"t":)";
   append_ms(out, output::clock_ns(CLOCK_REALTIME));
   out += ',';
-  statistics_.append_totals(out, now_s(), [this](auto address) { return name_of(address); });
+  statistics_.append_totals(out, now_s(), [this](auto address) { return devices_.name_of(address); });
   out += R"(,"lost":)";
   append_number(out, lost_ + own_lost_);
   out += R"(,"history":{"events":)";
@@ -358,7 +363,7 @@ void Board::tick(std::size_t clients) {
   const std::int64_t second = now_s();
   if (second == last_second_) return;
   last_second_ = second;
-  names_.refresh();
+  devices_.names().refresh();
   tell_pages(make_text(stats_json(clients)));
 }
 

@@ -1,7 +1,7 @@
 // What the sink's worker owns: the kept events, the statistics, the rules, and what each client is to be sent.
 #pragma once
 
-#include "device_names.hpp"
+#include "devices.hpp"
 #include "history.hpp"
 #include "row.hpp"
 #include "rules/rule_book.hpp"
@@ -10,7 +10,6 @@
 #include "view.hpp"
 
 #include <nfbus/host.hpp>
-#include <nfbus/lru_map.hpp>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -26,12 +25,14 @@
 
 namespace websocket {
 
-// When an address was seen, longer than its events are kept.
-struct Seen {
-  std::int64_t first_ns = 0;
-  std::int64_t last_ns = 0;
-  std::array<std::uint8_t, 6> mac = {};  // that it sent from last; all zero: none is known
+// Events that were published and did not come to this sink, with a number of its own among the kept ones.
+struct OwnLoss {
+  std::uint64_t number = 0;
+  std::int64_t time_ns = 0;
+  std::uint64_t lost = 0;
 };
+// As Rows::append_json() does it of an event.
+void append_row(std::string& out, const OwnLoss& loss);
 
 // Thread safety: none; the constructor and open() are [control], the rest is [worker].
 class Board {
@@ -62,12 +63,14 @@ class Board {
   [[nodiscard]] Statistics& statistics() noexcept { return statistics_; }
   [[nodiscard]] rules::RuleBook& rules() noexcept { return rules_; }
   [[nodiscard]] Rows& rows() noexcept { return rows_; }
-  [[nodiscard]] const DeviceNames& names() const noexcept { return names_; }
+  [[nodiscard]] Devices& devices() noexcept { return devices_; }
   [[nodiscard]] std::string_view render(nfbus::Event event, TextFormat format) const {
     return event.json(format == TextFormat::packet ? packet_ : ulogd_);
   }
-  // Of an address' bytes; zeros: never, or long ago.
-  [[nodiscard]] Seen seen(std::span<const std::uint8_t> address);
+  // Events for which the view's match held, since it was set.
+  [[nodiscard]] std::uint64_t matched(ViewId id) const;
+  // Null: none has this number.
+  [[nodiscard]] const OwnLoss* own_loss(std::uint64_t number) const;
   // {"notifications":[...],"rules":[...]}, the newest first.
   [[nodiscard]] std::string notifications_json(std::size_t most) const;
   [[nodiscard]] static std::int64_t now_s();
@@ -86,6 +89,7 @@ class Board {
     std::string rows = {};
     std::uint32_t row_count = 0;
     std::uint32_t skipped = 0;
+    std::uint64_t newest = 0;  // event, of the rows and of what was skipped
     std::uint64_t matched = 0;
     Clock::time_point last_frame{};
   };
@@ -96,9 +100,8 @@ class Board {
   };
 
   void keep(nfbus::Event event);
-  void see(std::span<const std::uint8_t> address, std::int64_t time_ns, std::span<const std::uint8_t> mac);
-  // By the address, else by the MAC that it sent from last; empty: it has none.
-  [[nodiscard]] std::string_view name_of(std::span<const std::uint8_t> address);
+  // row: of the newest number in the history.
+  void add_row(View& view, std::string_view row, bool is_loss);
   void show(View& view, nfbus::Event event, Made& made);
   // Whether the view's match holds; measured, so that a match that takes long costs its own client alone.
   [[nodiscard]] bool holds(View& view, nfbus::Event event);
@@ -122,12 +125,11 @@ class Board {
   const nfbus::Format ulogd_;
   const nfbus::Counter notified_counter_;
   const nfbus::Counter refused_counter_;
-  DeviceNames names_;
+  Devices devices_;
   Rows rows_;
   History history_;
   Statistics statistics_;
   rules::RuleBook rules_;
-  nfbus::LruMap<std::array<std::uint8_t, 16>, Seen> seen_;
   std::map<ViewId, std::unique_ptr<View>> views_;
   std::vector<View*> touched_;
   std::vector<ViewId> too_costly_;
@@ -135,10 +137,11 @@ class Board {
   Clock::duration cost_{};                 // of all matches since then
   std::vector<rules::Notification> told_;  // reused
   std::deque<std::string> notes_;          // as JSON, the oldest first
-  std::uint64_t next_note_ = 1;
+  std::uint64_t next_note_;
   std::uint64_t notified_ = 0;
-  std::uint64_t lost_ = 0;      // by the kernel, as nfbus:status has it
-  std::uint64_t own_lost_ = 0;  // by this sink's queue, likewise
+  std::uint64_t lost_ = 0;          // by the kernel, as nfbus:status has it
+  std::uint64_t own_lost_ = 0;      // by this sink's queue, likewise
+  std::deque<OwnLoss> own_losses_;  // of which the numbers are kept
   std::int64_t last_second_ = 0;
 };
 

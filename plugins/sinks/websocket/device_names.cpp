@@ -104,14 +104,4 @@ std::string_view DeviceNames::of(std::string_view address_or_mac) const {
   return found == names_.end() ? std::string_view() : found->second;
 }
 
-std::string_view DeviceNames::of_source(nfbus::Event event) const {
-  if (names_.empty()) return {};
-  if (const std::string_view name = of(event.source()); !name.empty()) return name;
-  return of(mac_text(source_mac_of(event)));
-}
-
-std::string_view DeviceNames::of_destination(nfbus::Event event) const {
-  return names_.empty() ? std::string_view() : of(event.destination());
-}
-
 }  // namespace websocket

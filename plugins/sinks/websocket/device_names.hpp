@@ -25,8 +25,6 @@ class DeviceNames {
 
   // Empty: it has none.
   [[nodiscard]] std::string_view of(std::string_view address_or_mac) const;
-  [[nodiscard]] std::string_view of_source(nfbus::Event event) const;  // by its address, else by its MAC
-  [[nodiscard]] std::string_view of_destination(nfbus::Event event) const;
   [[nodiscard]] bool empty() const noexcept { return names_.empty(); }
 
  private:

@@ -38,9 +38,9 @@ class Scan {
   Scan(Board& board, SharedMatch match, std::uint64_t end) : board_(board), match_(std::move(match)), next_(end) {}
 
   // visit(number, event) of each event for which the match holds, until it returns false. Returns whether the scan is
-  // over: by the visit, or at the oldest event.
-  template <typename Visit>
-  bool go(Jobs::Clock::time_point until, Visit visit) {
+  // over: by the visit, or at the oldest event. visit_loss(loss) likewise, where there is no match.
+  template <typename Visit, typename VisitLoss>
+  bool go(Jobs::Clock::time_point until, Visit visit, VisitLoss visit_loss) {
     const History& history = board_.history();
     next_ = std::min(next_, history.end());
     for (unsigned i = 1; next_ > history.oldest(); ++i) {
@@ -48,10 +48,17 @@ class Scan {
       --next_;
       bool goes_on = true;
       visit_kept(board_, match_, next_, [&](nfbus::Event event) { goes_on = visit(next_, event); });
+      if (const OwnLoss* const loss = match_ ? nullptr : board_.own_loss(next_); loss != nullptr)
+        goes_on = visit_loss(*loss);
       if (!goes_on) return true;
     }
     is_at_oldest_ = true;
     return true;
+  }
+
+  template <typename Visit>
+  bool go(Jobs::Clock::time_point until, Visit visit) {
+    return go(until, visit, [](const OwnLoss&) { return true; });
   }
 
   [[nodiscard]] bool is_at_oldest() const noexcept { return is_at_oldest_; }
@@ -62,11 +69,6 @@ class Scan {
   std::uint64_t next_;
   bool is_at_oldest_ = false;
 };
-
-void append_row(std::string& rows, Board& board, std::uint64_t number, nfbus::Event event) {
-  if (!rows.empty()) rows += ',';
-  board.rows().append_json(rows, number, event);
-}
 
 template <typename Key>
 using Counts = std::map<Key, std::uint64_t>;
@@ -136,15 +138,14 @@ class HostPage {
     std::string out = R"({"address":)";
     append_quoted(out, address_);
     out += R"(,"name":)";
-    const std::string_view name = board_.names().of(address_);
-    append_name(out, name);
+    append_name(out, board_.devices().name_of(bytes_));
     out += R"(,"macs":[)";
     for (std::size_t i = 0; i < macs_.size(); ++i) {
       if (i != 0) out += ',';
       append_quoted(out, macs_[i]);
     }
     out += ']';
-    const Seen seen = board_.seen(bytes_);
+    const Seen seen = board_.devices().seen(bytes_);
     for (const auto& [key, time_ns] : {std::pair("first_ms", seen.first_ns), std::pair("last_ms", seen.last_ns),
                                        std::pair("kept_since_ms", board_.history().oldest_ns())}) {
       out += ",\"";
@@ -174,17 +175,18 @@ class HostPage {
       to += "\"topic\":";
       append_quoted(to, topic);
     });
-    append_counts(out, "peers", peers_, [this](std::string& to, const std::string& peer) {
+    append_counts(out, "peers", peers_, [this](std::string& to, const Bytes& peer) {
       to += "\"address\":";
-      append_quoted(to, peer);
+      append_quoted(to, nfbus::AddressText(peer));
       to += ",\"name\":";
-      append_name(to, board_.names().of(peer));
+      append_name(to, board_.devices().name_of(peer));
     });
     out += '}';
     return out;
   }
 
  private:
+  using Bytes = std::vector<std::uint8_t>;
   static constexpr std::size_t kMostMacs = 16;
 
   void add(nfbus::Event event) {
@@ -193,8 +195,8 @@ class HostPage {
     if (std::ranges::equal(event.destination_bytes(), bytes_)) ++in_;
     ++(event.action() == nfbus::Action::blocked ? blocked_ : allowed_);
     count(topics_, std::string(event.topic()));
-    const nfbus::AddressText peer = is_source ? event.destination() : event.source();
-    count(peers_, std::string(peer.view()));
+    const std::span<const std::uint8_t> peer = is_source ? event.destination_bytes() : event.source_bytes();
+    count(peers_, Bytes(peer.begin(), peer.end()));
     if (const auto port = event.destination_port()) {
       std::string room;
       count(ports_, HostPort{std::string(protocol_name(event, room)), *port, !is_source});
@@ -209,7 +211,7 @@ class HostPage {
 
   Board& board_;
   const std::string address_;
-  std::vector<std::uint8_t> bytes_;
+  Bytes bytes_;
   Scan scan_;
   std::uint64_t in_ = 0;
   std::uint64_t out_ = 0;
@@ -219,7 +221,7 @@ class HostPage {
   Counts<std::string> domains_;
   Counts<HostPort> ports_;
   Counts<std::string> topics_;
-  Counts<std::string> peers_;
+  Counts<Bytes> peers_;
 };
 
 // A capture file of kernel records, which tcpdump and Wireshark know (LINKTYPE_NFLOG): nothing of an event is lost, its
@@ -266,21 +268,34 @@ Jobs::Job rows_query(Board& board, SharedMatch match, std::optional<std::uint64_
     std::size_t count = 0;
     std::uint64_t oldest = 0;
     std::uint64_t newest = 0;
+    std::uint64_t end = 0;
   };
   auto query = std::make_shared<Query>();
   return [&board, match = std::move(match), before, most, reply = std::move(reply), query](auto until) {
-    if (!query->scan) query->scan.emplace(board, match, before.value_or(board.history().end()));
-    const bool is_over = query->scan->go(until, [&](std::uint64_t number, nfbus::Event event) {
+    if (!query->scan) {
+      query->end = board.history().end();
+      query->scan.emplace(board, match, before.value_or(query->end));
+    }
+    const auto take = [&](std::uint64_t number, const auto& append) {
       if (query->count == most) return false;
       if (query->count++ == 0) query->newest = number;
       query->oldest = number;
-      append_row(query->rows, board, number, event);
+      if (!query->rows.empty()) query->rows += ',';
+      append(query->rows);
       return true;
-    });
+    };
+    const bool is_over = query->scan->go(
+        until,
+        [&](std::uint64_t number, nfbus::Event event) {
+          return take(number, [&](std::string& rows) { board.rows().append_json(rows, number, event); });
+        },
+        [&](const OwnLoss& loss) { return take(loss.number, [&](std::string& rows) { append_row(rows, loss); }); });
     if (!is_over) return false;
     std::string out = "{\"rows\":[" + query->rows + "],\"is_end\":";
     out += query->scan->is_at_oldest() ? "true" : "false";
-    out += ",\"oldest\":" + std::to_string(query->oldest) + ",\"newest\":" + std::to_string(query->newest) + '}';
+    out += ",\"oldest\":" + std::to_string(query->oldest) + ",\"newest\":" + std::to_string(query->newest) +
+           ",\"kept_from\":" + std::to_string(board.history().oldest()) + ",\"end\":" + std::to_string(query->end) +
+           '}';
     reply(json_response(std::move(out)));
     return true;
   };
@@ -366,21 +381,59 @@ Jobs::Job preview_query(Board& board, std::string rule, Reply reply) {
   };
 }
 
+namespace {
+
+// Counts the rows between two numbers, without both.
+class RowCount {
+ public:
+  RowCount(Board& board, SharedMatch match, std::uint64_t after, std::uint64_t before)
+      : scan_(board, std::move(match), before), after_(after) {}
+
+  bool go(Jobs::Clock::time_point until) {
+    const auto take = [this](std::uint64_t number) {
+      if (number <= after_) return false;
+      ++count_;
+      return true;
+    };
+    return scan_.go(
+        until, [&](std::uint64_t number, nfbus::Event) { return take(number); },
+        [&](const OwnLoss& loss) { return take(loss.number); });
+  }
+
+  [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
+
+ private:
+  Scan scan_;
+  const std::uint64_t after_;
+  std::uint64_t count_ = 0;
+};
+
+}  // namespace
+
+Jobs::Job count_query(Board& board, SharedMatch match, std::uint64_t after, std::uint64_t before, Reply reply) {
+  auto counted = std::make_shared<RowCount>(board, std::move(match), after, before);
+  return [&board, reply = std::move(reply), counted](auto until) {
+    if (!counted->go(until)) return false;
+    reply(json_response("{\"count\":" + std::to_string(counted->count()) +
+                        ",\"kept_from\":" + std::to_string(board.history().oldest()) + '}'));
+    return true;
+  };
+}
+
 Jobs::Job missed_query(Board& board, SharedMatch match, std::uint64_t since, ViewId view) {
   struct Query {
-    std::optional<Scan> scan;
-    std::uint64_t missed = 0;
+    std::optional<RowCount> counted;
+    std::uint64_t matched = 0;
   };
   auto query = std::make_shared<Query>();
   return [&board, match = std::move(match), since, view, query](auto until) {
-    if (!query->scan) query->scan.emplace(board, match, board.history().end());
-    const bool is_over = query->scan->go(until, [&](std::uint64_t number, nfbus::Event) {
-      if (number <= since) return false;
-      ++query->missed;
-      return true;
-    });
-    if (!is_over) return false;
-    board.tell(view, make_text("{\"missed\":" + std::to_string(query->missed) + '}'));
+    if (!query->counted) {
+      query->counted.emplace(board, match, since, board.history().end());
+      query->matched = board.matched(view);
+    }
+    if (!query->counted->go(until)) return false;
+    board.tell(view, make_text("{\"missed\":" + std::to_string(query->counted->count()) + ",\"since\":" +
+                               std::to_string(since) + ",\"matched\":" + std::to_string(query->matched) + '}'));
     return true;
   };
 }

@@ -218,9 +218,9 @@ void Rows::append_packet(std::string& out, nfbus::Event event) {
   append_member(out, "dp", event.destination_port());
   append_member(out, "len", std::optional<std::uint32_t>(event.size_bytes()));
   append_member(out, "info", info_of(event));
-  std::string_view name = names_.of_source(event);
+  std::string_view name = devices_.name_of_source(event);
   append_member(out, "sn", name.empty() ? domain_of(event, "RecentDomainSrc") : name);
-  name = names_.of_destination(event);
+  name = devices_.name_of(event.destination_bytes());
   append_member(out, "dn", name.empty() ? domain_of(event, "RecentDomainDst") : name);
 }
 

@@ -1,7 +1,7 @@
 // An event as a row of the page's table: JSON, and columns of a CSV file.
 #pragma once
 
-#include "device_names.hpp"
+#include "devices.hpp"
 
 #include <nfbus/event.hpp>
 #include <nfbus/host.hpp>
@@ -17,7 +17,7 @@ inline constexpr std::string_view kLossTopic = "nfbus:loss";
 // Thread safety: none; [worker].
 class Rows {
  public:
-  Rows(nfbus::Host host, const DeviceNames& names) : host_(host), names_(names) {}
+  Rows(nfbus::Host host, Devices& devices) : host_(host), devices_(devices) {}
 
   // {"id":...,"t":...,"k":...}; README.md has the keys. The event is one that was handed over in this call, or a copy.
   void append_json(std::string& out, std::uint64_t id, nfbus::Event event);
@@ -32,7 +32,7 @@ class Rows {
   void append_packet(std::string& out, nfbus::Event event);
 
   const nfbus::Host host_;
-  const DeviceNames& names_;
+  Devices& devices_;
   std::string info_;
 };
 

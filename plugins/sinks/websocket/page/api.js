@@ -27,6 +27,8 @@ async function ask(path, options = {}) {
   throw new ApiError(answer.status, text, Number(answer.headers.get("Retry-After") ?? 0));
 }
 
+const sessionPatience_ms = 10000;
+
 const call = async (path, options) => {
   const answer = await ask(path, options);
   return answer.status === 204 ? null : answer.json();
@@ -37,7 +39,7 @@ const query = (parameters) => {
   return given.length > 0 ? `?${new URLSearchParams(given)}` : "";
 };
 
-export const get = (path, parameters = {}) => call(path + query(parameters));
+export const get = (path, parameters = {}, options = {}) => call(path + query(parameters), options);
 export const url = (path, parameters) => path + query(parameters);
 
 export const send = (method, path, body, headers = {}) =>
@@ -54,7 +56,7 @@ export async function readTagged(path) {
 
 export async function readSession() {
   const asked_ms = Date.now();
-  const answer = await get("/api/session");
+  const answer = await get("/api/session", {}, { signal: AbortSignal.timeout(sessionPatience_ms) });
   skew_ms.value = answer.time_ms - (asked_ms + Date.now()) / 2;
   session.value = answer;
   return answer;

@@ -16,11 +16,12 @@ import * as state from "./state.js";
 
 const views = { live: Live, hosts: Hosts, notifications: Notifications, rules: Rules, health: Health };
 const firstError = signal("");
+const newestAtOpen = signal(Number.MAX_SAFE_INTEGER); // what was told before this page was opened is not new
 
 // The newest notification, for those who listen to the page; the list is a view of its own.
 const Announcement = view(() => {
   const note = feed.notes.value[0];
-  const isNew = note && note.id > seenNote.value;
+  const isNew = note && note.id > newestAtOpen.value;
   return html`<p class="unseen" aria-live="polite">${isNew ? visible(`${note.severity}: ${note.title || note.rule}. ${note.message}`) : ""}</p>`;
 });
 
@@ -53,8 +54,9 @@ async function begin() {
 effect(() => (document.documentElement.dataset.theme = state.shownTheme.value));
 effect(() => (document.title = title.value));
 effect(() => {
-  // What was told before this page was opened is not new.
-  if (feed.notesRead.value && untracked(() => seenNote.value) === Number.MAX_SAFE_INTEGER) seenNote.value = feed.notes.peek()[0]?.id ?? 0;
+  if (!feed.notesRead.value) return;
+  newestAtOpen.value = feed.notes.peek()[0]?.id ?? 0;
+  if (seenNote.peek() === Number.MAX_SAFE_INTEGER) seenNote.value = newestAtOpen.peek();
 });
 
 let isStarted = false;

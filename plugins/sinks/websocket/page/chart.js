@@ -95,6 +95,7 @@ export const RateChart = component((_, life) => {
     const wanted = new Series(state.range.peek());
     try {
       await wanted.read();
+      if (wanted.range !== ranges[state.range.peek()]) return; // another one was chosen meanwhile
       series = wanted;
       problem.value = "";
       draw();
@@ -113,7 +114,9 @@ export const RateChart = component((_, life) => {
         read();
       }),
       effect(() => {
-        if (stats.value && series?.add(stats.value)) draw();
+        if (!stats.value || !series) return;
+        if (series.isOutdatedBy(stats.value)) read();
+        else if (series.add(stats.value)) draw();
       }),
       effect(() => {
         state.shownTheme.value;

@@ -92,6 +92,19 @@ export function wordsFor(event) {
   ].filter(Boolean).join(" ");
 }
 
+// A browser has a clipboard for pages of TLS and of this device; to others it lends it as to somebody who types.
+async function copyText(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const area = document.createElement("textarea");
+  area.value = text;
+  area.className = "unseen";
+  document.body.append(area);
+  area.select();
+  const isCopied = document.execCommand("copy");
+  area.remove();
+  if (!isCopied) throw new Error("no clipboard");
+}
+
 export const Details = component((_, life) => {
   const shown = signal(null);
   const problem = signal("");
@@ -125,7 +138,7 @@ export const Details = component((_, life) => {
 
   const copy = async () => {
     try {
-      await navigator.clipboard.writeText(JSON.stringify(shown.value.event, null, 2));
+      await copyText(JSON.stringify(shown.value.event, null, 2));
       said.value = "Copied.";
     } catch {
       said.value = "The browser does not let this page copy.";

@@ -17,6 +17,7 @@ export const status = signal(null);
 export const notes = signal([]); // newest first
 export const notesRead = signal(false);
 export const ruleOverview = signal([]);
+export const rulesError = signal(""); // of their file as a whole
 export const matched = signal(0); // events for which the match held, since it was set
 export const matchedSince_ms = signal(0);
 export const matchError = signal("");
@@ -42,18 +43,12 @@ let serial = 0;
 let looks = 0; // at the history: the last one counts
 let isConfirmed = false; // the server has the newest match
 let isNewMatch = true; // else the same one, after a connection was lost
-let isCollecting = false; // a snapshot is under way: frames wait in `collected`
+let isCollecting = false; // the table has to be joined with a snapshot: frames wait in `collected`
 let collected = [];
 let matchedBefore = 0; // of the matched ones, those before the server began to count anew
 let lastMatched = 0; // as the server said it last
-// After a connection was lost: the newest row that was here, the gap that the next look at the history left, and how many
-// rows came in between, as the server says when the connection is back. The last two come in any order. A table that stood
-// still looks later: what came until then is in no count of the server's.
-let askedSince = 0; // 0: nothing was asked, or all is said
-let hole = null;
-let missed = null;
-let stoodStill = false;
-let cameSince = 0;
+let wasAway = false; // a connection was lost since the table was whole
+let askedSince = 0; // behind which event the server is to count what came
 
 const changed = () => (rowsVersion.value += 1);
 
@@ -64,9 +59,16 @@ function setMatch() {
   serial += 1;
   looks += 1;
   isConfirmed = false;
+  isCollecting = false;
   collected = [];
-  if (isNewMatch) askedSince = 0;
-  send({ match: state.match.peek(), serial, ...(askedSince > 0 ? { since: askedSince } : {}) });
+  send({ match: state.match.peek(), serial });
+}
+
+// How many rows came behind an event: takeMissed() hears of it.
+function askSince(id) {
+  cameAfter.value = null;
+  askedSince = id;
+  send({ since: id });
 }
 
 // What the history has newest, or, where the reader stood still before a reload, from there on.
@@ -87,37 +89,47 @@ async function snapshot() {
       return;
     }
     learn(answer.rows);
+    let hole = null;
     batch(() => {
       loadError.value = "";
-      const wasAway = askedSince > 0;
-      const sinceStop = matched.peek() - matchedAtStop.peek();
-      const left = wasAway
-        ? rows.join(answer.rows, answer.is_end, 0, "away")
-        : rows.join(answer.rows, answer.is_end, cameAfter.peek() === null ? 0 : sinceStop + cameAfter.peek(), "still");
-      cameAfter.value = at > 0 ? null : 0;
-      if (at > 0) send({ since: at });
-      if (wasAway) {
-        hole = left;
-        cameSince = stoodStill ? sinceStop : 0;
-        if (!hole) askedSince = 0;
-        measureHole();
+      hole = rows.join(answer, wasAway ? "away" : "still");
+      for (const frame of collected) rows.append(frame.rows, frame.skipped, frame.newest);
+      isCollecting = false;
+      if (hole?.why === "lost" && !wasAway && cameAfter.peek() !== null) {
+        rows.countLost(hole, matched.peek() - matchedAtStop.peek() + cameAfter.peek() - rows.countAbove(hole));
       }
-      for (const frame of collected) rows.append(frame.rows, frame.skipped);
+      wasAway = false;
       matchedAtStop.value = matched.peek();
+      cameAfter.value = 0;
+      if (at > 0) askSince(at);
       changed();
     });
+    if (hole && hole.why !== "lost") measure(hole);
   } catch (error) {
-    if (mine !== looks || error.status === 400) return;
+    if (mine !== looks) return;
+    isCollecting = error.status !== 400; // else what comes stands behind what is missing
+    if (!isCollecting) return;
     loadError.value = error.message;
     setTimeout(() => {
-      if (mine === looks && isShowing.peek() && connection.peek().is === "open") snapshot();
+      if (mine === looks && (isShowing.peek() || rows.length === 0) && connection.peek().is === "open") snapshot();
     }, retry_ms);
   } finally {
     if (mine === looks) {
-      isCollecting = false;
       collected = [];
       isLoading.value = false;
     }
+  }
+}
+
+async function measure(gap) {
+  const mine = serial;
+  try {
+    const answer = await get("/api/count", { match: state.match.peek(), after: gap.below, before: gap.above });
+    if (mine !== serial) return;
+    rows.measure(gap, answer);
+    changed();
+  } catch {
+    // then it says "some"
   }
 }
 
@@ -129,28 +141,13 @@ function take(frame) {
     return;
   }
   if (!isShowing.peek()) return;
-  if (rows.append(frame.rows, frame.skipped ?? 0) > 0 || frame.skipped > 0) changed();
+  if (rows.append(frame.rows, frame.skipped, frame.newest ?? 0) > 0 || frame.skipped > 0) changed();
 }
 
-// What is not here of the rows that came meanwhile is missing in the hole.
-function measureHole() {
-  if (!hole || missed === null) return;
-  hole.n = Math.max(0, missed + cameSince - rows.countAfter(askedSince));
-  hole = null;
-  askedSince = 0;
-  changed();
-}
-
-function takeMissed(count) {
-  const isOfPlace = askedSince === 0 && cameAfter.peek() === null;
-  if (isOfPlace || (askedSince > 0 && stoodStill)) {
-    cameAfter.value = count;
-    matchedAtStop.value = matched.peek();
-  }
-  if (isOfPlace) return;
-  // Unasked, it is from a server that gives this page up: after the next connect it is asked.
-  missed = askedSince > 0 ? count : null;
-  measureHole();
+function takeMissed({ missed, since, matched: counted }) {
+  if (since !== askedSince || cameAfter.peek() !== null) return;
+  cameAfter.value = missed;
+  matchedAtStop.value = matchedBefore + counted;
 }
 
 // Another process has another history, whose numbers mean nothing to the rows that are here.
@@ -203,12 +200,13 @@ function answered(filter) {
     lastMatched = 0;
     matched.value = 0;
     matchedAtStop.value = 0;
+    cameAfter.value = 0;
     matchedSince_ms.value = Date.now();
   });
   setMode();
   // Whoever reads goes on to read what is here.
-  stoodStill = !isShowing.peek() && rows.length > 0;
-  if (!stoodStill) snapshot();
+  if (isShowing.peek() || rows.length === 0) snapshot();
+  else askSince(rows.end);
 }
 
 const setMode = () => send({ mode: isShowing.peek() ? "live" : "counters" });
@@ -224,7 +222,7 @@ function message(frame) {
     }
     if (frame.status) takeStatus(frame.status);
     if (frame.note) notes.value = [frame.note, ...notes.peek().filter((note) => note.id !== frame.note.id)].slice(0, keptNotes);
-    if (frame.missed !== undefined) takeMissed(frame.missed);
+    if (frame.missed !== undefined) takeMissed(frame);
   });
 }
 
@@ -233,16 +231,24 @@ export async function readNotifications() {
   batch(() => {
     notes.value = answer.notifications;
     ruleOverview.value = answer.rules ?? [];
+    rulesError.value = answer.file_error ?? "";
     notesRead.value = true;
   });
 }
 
 function opened() {
-  askedSince = rows.newestId;
-  hole = null;
-  missed = null;
+  wasAway = rows.end > 0;
   setMatch();
-  readNotifications().catch((error) => (loadError.value = error.message));
+  readUntilRead();
+}
+
+function readUntilRead() {
+  readNotifications().catch((error) => {
+    loadError.value = error.message;
+    setTimeout(() => {
+      if (connection.peek().is === "open") readUntilRead();
+    }, retry_ms);
+  });
 }
 
 // After a connection was lost: false when somebody has to log in first.
@@ -297,9 +303,10 @@ export async function loadOlder() {
   if (isPaging || rows.isComplete || rows.oldestId === 0 || isShowing.peek()) return;
   isPaging = true;
   const mine = serial;
+  const before = rows.oldestId;
   try {
-    const answer = await get("/api/rows", { match: state.match.peek(), before: rows.oldestId, limit: pageRows });
-    if (mine === serial) rows.prepend(answer.rows, answer.is_end);
+    const answer = await get("/api/rows", { match: state.match.peek(), before, limit: pageRows });
+    if (mine === serial) rows.prepend(answer, before);
     loadError.value = "";
     changed();
   } catch (error) {
@@ -313,9 +320,9 @@ export async function fillGap(gap) {
   const mine = serial;
   isHeld.value = true; // what is read must not move away
   try {
-    const before = rows.idAbove(gap);
-    const answer = await get("/api/rows", { match: state.match.peek(), before, limit: Math.min(Math.max(gap.n, 100), 1000) });
-    if (mine === serial) rows.fill(gap, answer.rows, answer.is_end);
+    const limit = Math.min(Math.max(gap.n + 1, 100), 1000); // and one, so that it is seen to be all
+    const answer = await get("/api/rows", { match: state.match.peek(), before: gap.above, limit });
+    if (mine === serial) rows.fill(gap, answer);
     changed();
   } catch (error) {
     loadError.value = error.message;

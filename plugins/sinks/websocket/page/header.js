@@ -70,14 +70,15 @@ const Away = component((_, life) => {
   return () => {
     const { since_ms, retry_ms } = connection.value;
     const wait_s = Math.max(0, Math.ceil((retry_ms - now_ms.value) / 1000));
-    return html`<div class="banner bad"><b>Not connected</b> for ${duration(Math.max(1, (now_ms.value - since_ms) / 1000))}. What is shown is old.${" "}
-      ${wait_s > 0 ? `Next try in ${wait_s} s.` : "Trying…"} <button type="button" onClick=${retryNow}>Try now</button></div>`;
+    // What counts up is not for those who listen: they would hear it each second.
+    return html`<div class="banner bad"><span role="status"><b>Not connected.</b> What is shown is old.</span>${" "}
+      For ${duration(Math.max(1, (now_ms.value - since_ms) / 1000))}; ${wait_s > 0 ? `next try in ${wait_s} s.` : "trying…"} <button type="button" onClick=${retryNow}>Try now</button></div>`;
   };
 });
 
 export const Banners = view(() => html`
+  ${connection.value.is === "away" && html`<${Away} />`}
   <div role="status">
-    ${connection.value.is === "away" && html`<${Away} />`}
     ${Math.abs(skew_ms.value) > 2000 && html`<div class="banner">The server’s clock is ${duration(Math.abs(skew_ms.value) / 1000)} ${skew_ms.value < 0 ? "behind" : "ahead of"} this browser’s. Times are the server’s.</div>`}
     ${loadError.value && connection.value.is === "open" && html`<div class="banner bad">${loadError.value}</div>`}
   </div>`);

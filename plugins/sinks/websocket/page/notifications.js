@@ -1,11 +1,13 @@
 // What the rules had to say, newest first, and how to have some quiet.
-import { keptNotes, notes, readNotifications, ruleOverview } from "./feed.js";
+import { isHidden, keptNotes, notes, readNotifications, ruleOverview, rulesError } from "./feed.js";
+import { skew_ms } from "./api.js";
 import { clock, count, dateTime, day, duration, visible } from "./format.js";
 import { component, html, signal, view } from "./reactive.js";
 import { snooze } from "./rule_lists.js";
 import * as state from "./state.js";
 
 export const seenNote = signal(Number.MAX_SAFE_INTEGER); // the newest that was looked at; none yet: all that are there
+const serverNow_ms = () => Date.now() + skew_ms.peek(); // a snooze ends by the server's clock
 
 const firstNotes = 50;
 // The page keeps no more than these.
@@ -31,7 +33,7 @@ const Snooze = component(() => {
     }
   };
   return ({ rule }) => {
-    const isSnoozed = rule.snooze_until && Date.parse(rule.snooze_until) > Date.now();
+    const isSnoozed = rule.snooze_until && Date.parse(rule.snooze_until) > serverNow_ms();
     const hour_ms = 3600e3;
     return html`
       <div class="snooze">
@@ -41,15 +43,15 @@ const Snooze = component(() => {
           : html`
               <span class="muted" id=${`snooze-${rule.index}`}>Silent for</span>
               <span role="group" aria-labelledby=${`snooze-${rule.index}`} class="buttons">
-                <button type="button" onClick=${() => run(rule.name, Date.now() + hour_ms)}>1 h</button>
-                <button type="button" onClick=${() => run(rule.name, Date.now() + 24 * hour_ms)}>1 day</button>
+                <button type="button" onClick=${() => run(rule.name, serverNow_ms() + hour_ms)}>1 h</button>
+                <button type="button" onClick=${() => run(rule.name, serverNow_ms() + 24 * hour_ms)}>1 day</button>
                 <button type="button" aria-expanded=${isChoosing.value ? "true" : "false"} onClick=${() => (isChoosing.value = !isChoosing.value)}>until…</button>
               </span>`}
         ${isChoosing.value && !isSnoozed && html`
           <form class="row-form" onSubmit=${(event) => {
             event.preventDefault();
             const until_ms = new Date(until.value).getTime();
-            if (until_ms > Date.now()) run(rule.name, until_ms);
+            if (until_ms > serverNow_ms()) run(rule.name, until_ms);
             else problem.value = "Choose a time that is still to come.";
           }}>
             <label>Until <input type="datetime-local" required value=${until.value} onInput=${(event) => (until.value = event.target.value)} /></label>
@@ -60,12 +62,15 @@ const Snooze = component(() => {
   };
 });
 
+export const RulesError = view(() => rulesError.value &&
+  html`<p class="error" role="alert">The file of rules cannot be read, and what is shown here is in force: <bdi>${visible(rulesError.value)}</bdi></p>`);
+
 const RuleCounts = view(() => {
   const rules = ruleOverview.value;
   return html`
     <section class="panel rules-summary">
       <h2>Rules <span class="muted">${rules.length}</span></h2>
-      ${rules.length === 0 && html`<p class="muted empty">No rules yet. <a href=${state.link({ view: "rules" })}>Make one</a></p>`}
+      ${rules.length === 0 && !rulesError.value && html`<p class="muted empty">No rules yet. <a href=${state.link({ view: "rules" })}>Make one</a></p>`}
       <ul class="plain">${rules.map((rule) => html`
         <li key=${`${rule.shape}-${rule.index}`} class=${rule.error ? "is-wrong" : ""}>
           <div class="line"><b><bdi>${visible(rule.name || `${rule.shape} ${rule.index}`)}</bdi></b>
@@ -104,11 +109,12 @@ export const Notifications = component((_, life) => {
   });
   return () => {
     const list = notes.value;
-    seenNote.value = list[0]?.id ?? 0;
+    if (!isHidden.value) seenNote.value = list[0]?.id ?? 0;
     return html`
       <section>
         <header class="title"><h1>Notifications</h1><span class="grow"></span><a class="button" href=${state.link({ view: "rules" })}>Edit rules</a></header>
         ${problem.value && html`<p class="error">${problem.value}</p>`}
+        <${RulesError} />
         <div class="two">
           <section class="panel">
             <h2>What was told <span class="muted">${upToMost(list.length)}</span></h2>

@@ -4,7 +4,8 @@ import { onValue } from "./chips.js";
 import { stats } from "./feed.js";
 import { count, percent, short, visible } from "./format.js";
 import { nameOf } from "./names.js";
-import { component, html, signal, view } from "./reactive.js";
+import { html, view } from "./reactive.js";
+import * as state from "./state.js";
 
 export const Totals = view(() => {
   const now = stats.value;
@@ -42,30 +43,27 @@ const Talker = view(({ kind, text }) => {
   return kind === "src" || kind === "dst" ? html`<${Address} text=${text} />` : html`<bdi>${visible(text)}</bdi>`;
 });
 
-export const Talkers = component(() => {
-  const shown = signal("src");
-  return () => {
-    const { key, value } = kinds.find((each) => each.kind === shown.value);
-    const list = stats.value?.top?.[shown.value] ?? [];
-    const most = Math.max(1, ...list.map(([, number]) => number));
-    return html`
-      <section class="panel talkers" aria-label="Top talkers of the last hour">
-        <header><h2>Most seen <span class="muted">last hour</span></h2></header>
-        <div class="switch" role="group" aria-label="Most seen">
-          ${kinds.map(({ kind, title }) => html`
-            <button key=${kind} type="button" aria-pressed=${shown.value === kind ? "true" : "false"}
-              onClick=${() => (shown.value = kind)}>${title}</button>`)}
-        </div>
-        ${list.length === 0 && html`<p class="muted empty">Nothing yet.</p>`}
-        <ol>
-          ${list.map(([text, number, error]) => html`
-            <li key=${text}>
-              <span class="bar" aria-hidden="true" style=${{ width: `${(100 * number) / most}%` }}></span>
-              <button type="button" class="value" title=${`${visible(nameOf(text) ? `${nameOf(text)} ${text}` : text)}: show only these; with shift, all others`} onClick=${onValue(key(text), value(text))}>
-                <${Talker} kind=${shown.value} text=${text} /></button>
-              <span class="number" title=${error ? `at most ${count(error)} too many` : "exact"}>${error ? "≈ " : ""}${count(number)}</span>
-            </li>`)}
-        </ol>
-      </section>`;
-  };
+export const Talkers = view(() => {
+  const { kind: shown, key, value } = kinds.find((each) => each.kind === state.seen.value) ?? kinds[0];
+  const list = stats.value?.top?.[shown] ?? [];
+  const most = Math.max(1, ...list.map(([, number]) => number));
+  return html`
+    <section class="panel talkers" aria-label="Top talkers of the last hour">
+      <header><h2>Most seen <span class="muted">last hour</span></h2></header>
+      <div class="switch" role="group" aria-label="Most seen">
+        ${kinds.map(({ kind, title }) => html`
+          <button key=${kind} type="button" aria-pressed=${shown === kind ? "true" : "false"}
+            onClick=${() => state.go({ seen: kind }, false)}>${title}</button>`)}
+      </div>
+      ${list.length === 0 && html`<p class="muted empty">Nothing yet.</p>`}
+      <ol>
+        ${list.map(([text, number, error]) => html`
+          <li key=${text}>
+            <span class="bar" aria-hidden="true" style=${{ width: `${(100 * number) / most}%` }}></span>
+            <button type="button" class="value" title=${`${visible(nameOf(text) ? `${nameOf(text)} ${text}` : text)}: show only these; with shift, all others`} onClick=${onValue(key(text), value(text))}>
+              <${Talker} kind=${shown} text=${text} /></button>
+            <span class="number" title=${error ? `at most ${count(error)} too many` : "exact"}>${error ? "≈ " : ""}${count(number)}</span>
+          </li>`)}
+      </ol>
+    </section>`;
 });

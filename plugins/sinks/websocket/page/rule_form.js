@@ -38,7 +38,9 @@ export const RuleForm = component(({ rule, written: draft }) => {
     for (const key of ["title", "message"]) if (!full[key]) delete full[key];
     for (const key of ["cooldown_s", "max_per_hour", "learn_s"]) if (full[key] === "") delete full[key]; // the default
     if (full.first_seen.length === 0) delete full.learn_s;
-    for (const key of ["first_seen", "group_by"]) if (full[key].length === 0) delete full[key];
+    if (full.first_seen.length === 0) delete full.first_seen;
+    // [] says more than none: all that match have one cooldown.
+    if (full.group_by.length === 0 && !Array.isArray(rule.group_by)) delete full.group_by;
     return full;
   };
 
@@ -85,7 +87,7 @@ export const RuleForm = component(({ rule, written: draft }) => {
             ? html`<p class="wide muted">This rule has several tables; edit its match as JSON.</p>`
             : html`<label class="wide">Match <input class="number" value=${now.match} onInput=${set("match")} spellcheck="false" autocapitalize="off"
                 placeholder="src=10.0.0.0/8 dport=22,23 !proto=udp" aria-describedby="match-help" /></label>
-              <p class="wide muted help" id="match-help">The same words as in the search box; empty: every event.</p>`}
+              <p class="wide muted help" id="match-help">The same words as in the search box; empty: every packet.</p>`}
           <label>Severity <select value=${now.severity} onChange=${set("severity")}>
             ${severities.map((each) => html`<option key=${each} value=${each} selected=${each === now.severity}>${each}</option>`)}</select></label>
           <label>Title <input value=${now.title} onInput=${set("title")} placeholder="the name" /></label>

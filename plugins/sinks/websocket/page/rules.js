@@ -1,12 +1,13 @@
 // The rules of all three shapes: ours as a form, SPR's as their JSON.
-import { readNotifications, ruleOverview } from "./feed.js";
+import { readNotifications, ruleOverview, rulesError } from "./feed.js";
 import { visible } from "./format.js";
-import { Severity } from "./notifications.js";
+import { RulesError, Severity } from "./notifications.js";
 import { batch, component, effect, html, signal, untracked } from "./reactive.js";
 import { RuleForm, emptyRule, wordsOf } from "./rule_form.js";
 import { addRule, exchangeRule, readRules, removeRule } from "./rule_lists.js";
 import * as state from "./state.js";
 
+const reread_ms = 10000;
 const shapes = [
   { name: "rules", title: "Rules" },
   { name: "alerts", title: "Alerts of SPR" },
@@ -17,7 +18,7 @@ const shapes = [
 function summary(shape, rule) {
   if (shape === "rules") {
     const words = wordsOf(rule.match);
-    return words === null ? "several matches" : words || "every event";
+    return words === null ? "several matches" : words || "every packet";
   }
   if (shape === "alerts") return `${rule.TopicPrefix} ${(rule.Conditions ?? []).map((each) => each.JPath).join(rule.MatchAnyOne ? " or " : " and ")}`;
   const given = Object.entries(rule.Conditions ?? {}).filter(([, value]) => value !== "" && value !== 0);
@@ -51,6 +52,8 @@ const JsonEditor = component(({ rule, written: text }) => {
 
 export const Rules = component((_, life) => {
   const lists = signal({});
+  const isRead = signal(false);
+  const readProblem = signal("");
   const problem = signal("");
   const said = signal("");
 
@@ -58,24 +61,37 @@ export const Rules = component((_, life) => {
     try {
       const answers = await Promise.all(shapes.map(({ name }) => readRules(name)));
       lists.value = Object.fromEntries(shapes.map(({ name }, at) => [name, answers[at]]));
+      isRead.value = true;
+      readProblem.value = "";
     } catch (error) {
-      problem.value = error.message;
+      readProblem.value = error.message;
     }
   };
 
   life.mounted(() => {
-    read();
-    readNotifications().catch(() => {}); // which of them are wrong
-    return effect(() => {
+    const readAll = () => {
+      read();
+      readNotifications().catch(() => {}); // which of them are wrong
+    };
+    readAll();
+    const timer = setInterval(readAll, reread_ms); // others change them, too
+    const stop = effect(() => {
       const draft = state.draft.value;
       if (draft && untracked(() => editing.value?.draft) !== draft) open("rules", { ...emptyRule, match: draft }, { isNew: true, draft });
     });
+    return () => {
+      clearInterval(timer);
+      stop();
+    };
   });
 
-  const close = () => batch(() => {
-    editing.value = null;
-    state.go({ draft: "" }, false);
-  });
+  const close = (edited) => {
+    if (editing.peek() !== edited) return; // another one was opened meanwhile
+    batch(() => {
+      editing.value = null;
+      state.go({ draft: "" }, false);
+    });
+  };
 
   // made: a promise of the list as it is afterwards.
   const change = async (shape, made, what) => {
@@ -91,10 +107,10 @@ export const Rules = component((_, life) => {
     readNotifications().catch(() => {}); // the counts follow by themselves
   };
 
-  const save = async (rule) => {
-    const { shape, rule: before, isNew } = editing.value;
+  const save = (edited) => async (rule) => {
+    const { shape, rule: before, isNew } = edited;
     await change(shape, isNew ? addRule(shape, rule) : exchangeRule(shape, before, rule), "Saved.");
-    close();
+    close(edited);
   };
 
   const trying = (action) => () => action().catch((error) => (problem.value = error.message));
@@ -138,13 +154,14 @@ export const Rules = component((_, life) => {
         <header class="title"><h1>Rules</h1><span class="muted" role="status">${said.value}</span><span class="grow"></span>
           ${!now && html`<button type="button" class="primary" onClick=${() => open("rules", emptyRule, { isNew: true })}>New rule</button>`}
         </header>
-        ${problem.value && html`<p class="error" role="alert">${problem.value}</p>`}
-        ${now && html`<${editor} key=${now.number} rule=${now.rule} written=${now.written} saved=${save} cancel=${close} />`}
+        ${[readProblem.value, problem.value].filter(Boolean).map((each) => html`<p class="error" role="alert">${each}</p>`)}
+        <${RulesError} />
+        ${now && html`<${editor} key=${now.number} rule=${now.rule} written=${now.written} saved=${save(now)} cancel=${() => close(now)} />`}
         ${shapes.map(({ name, title }) => {
           const list = lists.value[name] ?? [];
           if (name !== "rules" && list.length === 0) return null;
           return html`<section key=${name} class="panel"><h2>${title} <span class="muted">${list.length}</span></h2>
-            ${list.length === 0 && html`<p class="muted empty">None yet. A rule says of which events you are told, and how often.</p>`}
+            ${list.length === 0 && isRead.value && !rulesError.value && html`<p class="muted empty">None yet. A rule says of which events you are told, and how often.</p>`}
             <ul class="plain rule-list">${list.map((rule, index) => item(name, rule, index))}</ul></section>`;
         })}
       </section>`;

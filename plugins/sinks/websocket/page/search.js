@@ -70,13 +70,16 @@ export const Search = component((_, life) => {
 
   const apply = async () => {
     close();
-    const match = completed(text.value);
-    if (match === state.match.value) return;
+    const asked = text.value;
+    const before = state.match.value;
+    const match = completed(asked);
+    if (match === before) return;
+    const isStillAsked = () => text.peek() === asked && state.match.peek() === before;
     try {
       if (match) await send("POST", "/api/table", { match }); // the table goes on as it is while the words are wrong
-      state.go({ match });
+      if (isStillAsked()) state.go({ match });
     } catch (problem) {
-      error.value = problem.message;
+      if (isStillAsked()) error.value = problem.message;
     }
   };
 

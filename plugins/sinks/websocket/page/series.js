@@ -23,6 +23,11 @@ export class Series {
     this.seen_ms = answer.end_ms;
   }
 
+  // The server's clock was set back, and all of this has other times.
+  isOutdatedBy(stats) {
+    return this.end_s > 0 && stats.t < this.seen_ms - 2000;
+  }
+
   // One second more; true when it has changed something.
   add(stats) {
     if (this.range.step_s !== 1 || this.end_s === 0 || stats.t <= this.seen_ms) return false;

@@ -3,19 +3,23 @@ import { signal } from "./reactive.js";
 
 const firstWait_ms = 1000;
 const longestWait_ms = 10000;
+const silence_ms = 10000; // the server tells its counters each second: who says nothing for so long is gone
 
 // {is: "connecting" | "open" | "away", since_ms, retry_ms}; retry_ms: when it is tried next.
 export const connection = signal({ is: "connecting", since_ms: Date.now(), retry_ms: 0 });
 
 let socket = null;
+let heard_ms = 0;
 let timer = 0;
 let failures = 0;
 let handlers = null;
+let watch = 0;
 
 // handlers: opened(); message(object); mayConnect(): asked before each try after a failure, a promise of whether to go on.
 export function connect(given) {
   handlers = given;
   open();
+  watch ||= setInterval(look, 1000);
 }
 
 export function send(message) {
@@ -38,12 +42,14 @@ function open() {
   disconnect();
   const mine = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/page`);
   socket = mine;
+  heard_ms = performance.now();
   mine.onopen = () => {
     failures = 0;
     connection.value = { is: "open", since_ms: Date.now(), retry_ms: 0 };
     handlers.opened();
   };
   mine.onmessage = (frame) => {
+    heard_ms = performance.now();
     if (mine === socket) handlers.message(JSON.parse(frame.data));
   };
   mine.onclose = () => {
@@ -51,6 +57,13 @@ function open() {
     socket = null;
     wait();
   };
+}
+
+// A browser notices late that a server lost its power, or that this device slept.
+function look() {
+  if (!socket || performance.now() - heard_ms < silence_ms) return;
+  disconnect();
+  wait();
 }
 
 async function wait() {

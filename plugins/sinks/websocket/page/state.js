@@ -1,6 +1,6 @@
 // What the page shows, kept in its address: a reload, a bookmark and the back button bring it back.
 //
-//     #VIEW?match=WORDS&event=ID&at=ID&host=ADDRESS&draft=WORDS&paused=1&columns=A,B&range=hour&theme=dark
+//     #VIEW?match=WORDS&event=ID&at=ID&host=ADDRESS&draft=WORDS&paused=1&columns=A,B&range=hour&seen=dst&theme=dark
 //
 // at: the topmost row of a table that stands still. draft: the match of a rule that is being made.
 import { batch, computed, signal } from "./reactive.js";
@@ -8,7 +8,8 @@ import { batch, computed, signal } from "./reactive.js";
 export const views = ["live", "hosts", "notifications", "rules", "health"];
 export const allColumns = ["time", "action", "proto", "src", "dst", "in", "topic", "length", "info"];
 
-const defaults = { view: "live", match: "", event: "", at: "", host: "", draft: "", paused: "", columns: "", range: "minutes", theme: "" };
+const defaults = { view: "live", match: "", event: "", at: "", host: "", draft: "", paused: "", columns: "", range: "minutes", seen: "src", theme: "" };
+const rewrite_ms = 5000;
 const themeKey = "nfbus.theme"; // the one thing that outlives the address: light or dark is of the person, not of the view
 
 const read = () => {
@@ -17,6 +18,7 @@ const read = () => {
   const state = { ...defaults };
   for (const key of Object.keys(defaults)) if (parameters.has(key)) state[key] = parameters.get(key);
   state.view = views.includes(view) ? view : "live";
+  if (state.range !== "hour") state.range = defaults.range;
   if (!(Number.isSafeInteger(Number(state.at)) && Number(state.at) > 0)) state.at = "";
   return state;
 };
@@ -41,8 +43,19 @@ export function go(changes, isStep = true) {
   const next = { ...current.value, ...(moves ? { at: "" } : {}), ...changes };
   const url = urlOf(next);
   if (url === urlOf(current.value)) return;
-  history[isStep ? "pushState" : "replaceState"](null, "", url);
+  write(url, isStep);
   current.value = next;
+}
+
+let writing = 0;
+// A browser takes few changes of its address in a short time, and throws.
+function write(url, isStep) {
+  clearTimeout(writing);
+  try {
+    history[isStep ? "pushState" : "replaceState"](null, "", url);
+  } catch {
+    writing = setTimeout(() => write(urlOf(current.peek()), false), rewrite_ms);
+  }
 }
 
 export const arrivals = signal(0); // counts up when the address has changed from outside
@@ -66,6 +79,7 @@ export const at = computed(() => Number(current.value.at)); // 0: nowhere
 export const host = part("host");
 export const draft = part("draft");
 export const range = part("range");
+export const seen = part("seen"); // of what the most seen are shown
 export const isPaused = computed(() => current.value.paused === "1");
 export const columns = computed(() => {
   const chosen = current.value.columns.split(",").filter((name) => allColumns.includes(name));

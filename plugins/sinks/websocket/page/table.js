@@ -279,8 +279,8 @@ class Table {
 
   open(row) {
     if (!row) return;
-    if (row.k === "g") feed.fillGap(row);
-    else state.go({ event: String(row.id) }, !state.event.value);
+    if (row.k === "g" && row.why !== "lost") feed.fillGap(row);
+    else if (row.k === "p" || row.k === "m" || row.group !== undefined) state.go({ event: String(row.id) }, !state.event.value);
   }
 
   keyDown(key) {

@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
@@ -309,6 +310,14 @@ void Front::answer_with_entry(const Request& request, const Reply& reply) {
     if (wrong) return reply(std::move(*wrong));
     const std::size_t count = std::min<std::size_t>(*most, kMostRowsAsked);
     return scan(request, reply, rows_query(board_, std::move(match), before, count, reply));
+  }
+  if (path == "/api/count") {
+    std::optional<Response> wrong;
+    SharedMatch match = match_of(request, wrong);
+    const auto after = number_parameter(request, "after", std::uint64_t{0}, wrong);
+    const auto before = number_parameter(request, "before", std::numeric_limits<std::uint64_t>::max(), wrong);
+    if (wrong) return reply(std::move(*wrong));
+    return scan(request, reply, count_query(board_, std::move(match), *after, *before, reply));
   }
   if (path == "/api/export") return answer_export(request, reply);
   if (path == "/api/notifications") {

@@ -1,6 +1,5 @@
 #include "device_names.hpp"
 
-#include "made_event.hpp"
 #include "temporary_folder.hpp"
 
 #include <nfbus/testing/fake_host.hpp>
@@ -14,9 +13,6 @@
 namespace websocket {
 namespace {
 
-using nfbus::host::test::ipv4;
-using nfbus::host::test::MadeEvent;
-using nfbus::host::test::udp;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
@@ -97,22 +93,6 @@ TEST_F(Names, WithoutAFileThereAreNone) {
   none.refresh();
   EXPECT_TRUE(none.empty());
   EXPECT_THAT(fake_.logged, IsEmpty());
-}
-
-TEST_F(Names, OfAPacketAreByAddressElseByMac) {
-  write("10.0.0.1 router\n02:00:00:00:00:07 phone\n");
-  MadeEvent packet(ipv4("10.0.0.2", "10.0.0.1", 17, udp(1, 2)));
-  EXPECT_EQ(names_.of_source(nfbus::Event(&packet.event)), "");
-  EXPECT_EQ(names_.of_destination(nfbus::Event(&packet.event)), "router");
-  const std::uint8_t address[] = {2, 0, 0, 0, 0, 7};
-  packet.event.hw_address = {address, sizeof address};
-  EXPECT_EQ(names_.of_source(nfbus::Event(&packet.event)), "phone");
-  packet.event.hw_address = {address, 5};
-  EXPECT_EQ(names_.of_source(nfbus::Event(&packet.event)), "");
-  packet.ethernet({0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 7, 8, 0});
-  EXPECT_EQ(names_.of_source(nfbus::Event(&packet.event)), "phone");
-  write("10.0.0.2 by address\n02:00:00:00:00:07 by MAC\n");
-  EXPECT_EQ(names_.of_source(nfbus::Event(&packet.event)), "by address");
 }
 
 TEST(Mac, HasSixBytes) {

@@ -75,8 +75,8 @@ class RowTest : public ::testing::Test {
   }
 
   nfbus::test::FakeHost fake_;
-  DeviceNames names_{nfbus::Host(fake_.raw()), {}};
-  Rows rows_{nfbus::Host(fake_.raw()), names_};
+  Devices devices_{nfbus::Host(fake_.raw()), {}};
+  Rows rows_{nfbus::Host(fake_.raw()), devices_};
   std::deque<std::string> texts_;
 };
 
