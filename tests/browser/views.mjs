@@ -110,6 +110,17 @@ export async function othersChangeTheRulesMeanwhile(stage) {
   await page.getByText("Turned off.").waitFor();
   assert.deepEqual((await ask("GET", "/rules")).map((rule) => [rule.name, rule.disabled ?? false]), [["second", false], ["third", true]]);
 
+  // One of SPR's has a preview, too.
+  await ask("PUT", "/alerts", { TopicPrefix: "nft:drop", Name: "dropped", Conditions: [{ JPath: "$[?(@.TCP.DstPort==23)]" }], Actions: [{ SendNotification: true }] });
+  await page.reload();
+  await packets(stage, tcp(), tcp({ dp: 22 }));
+  await page.getByRole("button", { name: "JSON of dropped" }).click();
+  await eventually(async () => {
+    await page.getByRole("button", { name: "Preview" }).click();
+    return /^1 of \d kept/.test((await page.locator(".preview p").textContent()).trim());
+  }, "the preview's counts");
+  await page.getByRole("button", { name: "Cancel" }).click();
+
   await page.getByRole("button", { name: "Edit second" }).click();
   await page.getByLabel("Message").fill("{src}");
   await ask("PUT", "/rules/0", { name: "second", match: { dport: 25 } });

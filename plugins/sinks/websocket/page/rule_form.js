@@ -1,8 +1,8 @@
 // The form of one rule of ours, with a preview over the history.
 import { send } from "./api.js";
-import { clock, count, dateTime, endpoint, visible } from "./format.js";
 import { component, html, signal } from "./reactive.js";
 import { Severity } from "./notifications.js";
+import { Preview, tryRule } from "./rule_preview.js";
 import { completed, word } from "./words.js";
 
 const severities = ["info", "success", "warning", "error", "danger"];
@@ -57,25 +57,8 @@ export const RuleForm = component(({ rule, written: draft }) => {
     }
   };
   const tryIt = doing(async (full) => {
-    const rule = { ...full, name: full.name || "preview" }; // it need not have its name yet
-    preview.value = await send("POST", "/api/preview", { rule });
+    preview.value = await tryRule({ ...full, name: full.name || "preview" }); // it need not have its name yet
   });
-
-  const Preview = () => {
-    const answer = preview.value;
-    if (!answer) return null;
-    return html`
-      <section class="preview" aria-label="Preview">
-        <p role="status"><b class="number">${count(answer.matched)}</b> of <b class="number">${count(answer.scanned)}</b> kept events match${answer.oldest_ms ? `, since ${dateTime(answer.oldest_ms)}` : ""}. Cooldown and the like are left out of this count.</p>
-        <div class="wide-table" tabindex="0" role="region" aria-label="Newest events that match">
-          <table><thead><tr><th scope="col">Time</th><th scope="col">Action</th><th scope="col">Source</th><th scope="col">Destination</th><th scope="col">Topic</th></tr></thead>
-            <tbody>${answer.rows.map((row) => html`
-              <tr key=${row.id}><td class="number">${clock(row.t)}</td><td class=${row.act ?? ""}>${row.act ?? ""}</td>
-                <td class="number">${row.src ? visible(endpoint(row.src, row.sp)) : ""}</td><td class="number">${row.dst ? visible(endpoint(row.dst, row.dp)) : ""}</td><td><bdi>${visible(row.topic)}</bdi></td></tr>`)}
-            </tbody></table>
-        </div>
-      </section>`;
-  };
 
   return (props) => {
     const now = draft.value;
@@ -108,7 +91,7 @@ export const RuleForm = component(({ rule, written: draft }) => {
           <button type="button" disabled=${isBusy.value} onClick=${tryIt}>Preview</button>
           <button type="button" onClick=${props.cancel}>Cancel</button>
         </div>
-        ${Preview()}
+        <${Preview} answer=${preview.value} />
       </form>`;
   };
 });

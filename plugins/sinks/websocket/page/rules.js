@@ -4,6 +4,7 @@ import { visible } from "./format.js";
 import { RulesError, Severity } from "./notifications.js";
 import { batch, component, effect, html, signal, untracked } from "./reactive.js";
 import { RuleForm, emptyRule, wordsOf } from "./rule_form.js";
+import { Preview, tryRule } from "./rule_preview.js";
 import { addRule, exchangeRule, readRules, removeRule } from "./rule_lists.js";
 import * as state from "./state.js";
 
@@ -35,18 +36,27 @@ const open = (shape, rule, { isNew = false, isJson = false, draft = "" } = {}) =
 const JsonEditor = component(({ rule, written: text }) => {
   text.value ??= JSON.stringify(rule, null, 2);
   const problem = signal("");
+  const preview = signal(null);
+  const doing = (action) => async (event) => {
+    event.preventDefault();
+    problem.value = "";
+    try {
+      await action(JSON.parse(text.value));
+    } catch (error) {
+      problem.value = error.message;
+    }
+  };
+  const tryIt = doing(async (rule) => (preview.value = await tryRule(rule)));
   return ({ saved, cancel }) => html`
-    <form class="panel rule-form" aria-label="Rule as JSON" onSubmit=${async (event) => {
-      event.preventDefault();
-      try {
-        await saved(JSON.parse(text.value));
-      } catch (error) {
-        problem.value = error.message;
-      }
-    }}>
+    <form class="panel rule-form" aria-label="Rule as JSON" onSubmit=${doing(saved)}>
       <label class="wide">JSON <textarea class="number" rows="14" spellcheck="false" value=${text.value} onInput=${(event) => (text.value = event.target.value)}></textarea></label>
       <p class="error" role="alert">${problem.value}</p>
-      <div class="actions"><button type="submit" class="primary">Save</button><button type="button" onClick=${cancel}>Cancel</button></div>
+      <div class="actions">
+        <button type="submit" class="primary">Save</button>
+        <button type="button" onClick=${tryIt}>Preview</button>
+        <button type="button" onClick=${cancel}>Cancel</button>
+      </div>
+      <${Preview} answer=${preview.value} />
     </form>`;
 });
 
