@@ -84,12 +84,16 @@ class GrabbedFields {
  private:
   static void put(Json& out, std::string_view path, const Json& value) {
     Json* at = &out;
-    for (std::size_t dot = path.find('.'); dot != std::string_view::npos; dot = path.find('.')) {
+    while (at->is_null() || at->is_object()) {
+      const std::size_t dot = path.find('.');
       at = &(*at)[std::string(path.substr(0, dot))];
+      if (dot == std::string_view::npos) {
+        *at = value;
+        return;
+      }
       path.remove_prefix(dot + 1);
     }
-    // What is there already holds it.
-    if (at->is_null() || at->is_object()) (*at)[std::string(path)] = value;
+    // A list, or a plain value: what is there already holds it.
   }
 
   std::vector<std::string> names_;

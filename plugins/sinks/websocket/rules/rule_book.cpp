@@ -56,7 +56,9 @@ std::string overview_of(const Entry& entry) {
   }
   const Counters& counters = entry.rule->counters();
   out += R"(,"name":)" + in_quotes(entry.rule->name()) + R"(,"disabled":)" +
-         (entry.rule->is_disabled() ? "true" : "false") + R"(,"severity":)" + in_quotes(entry.rule->severity());
+         (entry.rule->is_disabled() ? "true" : "false") +
+         (entry.error.empty() ? std::string() : R"(,"error":)" + in_quotes(entry.error)) + R"(,"severity":)" +
+         in_quotes(entry.rule->severity());
   for (const auto& [key, count] :
        {std::pair("matched", counters.matched), std::pair("told", counters.told),
         std::pair("rolled_up", counters.rolled_up), std::pair("held_back", counters.held_back),
@@ -91,29 +93,26 @@ class RuleBook::Impl {
     if (is_never_judged(event.topic())) return;
     if (now_ns_ == 0) note_time(clock_ns());
     JudgedEvent judged(event, around_);
-    for (Rule* const rule : list_.active()) rule->judge(judged, now_ns_, out);
+    list_.each_active([&](Rule& rule) { rule.judge(judged, now_ns_, out); });
   }
 
   void tick(std::int64_t now_ns, std::vector<Notification>& out) {
     // Forward so far as no pause lasts: a router without a clock has heard the time.
     if (now_ns_ != 0 && (now_ns < now_ns_ || now_ns - now_ns_ > kClockWasSetNs)) {
-      for (Rule* const rule : list_.active()) rule->clock_jumped(now_ns_, now_ns);
+      list_.each_active([&](Rule& rule) { rule.clock_jumped(now_ns_, now_ns); });
     }
     note_time(now_ns);
     if (now_ns < looked_ns_ || now_ns - looked_ns_ >= kSecondNs) {
       looked_ns_ = now_ns;
       list_.look();
     }
-    for (Rule* const rule : list_.active()) rule->tick(now_ns, out);
+    list_.each_active([&](Rule& rule) { rule.tick(now_ns, out); });
     list_.take_farewells(out);
     state_.write_in_time(now_ns);
   }
 
   void finish(std::vector<Notification>& out) {
-    list_.take_farewells(out);
-    for (const Entry& entry : list_.entries()) {
-      if (entry.rule) entry.rule->finish(now_ns_, out);
-    }
+    list_.finish(out);
     (void)state_.write();
   }
 

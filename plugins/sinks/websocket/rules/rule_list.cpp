@@ -128,6 +128,32 @@ void RuleList::fail(const std::string& error) {
   around_.host.error(error + (entries_.empty() ? "; no rules are in force" : "; the rules in force stay"));
 }
 
+// It stays so until it is changed: what made it fail would come again.
+void RuleList::give_up(const Rule& rule, const std::string& why) {
+  std::erase(active_, &rule);
+  for (Entry& entry : entries_) {
+    if (entry.rule.get() != &rule || !entry.error.empty()) continue;
+    entry.error = "it failed, and does nothing until it is changed: " + why;
+    around_.host.error((path_.empty() ? "" : path_ + ": ") + place_of(entry) + ": " + entry.error);
+  }
+}
+
+void RuleList::say_farewell(Rule& rule) {
+  try {
+    rule.finish(now_ns_, farewells_);
+  } catch (const std::exception& thrown) {
+    around_.host.error("a rule that is gone could not say what it had held back: " + std::string(thrown.what()));
+  }
+}
+
+void RuleList::finish(std::vector<Notification>& out) {
+  take_farewells(out);
+  for (Entry& entry : entries_) {
+    const auto end = [&](Rule& rule) { rule.finish(now_ns_, out); };
+    if (entry.rule && entry.error.empty()) (void)is_done(*entry.rule, end);
+  }
+}
+
 void RuleList::install(const std::vector<std::string>& raws) {
   std::vector<Entry> old = std::move(entries_);
   entries_.clear();
@@ -139,7 +165,7 @@ void RuleList::install(const std::vector<std::string>& raws) {
   // By what they are known by when they are changed.
   std::map<std::pair<Shape, std::string>, Rule*> known;
   for (const Entry& entry : old) {
-    if (entry.rule && !entry.rule->id().empty())
+    if (entry.rule && entry.error.empty() && !entry.rule->id().empty())
       known.emplace(std::pair(*entry.shape, entry.rule->id()), entry.rule.get());
   }
   std::set<std::string> names;
@@ -154,6 +180,7 @@ void RuleList::install(const std::vector<std::string>& raws) {
       entry.shape = same->second->shape;
       entry.rule = std::move(same->second->rule);
       entry.own = same->second->own;
+      entry.error = same->second->error;
       reusable.erase(same);
     } else {
       entry.raw = raw;
@@ -164,7 +191,7 @@ void RuleList::install(const std::vector<std::string>& raws) {
     if (entry.rule) known.erase({*entry.shape, entry.rule->id()});
     entry.index = entry.shape ? counts.at(static_cast<std::size_t>(*entry.shape))++ : entries_.size();
     if (entry.own != nullptr) names.insert(entry.rule->name());
-    if (entry.rule && !entry.rule->is_disabled()) active_.push_back(entry.rule.get());
+    if (entry.rule && entry.error.empty() && !entry.rule->is_disabled()) active_.push_back(entry.rule.get());
     entries_.push_back(std::move(entry));
   }
   wants_everything_ =
@@ -172,7 +199,7 @@ void RuleList::install(const std::vector<std::string>& raws) {
   give_topics();
   log_faults(old);
   for (const Entry& entry : old) {
-    if (entry.rule) entry.rule->finish(now_ns_, farewells_);
+    if (entry.rule && entry.error.empty()) say_farewell(*entry.rule);
   }
   old.clear();
   state_.keep(names);

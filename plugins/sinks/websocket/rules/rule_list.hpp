@@ -11,7 +11,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
+#include <new>
 #include <optional>
 #include <set>
 #include <string>
@@ -28,7 +30,7 @@ struct Entry {
   std::optional<Shape> shape = {};  // nothing: it is of none
   std::size_t index = 0;            // within its shape; of no shape: in the file
   std::string error = {};           // what is wrong with it; empty: nothing
-  std::unique_ptr<Rule> rule = {};  // null: it is wrong
+  std::unique_ptr<Rule> rule = {};  // null: it is wrong as it is written
   OwnRule* own = nullptr;           // the same, where it is of ours
 };
 
@@ -54,8 +56,16 @@ class RuleList {
   [[nodiscard]] const std::vector<Entry>& entries() const noexcept { return entries_; }
   // Null: there is no such number.
   [[nodiscard]] const Entry* find(Shape shape, std::size_t index) const noexcept;
-  // Those that events are to be judged by.
-  [[nodiscard]] const std::vector<Rule*>& active() const noexcept { return active_; }
+  // use(Rule&) for those that events are to be judged by. One that throws is wrong from then on, as one of which that
+  // is known from the beginning: it costs itself alone.
+  template <typename Use>
+  void each_active(Use use) {
+    for (std::size_t i = 0; i < active_.size();) {
+      if (is_done(*active_[i], use)) ++i;
+    }
+  }
+  // What all rules have open, before the end.
+  void finish(std::vector<Notification>& out);
   [[nodiscard]] bool wants_everything() const noexcept { return wants_everything_; }
   // Why the file is not what it should be; empty: it is.
   [[nodiscard]] const std::string& file_error() const noexcept { return file_error_; }
@@ -69,6 +79,21 @@ class RuleList {
   // What is wrong with it is in the entry.
   void compile(Entry& entry, const std::set<std::string>& names) const;
   void fail(const std::string& error);
+  template <typename Use>
+  bool is_done(Rule& rule, Use& use) {
+    try {
+      use(rule);
+      return true;
+    } catch (const std::bad_alloc&) {
+      around_.host.warning("memory is short: a rule missed an event");
+      return true;
+    } catch (const std::exception& thrown) {
+      give_up(rule, thrown.what());
+    }
+    return false;
+  }
+  void give_up(const Rule& rule, const std::string& why);
+  void say_farewell(Rule& rule);
   void log_faults(const std::vector<Entry>& old) const;
 
   void note_missing();

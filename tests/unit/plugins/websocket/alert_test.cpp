@@ -74,6 +74,43 @@ TEST_F(Alerts, SayHowManyEventsWereTooMuchForASecond) {
   EXPECT_EQ(book_->held_back(), 4U);
 }
 
+TEST_F(Alerts, GrabWhatStandsBelowAListOnce) {
+  for (const json& fields : {json{"A", "A.B.0.C"}, json{"A.B.0.C", "A"}, json{"A.B", "A.B.0.C"}}) {
+    json rules = alert({{"TopicPrefix", "g:"}}, {{"GrabEvent", true}, {"GrabFields", fields}});
+    start(rules.dump());
+    const json event = {{"A", {{"B", json::array({{{"C", 1}}})}}}};
+    message("g:x", event.dump());
+    const auto told = take();
+    ASSERT_THAT(told, SizeIs(1)) << fields;
+    EXPECT_EQ(json::parse(told[0].frame_data)["Event"], event) << fields;
+  }
+}
+
+TEST_F(Alerts, ThatFailCostThemselvesAlone) {
+  json rules = alert(json::object(), {{"MessageBody", "{{IP.SrcIP#Device}}"}});
+  rules.push_back(alert({{"Name", "good"}, {"RuleId", "id-2"}})[0]);
+  write(rules.dump());
+  book_ = std::make_unique<RuleBook>(host(), Settings{.file = file(), .name_of = [](std::string_view) -> std::string {
+                                                        throw std::runtime_error("no names today");
+                                                      }});
+  book_->load();
+  for (int i = 0; i < 3; ++i) packet();
+  EXPECT_THAT(messages(), ElementsAre("B", "B", "B"));
+  EXPECT_THAT(overview()[0]["error"], HasSubstr("no names today"));
+  EXPECT_FALSE(overview()[1].contains("error"));
+  EXPECT_THAT(logged(), ElementsAre(HasSubstr("notifications.json: alerts 0: it failed, and does nothing until it is "
+                                              "changed: no names today")));
+  // Whatever happens to the others.
+  ASSERT_EQ(remove(Shape::alerts, 1).status, 200);
+  packet();
+  EXPECT_THAT(messages(), IsEmpty());
+  EXPECT_THAT(logged(), SizeIs(1));
+  ASSERT_EQ(put(Shape::alerts, 0, alert(json::object(), {{"MessageBody", "mended"}})[0].dump()).status, 200);
+  packet();
+  EXPECT_THAT(messages(), ElementsAre("mended"));
+  EXPECT_FALSE(overview()[0].contains("error"));
+}
+
 TEST_F(Alerts, MayHaveTheirKeysInAnyCase) {
   start(R"([{"topicprefix":"nft:","name":"n","actions":[{"sendnotification":true}]},
             {"topicprefix":"nft:","name":"wrong","actions":[]}])");
