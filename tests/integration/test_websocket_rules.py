@@ -349,6 +349,17 @@ class Spr(RulesTest):
             send(self.namespace, [ipv4("127.0.0.1", "127.0.0.9", TCP, tcp(1000, 25))])
             self.assertTrue(wire.next_event()[0].startswith("alert:nft:drop:mac"))
 
+    def test_a_message_of_several_lines_is_told_as_it_is(self):
+        self.start_with([{"TopicPrefix": "m:", "Name": "m", "Actions": [{"SendNotification": True, "GrabEvent": True}]},
+                         {"name": "ours", "match": {"topic": "m:*"}}])
+        client = self.listen()
+        event = {"a": "\u202e\x7f", "b": [1]}
+        value = json.dumps(event, ensure_ascii=False, indent="\t")
+        publish_once(self.host.path("bus.sock"), json.dumps({"topic": "m:x", "value": value}) + "\n")
+        frames = [client.frame() for _ in range(2)]
+        self.assertEqual([frame["Type"] for frame in frames], ["alert:m:x:", "alert:ours"])
+        self.assertEqual([json.loads(frame["Data"])["Event"] for frame in frames], [event] * 2)
+
     def test_alerts_on_messages(self):
         self.start_with([])
         rule = {"TopicPrefix": "wifi:auth:", "MatchAnyOne": False, "InvertRule": False, "Name": "wifi", "Disabled": False,

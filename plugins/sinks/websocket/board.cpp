@@ -242,7 +242,8 @@ void Board::notify(const rules::Notification& notification, const nfbus::Event* 
   for (const auto& [id, view] : views_) {
     if (view->settings.feed != Feed::notifications) continue;
     if (!is_seen(*view, notification, event)) continue;
-    if (!frame) frame = make_frame(notification.frame_type, notification.frame_data, append_json_as_text, true);
+    // A message's copy in it may have line ends between its values.
+    if (!frame) frame = make_frame(notification.frame_type, notification.frame_data, append_quoted, true);
     add(*view, frame);
   }
 }
