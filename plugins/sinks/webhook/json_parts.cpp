@@ -68,16 +68,6 @@ std::size_t append_unescaped(std::string_view text, std::size_t at, std::string&
   return std::min(at, text.size());
 }
 
-// The inside of a string without its escapes.
-void append_inside(std::string_view inside, std::string& out) {
-  for (std::size_t at = 0; at < inside.size();) {
-    const std::size_t escape = inside.find('\\', at);
-    out += inside.substr(at, escape - at);
-    if (escape == std::string_view::npos || escape + 1 >= inside.size()) return;
-    at = append_unescaped(inside, escape + 1, out);
-  }
-}
-
 // Reads RFC 8259's grammar from the beginning to the end, and keeps only what the path leads to.
 class Reader {
  public:
@@ -238,6 +228,15 @@ std::size_t character_size(std::string_view text) {
 
 std::string_view find_part(std::string_view json, std::span<const std::string> path) {
   return Reader(json, path).run();
+}
+
+void append_inside(std::string_view inside, std::string& out) {
+  for (std::size_t at = 0; at < inside.size();) {
+    const std::size_t escape = inside.find('\\', at);
+    out += inside.substr(at, escape - at);
+    if (escape == std::string_view::npos || escape + 1 >= inside.size()) return;
+    at = append_unescaped(inside, escape + 1, out);
+  }
 }
 
 void append_text(std::string_view part, std::string& out) {

@@ -15,6 +15,9 @@ namespace webhook {
 // What a part is as text: a string without quotes and escapes, null nothing, all else its JSON.
 void append_text(std::string_view part, std::string& out);
 
+// The inside of a JSON string without its escapes.
+void append_inside(std::string_view inside, std::string& out);
+
 // A text as the inside of a JSON string; what is not UTF-8 becomes U+FFFD.
 void append_escaped(std::string_view text, std::string& out);
 

@@ -20,14 +20,38 @@ using nlohmann::ordered_json;
 // Servers refuse requests whose headers are longer than about 8 KiB.
 constexpr std::size_t kMostHeaderValueBytes = 1024;
 
+void append_entity(char c, std::string& out) {
+  switch (c) {
+    case '&': out += "&amp;"; break;
+    case '<': out += "&lt;"; break;
+    case '>': out += "&gt;"; break;
+    default: out += c; break;
+  }
+}
+
 std::string with_entities(std::string_view text) {
   std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      default: out += c; break;
+  for (const char c : text) append_entity(c, out);
+  return out;
+}
+
+// The same for all strings of a JSON text, in which alone the three can stand: as such, or as \u0026 and so on.
+std::string with_entities_in_json(std::string_view part) {
+  constexpr std::size_t kEscapeSize = 6;
+  std::string out;
+  for (std::size_t at = 0; at < part.size();) {
+    if (part[at] != '\\') {
+      append_entity(part[at++], out);
+      continue;
+    }
+    std::string character;
+    if (part.substr(at).starts_with("\\u00")) append_inside(part.substr(at, kEscapeSize), character);
+    if (character == "&" || character == "<" || character == ">") {
+      append_entity(character.front(), out);
+      at += kEscapeSize;
+    } else {
+      out += part.substr(at, 2);
+      at += 2;
     }
   }
   return out;
@@ -202,14 +226,16 @@ bool Template::asks_for(std::string_view name) const {
 
 void Template::append_body(const Piece& piece, std::string_view part, std::string& out) const {
   const bool is_text = part.starts_with('"');
-  const bool changes = escape_ == Escape::entities && is_text;
-  if (piece.use == Use::json_value && !changes) {
+  const bool escapes = escape_ == Escape::entities;
+  std::string escaped;
+  if (escapes && !is_text) part = escaped = with_entities_in_json(part);
+  if (piece.use == Use::json_value && !(escapes && is_text)) {
     out += part.empty() ? "null" : part;
     return;
   }
   std::string text;
   append_text(part, text);
-  if (changes) text = with_entities(text);
+  if (escapes && is_text) text = with_entities(text);
   if (piece.use == Use::json_value) {
     out += json_string(text);
   } else if (piece.use == Use::json_text) {

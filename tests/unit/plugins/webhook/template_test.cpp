@@ -105,6 +105,12 @@ TEST_F(TemplateTest, EntitiesAreOfValuesAndOfEscapedOnesToo) {
   EXPECT_EQ(json::parse(from_json(R"(["<i>{Title}", "{Title}"])", Escape::entities)),
             json::array({"<i>&lt;!channel&gt; &amp; &lt;b&gt;", "&lt;!channel&gt; &amp; &lt;b&gt;"}));
   EXPECT_EQ(from_text("<{Title}>", Form::text, Escape::entities), "<&lt;!channel&gt; &amp; &lt;b&gt;>");
+  // Whatever the value is, and however it is written.
+  of_message(R"({"Event":{"<a>":["<!channel>","\u003c\u003E\u0026\\u003c\"",1,null,true]}})");
+  const std::string escaped = R"({"&lt;a&gt;":["&lt;!channel&gt;","&lt;&gt;&amp;\\u003c\"",1,null,true]})";
+  EXPECT_EQ(from_json(R"({"e":"{Event}","n":"{Nothing}"})", Escape::entities), R"({"e":)" + escaped + R"(,"n":null})");
+  EXPECT_EQ(json::parse(from_json(R"(["< {Event}"])", Escape::entities))[0], "< " + escaped);
+  EXPECT_EQ(from_text("<{Event}", Form::text, Escape::entities), "<" + escaped);
 }
 
 TEST_F(TemplateTest, PathsLeadIntoMessagesAndWhatIsAroundThem) {
