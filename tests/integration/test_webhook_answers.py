@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import pathlib
 import signal
 import time
 
@@ -261,6 +262,26 @@ class Secrets(WebhookTest):
         self.check(host, 2)
         self.assertEqual(server.requests[-1].target, "/new")
         self.assertNotIn("SECRET", host.stderr + said)
+
+    def test_what_a_server_says_of_the_url_or_the_token_shows_neither(self):
+        def answer(request):
+            # Where the text is cut, and in a string of JSON.
+            words = "x" * 385 + request.headers["authorization"] + request.target
+            return (400, words) if request.json == {"n": 0} else (
+                400, json.dumps({"path": request.target, "key": request.query}).replace("/", "\\/"))
+
+        server = self.serve(answer)
+        self.file("token", "TOKEN-SECRET-TOKEN")
+        host = self.start(CONFIG + 'url = "http://127.0.0.1:8080/hooks/P%41TH-SECRET/{id}?key=A-KEY-SECRET"\n'
+                          f'json = """{{"n": "{{n}}"}}"""\ntoken_file = "{self.folder}/token"\n')
+        for n in range(2):
+            self.publish(host, {"n": n})
+            self.check(host, 0, n + 1)
+        dead = pathlib.Path(host.path("rejected")).read_text()
+        self.assertEqual(dead.count("http://127.0.0.1:8080 answers 400: "), 2)
+        targets = [request.target for request in server.requests]
+        for secret in ("SECRET", "TOKEN", "P%41TH", "PATH", *(target.split("/")[3][:8] for target in targets)):
+            self.assertNotIn(secret, dead + host.stderr)
 
 if __name__ == "__main__":
     main()

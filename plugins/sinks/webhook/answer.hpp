@@ -4,6 +4,7 @@
 #include "../../lib/http/client.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace webhook {
@@ -22,8 +23,11 @@ struct Verdict {
   std::uint32_t retry_after_ms = 0;
 };
 
+// Returns a text without what must not be shown.
+using Mask = std::function<std::string(std::string)>;
+
 // place: where the request went, for texts. says_where: the event has a say in the url, so that a path that is not
-// there is that event's.
-[[nodiscard]] Verdict judge(const http::Answer& answer, const std::string& place, bool says_where);
+// there is that event's. mask: of the server's words, and libcurl's.
+[[nodiscard]] Verdict judge(const http::Answer& answer, const std::string& place, bool says_where, const Mask& mask);
 
 }  // namespace webhook

@@ -76,12 +76,14 @@ void Delivery::send(nfbus::Events events) {
   client_.perform(exchanges, [&] { return events.time_left_ms(); });
   const bool says_where = secrets_.target().url.depends_on_event();
   const std::string place = secrets_.place();
-  // From the last one on: what goes back is put at the front.
-  for (std::size_t i = sent.size(); i-- > 0;) {
-    Verdict verdict = judge(exchanges[i].answer, place, says_where);
-    verdict.reason = secrets_.without_secrets(std::move(verdict.reason));
-    settle(events, std::move(sent[i]), verdict);
+  // All before the first is settled, for which other secrets may be read.
+  std::vector<Verdict> verdicts;
+  for (const http::Exchange& exchange : exchanges) {
+    const Mask mask = [&](std::string text) { return secrets_.without_secrets(std::move(text), exchange.request.url); };
+    verdicts.push_back(judge(exchange.answer, place, says_where, mask));
   }
+  // From the last one on: what goes back is put at the front.
+  for (std::size_t i = sent.size(); i-- > 0;) settle(events, std::move(sent[i]), verdicts[i]);
 }
 
 void Delivery::settle(nfbus::Events events, Job job, const Verdict& verdict) {

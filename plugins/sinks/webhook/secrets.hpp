@@ -31,8 +31,9 @@ class Secrets {
 
   // Where it goes, for texts: without the path. Before the first read() of a url_file: that file.
   [[nodiscard]] std::string place() const;
-  // A text for the log without any of the secrets that a server may have put into it.
-  [[nodiscard]] std::string without_secrets(std::string text) const;
+  // A text for the log without any of the secrets that a server may have put into it. url: that the request went to,
+  // of which all behind the host may be one.
+  [[nodiscard]] std::string without_secrets(std::string text, const std::string& url) const;
 
  private:
   const Settings& settings_;

@@ -17,7 +17,7 @@ http::Answer answered(int status, std::string body = {}) {
 }
 
 Verdict judge(const http::Answer& answer, bool says_where = false) {
-  return webhook::judge(answer, "https://h", says_where);
+  return webhook::judge(answer, "https://h", says_where, [](std::string text) { return text; });
 }
 
 TEST(Answer, ItsStatusSaysWhatBecomesOfTheEvents) {
