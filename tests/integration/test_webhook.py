@@ -164,7 +164,7 @@ class Ways(WebhookTest):
 
     def test_a_proxy_is_an_option_and_no_variable(self):
         proxy = self.serve(port=3128)
-        host = self.start(CONFIG + URL + 'proxy = "http://127.0.0.1:3128"\n')
+        host = self.start(CONFIG + URL + 'proxy = "http://127.0.0.1:3128"\n', env={"no_proxy": "*", "NO_PROXY": "*"})
         self.publish(host, {"n": 0})
         self.check(host, 1)
         self.assertEqual(proxy.requests[0].target, "http://127.0.0.1:8080/hook")

@@ -147,7 +147,9 @@ void set_up(Handle& handle, const Settings& settings, Exchange& exchange) {
   set(easy, CURLOPT_DNS_CACHE_TIMEOUT, kNamesKeptS);
   set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(settings.connect_timeout.count()));
   set(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(settings.request_timeout.count()));
+  // Neither way by what the environment says.
   set(easy, CURLOPT_PROXY, settings.proxy.c_str());
+  set(easy, CURLOPT_NOPROXY, "");
   set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   if (!settings.ca_file.empty()) set(easy, CURLOPT_CAINFO, settings.ca_file.c_str());
   if (!settings.cert_file.empty()) set(easy, CURLOPT_SSLCERT, settings.cert_file.c_str());
