@@ -41,6 +41,9 @@ export async function namesStandWithoutRows(stage) {
     const row = page.locator(".ranking li", { hasText: address });
     await eventually(async () => (await row.textContent()).includes(name), `${address} by the name ${name}`);
   }
+  await page.getByRole("link", { name: /by its card/ }).first().click();
+  await page.getByRole("heading", { name: "by its card" }).waitFor();
+  await page.goBack();
   await page.getByRole("link", { name: /laptop/ }).first().click();
   const port = panel(page, "Ports that it asks for").getByRole("button", { name: "tcp/23" });
   await port.click();
