@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <iterator>
 #include <mutex>
@@ -30,8 +31,9 @@ class Jobs {
   // [any] How many wait or are at work.
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-  // [worker] Returns whether some are left.
-  bool run(Clock::time_point until) {
+  // [worker] Returns whether some are left. failed(exception): one threw that, and is over.
+  template <typename Failed>
+  bool run(Clock::time_point until, Failed failed) {
     do {
       {
         const std::lock_guard lock(mutex_);
@@ -41,17 +43,35 @@ class Jobs {
       if (own_.empty()) return false;
       Job job = std::move(own_.front());
       own_.pop_front();
-      const Clock::time_point piece = std::min(until, Clock::now() + kPiece);
-      if (job(piece)) {
-        --size_;
-      } else {
-        own_.push_back(std::move(job));
+      Place place(size_);
+      try {
+        if (!job(std::min(until, Clock::now() + kPiece))) {
+          own_.push_back(std::move(job));
+          place.keep();
+        }
+      } catch (const std::exception& exception) {
+        failed(exception);
       }
     } while (Clock::now() < until);
     return true;
   }
 
  private:
+  // Of a job at work, among those that are counted. However it ends, the next has it.
+  class Place {
+   public:
+    explicit Place(std::atomic<std::size_t>& size) : size_(&size) {}
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    ~Place() {
+      if (size_ != nullptr) --*size_;
+    }
+    void keep() noexcept { size_ = nullptr; }
+
+   private:
+    std::atomic<std::size_t>* size_;  // null: it stays
+  };
+
   static constexpr std::chrono::milliseconds kPiece{4};
 
   std::atomic<std::size_t> size_ = 0;

@@ -11,8 +11,10 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <mutex>
 #include <optional>
+#include <string>
 
 namespace {
 
@@ -74,7 +76,10 @@ class Websocket {
 
   void tick() {
     board_.tick(front_.client_count());
-    if (jobs_.run(Jobs::Clock::now() + kForJobs)) host_.wake();
+    const auto failed = [this](const std::exception& exception) {
+      host_.warning(std::string("a request could not be answered: ") + exception.what());
+    };
+    if (jobs_.run(Jobs::Clock::now() + kForJobs, failed)) host_.wake();
     send();
   }
 

@@ -138,12 +138,24 @@ void Front::set_tokens(Tokens tokens) {
 
 void Front::scan(const Request& request, const Reply& reply, Jobs::Job job) {
   if (jobs_.size() >= kMostJobs) return reply(refusal(503, "too many requests look at events: ask again in a second"));
-  post([is_gone = request.is_gone, job = std::move(job)](auto until) { return (is_gone && *is_gone) || job(until); });
+  post(reply,
+       [is_gone = request.is_gone, job = std::move(job)](auto until) { return (is_gone && *is_gone) || job(until); });
 }
 
 void Front::post(Jobs::Job job) {
   jobs_.post(std::move(job));
   host_.wake();
+}
+
+void Front::post(const Reply& reply, Jobs::Job job) {
+  post([reply, job = std::move(job)](auto until) {
+    try {
+      return job(until);
+    } catch (const std::exception& failed) {
+      reply(refusal(500, std::string("this could not be answered: ") + failed.what()));
+      throw;
+    }
+  });
 }
 
 void Front::after(std::chrono::milliseconds delay, std::function<void()> what) {
@@ -324,7 +336,7 @@ void Front::answer_with_entry(const Request& request, const Reply& reply) {
     std::optional<Response> wrong;
     const auto most = number_parameter(request, "limit", kRowsAsked, wrong);
     if (wrong) return reply(std::move(*wrong));
-    return post([this, most = *most, reply](auto) {
+    return post(reply, [this, most = *most, reply](auto) {
       reply(json_response(board_.notifications_json(most)));
       return true;
     });
@@ -333,7 +345,7 @@ void Front::answer_with_entry(const Request& request, const Reply& reply) {
     const std::string step = request.parameter("step").value_or("1");
     if (step != "1" && step != "10") return reply(refusal(400, "step: it is 1 or 10"));
     const unsigned step_s = step == "10" ? 10 : 1;
-    return post([this, step_s, reply](auto) {
+    return post(reply, [this, step_s, reply](auto) {
       reply(json_response(board_.statistics().series_json(step_s, Board::now_s(), output::clock_ns(CLOCK_REALTIME))));
       return true;
     });
@@ -344,7 +356,7 @@ void Front::answer_with_entry(const Request& request, const Reply& reply) {
       if (i != 0) keys += ',';
       keys += json(nfbus::to_view(words_->keys[i])).dump();
     }
-    return post([this, keys, reply](auto) {
+    return post(reply, [this, keys, reply](auto) {
       std::string out = "{\"keys\":[" + keys +
                         R"(],"values":{"action":["allowed","blocked"],"family":["ip","ip6","arp","bridge"],)" +
                         R"("proto":["tcp","udp","icmp","icmpv6","sctp","gre","esp"],)" +
@@ -359,7 +371,7 @@ void Front::answer_with_entry(const Request& request, const Reply& reply) {
   if (path.starts_with(kEvent)) {
     const std::optional<std::uint64_t> number = number_of(path.substr(kEvent.size()));
     if (!number) return reply(refusal(400, "an event has a number"));
-    return post(event_query(board_, *number, reply));
+    return post(reply, event_query(board_, *number, reply));
   }
   if (path.starts_with(kHost)) {
     const std::string address(path.substr(kHost.size()));
@@ -413,7 +425,7 @@ void Front::answer_rules(const Request& request, rules::Shape shape, std::string
   } else if (request.method == "POST") {
     return reply(wrong_method("GET, PUT, DELETE"));
   }
-  post([this, shape, method, index, request, reply](auto) {
+  post(reply, [this, shape, method, index, request, reply](auto) {
     rules::Answer answer = board_.rules().handle(
         {.shape = shape, .method = method, .index = index, .body = request.body, .may_change = [&](auto array) {
            return may_change(request, entity_tag(array));

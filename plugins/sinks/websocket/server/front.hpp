@@ -92,6 +92,8 @@ class Front final : public Application, public ClientOwner {
   // Of the parameter `match`, words; sets `wrong` where it is no match.
   [[nodiscard]] SharedMatch match_of(const Request& request, std::optional<Response>& wrong);
   void post(Jobs::Job job);
+  // Of a request: it is answered by an error when the job throws.
+  void post(const Reply& reply, Jobs::Job job);
   // Of a request that looks at many events: dropped when nobody waits for it any more, refused where too many are at
   // it.
   void scan(const Request& request, const Reply& reply, Jobs::Job job);

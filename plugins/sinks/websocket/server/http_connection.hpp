@@ -88,6 +88,7 @@ class HttpConnection final : public Connections::Member, public std::enable_shar
     }
     template <class Action>
     void keep(Action action) {
+      if (!self_) return;
       const auto executor = self_->stream_.get_executor();
       asio::post(executor, [self = std::move(self_), action = std::move(action)]() mutable { action(*self); });
     }

@@ -58,7 +58,7 @@ struct Response {
 // Returns whether a request's If-Match, if there is one, holds for content of that tag (section 13.1.1).
 [[nodiscard]] bool may_change(const Request& request, std::string_view tag);
 
-// To be called once. [any]
+// To be called once: what comes later is nothing. [any]
 using Reply = std::function<void(Response)>;
 
 // RFC 3986, section 2.1; none: a % that is no escape.
