@@ -15,21 +15,34 @@
 namespace websocket {
 
 // Long work is done in pieces, so that live events go on: a job that is not done by `until` comes again, behind the
-// others.
+// others. A job may hold what belongs to the server's thread: close() comes before that ends.
 class Jobs {
  public:
   using Clock = std::chrono::steady_clock;
   using Job = std::function<bool(Clock::time_point until)>;  // true: it is done
 
-  // [any]
+  // [any] After close() a job is dropped.
   void post(Job job) {
     const std::lock_guard lock(mutex_);
+    if (is_closed_) return;
     waiting_.push_back(std::move(job));
     ++size_;
   }
 
   // [any] How many wait or are at work.
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+  // [worker] Drops all, for good.
+  void close() {
+    std::deque<Job> dropped;  // where no lock is held
+    {
+      const std::lock_guard lock(mutex_);
+      is_closed_ = true;
+      dropped.swap(waiting_);
+    }
+    own_.clear();
+    size_ = 0;
+  }
 
   // [worker] Returns whether some are left. failed(exception): one threw that, and is over.
   template <typename Failed>
@@ -77,6 +90,7 @@ class Jobs {
   std::atomic<std::size_t> size_ = 0;
   std::mutex mutex_;
   std::deque<Job> waiting_;
+  bool is_closed_ = false;
   std::deque<Job> own_;  // the worker's
 };
 

@@ -55,6 +55,10 @@ class Websocket {
         board_(host, settings_),
         front_(host, settings_, board_, jobs_) {}
 
+  Websocket(const Websocket&) = delete;
+  Websocket& operator=(const Websocket&) = delete;
+  ~Websocket() { close(); }  // that was opened halfway
+
   nfbus::Result<void> open(nfbus::Shape& shape) {
     shape.tick_ms = kTickMs;
     if (auto read = read_tokens(); !read) return read;
@@ -97,7 +101,10 @@ class Websocket {
     send();
   }
 
-  void close() { server_->stop(); }
+  void close() {
+    jobs_.close();  // they hold connections, which go on the server's thread
+    if (server_) server_->stop();
+  }
 
  private:
   void send() {

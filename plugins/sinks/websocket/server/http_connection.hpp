@@ -56,8 +56,9 @@ class HttpConnection final : public Connections::Member, public std::enable_shar
     }
   }
 
+  // Whoever still has to answer it may hold it for a while; it is no connection any more.
   void cut() override {
-    connections_.stop_waiting(*this);
+    connections_.remove(*this);
     error_code ignored;
     lowest().socket().close(ignored);
   }

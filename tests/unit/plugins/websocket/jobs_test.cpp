@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -54,6 +55,23 @@ TEST_F(JobsTest, OneThatThrowsIsOverAndCostsNoOther) {
   EXPECT_THAT(failed_, ElementsAre("too bad", "too bad"));
   EXPECT_THAT(done_, ElementsAre(1));
   EXPECT_EQ(jobs_.size(), 0U);
+}
+
+TEST_F(JobsTest, AreDroppedForGood) {
+  const auto held = std::make_shared<int>(1);
+  const auto add = [&] { jobs_.post([held](auto) { return false; }); };
+  add();
+  EXPECT_TRUE(run(0ms));  // one that is begun
+  add();
+  EXPECT_EQ(jobs_.size(), 2U);
+  EXPECT_EQ(held.use_count(), 3);
+  jobs_.close();
+  EXPECT_EQ(held.use_count(), 1);
+  EXPECT_EQ(jobs_.size(), 0U);
+  add();
+  EXPECT_EQ(held.use_count(), 1);
+  EXPECT_EQ(jobs_.size(), 0U);
+  EXPECT_FALSE(run());
 }
 
 }  // namespace
