@@ -233,6 +233,7 @@ class HttpConnection final : public Connections::Member, public std::enable_shar
   void finish(Upgrade upgrade) {
     stop_watching();
     if (!upgrade.conversation) return send(std::move(upgrade.refused), false);
+    connections_.remove(*this);  // some handler may hold what is left of it, and nobody can cut that
     std::make_shared<WebSocketConnection<Stream>>(std::move(stream_), connections_, std::move(upgrade.conversation),
                                                   upgrade.deflate)
         ->accept(parser_->get());

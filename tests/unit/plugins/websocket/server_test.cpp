@@ -26,9 +26,22 @@ namespace websocket {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::HasSubstr;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view kRequest = "GET /x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+constexpr std::string_view kUpgrade =
+    "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+class Nobody final : public Conversation {
+ public:
+  void begun(Channel& /*channel*/) override {}
+  void received(std::string_view /*text*/) override {}
+  void written() override {}
+  void stopping() override {}
+  void ended() override {}
+};
 
 // Keeps what it has to answer.
 class Keeper final : public Application {
@@ -38,7 +51,7 @@ class Keeper final : public Application {
     replies_.push_back(std::move(reply));
     asked_.set_value();
   }
-  void upgrade(const Request& /*request*/, std::function<void(Upgrade)> /*reply*/) override {}
+  void upgrade(const Request& /*request*/, std::function<void(Upgrade)> reply) override { on_upgrade(reply); }
   void turned_away() override {}
 
   [[nodiscard]] bool is_asked() { return asked_.get_future().wait_for(20s) == std::future_status::ready; }
@@ -46,6 +59,8 @@ class Keeper final : public Application {
     const std::lock_guard lock(mutex_);
     return std::exchange(replies_, {});
   }
+
+  std::function<void(const std::function<void(Upgrade)>&)> on_upgrade;
 
  private:
   std::mutex mutex_;
@@ -87,6 +102,14 @@ class ServerTest : public ::testing::Test {
     const ssize_t size = recv(socket_, &byte, 1, 0);
     return size == 0 || (size < 0 && errno == ECONNRESET);
   }
+  // Up to `end`, or until the server closes.
+  [[nodiscard]] std::string read_until(std::string_view end) const {
+    std::string out;
+    char byte = 0;
+    while (out.find(end) == std::string::npos && recv(socket_, &byte, 1, 0) == 1) out += byte;
+    return out;
+  }
+
   Keeper application_;
   std::optional<Server> server_;
   int socket_ = -1;
@@ -112,6 +135,19 @@ TEST_F(ServerTest, JobsThatHoldAConnectionAreDroppedBeforeItGoes) {
   jobs.close();
   EXPECT_TRUE(is_cut_off());
   server_.reset();
+}
+
+TEST_F(ServerTest, AnUpgradeTakesOnePlaceOfThoseThatThereAre) {
+  int other = -1;
+  application_.on_upgrade = [&](const std::function<void(Upgrade)>& reply) {
+    other = connected();
+    reply({.conversation = std::make_shared<Nobody>()});
+  };
+  send(socket_, kUpgrade);
+  EXPECT_THAT(read_until("\r\n\r\n"), HasSubstr("101 Switching Protocols"));
+  send(other, kRequest);
+  EXPECT_TRUE(application_.is_asked());
+  close(other);
 }
 
 }  // namespace
