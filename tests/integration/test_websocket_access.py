@@ -156,6 +156,15 @@ class Tokens(AccessTest):
         with Client(self.namespace, self.port, first="first-token", source="127.0.1.77") as client:
             self.assertEqual(client.text(seconds=2), "success", "another address does not wait")
 
+    def test_what_comes_behind_a_token_that_has_to_wait_is_taken(self):
+        self.start_with_tokens()
+        with Client(self.namespace, self.port, first="wrong"), Client(self.namespace, self.port, first="first-token") as client:
+            client.send({"match": {"sport": 1001}, "answer": True})
+            self.assertEqual(client.text(), "success")
+            self.assertEqual(client.frame()["Type"], "nfbus:answer")
+            self.send([1000, 1001])
+            self.assertEqual(port_of(client.frame()), 1001)
+
     def test_who_was_let_in_by_what_is_over_has_to_go(self):
         host = self.start_with_tokens()
         login = self.ask("POST", "/api/login", {"token": "first-token"}).headers["set-cookie"].split(";")[0]

@@ -16,6 +16,9 @@ using nlohmann::json;
 constexpr std::chrono::seconds kTimeForToken{10};
 // Over a slow line, too: one of SPR's programs that gets an event before its answer gives up.
 constexpr std::chrono::seconds kTimeForFirstFrame{1};
+// Behind a token that is not answered yet.
+constexpr std::size_t kMostEarlyFrames = 16;
+constexpr std::size_t kMostEarlyBytes = 65536;
 constexpr std::size_t kHeldPart = 4;  // a quarter of what may wait for a client is held for that time
 constexpr std::string_view kSuccess = "success";
 constexpr std::uint16_t kGoingAway = 1001;        // RFC 6455, section 7.4.1
@@ -76,8 +79,8 @@ void Client::received(std::string_view text) {
   if (state_ == State::leaves) return;
   const bool is_first = !std::exchange(has_spoken_, true);
   if (state_ == State::waits_for_token) {
-    if (is_first) owner_.authenticate(shared_from_this(), text);
-    return;
+    if (!is_first) return keep_early(text);
+    return owner_.authenticate(shared_from_this(), text);
   }
   if (is_object(text)) {
     take_wishes(text);
@@ -88,6 +91,15 @@ void Client::received(std::string_view text) {
   } else {
     leave(kPolicyViolation, "a client sends a JSON object");
   }
+}
+
+// A client need not wait for the answer to its token before it says what it wants.
+void Client::keep_early(std::string_view text) {
+  early_bytes_ += text.size();
+  if (early_.size() == kMostEarlyFrames || early_bytes_ > kMostEarlyBytes) {
+    return leave(kPolicyViolation, "too much before the answer to the token");
+  }
+  early_.emplace_back(text);
 }
 
 void Client::authenticated(bool is_right) {
@@ -102,6 +114,7 @@ void Client::authenticated(bool is_right) {
   queue_.push_front(make_text(std::string(kSuccess)));
   if (state_ == State::waits_for_token) join();
   write_next();
+  for (const std::string& text : std::exchange(early_, {})) received(text);
 }
 
 void Client::take_wishes(std::string_view text) {
@@ -201,6 +214,7 @@ void Client::leave(std::uint16_t code, std::string_view reason) {
   is_held_ = false;
   state_ = State::leaves;
   is_held_ = false;
+  early_.clear();
   close_code_ = code;
   close_reason_ = reason;
   owner_.left(*this);

@@ -72,6 +72,7 @@ class Client final : public Conversation, public std::enable_shared_from_this<Cl
   enum class State : std::uint8_t { connecting = 1, waits_for_token, is_in, leaves };
 
   void join();
+  void keep_early(std::string_view text);
   void take_wishes(std::string_view text);
   [[nodiscard]] Text answer(const nlohmann::json& wishes, const std::string& wrong) const;
   void queue(Text text);
@@ -86,7 +87,9 @@ class Client final : public Conversation, public std::enable_shared_from_this<Cl
   const Entry entry_;
   ViewSettings settings_;
   State state_ = State::connecting;
-  Channel* channel_ = nullptr;  // null: not yet, or gone
+  Channel* channel_ = nullptr;     // null: not yet, or gone
+  std::deque<std::string> early_;  // what came behind the token, before its answer
+  std::size_t early_bytes_ = 0;
   std::deque<Text> queue_;
   std::size_t queued_bytes_ = 0;
   bool is_writing_ = false;

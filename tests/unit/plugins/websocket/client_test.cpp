@@ -45,13 +45,14 @@ class FakeChannel final : public Channel {
   std::string reason;
 };
 
-// Its time goes on when the test says so. A wrong token is answered when the test calls answer_wrong().
+// Its time goes on when the test says so. A wrong token is answered when the test calls answer_wrong(), and "late" when
+// it calls answer_right().
 class FakeOwner final : public ClientOwner {
  public:
   void authenticate(const std::shared_ptr<Client>& client, std::string_view token) override {
     tokens.emplace_back(token);
     if (token == "right") return client->authenticated(true);
-    wrong = client;
+    (token == "late" ? late : wrong) = client;
   }
   void sees(Client& /*client*/, const ViewSettings& settings, Text answer) override {
     seen.push_back(settings);
@@ -81,6 +82,7 @@ class FakeOwner final : public ClientOwner {
     }
   }
   void answer_wrong() { std::exchange(wrong, nullptr)->authenticated(false); }
+  void answer_right() { std::exchange(late, nullptr)->authenticated(true); }
 
   std::vector<std::string> tokens;
   std::vector<ViewSettings> seen;
@@ -94,6 +96,7 @@ class FakeOwner final : public ClientOwner {
   std::chrono::milliseconds now{0};
   std::multimap<std::chrono::milliseconds, std::function<void()>> timers;
   std::shared_ptr<Client> wrong;
+  std::shared_ptr<Client> late;
 };
 
 class ClientTest : public ::testing::Test {
@@ -205,6 +208,52 @@ TEST_F(ClientTest, NoTokenInTenSecondsEndsIt) {
   EXPECT_EQ(channel_.code, 1008);
   EXPECT_EQ(channel_.reason, "no token in 10 s");
   EXPECT_THAT(channel_.sent, IsEmpty());
+}
+
+// After a wrong token of its address a right one waits, too: what came behind it meanwhile is not lost.
+TEST_F(ClientTest, WhatComesBehindATokenIsTakenWhenItIsLetIn) {
+  begin(Client::Entry::by_frame);
+  client_->received("late");
+  client_->received(R"({"match":{"dport":53},"answer":true,"serial":1})");
+  client_->received(R"({"format":"ulogd"})");
+  EXPECT_THAT(owner_.seen, IsEmpty());
+  EXPECT_THAT(owner_.compiled, IsEmpty());
+  owner_.answer_right();
+  EXPECT_THAT(channel_.sent, ElementsAre("success"));
+  ASSERT_THAT(owner_.seen, SizeIs(3));
+  EXPECT_NE(owner_.seen[2].match, nullptr);
+  EXPECT_EQ(owner_.seen[2].format, TextFormat::ulogd);
+  EXPECT_THAT(owner_.answers, SizeIs(1));
+  client_->received(R"({"format":"packet"})");
+  EXPECT_THAT(owner_.seen, SizeIs(4));
+}
+
+TEST_F(ClientTest, WhatIsWrongBehindATokenIsSoWhenItIsLetIn) {
+  begin(Client::Entry::by_frame);
+  client_->received("late");
+  client_->received("no object");
+  EXPECT_EQ(channel_.code, 0);
+  owner_.answer_right();
+  drain();
+  EXPECT_EQ(channel_.reason, "a client sends a JSON object");
+}
+
+TEST_F(ClientTest, WhoSendsMuchBeforeItIsLetInHasToGo) {
+  for (const auto& [size, count] : {std::pair(0, 17), std::pair(32'768, 3)}) {
+    FakeChannel channel;
+    const auto client = std::make_shared<Client>(owner_, 8, Feed::events, Client::Entry::by_frame);
+    client->begun(channel);
+    client->received("late");
+    for (int i = 0; i < count - 1; ++i) client->received(std::string(static_cast<std::size_t>(size), ' '));
+    EXPECT_EQ(channel.code, 0) << size;
+    client->received(std::string(static_cast<std::size_t>(size), ' '));
+    EXPECT_EQ(channel.code, 1008) << size;
+    owner_.answer_right();
+    EXPECT_THAT(channel.sent, IsEmpty()) << size;
+    client->ended();
+  }
+  EXPECT_EQ(std::exchange(owner_.left_count, 0), 2);
+  EXPECT_THAT(owner_.seen, IsEmpty());
 }
 
 TEST_F(ClientTest, AWrongTokenIsTheOnlyTry) {
