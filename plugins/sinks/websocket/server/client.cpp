@@ -207,11 +207,15 @@ void Client::written() {
   write_next();
 }
 
+void Client::shut_out(std::string_view reason) {
+  forget_queue();
+  leave(kPolicyViolation, reason);
+}
+
 void Client::stopping() { leave(kGoingAway, "nfbus stops"); }
 
 void Client::leave(std::uint16_t code, std::string_view reason) {
   if (state_ == State::leaves) return;
-  is_held_ = false;
   state_ = State::leaves;
   is_held_ = false;
   early_.clear();

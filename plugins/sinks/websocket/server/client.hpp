@@ -61,6 +61,8 @@ class Client final : public Conversation, public std::enable_shared_from_this<Cl
   void authenticated(bool is_right);
   // It has to go, behind what waits for it.
   void dismiss(std::uint16_t code, std::string_view reason) { leave(code, reason); }
+  // It is not let in any more: it gets nothing of what waits for it.
+  void shut_out(std::string_view reason);
 
   void begun(Channel& channel) override;
   void received(std::string_view text) override;

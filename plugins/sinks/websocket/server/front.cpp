@@ -133,7 +133,7 @@ void Front::set_tokens(Tokens tokens) {
   if (tokens == tokens_) return;
   tokens_ = std::move(tokens);
   sessions_.end_all();
-  dismiss([](const Known& known) { return !known.is_pending; }, "the tokens have changed");
+  shut_out([](const Known& known) { return !known.is_pending; }, "the tokens have changed");
 }
 
 void Front::scan(const Request& request, const Reply& reply, Jobs::Job job) {
@@ -282,7 +282,7 @@ void Front::answer_with_entry(const Request& request, const Reply& reply) {
     if (request.method != "POST") return reply(wrong_method("POST"));
     const std::string_view session = cookie_of(request, kCookie);
     sessions_.end(session);
-    dismiss([session](const Known& known) { return !session.empty() && known.session == session; }, "logged out");
+    shut_out([session](const Known& known) { return !session.empty() && known.session == session; }, "logged out");
     Response out;
     out.status = 204;
     out.type.clear();

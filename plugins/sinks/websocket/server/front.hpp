@@ -78,8 +78,8 @@ class Front final : public Application, public ClientOwner {
   [[nodiscard]] bool is_free_or_by_session(const Request& request);
   [[nodiscard]] bool has_room() const noexcept;
   Upgrade admit(const Request& request, Feed feed, Entry entry);
-  // Those for which it holds have to go.
-  void dismiss(const std::function<bool(const Known&)>& is_meant, std::string_view reason);
+  // Those for which it holds are not let in any more.
+  void shut_out(const std::function<bool(const Known&)>& is_meant, std::string_view reason);
   // The headers that every answer has.
   static void protect(Response& response);
   // The cookie's value.

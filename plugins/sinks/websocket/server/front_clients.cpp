@@ -15,11 +15,10 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kQueuesOfAll = 16;          // so many times client_queue_bytes wait for all clients together
-constexpr std::size_t kMostMatchValues = 1024;    // of a client's match
-constexpr std::size_t kMostMatchPatterns = 64;    // of them, with a *
-constexpr std::uint16_t kPolicyViolation = 1008;  // RFC 6455, section 7.4.1
-constexpr std::uint16_t kTryAgainLater = 1013;    // of its registry
+constexpr std::size_t kQueuesOfAll = 16;        // so many times client_queue_bytes wait for all clients together
+constexpr std::size_t kMostMatchValues = 1024;  // of a client's match
+constexpr std::size_t kMostMatchPatterns = 64;  // of them, with a *
+constexpr std::uint16_t kTryAgainLater = 1013;  // of the registry of RFC 6455
 
 void append_text(void* taker, nfbus_text text) { *static_cast<std::string*>(taker) = nfbus::to_view(text); }
 
@@ -101,13 +100,13 @@ void Front::authenticate(const std::shared_ptr<Client>& client, std::string_view
   after(wait, look);
 }
 
-void Front::dismiss(const std::function<bool(const Known&)>& is_meant, std::string_view reason) {
+void Front::shut_out(const std::function<bool(const Known&)>& is_meant, std::string_view reason) {
   std::vector<std::shared_ptr<Client>> leaving;
   for (const auto& [id, known] : clients_) {
     if (!is_meant(known)) continue;
     if (auto client = known.client.lock()) leaving.push_back(std::move(client));
   }
-  for (const auto& client : leaving) client->dismiss(kPolicyViolation, reason);
+  for (const auto& client : leaving) client->shut_out(reason);
 }
 
 void Front::sees(Client& client, const ViewSettings& settings, Text answer) {

@@ -299,6 +299,19 @@ TEST_F(ClientTest, AWrongTokenOfOneThatIsInEndsItBehindWhatIsOnItsWay) {
   EXPECT_EQ(channel_.code, 1008);
 }
 
+TEST_F(ClientTest, WhoIsNotLetInAnyMoreGetsNothingOfWhatWaits) {
+  begin(Client::Entry::let_in);
+  for (const char* const text : {"one", "two", "three"}) send(text);
+  client_->shut_out("logged out");
+  EXPECT_EQ(owner_.waiting_bytes, 0);
+  EXPECT_EQ(owner_.left_count, 1);
+  send("four");
+  drain();
+  EXPECT_THAT(channel_.sent, ElementsAre("one"));  // it was on its way
+  EXPECT_EQ(channel_.code, 1008);
+  EXPECT_EQ(channel_.reason, "logged out");
+}
+
 TEST_F(ClientTest, ASecondTextThatIsNoObjectEndsIt) {
   begin(Client::Entry::let_in);
   client_->received("{}");
