@@ -320,6 +320,24 @@ class Tls(AccessTest):
             self.send([1002])
             self.assertEqual(port_of(client.frame()), 1002)
 
+    def test_one_file_that_cannot_be_read_keeps_not_the_other_from_it(self):
+        (key, certificate), (new_key, new_certificate) = self.certificate("one"), self.certificate("two")
+        host = self.start_with_tokens(f'cert_file = "{certificate}"\nkey_file = "{key}"\n')
+        self.tokens.unlink()
+        certificate.write_text(new_certificate.read_text())
+        key.write_text(new_key.read_text())
+        host.signal(signal.SIGHUP)
+        host.wait_for(r"token_file: cannot read .*: the tokens before stay\n")
+        trusted = ssl.create_default_context(cafile=str(new_certificate))
+        self.assertEqual(self.ask("GET", "/rules", headers={"Authorization": "Bearer first-token"}, tls=trusted).status, 200)
+        key.write_text("none\n")
+        host.signal(signal.SIGHUP)
+        host.wait_for(r"token_file: .*: the tokens before stay; cannot use the key in .*: the one before stays")
+        self.tokens.write_text("second\n")
+        host.signal(signal.SIGHUP)
+        host.wait_for(r"failed: cannot use the key in .*: the one before stays")
+        self.assertEqual(self.ask("GET", "/rules", headers={"Authorization": "Bearer second"}, tls=trusted).status, 200)
+
     def test_a_wrong_certificate_starts_nothing(self):
         encrypted = self.folder / "encrypted.pem"
         key, certificate = self.certificate("one")

@@ -88,10 +88,12 @@ class Websocket {
   }
 
   nfbus::Result<void> reopen() {
-    if (auto read = read_tokens(); !read) {
-      return nfbus::Error{read.error().code, nfbus::to_string(read.error()) + ": the tokens before stay"};
-    }
-    return server_->read_certificate();
+    const nfbus::Result<void> tokens = read_tokens();
+    nfbus::Result<void> certificate = server_->read_certificate();
+    if (tokens) return certificate;
+    std::string text = nfbus::to_string(tokens.error()) + ": the tokens before stay";
+    if (!certificate) text += "; " + nfbus::to_string(certificate.error());
+    return nfbus::Error{tokens.error().code, std::move(text)};
   }
 
   void diagnose(nfbus::Findings findings) { websocket::diagnose(settings_, board_.rules(), findings); }
