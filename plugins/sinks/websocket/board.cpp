@@ -199,19 +199,13 @@ void Board::add_row(View& view, std::string_view row, bool is_loss) {
 
 bool Board::holds(View& view, nfbus::Event event) {
   const Clock::time_point begin = Clock::now();
-  const bool out = (*view.settings.match)(event);
-  const Clock::time_point end = Clock::now();
-  if (end - cost_begin_ > kCostWindow) {
-    for (const auto& [id, other] : views_) {
-      other->cost = {};
-      other->tests = 0;
-    }
+  if (begin - cost_begin_ > kCostWindow) {
+    for (const auto& [id, other] : views_) other->cost.forget();
     cost_ = {};
     cost_begin_ = begin;
   }
-  view.cost += end - begin;
-  ++view.tests;
-  cost_ += end - begin;
+  bool out = false;
+  cost_ += view.cost.measure(begin, [&] { out = (*view.settings.match)(event); });
   if (cost_ > kMostCost) end_costliest();
   return out;
 }
@@ -219,12 +213,13 @@ bool Board::holds(View& view, nfbus::Event event) {
 void Board::end_costliest() {
   View* costliest = nullptr;
   for (const auto& [id, view] : views_) {
-    if (costliest == nullptr || view->cost > costliest->cost) costliest = view.get();
+    if (costliest == nullptr || view->cost.spent() > costliest->cost.spent()) costliest = view.get();
   }
-  cost_ -= costliest->cost;
+  cost_ -= costliest->cost.spent();
   // A flood of events, or many matches that cost little each, are what this sink is for.
-  if (costliest->tests < kLeastTests || costliest->cost / costliest->tests < kCostly) return;
-  costliest->cost = {};
+  const std::uint64_t tests = costliest->cost.tests();
+  if (tests < kLeastTests || costliest->cost.spent() / tests < kCostly) return;
+  costliest->cost.forget();
   costliest->is_too_costly = true;
   too_costly_.push_back(costliest->id);
 }

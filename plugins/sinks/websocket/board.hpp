@@ -3,6 +3,7 @@
 
 #include "devices.hpp"
 #include "history.hpp"
+#include "match_cost.hpp"
 #include "row.hpp"
 #include "rules/rule_book.hpp"
 #include "settings.hpp"
@@ -82,8 +83,7 @@ class Board {
     std::vector<Text> texts = {};
     bool is_touched = false;     // it is in touched_
     bool is_too_costly = false;  // it sees nothing any more
-    Clock::duration cost{};      // of its match, since cost_begin_
-    std::uint64_t tests = 0;     // so many
+    MatchCost<Clock> cost = {};  // of its match, since cost_begin_
     // Of a page, since its last frame and since its match was set.
     bool has_news = false;
     std::string rows = {};
