@@ -364,7 +364,10 @@ class History(PageTest):
         self.assertEqual(page["topics"], [{"topic": "nft:drop:out", "count": 2}])
         self.assertEqual(json.loads(self.get("/api/host/127.0.0.1").body)["out"], 3)
         self.assertGreaterEqual(page["last_ms"], page["first_ms"])
+        self.assertEqual(json.loads(self.get("/api/host/::ffff:127.0.0.9").body), page, "by whatever spelling")
+        self.assertEqual(json.loads(self.get("/api/host/2001:DB8:0::1").body)["address"], "2001:db8::1")
         self.get("/api/host/nobody", 400)
+        self.get("/api/host/127.0.0.9%00", 400)
 
     def test_the_numbers_are_those_of_the_status(self):
         self.start_page()

@@ -1,14 +1,14 @@
 #include "device_names.hpp"
 
+#include "address.hpp"
+
 #include "../../lib/ascii.hpp"
 #include "../../lib/small_file.hpp"
 #include "../../lib/utf8.hpp"
 
-#include <arpa/inet.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
 namespace websocket {
@@ -33,12 +33,9 @@ bool is_mac(std::string_view text) {
 
 // As it is looked up; none: it is neither.
 std::optional<std::string> key_of(std::string_view text) {
-  const std::string key = lower(text);
-  std::array<std::uint8_t, 16> room{};
-  if (inet_pton(AF_INET, key.c_str(), room.data()) == 1) return std::string(nfbus::AddressText({room.data(), 4}));
-  if (inet_pton(AF_INET6, key.c_str(), room.data()) == 1) return std::string(nfbus::AddressText({room.data(), 16}));
+  std::string key = lower(text);
   if (is_mac(key)) return key;
-  return std::nullopt;
+  return address_of(key);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "settings.hpp"
 
+#include "address.hpp"
+
 #include "../../lib/options.hpp"
 
 #include <arpa/inet.h>
@@ -53,6 +55,7 @@ Listen listen_of(const std::string& key, const std::string& text) {
   if (!is_good || out.address.find('\0') != std::string::npos) {
     throw OptionError(key, '"' + text + "\" is no address and port; write 127.0.0.1:8787, 0.0.0.0:8787 or [::1]:8787");
   }
+  out.address = address_of(out.address).value_or(out.address);
   return out;
 }
 
@@ -64,7 +67,8 @@ std::vector<Listen> listens_of(const Options& options, bool loopback_only) {
     const std::string text = options.text(key);
     out.push_back(listen_of(key, text));
     const Listen& last = out.back();
-    const std::string what = last.fd >= 0 ? text : last.address + ' ' + std::to_string(last.port);
+    const std::string what =
+        last.fd >= 0 ? "fd " + std::to_string(last.fd) : last.address + ' ' + std::to_string(last.port);
     const bool is_any_port = last.fd < 0 && last.port == 0;
     if (!is_any_port && !seen.insert(what).second) throw OptionError(key, "it stands there twice");
     if (!loopback_only || out.back().fd >= 0 || is_loopback(out.back().address)) return;

@@ -1,5 +1,7 @@
 #include "access.hpp"
 
+#include "../address.hpp"
+
 #include "../../../lib/ascii.hpp"
 #include "../../../lib/small_file.hpp"
 
@@ -25,9 +27,10 @@ std::string_view key_of(const Digest& digest) noexcept {
 }
 
 std::string network_of(std::string_view address) {
-  in6_addr bytes{};
   std::string text(address.substr(0, address.find('%')));
-  if (inet_pton(AF_INET6, text.c_str(), &bytes) != 1 || IN6_IS_ADDR_V4MAPPED(&bytes)) return text;
+  text = address_of(text).value_or(text);  // of IPv4, too, through a socket of both
+  in6_addr bytes{};
+  if (inet_pton(AF_INET6, text.c_str(), &bytes) != 1) return text;
   return {reinterpret_cast<const char*>(&bytes), 8};
 }
 

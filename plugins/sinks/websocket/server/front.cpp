@@ -1,5 +1,6 @@
 #include "front.hpp"
 
+#include "../address.hpp"
 #include "../page_files.hpp"
 #include "../queries.hpp"
 
@@ -11,8 +12,6 @@
 #include <nfbus/util/json_levels.hpp>
 
 #include <nlohmann/json.hpp>
-
-#include <arpa/inet.h>
 
 #include <algorithm>
 #include <charconv>
@@ -374,14 +373,11 @@ void Front::answer_with_entry(const Request& request, const Reply& reply) {
     return post(reply, event_query(board_, *number, reply));
   }
   if (path.starts_with(kHost)) {
-    const std::string address(path.substr(kHost.size()));
-    in6_addr room{};
-    if (inet_pton(AF_INET, address.c_str(), &room) != 1 && inet_pton(AF_INET6, address.c_str(), &room) != 1) {
-      return reply(refusal(400, "a host is an IPv4 or IPv6 address"));
-    }
-    nfbus::Result<SharedMatch> match = compile(json{{"host", address}});
+    const std::optional<std::string> address = address_of(std::string(path.substr(kHost.size())));
+    if (!address) return reply(refusal(400, "a host is an IPv4 or IPv6 address"));
+    nfbus::Result<SharedMatch> match = compile(json{{"host", *address}});
     if (!match) return reply(refusal(400, match.error().text));
-    return scan(request, reply, host_query(board_, address, std::move(*match), reply));
+    return scan(request, reply, host_query(board_, *address, std::move(*match), reply));
   }
   reply(refusal(404, "there is nothing of this name"));
 }

@@ -1,23 +1,18 @@
 #include "origin.hpp"
 
-#include "../../../lib/ascii.hpp"
+#include "../address.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
+#include "../../../lib/ascii.hpp"
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace websocket {
 namespace {
 
 constexpr std::uint16_t kHttpPort = 80;
 constexpr std::uint16_t kHttpsPort = 443;
-
-bool is_address(const std::string& text) noexcept {
-  in6_addr room{};
-  return inet_pton(AF_INET, text.c_str(), &room) == 1 || inet_pton(AF_INET6, text.c_str(), &room) == 1;
-}
 
 using output::lower;
 
@@ -53,7 +48,10 @@ std::optional<HostPort> host_port_of(std::string_view text) {
     const auto [last, error] = std::from_chars(rest.data() + 1, end, out.port);
     if (rest[0] != ':' || error != std::errc() || last != end || out.port == 0) return std::nullopt;
   }
-  out.is_address = is_address(out.host);
+  if (std::optional<std::string> address = address_of(out.host)) {
+    out.is_address = true;
+    out.host = std::move(*address);
+  }
   if (text.starts_with('[') && !out.is_address) return std::nullopt;
   return out;
 }

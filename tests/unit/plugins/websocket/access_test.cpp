@@ -148,10 +148,11 @@ TEST(Slowdown, IsOneForANetworkOfIpv6) {
   EXPECT_EQ(slowdown.failed("2001:db8:1:3::1", now), 250ms);
   EXPECT_EQ(slowdown.failed("fe80::1%eth0", now), 250ms);
   EXPECT_EQ(slowdown.failed("fe80::2%eth1", now), 500ms);
-  // Of a socket that takes both families: each its own, as all of IPv4 is one network of 64 bits there.
+  // Of a socket that takes both families: IPv4, not all one network of 64 bits.
   EXPECT_EQ(slowdown.failed("::ffff:192.0.2.1", now), 250ms);
   EXPECT_EQ(slowdown.failed("::ffff:192.0.2.2", now), 250ms);
   EXPECT_EQ(slowdown.failed("::ffff:192.0.2.1", now), 500ms);
+  EXPECT_EQ(slowdown.failed("192.0.2.1", now), 1000ms) << "through another socket";
 }
 
 TEST(Slowdown, AFloodOfAddressesIsForgottenInItsOrder) {

@@ -48,6 +48,13 @@ TEST_F(Names, AreFoundByAddressAndMac) {
   EXPECT_EQ(names_.of(""), "");
 }
 
+TEST_F(Names, AreThoseOfIpv4HoweverItIsWritten) {
+  write("::ffff:10.0.0.2 a\n::FFFF:a00:3 b\n");
+  EXPECT_THAT(fake_.logged, IsEmpty());
+  EXPECT_EQ(names_.of("10.0.0.2"), "a");
+  EXPECT_EQ(names_.of("10.0.0.3"), "b");
+}
+
 TEST_F(Names, AWrongLineCostsItselfAloneAndIsToldWithItsPlace) {
   write("10.0.0.2\n10.0.0.300 x\n\n02-00-00-00-00-01 x\n10.0.0.5 " + std::string(129, 'x') + "\n10.0.0.6 " +
         std::string(128, 'x') + "\nphone 10.0.0.7");

@@ -28,6 +28,7 @@ TEST(HostPort, IsReadAsAHostHeaderHasIt) {
   EXPECT_EQ(shown(host_port_of("192.0.2.1:80")), "192.0.2.1* 80");
   EXPECT_EQ(shown(host_port_of("[2001:DB8::1]:65535")), "2001:db8::1* 65535");
   EXPECT_EQ(shown(host_port_of("[::1]")), "::1* 0");
+  EXPECT_EQ(shown(host_port_of("[2001:DB8:0::1]")), "2001:db8::1* 0");
   EXPECT_EQ(shown(host_port_of("a_b-c.d")), "a_b-c.d 0");
   EXPECT_EQ(shown(host_port_of("a:")), "a 0");
   EXPECT_EQ(shown(host_port_of("[::1]:")), "::1* 0");
@@ -51,6 +52,13 @@ TEST(Origin, HasThePortOfItsScheme) {
         "ws://a", "http://http://a", " http://a", "http://a ", "//a"}) {
     EXPECT_EQ(shown(origin_of(wrong)), "none") << wrong;
   }
+}
+
+TEST(Site, IsKnownByAnySpellingOfItsAddress) {
+  EXPECT_EQ(status("[2001:db8:0::1]:8787", "http://[2001:db8::1]:8787"), 200U);
+  EXPECT_EQ(
+      status("router.lan", "http://[2001:db8::1]", {.hosts = {"router.lan"}, .origins = {"http://[2001:DB8:0::1]"}}),
+      200U);
 }
 
 TEST(Site, IsOurOwnByAddressOrLocalhost) {

@@ -82,6 +82,16 @@ TEST(WebsocketSettings, TakeAddressesOfEachForm) {
   EXPECT_EQ(out.server.listen[4].port, 65535);
 }
 
+TEST(WebsocketSettings, TakeAddressesByAnySpelling) {
+  const Settings out = settings({{"listen", {"[0:0::1]:80", "[::ffff:127.0.0.1]:80"}}});
+  EXPECT_EQ(out.server.listen[0].address, "::1");
+  EXPECT_EQ(out.server.listen[1].address, "127.0.0.1");
+  for (const auto& [one, other] : {std::pair("[::1]:80", "[0::1]:80"), std::pair("localhost:80", "[::ffff:7f00:1]:80"),
+                                   std::pair("fd:3", "fd:03")}) {
+    expect_error({{"listen", {one, other}}}, "/listen/1", "twice");
+  }
+}
+
 TEST(WebsocketSettings, SayWhichAddressIsWrong) {
   for (const std::string wrong : {"127.0.0.1", "[::1]", ""}) {
     expect_error({{"listen", wrong}}, "/listen", "127.0.0.1:8787");
