@@ -92,12 +92,15 @@ class Tokens(AccessTest):
         cookie = answer.headers["set-cookie"]
         self.assertRegex(cookie, r"^nfbus_session=[0-9a-f]{64}; Path=/; Max-Age=\d+; HttpOnly; SameSite=Strict$")
         headers = {"Cookie": "a=b; " + cookie.split(";")[0]}
-        self.assertIn(b'"is_authenticated":true', self.ask("GET", "/api/session", headers=headers).body)
+        session = self.ask("GET", "/api/session", headers=headers)
+        self.assertIn(b'"is_authenticated":true', session.body)
+        self.assertEqual(session.headers["set-cookie"], cookie, "it is good for another month")
         with Client(self.namespace, self.port, "/ws/page", headers=headers) as page:
             page.send({"match": "", "serial": 1})
             page.frames_until(lambda frame: "filter" in frame)
         self.assertEqual(self.ask("POST", "/api/logout", {}, headers=headers).status, 204)
         self.assertEqual(self.ask("GET", "/api/rows", headers=headers).status, 401)
+        self.assertNotIn("set-cookie", self.ask("GET", "/api/session", headers=headers).headers)
 
     def test_no_token_is_asked_for_in_a_url(self):
         self.start_with_tokens()

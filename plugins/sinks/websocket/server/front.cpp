@@ -30,6 +30,17 @@ constexpr std::string_view kContentSecurityPolicy =
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
 constexpr std::string_view kCookie = "nfbus_session";
+
+// For as long as a session lives that is not used.
+std::string cookie_header(std::string_view session, bool is_tls) {
+  std::string out(kCookie);
+  out += '=';
+  out += session;
+  out += "; Path=/; Max-Age=2592000; HttpOnly; SameSite=Strict";
+  if (is_tls) out += "; Secure";
+  return out;
+}
+
 constexpr std::size_t kMostPending = 32;
 constexpr std::size_t kMostJobs = 64;
 constexpr std::size_t kMostRowsAsked = 1000;
@@ -166,7 +177,7 @@ void Front::after(std::chrono::milliseconds delay, std::function<void()> what) {
 bool Front::has_room() const noexcept { return pending_ + refusing_ < kMostPending; }
 
 bool Front::is_free_or_by_session(const Request& request) {
-  return !tokens_.is_needed() || sessions_.holds(cookie_of(request, kCookie), Sessions::Clock::now());
+  return !tokens_.is_needed() || sessions_.holds(session_of(request), Sessions::Clock::now());
 }
 
 void Front::judge(const Request& request, const std::function<void(Entry)>& then) {
@@ -231,7 +242,13 @@ Response Front::describe_session(const Request& request) {
   const json out = {{"needs_token", tokens_.is_needed()}, {"is_authenticated", is_free_or_by_session(request)},
                     {"version", NFBUS_VERSION},           {"instance", host_.instance_name()},
                     {"names", !settings_.names.empty()},  {"time_ms", output::clock_ns(CLOCK_REALTIME) / 1'000'000}};
-  return json_response(out.dump());
+  Response answer = json_response(out.dump());
+  // The browser counts from the cookie's last coming: pages ask this when they are opened.
+  const std::string_view session = session_of(request);
+  if (sessions_.holds(session, Sessions::Clock::now())) {
+    answer.headers.emplace_back("Set-Cookie", cookie_header(session, request.is_tls));
+  }
+  return answer;
 }
 
 void Front::answer_login(const Request& request, const Reply& reply) {
@@ -244,10 +261,7 @@ void Front::answer_login(const Request& request, const Reply& reply) {
     Response out;
     out.status = 204;
     out.type.clear();
-    std::string cookie = std::string(kCookie) + '=' + sessions_.begin(Sessions::Clock::now()) +
-                         "; Path=/; Max-Age=2592000; HttpOnly; SameSite=Strict";
-    if (is_tls) cookie += "; Secure";
-    out.headers.emplace_back("Set-Cookie", std::move(cookie));
+    out.headers.emplace_back("Set-Cookie", cookie_header(sessions_.begin(Sessions::Clock::now()), is_tls));
     reply(std::move(out));
   };
   if (!tokens_.is_needed()) return let_in();
@@ -279,7 +293,7 @@ void Front::answer_with_entry(const Request& request, const Reply& reply) {
   const bool reads = request.method == "GET" || request.method == "HEAD";
   if (path == "/api/logout") {
     if (request.method != "POST") return reply(wrong_method("POST"));
-    const std::string_view session = cookie_of(request, kCookie);
+    const std::string_view session = session_of(request);
     sessions_.end(session);
     shut_out([session](const Known& known) { return !session.empty() && known.session == session; }, "logged out");
     Response out;
