@@ -4,6 +4,7 @@
 
 #include "../../../lib/ascii.hpp"
 #include "../../../lib/small_file.hpp"
+#include "../../../lib/utf8.hpp"
 
 #include <arpa/inet.h>
 #include <openssl/crypto.h>
@@ -49,22 +50,22 @@ nfbus::Result<Tokens> Tokens::read(const std::string& path) {
   nfbus::Result<std::string> text = output::read_small_file(path, kMostFileBytes);
   if (!text) return std::move(text).error();
   Tokens out;
-  std::string_view rest = *text;
+  std::string_view rest = output::without_mark(*text);
   for (unsigned line_number = 1; !rest.empty(); ++line_number) {
-    std::string_view line = rest.substr(0, rest.find('\n'));
+    const std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (line.empty() || line.starts_with('#')) continue;
+    const std::string_view token = output::trimmed(line);
+    if (token.empty() || token.starts_with('#')) continue;
     const auto* const wrong =
-        std::ranges::find_if(line, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '\x7f'; });
-    if (wrong != line.end()) {
+        std::ranges::find_if(token, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '\x7f'; });
+    if (wrong != token.end()) {
       const auto column = static_cast<unsigned>(wrong - line.begin()) + 1;
       return nfbus::Error{nfbus::Code::invalid, "a token has a control character", {{path, line_number, column}}};
     }
     if (out.digests_.size() == kMostTokens) {
       return nfbus::Error{nfbus::Code::invalid, path + " has more than 1,024 tokens"};
     }
-    out.digests_.push_back(digest_of(line));
+    out.digests_.push_back(digest_of(token));
   }
   if (out.digests_.empty()) return nfbus::Error{nfbus::Code::invalid, path + " holds no token: put one on a line"};
   return out;

@@ -23,8 +23,8 @@ using Digest = std::array<std::uint8_t, 32>;
 // The lines of a token file. Kept as digests, so that comparing takes as long wherever they differ.
 class Tokens {
  public:
-  // One a line: TOKEN or USER:PASSWORD; empty lines and those that begin with # do not count. Error: it cannot be read,
-  // or holds none.
+  // One a line: TOKEN or USER:PASSWORD, without blanks at its ends; empty lines and those that begin with # do not
+  // count. Error: it cannot be read, or holds none.
   [[nodiscard]] static nfbus::Result<Tokens> read(const std::string& path);
 
   [[nodiscard]] bool holds(std::string_view token) const;

@@ -28,16 +28,27 @@ class TokenFile : public ::testing::Test {
 };
 
 TEST_F(TokenFile, HasATokenOnEachLine) {
-  const auto tokens = read("# ours\n\nfirst\r\nanna:pass word # not a comment\n  blank \n#\nlast\xc3\xbc");
+  const auto tokens = read("# ours\n\nfirst\r\nanna:pass word # not a comment\n  #\n#\nlast\xc3\xbc");
   ASSERT_TRUE(tokens.ok());
-  for (const char* const right : {"first", "anna:pass word # not a comment", "  blank ", "last\xc3\xbc"}) {
+  for (const char* const right : {"first", "anna:pass word # not a comment", "last\xc3\xbc"}) {
     EXPECT_TRUE(tokens.value().holds(right)) << right;
   }
-  for (const char* const wrong : {"", "#", "# ours", "firs", "first ", "first\r", "First", "anna", "blank", "last"}) {
+  for (const char* const wrong : {"", "#", "# ours", "firs", "first ", "first\r", "First", "anna", "last"}) {
     EXPECT_FALSE(tokens.value().holds(wrong)) << wrong;
   }
   EXPECT_FALSE(tokens.value().holds(std::string("first\0", 6)));
   EXPECT_FALSE(tokens.value().holds(std::string(1U << 20U, 'x')));
+}
+
+TEST_F(TokenFile, IsReadAsEditorsWriteIt) {
+  const auto tokens = read(
+      "\xef\xbb\xbf"
+      "first\n  second \t\r\n \t\nanna:pass  word \n");
+  ASSERT_TRUE(tokens.ok());
+  for (const char* const right : {"first", "second", "anna:pass  word"}) {
+    EXPECT_TRUE(tokens.value().holds(right)) << right;
+  }
+  EXPECT_THAT(error("\xef\xbb\xbf# none\n"), HasSubstr("holds no token"));
 }
 
 TEST_F(TokenFile, OfOtherTokensIsAnother) {
@@ -50,7 +61,7 @@ TEST_F(TokenFile, ThatIsWrongIsRefused) {
   EXPECT_THAT(error("# a\n\n\r\n"), HasSubstr("holds no token"));
   EXPECT_EQ(error("first\nsec\tond\n"), path() + ":2:4: a token has a control character");
   EXPECT_EQ(error(std::string("\0", 1)), path() + ":1:1: a token has a control character");
-  EXPECT_EQ(error("a\n\nb\x7f"), path() + ":3:2: a token has a control character");
+  EXPECT_EQ(error("a\n\n  b\x7f"), path() + ":3:4: a token has a control character");
   EXPECT_THAT(error(std::string((1U << 20U) + 1, 'x')), HasSubstr("more than 1048576 bytes"));
   const auto gone = Tokens::read(path() + ".gone");
   EXPECT_EQ(gone.error().code, nfbus::Code::not_found);
