@@ -95,7 +95,7 @@ inline constexpr MatchLimits kClientMatch{.bpf_words = 64};
 // Code::invalid names the first fault as "column 5: port: TEXT"; columns are bytes, counted from 1.
 [[nodiscard]] Result<MatchSet> compile_match_text(std::string_view text, const KnownFields& known);
 // [any] The table that a text form stands for, as JSON; its faults are those of compile_match_text(), within the limits
-// of a client.
+// of a client, and bytes that are no UTF-8, for which JSON has no form.
 [[nodiscard]] Result<nlohmann::json> match_table_of_text(std::string_view text, const KnownFields& known);
 
 }  // namespace nfbus::host

@@ -2,6 +2,7 @@
 #include "match/keys.hpp"
 #include "match/match.hpp"
 #include "support/json_text.hpp"
+#include "support/utf8.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -179,6 +180,11 @@ Result<MatchSet> compile_match_text(std::string_view text, const KnownFields& kn
 }
 
 Result<nlohmann::json> match_table_of_text(std::string_view text, const KnownFields& known) {
+  for (std::size_t at = 0; at < text.size();) {
+    const Utf8Sequence sequence = next_sequence(text.substr(at));
+    if (!sequence.valid) return at_column(at + 1, "this is no UTF-8");
+    at += sequence.size;
+  }
   auto compiled = compile_text(text, known, kClientMatch);
   if (!compiled) return std::move(compiled).error();
   return std::move(compiled->table);

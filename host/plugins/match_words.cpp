@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <new>
 
 namespace nfbus::host {
 namespace {
@@ -19,13 +20,15 @@ std::uint32_t refuse(nfbus_error* error, std::string_view text) noexcept {
   return NFBUS_REFUSED;
 }
 
-// Runs what may find no memory.
+// Runs what may throw, for want of memory above all.
 template <typename Function>
 std::uint32_t contained(nfbus_error* error, Function function) noexcept {
   try {
     return function();
-  } catch (const std::exception&) {
+  } catch (const std::bad_alloc&) {
     return refuse(error, "memory is short");
+  } catch (const std::exception& thrown) {
+    return refuse(error, thrown.what());
   }
 }
 

@@ -369,6 +369,10 @@ class History(PageTest):
         self.get("/api/host/nobody", 400)
         self.get("/api/host/127.0.0.9%00", 400)
 
+    def test_words_that_are_no_text_are_refused_with_their_place(self):
+        self.start_page()
+        self.assertEqual(self.get("/api/rows?match=dport=1+prefix=%ff", 400).body, b"column 16: this is no UTF-8\n")
+
     def test_the_numbers_are_those_of_the_status(self):
         self.start_page()
         with Client(self.namespace, self.port, "/ws/page") as page:

@@ -5,6 +5,8 @@
 
 #include <gmock/gmock.h>
 
+#include <nlohmann/json.hpp>
+
 namespace nfbus::host::test {
 namespace {
 
@@ -90,6 +92,22 @@ TEST(MatchText, ThatIsNoTextFormIsRefused) {
 }
 
 TEST(MatchText, MayHaveAKeyPlainAndNegated) { EXPECT_TRUE(text_holds("port=1-500 !port=80", syn())); }
+
+TEST(MatchTable, IsTheOneThatWordsStandFor) {
+  const auto table = match_table_of_text("dst=10.0.0.0/8 !proto=udp,tcp prefix=\"K\xc3\xbc: \"", no_fields());
+  ASSERT_TRUE(table.ok()) << table.error().text;
+  EXPECT_EQ(table->dump(), "{\"!proto\":[\"udp\",\"tcp\"],\"dst\":[\"10.0.0.0/8\"],\"prefix\":[\"K\xc3\xbc: \"]}");
+}
+
+TEST(MatchTable, HasNoFormForWhatIsNoText) {
+  for (const auto& [text, fault] : {std::pair("prefix=\xff", "column 8: this is no UTF-8"),
+                                    std::pair("prefix=\xc3\xbc\xc3", "column 10: this is no UTF-8"),
+                                    std::pair("\xff=1", "column 1: this is no UTF-8"),
+                                    std::pair("!prefix=a,\"\xed\xa0\x80\"", "column 12: this is no UTF-8")}) {
+    const auto table = match_table_of_text(text, no_fields());
+    EXPECT_EQ(table ? "no fault" : table.error().text, fault);
+  }
+}
 
 }  // namespace
 }  // namespace nfbus::host::test
