@@ -193,15 +193,10 @@ void Front::judge_token(const std::string& peer, const std::string& token, const
   if (wait.count() == 0 && tokens_.holds(token)) return then(Entry::by_token);
   if (!has_room()) return then(Entry::crowded);
   ++refusing_;
-  const auto look = [this, peer, token, then] {
-    if (tokens_.holds(token)) {
-      --refusing_;
-      return then(Entry::by_token);
-    }
-    after(slowdown_.failed(peer, Slowdown::Clock::now()), [this, then] {
-      --refusing_;
-      then(Entry::wrong);
-    });
+  const std::shared_ptr<void> place(nullptr, [this](void*) { --refusing_; });  // whatever becomes of the answer
+  const auto look = [this, peer, token, then, place] {
+    if (tokens_.holds(token)) return then(Entry::by_token);
+    after(slowdown_.failed(peer, Slowdown::Clock::now()), [then, place] { then(Entry::wrong); });
   };
   if (wait.count() == 0) return look();
   after(wait, look);
