@@ -320,6 +320,29 @@ class Spr(RulesTest):
         self.assertEqual((frame["Type"], frame["Notification"], frame["WildcardAll"]), ("nft:lan:out", False, True))
         self.assertEqual(json.loads(self.ask("DELETE", "/notifications/0").body), [wildcard])
 
+    def test_an_event_is_sent_once_to_whom_several_rules_send_it(self):
+        tell = {"Conditions": {"Prefix": "nft:drop:out"}, "Notification": True}
+        ours = {"name": "ours", "match": {"dport": 7001}, "cooldown_s": 0}
+        self.start_with([tell, {"Conditions": {"Prefix": ""}, "Notification": False}, ours, tell])
+        client, everything = self.listen(), self.listen("/ws_events_all")
+        with WireClient(self.host.path("bus.sock")) as wire:
+            wire.subscribe("alert:")
+            wire.settle()
+            self.send([1001, 1002])
+            on_bus = [wire.next_event() for _ in range(6)]
+        self.assertEqual([topic for topic, _ in on_bus], ["alert:nft:drop:out", "alert:ours", "alert:nft:drop:out"] * 2)
+        # Not ours, though they are alike but for what they say.
+        for topic, value in (("alert:ours", "{}"), on_bus[1]):
+            publish_once(self.host.path("bus.sock"), json.dumps({"topic": topic, "value": value}) + "\n")
+        frames = [client.frame() for _ in range(6)]
+        self.assertEqual([(frame["Type"], frame["Notification"]) for frame in frames],
+                         [("nft:drop:out", True), ("alert:ours", True)] * 2 + [("alert:ours", False)] * 2)
+        self.assertEqual([port_of(frame) for frame in frames[:3:2]], [1001, 1002])
+        self.assertEqual(frames[5]["Data"], on_bus[1][1])
+        types = [everything.frame()["Type"] for _ in range(10)]
+        self.assertEqual((types.count("nft:drop:out"), types.count("alert:nft:drop:out"), types.count("alert:ours")), (2, 4, 4))
+        self.assertEqual([self.state_of(index, "notifications")["told"] for index in (0, 2)], [2, 2])
+
     def test_both_files_of_spr_load_unchanged(self):
         for name, path in (("notifications.json", "/notifications"), ("alerts.json", "/alerts")):
             text = (DATA / name).read_text()

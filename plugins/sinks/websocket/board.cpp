@@ -101,10 +101,11 @@ void Board::keep(nfbus::Event event) {
 void Board::take(nfbus::Event event) {
   if (event.is_message() && event.topic() == kStatusTopic) return take_status(event.text());
   keep(event);
-  Made made;
-  for (const auto& [id, view] : views_) show(*view, event, made);
   told_.clear();
   rules_.judge(event, told_);
+  Made made;
+  made.is_notified = rules_.wants_everything() && is_known_to_them(event);
+  for (const auto& [id, view] : views_) show(*view, event, made);
   for (const rules::Notification& notification : told_) notify(notification, &event);
 }
 
@@ -169,7 +170,7 @@ const Text& Board::frame_of(nfbus::Event event, TextFormat format, Made& made) c
 
 void Board::show(View& view, nfbus::Event event, Made& made) {
   const ViewSettings& settings = view.settings;
-  if (settings.feed == Feed::notifications && !rules_.wants_everything()) return;
+  if (settings.feed == Feed::notifications && (made.is_notified || !rules_.wants_everything())) return;
   const bool is_loss = settings.feed == Feed::page && event.is_message() && event.topic() == kLossTopic;
   if (view.is_too_costly || (!is_loss && settings.match && !holds(view, event))) return;
   if (settings.feed != Feed::page) return add(view, frame_of(event, settings.format, made));
@@ -222,6 +223,16 @@ void Board::end_costliest() {
   costliest->cost.forget();
   costliest->is_too_costly = true;
   too_costly_.push_back(costliest->id);
+}
+
+// As at SPR, where the rule that wants everything sends no event twice.
+bool Board::is_known_to_them(nfbus::Event event) const {
+  if (event.is_packet()) {
+    return std::ranges::any_of(told_, [](const rules::Notification& told) {
+      return told.shape == rules::Shape::notifications && told.is_for_clients;
+    });
+  }
+  return event.topic().starts_with("alert:");
 }
 
 void Board::notify(const rules::Notification& notification, const nfbus::Event* event) {

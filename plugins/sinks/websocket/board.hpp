@@ -97,6 +97,7 @@ class Board {
   struct Made {
     std::array<Text, 3> frames{};  // by TextFormat
     std::string row = {};
+    bool is_notified = false;  // clients of notifications get it as one, or it tells of one
   };
 
   void keep(nfbus::Event event);
@@ -107,6 +108,8 @@ class Board {
   [[nodiscard]] bool holds(View& view, nfbus::Event event);
   void end_costliest();
   [[nodiscard]] const Text& frame_of(nfbus::Event event, TextFormat format, Made& made) const;
+  // Whether clients of notifications know it: by a frame that it is in itself, or as what was published of one.
+  [[nodiscard]] bool is_known_to_them(nfbus::Event event) const;
   // event: that it tells of; null: one that was before, or none alone.
   void notify(const rules::Notification& notification, const nfbus::Event* event);
   [[nodiscard]] bool is_seen(const View& view, const rules::Notification& notification,

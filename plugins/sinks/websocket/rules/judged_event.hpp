@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace rules {
 
@@ -74,6 +75,8 @@ class JudgedEvent {
     if (!json_) json_ = parse_event(text());
     return *json_;
   }
+  // SPR tells its clients once of an event, whatever many of the mission's rules mean it. True for the first that asks.
+  [[nodiscard]] bool take_frame() noexcept { return !std::exchange(has_frame_, true); }
   // To be made an event again, by which clients' matches are tested; empty: it is too long.
   [[nodiscard]] std::string record() const {
     const std::span<const std::uint8_t> bytes = around_.host.record(event_);
@@ -95,6 +98,7 @@ class JudgedEvent {
   std::optional<nfbus::AddressText> destination_;
   std::optional<std::string_view> text_;
   std::optional<Json> json_;
+  bool has_frame_ = false;
 };
 
 }  // namespace rules

@@ -138,6 +138,7 @@ class PacketRule final : public Rule {
     out.title = out.topic;
     out.message = default_message(event);
     out.time_ns = event.event().time_ns();
+    out.is_for_clients = event.take_frame();
     out.frame_type = out.topic;
     out.frame_data = event.text();
     out.bus_topic = "alert:" + out.title;

@@ -56,6 +56,20 @@ TEST_F(PacketRules, WithoutConditionsAreOfPacketsAlone) {
   EXPECT_THAT(take(), SizeIs(1));
 }
 
+// SPR asked no other rule once one meant the event.
+TEST_F(PacketRules, GiveAClientOneFrameOfAnEvent) {
+  start(R"([{"Conditions":{"DstPort":22},"Notification":true},{"Conditions":{},"Notification":true}])");
+  const auto for_clients = [this](const Made& made) {
+    packet(made);
+    std::vector<bool> out;
+    for (const Notification& told : take()) out.push_back(told.is_for_clients);
+    return out;
+  };
+  EXPECT_THAT(for_clients({.port = 22}), ElementsAre(true, false));
+  EXPECT_THAT(for_clients({.port = 23}), ElementsAre(true));
+  EXPECT_EQ(overview()[1]["told"], 2);
+}
+
 TEST_F(PacketRules, AskForEverythingWithNeitherNotificationNorPrefix) {
   start(rule(R"({"Prefix":"nft:lan:in"})", false));
   EXPECT_FALSE(book_->wants_everything());
