@@ -2,9 +2,11 @@
 
 #include "condition_node.hpp"
 
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace rules {
@@ -20,20 +22,91 @@ enum class Outcome : std::uint8_t { yes = 1, no, failed, not_yes, unknown };
 
 Outcome outcome_of(bool holds) noexcept { return holds ? Outcome::yes : Outcome::no; }
 
-// Returns what `text` is as a number, the whole of it.
+// What follows compares as gval 1.2.4 does for SPR: numbers and booleans with what can be taken for one, else texts.
+
+// Returns what `text` is as a number, the whole of it, as Go's strconv.ParseFloat; none with 0x or _ in it.
 std::optional<double> number_of(std::string_view text) noexcept {
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
   double number = 0;
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, number);
-  if (text.empty() || error != std::errc() || stop != end) return std::nullopt;
-  return number;
+  // "nan(1)" is one in C alone.
+  if (text.empty() || stop != end || text.back() == ')') return std::nullopt;
+  if (error == std::errc()) return number;
+  // Too large is none, too small is 0.
+  const std::size_t exponent = text.find_first_of("eE");
+  const bool is_small = exponent == std::string_view::npos || text.substr(exponent + 1).starts_with('-');
+  return error == std::errc::result_out_of_range && is_small ? std::optional(0.0) : std::nullopt;
+}
+
+std::optional<double> as_number(const Value& value) noexcept {
+  if (const auto* const number = std::get_if<double>(&value)) return *number;
+  if (const auto* const text = std::get_if<std::string_view>(&value)) return number_of(*text);
+  return std::nullopt;
+}
+
+std::optional<bool> as_bool(const Value& value) noexcept {
+  if (const auto* const is = std::get_if<bool>(&value)) return *is;
+  if (std::holds_alternative<std::monostate>(value)) return false;
+  if (const auto* const text = std::get_if<std::string_view>(&value)) {
+    if (*text == "true" || *text == "TRUE") return true;
+    if (*text == "false" || *text == "FALSE") return false;
+  }
+  if (const auto number = as_number(value)) return *number != 0;
+  return std::nullopt;
+}
+
+// A value as Go prints it by "%v". Nothing: an object or a list, which is compared with nothing as a text.
+class Printed {
+ public:
+  explicit Printed(const Value& value) noexcept {
+    if (const auto* const text = std::get_if<std::string_view>(&value)) {
+      text_ = *text;
+    } else if (const auto* const is = std::get_if<bool>(&value)) {
+      text_ = *is ? "true" : "false";
+    } else if (const auto* const number = std::get_if<double>(&value)) {
+      text_ = print(*number);
+    } else if (std::holds_alternative<std::monostate>(value)) {
+      text_ = "<nil>";
+    }
+  }
+  [[nodiscard]] const std::optional<std::string_view>& text() const noexcept { return text_; }
+
+ private:
+  // As few digits as name the number, and an exponent where that is below -4 or above 5.
+  std::string_view print(double number) noexcept {
+    if (std::isnan(number)) return "NaN";
+    if (std::isinf(number)) return number < 0 ? "-Inf" : "+Inf";
+    const double size = std::fabs(number);
+    const bool is_plain = size == 0 || (size >= 1e-4 && size < 1e6);
+    const auto format = is_plain ? std::chars_format::fixed : std::chars_format::scientific;
+    const auto [end, error] = std::to_chars(room_.data(), room_.data() + room_.size(), number, format);
+    static_cast<void>(error);  // it has room
+    return {room_.data(), static_cast<std::size_t>(end - room_.data())};
+  }
+
+  std::array<char, 40> room_;
+  std::optional<std::string_view> text_;
+};
+
+bool are_equal(const Value& left, const Value& right) noexcept {
+  const auto* const a = std::get_if<bool>(&left);
+  const auto* const b = std::get_if<bool>(&right);
+  if (a != nullptr && b != nullptr) return *a == *b;
+  const auto number = as_number(left);
+  const auto other_number = as_number(right);
+  if (number && other_number) return *number == *other_number;
+  const auto is = as_bool(left);
+  const auto other_is = as_bool(right);
+  if (is && other_is) return *is == *other_is;
+  const auto* const text = std::get_if<std::string_view>(&left);
+  const auto* const other_text = std::get_if<std::string_view>(&right);
+  return text != nullptr && other_text != nullptr && *text == *other_text;
 }
 
 template <typename T>
-Outcome compare(Comparison comparison, const T& left, const T& right) noexcept {
+Outcome compare_ordered(Comparison comparison, const T& left, const T& right) noexcept {
   switch (comparison) {
-    case Comparison::equal: return outcome_of(left == right);
-    case Comparison::unequal: return outcome_of(left != right);
     case Comparison::less: return outcome_of(left < right);
     case Comparison::less_or_equal: return outcome_of(left <= right);
     case Comparison::greater: return outcome_of(left > right);
@@ -42,56 +115,41 @@ Outcome compare(Comparison comparison, const T& left, const T& right) noexcept {
   }
 }
 
-// Of values that have no order, or not the same type.
-Outcome compare_unlike(Comparison comparison, bool are_equal) noexcept {
-  if (comparison == Comparison::equal) return outcome_of(are_equal);
-  if (comparison == Comparison::unequal) return outcome_of(!are_equal);
-  return Outcome::failed;
+Outcome compare_order(Comparison comparison, const Value& left, const Value& right) noexcept {
+  const bool are_texts =
+      std::holds_alternative<std::string_view>(left) && std::holds_alternative<std::string_view>(right);
+  const auto number = as_number(left);
+  const auto other_number = as_number(right);
+  if (!are_texts && number && other_number) return compare_ordered(comparison, *number, *other_number);
+  const bool has_null = std::holds_alternative<std::monostate>(left) || std::holds_alternative<std::monostate>(right);
+  const Printed text(left);
+  const Printed other_text(right);
+  if (has_null || !text.text() || !other_text.text()) return Outcome::failed;
+  return compare_ordered(comparison, *text.text(), *other_text.text());
 }
 
-Outcome compare_bool(Comparison comparison, bool left, const Constant& right) noexcept {
-  if (const auto* const other = std::get_if<bool>(&right)) return compare_unlike(comparison, left == *other);
-  if (const auto* const text = std::get_if<std::string>(&right)) {
-    return compare_unlike(comparison, *text == (left ? "true" : "false"));
-  }
-  return compare_unlike(comparison, false);
-}
-
-Outcome compare_number(Comparison comparison, double left, const Constant& right) noexcept {
-  if (const auto* const other = std::get_if<double>(&right)) return compare(comparison, left, *other);
-  if (const auto* const text = std::get_if<std::string>(&right)) {
-    if (const auto number = number_of(*text)) return compare(comparison, left, *number);
-  }
-  return compare_unlike(comparison, false);
-}
-
-Outcome compare_text(Comparison comparison, std::string_view left, const Constant& right) noexcept {
-  if (const auto* const other = std::get_if<std::string>(&right)) {
-    return compare(comparison, left, std::string_view(*other));
-  }
-  if (const auto* const number = std::get_if<double>(&right)) {
-    if (const auto as_number = number_of(left)) return compare(comparison, *as_number, *number);
-  }
-  if (const auto* const other = std::get_if<bool>(&right)) {
-    return compare_unlike(comparison, left == (*other ? "true" : "false"));
-  }
-  return compare_unlike(comparison, false);
+Value value_of(const Constant& constant) noexcept {
+  return std::visit(
+      [](const auto& is) -> Value {
+        using T = std::decay_t<decltype(is)>;
+        if constexpr (std::is_same_v<T, std::string>) {
+          return std::string_view(is);
+        } else {
+          return is;
+        }
+      },
+      constant);
 }
 
 Outcome compare_value(const Condition::Node& node, const Value& value) {
   if (node.pattern) {
-    const auto* const text = std::get_if<std::string_view>(&value);
-    return text == nullptr ? Outcome::failed : outcome_of(node.pattern->found_in(*text));
+    const Printed printed(value);
+    return printed.text() ? outcome_of(node.pattern->found_in(*printed.text())) : Outcome::failed;
   }
-  if (const auto* const left = std::get_if<bool>(&value)) return compare_bool(node.comparison, *left, node.constant);
-  if (const auto* const left = std::get_if<double>(&value)) {
-    return compare_number(node.comparison, *left, node.constant);
-  }
-  if (const auto* const left = std::get_if<std::string_view>(&value)) {
-    return compare_text(node.comparison, *left, node.constant);
-  }
-  const bool is_null = std::holds_alternative<std::monostate>(value);
-  return compare_unlike(node.comparison, is_null && std::holds_alternative<std::monostate>(node.constant));
+  const Value constant = value_of(node.constant);
+  if (node.comparison == Comparison::equal) return outcome_of(are_equal(value, constant));
+  if (node.comparison == Comparison::unequal) return outcome_of(!are_equal(value, constant));
+  return compare_order(node.comparison, value, constant);
 }
 
 Outcome compare_in_json(const Condition::Node& node, const Json& event) {

@@ -16,8 +16,10 @@ namespace rules {
 
 // `$[?(@.TCP.DstPort==23 && (@.IP.SrcIP!="10.0.0.1" || @.Prefix=~"^drop"))]`: comparisons (== != < <= > >= =~) of a
 // path with a constant, joined by && and ||, with brackets. They are read from the left as SPR does it: a path that the
-// event does not have ends it, and the condition does not hold. Texts are compared with numbers as the numbers that
-// they are. Thread safety: as a const object.
+// event does not have ends it, and the condition does not hold. Values of different types are compared as numbers where
+// both can be taken for one ("23"), for == and != else as booleans (0, null and "false" are false, other numbers true),
+// in order and by =~ else as texts. Objects and lists equal nothing, and have no order. Thread safety: as a const
+// object.
 class Condition {
  public:
   // Throws std::invalid_argument, which names what is beyond the subset.

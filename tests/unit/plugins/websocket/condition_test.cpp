@@ -6,8 +6,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace rules {
 namespace {
@@ -53,6 +55,73 @@ TEST(Condition, TakesTextsForNumbersWhereTheyAreComparedWithOne) {
   EXPECT_TRUE(holds(R"($[?(@.TCP.DstPort=="23")])"));
   EXPECT_FALSE(holds(R"($[?(@.InDev==0)])"));
   EXPECT_TRUE(holds(R"($[?(@.InDev!=0)])"));
+}
+
+// What gval 1.2.4 says, which SPR evaluates them by.
+TEST(Condition, ComparesValuesOfDifferentTypesAsSprDoes) {
+  const auto is = [](const std::string& value, const std::string& comparison) {
+    return Condition("$[?(@.a" + comparison + ")]").holds(Json::parse(R"({"a":)" + value + "}"));
+  };
+  for (const auto& [value, comparison] :
+       std::initializer_list<std::pair<const char*, const char*>>{{"true", "==1"},
+                                                                  {"true", "==23"},
+                                                                  {"true", R"(=="TRUE")"},
+                                                                  {"true", R"(=="1.0")"},
+                                                                  {"true", "!=0"},
+                                                                  {"true", R"(!="True")"},
+                                                                  {"false", "==0"},
+                                                                  {"false", R"(=="false")"},
+                                                                  {"false", R"(=="0")"},
+                                                                  {"false", "!=1"},
+                                                                  {"false", R"(!="")"},
+                                                                  {"1", "==true"},
+                                                                  {"0", "==false"},
+                                                                  {"2", R"(=="true")"},
+                                                                  {"0", R"(=="FALSE")"},
+                                                                  {R"("23")", R"(=="23.0")"},
+                                                                  {R"("+23")", "==23"},
+                                                                  {R"("0")", "==false"},
+                                                                  {R"("TRUE")", "==1"},
+                                                                  {R"("1e400")", "!=true"},
+                                                                  {R"("1e-400")", "==0"},
+                                                                  {"null", "==false"},
+                                                                  {"null", "==0"},
+                                                                  {"null", R"(!="")"},
+                                                                  {"{}", "!=false"},
+                                                                  {"[]", "!=0"},
+                                                                  {"23", R"(<"abc")"},
+                                                                  {"23", R"(>"9")"},
+                                                                  {R"("23")", R"(<"9")"},
+                                                                  {R"("10")", ">9"},
+                                                                  {"1000000", R"(<"1e+07x")"},
+                                                                  {"true", R"(>"false")"},
+                                                                  {"123456", R"(=~"^12")"},
+                                                                  {"1000000", R"(=~"^1e[+]06$")"},
+                                                                  {"1.5", R"(=~"^1\\.5$")"},
+                                                                  {"true", R"(=~"^true$")"},
+                                                                  {"null", R"(=~"nil")"},
+                                                                  {"-0.00001", R"(=~"^-1e-05$")"}}) {
+    EXPECT_TRUE(is(value, comparison)) << value << comparison;
+  }
+  for (const auto& [value, comparison] :
+       std::initializer_list<std::pair<const char*, const char*>>{{"true", "==0"},
+                                                                  {"true", "!=1"},
+                                                                  {"true", R"(=="yes")"},
+                                                                  {"false", "!=0"},
+                                                                  {"1", "!=true"},
+                                                                  {R"("23 ")", "==23"},
+                                                                  {R"("nan")", R"(=="nan")"},
+                                                                  {R"x("nan(1)")x", "==true"},
+                                                                  {"null", "==1"},
+                                                                  {R"("")", "==false"},
+                                                                  {R"("1e400")", "==true"},
+                                                                  {"{}", "==false"},
+                                                                  {"{}", R"(=~"map")"},
+                                                                  {"[1]", "==1"},
+                                                                  {"null", "<1"},
+                                                                  {R"("True")", "==true"}}) {
+    EXPECT_FALSE(is(value, comparison)) << value << comparison;
+  }
 }
 
 TEST(Condition, BindsAndTighterThanOr) {
