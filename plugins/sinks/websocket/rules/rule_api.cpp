@@ -144,11 +144,17 @@ Answer RuleApi::change(const Call& call, const Json& rule) {
     return refuse(400, error.what());
   }
   if (raws.size() > kMostRules) return refuse(400, "there are " + std::to_string(kMostRules) + " rules, no more");
+  // A snooze is of one rule: it ends with it, and another one that is called the same is not snoozed.
+  const std::string was_called = before != nullptr && before->own != nullptr ? before->own->name() : std::string();
+  const std::string is_called = method == Method::put && shape == Shape::rules ? rule.value("name", "") : std::string();
+  const bool is_another = was_called != is_called;
+  if (is_another && (before == nullptr || before->own != nullptr)) state_.forget_snooze(is_called);
   if (const auto replaced = list_.replace(raws); !replaced.ok()) {
     const bool is_busy = replaced.error().code == nfbus::Code::busy;
     if (is_busy) return {.status = 0, .body = replaced.error().text};
     return refuse(replaced.error().code == nfbus::Code::invalid ? 400 : 500, replaced.error().text);
   }
+  if (is_another && !was_called.empty()) state_.forget_snooze(was_called);
   // What the file says of the snooze is the last word, also where it says what it said before.
   OwnRule* const changed = method == Method::put && index ? list_.find(shape, *index)->own : nullptr;
   if (changed != nullptr && changed->has_other_snooze()) return snooze(*changed, snooze_of(rule));

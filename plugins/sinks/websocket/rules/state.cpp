@@ -151,6 +151,13 @@ RuleState& State::of(const std::string& rule) {
   return *found;
 }
 
+void State::forget_snooze(const std::string& rule) {
+  const auto found = rules_.find(rule);
+  if (found == rules_.end() || !found->second->snooze) return;
+  found->second->snooze.reset();
+  has_changed_ = true;
+}
+
 void State::keep(const std::set<std::string>& in_use) {
   for (auto rule = rules_.begin(); rule != rules_.end();) {
     const RuleState& state = *rule->second;

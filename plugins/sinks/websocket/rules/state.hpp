@@ -57,6 +57,8 @@ class State {
   [[nodiscard]] static bool has_seen(RuleState& rule, std::string_view key) noexcept {
     return rule.seen.use(key) != nullptr;
   }
+  // Of a rule that is made anew, or has been removed.
+  void forget_snooze(const std::string& rule);
   // Returns whether the rule had not seen it yet; it has from now on.
   bool remember(RuleState& rule, std::string_view key);
   // Something else in it has changed.

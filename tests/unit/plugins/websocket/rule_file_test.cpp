@@ -385,6 +385,45 @@ TEST_F(RuleFile, EndsASnoozeTogetherWithWhateverElseIsChanged) {
   }
 }
 
+TEST_F(RuleFile, GivesARuleThatIsMadeAnewNoSnoozeOfAnother) {
+  start("[]");
+  json rule = json::parse(own("a"));
+  const auto snooze = [&](const char* name) {
+    json snoozed = rule;
+    snoozed["name"] = name;
+    snoozed["snooze_until"] = time_text(now_ns_ + 3600 * kSecondNs);
+    EXPECT_EQ(put(Shape::rules, 0, snoozed.dump()).status, 200);
+    packet();
+    EXPECT_THAT(take(), IsEmpty());
+  };
+  ASSERT_EQ(put(Shape::rules, rule.dump()).status, 200);
+  snooze("a");
+  // Removed over HTTP, and there again by hand.
+  ASSERT_EQ(remove(Shape::rules, 0).status, 200);
+  write("[" + own("a") + "]");
+  wait(1);
+  packet();
+  EXPECT_THAT(take(), SizeIs(1));
+  // Removed by hand, and there again over HTTP.
+  snooze("a");
+  write("[]");
+  wait(1);
+  ASSERT_EQ(json::parse(put(Shape::rules, own("a")).body)[0].value("snooze_until", json()), json());
+  packet();
+  EXPECT_THAT(take(), SizeIs(1));
+  // Called otherwise meanwhile.
+  snooze("a");
+  ASSERT_EQ(put(Shape::rules, 0, own("b")).status, 200);
+  ASSERT_EQ(put(Shape::rules, 0, own("a")).status, 200);
+  packet();
+  EXPECT_THAT(take(), SizeIs(1));
+  wait(10);
+  start();
+  packet();
+  EXPECT_THAT(take(), SizeIs(1));
+  EXPECT_THAT(nfbus::test::read_file(state_file()), ::testing::Not(HasSubstr("snooze")));
+}
+
 TEST_F(RuleFile, HasTheLastWordOnASnoozeThatIsWrittenThere) {
   const std::string until = time_text(now_ns_ + 3600 * kSecondNs);
   json rule = json::parse(own("a"));
