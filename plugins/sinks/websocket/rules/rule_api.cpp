@@ -76,7 +76,8 @@ std::string text_of(Shape shape, const Entry* before, Json rule) {
       return indented(rule);
     }
   }
-  if (!has_id(rule)) set_id(rule, random_id());
+  // One that is made anew, by a copy for instance, is another one.
+  set_id(rule, random_id());
   return indented(rule);
 }
 

@@ -311,6 +311,7 @@ TEST_F(RuleFile, GivesAlertsAnIdThatStays) {
   const std::string id = first[0]["RuleId"];
   EXPECT_THAT(id, ::testing::MatchesRegex("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"));
   EXPECT_NE(json::parse(put(Shape::alerts, kAlert).body)[1]["RuleId"], id);
+  EXPECT_NE(json::parse(put(Shape::alerts, first[0].dump()).body)[2]["RuleId"], id);  // a copy
   json changed = first[0];
   changed["RuleId"] = "another";
   changed["Name"] = "B";
@@ -322,11 +323,13 @@ TEST_F(RuleFile, GivesAlertsAnIdThatStays) {
 }
 
 TEST_F(RuleFile, KnowsAnIdInAnotherCase) {
-  start("[]");
   json rule = json::parse(kAlert);
   rule["ruleid"] = "one";
-  EXPECT_EQ(json::parse(put(Shape::alerts, rule.dump()).body)[0], rule);
-  EXPECT_EQ(json::parse(put(Shape::alerts, 0, rule.dump()).body)[0], rule);
+  start(json::array({rule}).dump());
+  EXPECT_EQ(json::parse(put(Shape::alerts, 0, kAlert).body)[0]["RuleId"], "one");
+  const json copy = json::parse(put(Shape::alerts, rule.dump()).body)[1];
+  EXPECT_FALSE(copy.contains("RuleId"));
+  EXPECT_NE(copy["ruleid"], "one");
 }
 
 TEST_F(RuleFile, InMemoryAloneTakesChangesToo) {
