@@ -200,6 +200,8 @@ class Alert final : public Rule {
     tell_held(limit_.take_all_held(), now_ns, out);
   }
   void take_over(Rule& before, std::int64_t now_ns, std::vector<Notification>& out) override {
+    // Nobody would ask it any more.
+    if (is_disabled_) before.finish(now_ns, out);
     Rule::take_over(before, now_ns, out);
     limit_.take_over(static_cast<Alert&>(before).limit_);
   }
@@ -321,7 +323,7 @@ class Alert final : public Rule {
   const bool is_disabled_;
   std::vector<Condition> conditions_;
   std::vector<Action> actions_;
-  FloodLimit limit_;
+  FloodLimit limit_{kMostPerSecond};
 };
 
 }  // namespace

@@ -50,7 +50,7 @@ OwnRule::OwnRule(OwnSettings settings, const Surroundings& around, State& state)
       topic_("alert:" + slug(settings_.name)),
       windows_(settings_.cooldown_s, around.copies),
       hour_limit_(settings_.max_per_hour),
-      second_limit_(kMostTellingsPerSecond) {
+      flood_limit_(kMostTellingsPerSecond) {
   const auto& snooze = remembered_.snooze;
   if (snooze && snooze->in_file != settings_.snooze_until) {
     remembered_.snooze.reset();
@@ -110,18 +110,24 @@ bool OwnRule::matches(JudgedEvent& event) {
 }
 
 bool OwnRule::may_tell(std::int64_t now_ns, std::uint64_t events) {
-  if (second_limit_.may_tell(now_ns) && hour_limit_.may_tell(now_ns)) {
-    ++counters_.told;
-    return true;
+  if (!hour_limit_.has_room(now_ns)) {
+    counters_.held_back += events;
+    hour_limit_.hold(now_ns, events);
+    return false;
   }
-  hold(now_ns, events);
-  return false;
+  if (!flood_limit_.may_tell(now_ns)) {
+    hold(now_ns, events);
+    return false;
+  }
+  hour_limit_.count_told();
+  ++counters_.told;
+  return true;
 }
 
 void OwnRule::hold(std::int64_t now_ns, std::uint64_t events) noexcept {
   if (events == 0) return;
   counters_.held_back += events;
-  hour_limit_.hold(now_ns, events);
+  flood_limit_.hold(now_ns, events);
 }
 
 void OwnRule::judge(JudgedEvent& event, std::int64_t now_ns, std::vector<Notification>& out) {
@@ -178,9 +184,9 @@ void OwnRule::tell_window(const Windows::Window& window, std::int64_t now_ns, st
   out.push_back(notification_of(std::move(telling), window.repeats, window_s));
 }
 
-void OwnRule::tell_held(std::uint64_t events, std::int64_t now_ns, std::vector<Notification>& out) {
+void OwnRule::tell_held(std::uint64_t events, std::uint32_t window_s, std::int64_t now_ns,
+                        std::vector<Notification>& out) {
   if (events == 0) return;
-  const std::uint32_t window_s = hour_limit_.window_s();
   ++counters_.told;
   out.push_back(notification_of(
       {.title = settings_.name, .message = held_text(events, window_s), .topic = topic_, .time_ns = now_ns}, events,
@@ -190,7 +196,15 @@ void OwnRule::tell_held(std::uint64_t events, std::int64_t now_ns, std::vector<N
 void OwnRule::tick(std::int64_t now_ns, std::vector<Notification>& out) {
   windows_.end_due(now_ns,
                    [&](const Windows::Window& window) { tell_window(window, now_ns, settings_.cooldown_s, out); });
-  if (!is_snoozed(now_ns)) tell_held(hour_limit_.take_held(now_ns), now_ns, out);
+  if (is_snoozed(now_ns)) return;
+  tell_held(flood_limit_.take_held(now_ns), flood_limit_.window_s(), now_ns, out);
+  tell_held(hour_limit_.take_held(now_ns), hour_limit_.window_s(), now_ns, out);
+}
+
+void OwnRule::tell_all_held(std::int64_t now_ns, std::vector<Notification>& out) {
+  if (is_snoozed(now_ns)) return;
+  tell_held(flood_limit_.take_all_held(), flood_limit_.window_s(), now_ns, out);
+  tell_held(hour_limit_.take_all_held(), hour_limit_.window_s(), now_ns, out);
 }
 
 void OwnRule::end_windows(std::int64_t now_ns, std::vector<Notification>& out) {
@@ -202,7 +216,7 @@ void OwnRule::end_windows(std::int64_t now_ns, std::vector<Notification>& out) {
 
 void OwnRule::finish(std::int64_t now_ns, std::vector<Notification>& out) {
   end_windows(now_ns, out);
-  if (!is_snoozed(now_ns)) tell_held(hour_limit_.take_all_held(), now_ns, out);
+  tell_all_held(now_ns, out);
 }
 
 void OwnRule::take_over(Rule& before, std::int64_t now_ns, std::vector<Notification>& out) {
@@ -213,15 +227,18 @@ void OwnRule::take_over(Rule& before, std::int64_t now_ns, std::vector<Notificat
   } else {
     was.end_windows(now_ns, out);
   }
+  // Nobody would ask it any more, or of the hour.
+  if (settings_.is_disabled || settings_.max_per_hour == 0) was.tell_all_held(now_ns, out);
   Rule::take_over(before, now_ns, out);
   hour_limit_.take_over(was.hour_limit_);
-  second_limit_ = was.second_limit_;
+  flood_limit_.take_over(was.flood_limit_);
 }
 
 void OwnRule::clock_jumped(std::int64_t from_ns, std::int64_t to_ns) {
   const std::int64_t forward_ns = to_ns - from_ns;
   windows_.clock_jumped(forward_ns);
   hour_limit_.clock_jumped(forward_ns);
+  flood_limit_.clock_jumped(forward_ns);
   if (from_ns < remembered_.first_event_ns || !is_learning(from_ns)) return;
   remembered_.first_event_ns += forward_ns;
   state_.changed();

@@ -73,13 +73,14 @@ class OwnRule final : public Rule {
   [[nodiscard]] bool only_learns(std::int64_t now_ns);
   [[nodiscard]] bool is_learning(std::int64_t now_ns) const noexcept;
   [[nodiscard]] bool is_snoozed(std::int64_t now_ns) const noexcept { return now_ns < snoozed_until_ns_; }
-  // Where it may not: so many events are held back.
+  // Where it may not: so many events are held back, by the limit that it is too much for.
   [[nodiscard]] bool may_tell(std::int64_t now_ns, std::uint64_t events);
   void hold(std::int64_t now_ns, std::uint64_t events) noexcept;
   void tell_window(const Windows::Window& window, std::int64_t now_ns, std::uint32_t window_s,
                    std::vector<Notification>& out);
   void end_windows(std::int64_t now_ns, std::vector<Notification>& out);
-  void tell_held(std::uint64_t events, std::int64_t now_ns, std::vector<Notification>& out);
+  void tell_held(std::uint64_t events, std::uint32_t window_s, std::int64_t now_ns, std::vector<Notification>& out);
+  void tell_all_held(std::int64_t now_ns, std::vector<Notification>& out);
   void note_snooze(std::string until);
   [[nodiscard]] Telling telling_of(JudgedEvent& event) const;
   [[nodiscard]] Notification notification_of(Telling telling, std::uint64_t count, std::uint32_t window_s) const;
@@ -97,7 +98,7 @@ class OwnRule final : public Rule {
   std::int64_t snoozed_until_ns_ = 0;
   Windows windows_;
   HourLimit hour_limit_;
-  SecondLimit second_limit_;
+  FloodLimit flood_limit_;
   std::string group_;  // this, and the next: their memory is used again
   std::string news_;
 };

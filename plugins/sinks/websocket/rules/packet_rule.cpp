@@ -153,7 +153,7 @@ class PacketRule final : public Rule {
   std::string prefix_;
   bool has_conditions_ = false;
   nfbus::Match match_;
-  FloodLimit limit_;
+  FloodLimit limit_{kMostPerSecond};
 };
 
 }  // namespace

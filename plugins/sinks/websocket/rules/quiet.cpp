@@ -40,15 +40,13 @@ void Windows::clock_jumped(std::int64_t forward_ns) {
   });
 }
 
-bool HourLimit::may_tell(std::int64_t now_ns) noexcept {
+bool HourLimit::has_room(std::int64_t now_ns) noexcept {
   if (most_ == 0) return true;
   if (is_over(now_ns) && held_ == 0) {
     begin_ns_ = now_ns;
     told_ = 0;
   }
-  if (told_ >= most_) return false;
-  ++told_;
-  return true;
+  return told_ < most_;
 }
 
 void HourLimit::hold(std::int64_t now_ns, std::uint64_t events) noexcept {

@@ -125,8 +125,10 @@ class HourLimit {
   // most: 0: any number.
   explicit HourLimit(std::uint32_t most) noexcept : most_(most) {}
 
-  [[nodiscard]] bool may_tell(std::int64_t now_ns) noexcept;
-  // So many events were held back, for whatever limit.
+  [[nodiscard]] bool has_room(std::int64_t now_ns) noexcept;
+  // One more was told, where there was room.
+  void count_told() noexcept { ++told_; }
+  // So many events were held back.
   void hold(std::int64_t now_ns, std::uint64_t events = 1) noexcept;
   // How many events were held back, once at the end of what they were held back for; 0: none, or it lasts.
   [[nodiscard]] std::uint64_t take_held(std::int64_t now_ns) noexcept;
@@ -156,11 +158,12 @@ class HourLimit {
   std::uint64_t held_ = 0;
 };
 
-// Of the rules that tell of each event: so many a second, and of all others how many they were. Thread safety: none.
+// So many notifications a second, and of what was too much how many events they were. Thread safety: none.
 class FloodLimit {
  public:
+  explicit FloodLimit(std::uint32_t most) noexcept : second_(most) {}
   [[nodiscard]] bool may_tell(std::int64_t now_ns) noexcept { return second_.may_tell(now_ns); }
-  void hold(std::int64_t now_ns) noexcept { held_.hold(now_ns); }
+  void hold(std::int64_t now_ns, std::uint64_t events = 1) noexcept { held_.hold(now_ns, events); }
   [[nodiscard]] std::uint64_t take_held(std::int64_t now_ns) noexcept { return held_.take_held(now_ns); }
   [[nodiscard]] std::uint64_t take_all_held() noexcept { return held_.take_all_held(); }
   void take_over(FloodLimit& before) noexcept {
@@ -171,7 +174,7 @@ class FloodLimit {
   [[nodiscard]] std::uint32_t window_s() const noexcept { return held_.window_s(); }
 
  private:
-  SecondLimit second_{kMostPerSecond};
+  SecondLimit second_;
   HourLimit held_{0};
 };
 

@@ -72,6 +72,13 @@ TEST_F(Alerts, SayHowManyEventsWereTooMuchForASecond) {
   EXPECT_EQ(told[0].count, 4U);
   EXPECT_FALSE(told[0].is_for_clients);
   EXPECT_EQ(book_->held_back(), 4U);
+  for (int i = 0; i < 503; ++i) packet();
+  (void)take();
+  rules[0]["Disabled"] = true;
+  ASSERT_EQ(put(Shape::alerts, 0, rules[0].dump()).status, 200);
+  wait(0.1);
+  EXPECT_THAT(messages(), ElementsAre("3 events were held back in the last 10 s"));
+  EXPECT_EQ(overview()[0]["held_back"], 7);
 }
 
 TEST_F(Alerts, GrabWhatStandsBelowAListOnce) {

@@ -114,6 +114,22 @@ TEST_F(OwnRules, HoldBackWhatIsTooMuchForAnHourAndSayHowMuch) {
   EXPECT_THAT(take(), SizeIs(1));
 }
 
+TEST_F(OwnRules, SayWithinTenSecondsWhatWasTooMuchForASecondWhateverTheirHour) {
+  start(rule({{"cooldown_s", 0}, {"max_per_hour", 100'000}}).dump());
+  for (int i = 0; i < 150; ++i) packet();
+  EXPECT_THAT(take(), SizeIs(100));
+  wait(10);
+  EXPECT_THAT(messages(), ElementsAre("50 events were held back in the last 10 s"));
+  // What is too much for the hour is told at its end, and once.
+  start(rule({{"cooldown_s", 0}, {"max_per_hour", 100}}).dump());
+  for (int i = 0; i < 350; ++i) packet();
+  EXPECT_THAT(take(), SizeIs(100));
+  wait(3599);
+  EXPECT_THAT(take(), IsEmpty());
+  wait(1);
+  EXPECT_THAT(messages(), ElementsAre("250 events were held back in the last hour"));
+}
+
 TEST_F(OwnRules, StandAFloodOfGroups) {
   start(rule({{"group_by", {"src", "dport"}}}).dump());
   for (unsigned i = 0; i < 10'000; ++i) packet({.source = "10.1.0.1", .port = i});
@@ -457,6 +473,26 @@ TEST_F(OwnRules, TellWhatIsOpenWhenItsGroupsAreOthersByNow) {
   EXPECT_THAT(messages(), ElementsAre("10.0.0.2 tried 22 (x 2 in 1 s)"));
   EXPECT_EQ(overview()[0]["matched"], 8);
   EXPECT_EQ(overview()[0]["rolled_up"], 6);
+}
+
+TEST_F(OwnRules, TellWhatIsHeldBackWhenTheyAreDisabled) {
+  const json changes = {{"cooldown_s", 60}, {"max_per_hour", 1}};
+  start(rule(changes).dump());
+  for (int i = 0; i < 5; ++i) packet({.source = "10.0.0." + std::to_string(i)});
+  wait(60);
+  (void)take();
+  json disabled = changes;
+  disabled["disabled"] = true;
+  ASSERT_EQ(put(Shape::rules, 0, rule(disabled)[0].dump()).status, 200);
+  wait(0.1);
+  EXPECT_THAT(messages(), ElementsAre("4 events were held back in the last hour"));
+  ASSERT_EQ(put(Shape::rules, 0, rule(changes)[0].dump()).status, 200);
+  packet();
+  EXPECT_THAT(take(), IsEmpty());  // the hour goes on
+  // Without an hour there is no end of it to wait for.
+  ASSERT_EQ(put(Shape::rules, 0, rule({{"cooldown_s", 60}})[0].dump()).status, 200);
+  wait(0.1);
+  EXPECT_THAT(messages(), ElementsAre("1 event was held back in the last hour"));
 }
 
 TEST_F(OwnRules, TellWhatIsOpenWhenTheyAreRemoved) {
