@@ -16,7 +16,6 @@ namespace rules {
 namespace {
 
 constexpr int kVersion = 1;
-constexpr std::size_t kMostBytes = std::size_t{64} << 20;
 constexpr std::size_t kMostRules = 20'000;
 constexpr std::size_t kMostKeyBytes = 4096;
 constexpr std::int64_t kPauseNs = 2'000'000'000;
@@ -46,11 +45,12 @@ std::string time_at(const Json& object, const char* key) {
 
 }  // namespace
 
-State::State(nfbus::Host host, std::string path) : host_(host), path_(std::move(path)) {}
+State::State(nfbus::Host host, std::string path, std::size_t most_bytes)
+    : host_(host), path_(std::move(path)), most_bytes_(most_bytes) {}
 
 void State::load() {
   if (path_.empty()) return;
-  const auto file = read_whole(path_, kMostBytes);
+  const auto file = read_whole(path_, most_bytes_);
   if (!file && file.error().code == nfbus::Code::not_found) return;
   std::string what;
   if (!file && file.error().code != nfbus::Code::invalid) {
@@ -132,9 +132,15 @@ void State::write_in_time(std::int64_t now_ns) {
 
 Result<void> State::write() {
   if (!has_changed_ || !is_kept()) return {};
-  const std::string written = text();
+  std::string written = text();
+  while (written.size() > most_bytes_ && seen_count_ != 0) {
+    forget_oldest();
+    written = text();
+  }
   pause_ns_ = written.size() > kMuchBytes ? kLongPauseNs : kPauseNs;
-  Result<void> replaced = replace_whole(path_, written);
+  Result<void> replaced = written.size() > most_bytes_
+                              ? nfbus::Error{nfbus::Code::invalid, path_ + " would be too long"}
+                              : replace_whole(path_, written);
   if (replaced.ok()) {
     has_changed_ = false;
     last_error_.clear();
@@ -195,6 +201,18 @@ void State::make_room(RuleState& wanting) {
   }
   most->seen.pop_oldest();
   --seen_count_;
+}
+
+// A quarter of the rule's that has most, so that it is long until the next time.
+void State::forget_oldest() {
+  RuleState* most = nullptr;
+  for (const auto& [name, rule] : rules_) {
+    if (most == nullptr || rule->seen.size() > most->seen.size()) most = rule.get();
+  }
+  for (std::size_t left = (most->seen.size() + 3) / 4; left > 0; --left) {
+    most->seen.pop_oldest();
+    --seen_count_;
+  }
 }
 
 std::string State::text() const {

@@ -18,6 +18,7 @@ namespace rules {
 
 inline constexpr std::size_t kMostSeen = 20'000;  // of one rule
 inline constexpr std::size_t kMostSeenInAll = 100'000;
+inline constexpr std::size_t kMostStateBytes = std::size_t{64} << 20;  // of the file
 
 // A snooze that was set while the host ran, without a change to the rule's file.
 struct Snooze {
@@ -38,15 +39,16 @@ class RuleState {
 // The state file. Thread safety: none; [worker] but for load().
 class State {
  public:
-  // path: empty: nothing is kept.
-  State(nfbus::Host host, std::string path);
+  // path: empty: nothing is kept. most_bytes: of what is read, and written.
+  State(nfbus::Host host, std::string path, std::size_t most_bytes = kMostStateBytes);
 
   // [control] A file that is broken is set aside as PATH.broken; one that is something else or cannot be read stays as
   // it is, and nothing is kept. Each with a warning.
   void load();
   // Writes what has changed, unless it was written a moment ago: 2 s, of much 10 s.
   void write_in_time(std::int64_t now_ns);
-  // Writes what has changed, now. Of an error the user has been told.
+  // Writes what has changed, now; what it has no room for is forgotten, the oldest first. Of an error the user has been
+  // told.
   nfbus::Result<void> write();
 
   // Made where there is none; valid until keep() lets it go.
@@ -69,9 +71,11 @@ class State {
   void read(std::string_view text);
   [[nodiscard]] std::string text() const;
   void make_room(RuleState& wanting);
+  void forget_oldest();
 
   const nfbus::Host host_;
   const std::string path_;
+  const std::size_t most_bytes_;
   std::map<std::string, std::unique_ptr<RuleState>> rules_;
   std::size_t seen_count_ = 0;
   bool is_foreign_ = false;  // the file at the path is something else

@@ -4,6 +4,8 @@
 #include "rules/state.hpp"
 #include "rules_fixture.hpp"
 
+#include <filesystem>
+
 namespace rules::test {
 namespace {
 
@@ -74,6 +76,30 @@ TEST_F(Memory, OfAllRulesTogetherIsBoundedAndTheLargestGives) {
   for (int i = 0; i < 100; ++i) EXPECT_TRUE(state.remember(quiet, std::to_string(i)));
   EXPECT_EQ(quiet.seen.size(), 100U);
   EXPECT_FALSE(state.remember(*rules[5], "19999"));
+}
+
+TEST_F(Memory, IsWrittenAsFarAsItMayBeReadAgain) {
+  constexpr std::size_t kMostBytes = 10'000;
+  State state(host(), state_file(), kMostBytes);
+  const std::string text(100, '"');  // takes twice as much in the file
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_TRUE(state.remember(state.of("a"), text + std::to_string(i)));
+    (void)state.remember(state.of("b"), std::to_string(i % 2));
+  }
+  state.of("c").first_event_ns = 1;
+  ASSERT_TRUE(state.write().ok());
+  EXPECT_LE(std::filesystem::file_size(state_file()), kMostBytes);
+  State after(host(), state_file(), kMostBytes);
+  after.load();
+  EXPECT_THAT(logged(), IsEmpty());
+  EXPECT_EQ(after.of("c").first_event_ns, 1);
+  EXPECT_EQ(after.of("b").seen.size(), 2U);
+  EXPECT_FALSE(after.remember(after.of("a"), text + "99"));
+  EXPECT_FALSE(after.remember(after.of("a"), text + "70"));
+  EXPECT_TRUE(after.remember(after.of("a"), text + "0"));
+  // Both know the same.
+  EXPECT_TRUE(state.remember(state.of("a"), text + "0"));
+  EXPECT_EQ(state.of("a").seen.size(), after.of("a").seen.size());
 }
 
 TEST_F(Memory, IsWrittenAndReadInFull) {
