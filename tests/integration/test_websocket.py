@@ -328,13 +328,13 @@ class History(PageTest):
         # Each has a number of its own, in the order of all, and the history has it, too.
         numbers = [row["id"] for row in rows]
         self.assertEqual(numbers, sorted(set(numbers)))
-        kept = self.rows("?limit=1000")
-        self.assertEqual([row for row in kept["rows"] if row["k"] == "l"], losses[::-1])
-        self.assertEqual(len(kept["rows"]), 2000 - lost + len(losses))
-        first = kept["rows"][-1]["id"]
-        counted = json.loads(self.get(f"/api/count?after={first}&before={kept['end']}").body)
-        self.assertEqual(counted, {"count": len(kept["rows"]) - 1, "kept_from": kept["kept_from"]})
-        some = json.loads(self.get(f"/api/count?match=sport%3D2990-2999").body)["count"]
+        newest = self.rows("?limit=1000")
+        kept = newest["rows"] + self.rows(f"?limit=1000&before={newest['oldest']}")["rows"]
+        self.assertEqual([row for row in kept if row["k"] == "l"], losses[::-1])
+        self.assertEqual(len(kept), 2000 - lost + len(losses))
+        counted = json.loads(self.get(f"/api/count?after={kept[-1]['id']}&before={newest['end']}").body)
+        self.assertEqual(counted, {"count": len(kept) - 1, "kept_from": newest["kept_from"]})
+        some = json.loads(self.get("/api/count?match=sport%3D2990-2999").body)["count"]
         self.assertEqual(some, 10)
 
     def test_devices_have_the_names_of_the_file(self):
