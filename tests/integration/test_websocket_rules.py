@@ -3,10 +3,11 @@
 import json
 import os
 import pathlib
+import signal
 import tempfile
 
-from nfbustest import REPOSITORY, main, wait_until
-from page_host import PageTest, port_of
+from nfbustest import REPOSITORY, main, run_nfbus, wait_until
+from page_host import CONFIG, LISTEN, PageTest, port_of
 from packets import TCP, ipv4, send, tcp
 from websocket_client import Client, Closed, request
 from wire_client import WireClient, publish_once
@@ -222,7 +223,26 @@ class File(RulesTest):
         wait_until(lambda: self.state_of()["told"] == 1, 10, "the notification")
         self.host.stop()
         self.assertEqual(state.read_text(), before)
-        self.assertEqual([path.name for path in self.folder.glob("state*")], ["state.json"])
+        self.assertEqual(sorted(path.name for path in self.folder.glob("state*")), ["state.json", "state.json.lock"])
+
+    def test_a_state_file_is_of_one_sink(self):
+        self.start_with([])
+        config = self.host.config_file.read_text()
+        # A sink of another process, and of the same configuration; not the same one after a reload.
+        other = CONFIG.replace("group = 0", 'group = 7\naction = "allowed"').replace("group = 1", "group = 8")
+        with self.assertRaises(AssertionError) as refused:
+            self.start(other + LISTEN + f'state_file = "{self.folder}/state.json"\n')
+        self.assertRegex(str(refused.exception), r"state_file: process \d+ \(nfbus\) writes to .*state\.json")
+        path = self.host.config_file.with_name("two.toml")
+        path.write_text(config + f'[sink.second]\nplugin = "websocket"\nlisten = "127.0.0.1:0"\n'
+                        f'state_file = "{self.folder}/../{self.folder.name}/state.json"\n')
+        checked = run_nfbus("check", "-c", path)
+        self.assertNotEqual(checked.returncode, 0)
+        self.assertRegex(checked.stderr + checked.stdout, r"sink\.second\.state_file: sink\.page\.state_file writes to this file")
+        self.host.config_file.write_text(config + "history_events = 5\n")
+        self.host.signal(signal.SIGHUP)
+        self.host.wait_for("reloaded:")
+        self.assertNotIn("state_file", self.host.stderr)
 
     def test_a_change_of_an_older_list_hits_no_other_rule(self):
         rules = [{"name": name, "match": {"dport": 7001}} for name in "abc"]

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace websocket {
 namespace {
@@ -80,6 +81,7 @@ Board::Board(nfbus::Host host, const Settings& settings)
       next_note_(first_number()) {}
 
 void Board::open() {
+  if (const auto claimed = rules_.claim(); !claimed) throw std::runtime_error(nfbus::to_string(claimed.error()));
   devices_.names().refresh();
   rules_.load();
 }

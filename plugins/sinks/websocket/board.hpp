@@ -45,6 +45,7 @@ class Board {
   Board& operator=(const Board&) = delete;
   ~Board() = default;
 
+  // Throws std::runtime_error: another sink has the state file.
   void open();
   void take(nfbus::Event event);
   // About each 100 ms. clients: how many there are.

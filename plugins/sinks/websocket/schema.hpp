@@ -17,7 +17,7 @@ inline constexpr std::string_view kSchema = R"({
     "hosts": {"type": "array", "maxItems": 64, "items": {"type": "string"}, "default": [], "description": "names by which browsers may ask, beside addresses and localhost"},
     "origins": {"type": "array", "maxItems": 64, "items": {"type": "string"}, "default": [], "description": "whose pages may ask, beside the sink's own: https://NAME"},
     "notifications": {"type": "string", "x-path": true, "minLength": 1, "description": "the file of rules, read and written; without it they are in memory alone"},
-    "state_file": {"type": "string", "x-path": true, "minLength": 1, "description": "what rules remember (first_seen, snooze); without it they forget at the end"},
+    "state_file": {"type": "string", "x-output": true, "minLength": 1, "description": "what rules remember (first_seen, snooze); without it they forget at the end"},
     "names": {"type": "string", "x-path": true, "minLength": 1, "description": "of devices, a line each: ADDRESS or MAC, a blank, NAME"},
     "history_events": {"type": "integer", "minimum": 1, "maximum": 10000000, "default": 100000, "x-unit": "events", "description": "kept for pages"},
     "history_bytes": {"type": "integer", "minimum": 65536, "maximum": 4294967296, "default": 33554432, "x-unit": "bytes", "description": "of them, at most"},

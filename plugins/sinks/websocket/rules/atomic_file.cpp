@@ -1,5 +1,6 @@
 #include "atomic_file.hpp"
 
+#include <nfbus/util/output_lock.hpp>
 #include <nfbus/util/output_place.hpp>
 
 #include <fcntl.h>
@@ -176,6 +177,15 @@ Result<Descriptor> lock_beside(const std::string& path) {
     std::this_thread::sleep_for(kPause);
   }
   return folder;
+}
+
+Result<Descriptor> claim(const std::string& path) {
+  const Result<OutputPlace> place = nfbus::util::find_output(path + ".lock", nfbus::util::Rights::own);
+  if (!place) return Descriptor();
+  nfbus::util::Opening opened = place->open_or_make(O_RDWR);
+  if (!opened.fd.valid() || nfbus::util::hold(opened.fd.get())) return std::move(opened.fd);
+  return Error{Code::busy, nfbus::util::holder_of(opened.fd.get()) + " writes to " + path +
+                               ", too, and each would undo what the other one wrote; give each sink a file of its own"};
 }
 
 bool set_aside(const std::string& path) {

@@ -49,6 +49,11 @@ struct FileText {
 // is held where there is no such folder, or no locks.
 [[nodiscard]] nfbus::Result<nfbus::util::Descriptor> lock_beside(const std::string& path);
 
+// [any] Makes whoever calls it the one writer of the file at the path until what is returned is closed, by a lock on
+// PATH.lock, which stays: the file itself is another one after each change. Code::busy names who has it. Nothing is
+// held where PATH.lock cannot be made.
+[[nodiscard]] nfbus::Result<nfbus::util::Descriptor> claim(const std::string& path);
+
 // [any] Renames it to PATH.broken, over what was so before. False: that failed.
 bool set_aside(const std::string& path);
 

@@ -84,6 +84,7 @@ class RuleBook::Impl {
         list_(std::move(settings.file), around_, state_),
         api_(list_, state_, around_) {}
 
+  [[nodiscard]] nfbus::Result<void> claim() { return state_.claim(); }
   void load() {
     state_.load();
     list_.load();
@@ -156,6 +157,7 @@ class RuleBook::Impl {
 RuleBook::RuleBook(nfbus::Host host, Settings settings) : impl_(std::make_unique<Impl>(host, std::move(settings))) {}
 RuleBook::~RuleBook() = default;
 
+nfbus::Result<void> RuleBook::claim() { return impl_->claim(); }
 void RuleBook::load() { impl_->load(); }
 void RuleBook::judge(nfbus::Event event, std::vector<Notification>& out) { impl_->judge(event, out); }
 void RuleBook::tick(std::int64_t now_ns, std::vector<Notification>& out) { impl_->tick(now_ns, out); }

@@ -5,6 +5,7 @@
 
 #include <nfbus/event.hpp>
 #include <nfbus/host.hpp>
+#include <nfbus/result.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -60,6 +61,8 @@ class RuleBook {
   RuleBook& operator=(const RuleBook&) = delete;
   ~RuleBook();
 
+  // [control] Before load(), by who changes the files: makes this the one writer of state_file, or says who that is.
+  [[nodiscard]] nfbus::Result<void> claim();
   // [control] Reads both files. A file that is not there holds no rules. What is wrong with a rule costs that rule
   // alone, and is logged with its place; the file stays as it is.
   void load();

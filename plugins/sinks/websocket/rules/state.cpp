@@ -48,6 +48,14 @@ std::string time_at(const Json& object, const char* key) {
 State::State(nfbus::Host host, std::string path, std::size_t most_bytes)
     : host_(host), path_(std::move(path)), most_bytes_(most_bytes) {}
 
+Result<void> State::claim() {
+  if (path_.empty()) return {};
+  Result<nfbus::util::Descriptor> claimed = rules::claim(path_);
+  if (!claimed) return nfbus::Error{claimed.error().code, "state_file: " + claimed.error().text};
+  claim_ = std::move(*claimed);
+  return {};
+}
+
 void State::load() {
   if (path_.empty()) return;
   const auto file = read_whole(path_, most_bytes_);

@@ -4,6 +4,7 @@
 #include <nfbus/host.hpp>
 #include <nfbus/lru_map.hpp>
 #include <nfbus/result.hpp>
+#include <nfbus/util/descriptor.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -42,6 +43,8 @@ class State {
   // path: empty: nothing is kept. most_bytes: of what is read, and written.
   State(nfbus::Host host, std::string path, std::size_t most_bytes = kMostStateBytes);
 
+  // [control] Keeps others from the file as long as this lives. An error: another one has it.
+  [[nodiscard]] nfbus::Result<void> claim();
   // [control] A file that is broken is set aside as PATH.broken; one that is something else or cannot be read stays as
   // it is, and nothing is kept. Each with a warning.
   void load();
@@ -76,6 +79,7 @@ class State {
   const nfbus::Host host_;
   const std::string path_;
   const std::size_t most_bytes_;
+  nfbus::util::Descriptor claim_;
   std::map<std::string, std::unique_ptr<RuleState>> rules_;
   std::size_t seen_count_ = 0;
   bool is_foreign_ = false;  // the file at the path is something else

@@ -94,6 +94,20 @@ TEST_F(StateFile, RemembersSoMuchAndForgetsTheOldest) {
   EXPECT_THAT(take(), SizeIs(1));
 }
 
+TEST_F(StateFile, IsOfOneWriter) {
+  start(kNews);
+  ASSERT_TRUE(book_->claim().ok());
+  const auto other =
+      std::make_unique<RuleBook>(host(), Settings{.state_file = (folder_.path() / "./state.json").string()});
+  const auto refused = other->claim();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().text,
+              HasSubstr("another sink of this host writes to " + (folder_.path() / "./state.json").string()));
+  book_.reset();
+  EXPECT_TRUE(other->claim().ok());
+  EXPECT_TRUE(RuleBook(host(), {.state_file = "/proc/nfbus/state.json"}).claim().ok());
+}
+
 TEST_F(StateFile, IsOfTheRulesName) {
   start(kNews);
   packet();
