@@ -51,7 +51,7 @@ class MatchCost {
  private:
   static constexpr std::chrono::microseconds kLong{50};
   // Tests behind a long one. Also of a match that takes long for some events alone, few go uncounted.
-  static constexpr unsigned kByWork = 1000;
+  static constexpr unsigned kByWork = 100;
 
   std::chrono::nanoseconds spent_{};
   std::uint64_t tests_ = 0;
