@@ -57,7 +57,9 @@ class World {
     for (int i = 1; i <= 3; ++i) book.tick(kNow_ns + i * 90'000 * kSecond_ns, out);
     book.tick(kNow_ns, out);  // and back
     for (const rules::Notification& told : out) check(told);
-    must(rules::Json::parse(book.overview(), nullptr, false).is_array(), "an overview that is JSON");
+    const rules::Json overview = rules::Json::parse(book.overview(), nullptr, false);
+    must(overview.is_array(), "an overview that is JSON");
+    for (const rules::Json& rule : overview) must(!rule.contains("error"), "a rule that does not fail");
   }
 
  private:

@@ -128,7 +128,7 @@ Outcome compare_order(Comparison comparison, const Value& left, const Value& rig
   return compare_ordered(comparison, *text.text(), *other_text.text());
 }
 
-Value value_of(const Constant& constant) noexcept {
+Value value_of(const Constant& constant) {
   return std::visit(
       [](const auto& is) -> Value {
         using T = std::decay_t<decltype(is)>;
