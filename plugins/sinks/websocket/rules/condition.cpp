@@ -35,7 +35,8 @@ std::optional<double> number_of(std::string_view text) noexcept {
   if (error == std::errc()) return number;
   // Too large is none, too small is 0.
   const std::size_t exponent = text.find_first_of("eE");
-  const bool is_small = exponent == std::string_view::npos || text.substr(exponent + 1).starts_with('-');
+  const bool is_small = exponent == std::string_view::npos ? text.find('.') < text.find_first_of("123456789")
+                                                           : text.substr(exponent + 1).starts_with('-');
   return error == std::errc::result_out_of_range && is_small ? std::optional(0.0) : std::nullopt;
 }
 

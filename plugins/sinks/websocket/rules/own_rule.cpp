@@ -227,8 +227,11 @@ void OwnRule::take_over(Rule& before, std::int64_t now_ns, std::vector<Notificat
   } else {
     was.end_windows(now_ns, out);
   }
-  // Nobody would ask it any more, or of the hour.
-  if (settings_.is_disabled || settings_.max_per_hour == 0) was.tell_all_held(now_ns, out);
+  // Nobody would ask it any more, or of its hour.
+  if (settings_.is_disabled) was.tell_all_held(now_ns, out);
+  if (settings_.max_per_hour == 0 && !was.is_snoozed(now_ns)) {
+    was.tell_held(was.hour_limit_.take_all_held(), was.hour_limit_.window_s(), now_ns, out);
+  }
   Rule::take_over(before, now_ns, out);
   hour_limit_.take_over(was.hour_limit_);
   flood_limit_.take_over(was.flood_limit_);

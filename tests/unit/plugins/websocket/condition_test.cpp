@@ -124,6 +124,12 @@ TEST(Condition, ComparesValuesOfDifferentTypesAsSprDoes) {
   }
 }
 
+TEST(Condition, TakesDigitsForTheNumberThatTheyAreHoweverManyTheyAre) {
+  const auto is_zero = [](const std::string& text) { return Condition("$[?(@.a==0)]").holds(Json{{"a", text}}); };
+  EXPECT_TRUE(is_zero("0." + std::string(400, '0') + "1"));
+  EXPECT_FALSE(is_zero(std::string(400, '1')));
+}
+
 TEST(Condition, BindsAndTighterThanOr) {
   EXPECT_TRUE(holds(R"($[?(@.IP.TTL==64 || @.IP.TTL==1 && @.IP.TTL==2)])"));
   EXPECT_FALSE(holds(R"($[?((@.IP.TTL==64 || @.IP.TTL==1) && @.IP.TTL==2)])"));
