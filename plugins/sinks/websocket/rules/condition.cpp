@@ -148,9 +148,13 @@ Outcome compare_value(const Condition::Node& node, const Value& value) {
     return printed.text() ? outcome_of(node.pattern->found_in(*printed.text())) : Outcome::failed;
   }
   const Value constant = value_of(node.constant);
-  if (node.comparison == Comparison::equal) return outcome_of(are_equal(value, constant));
-  if (node.comparison == Comparison::unequal) return outcome_of(!are_equal(value, constant));
-  return compare_order(node.comparison, value, constant);
+  if (node.comparison != Comparison::equal && node.comparison != Comparison::unequal) {
+    return compare_order(node.comparison, value, constant);
+  }
+  // Most constants are addresses and names: to look at what else a value may be would cost more than all the rest.
+  const auto* const text = node.is_plain_text ? std::get_if<std::string_view>(&value) : nullptr;
+  const bool is_equal = text != nullptr ? *text == std::get<std::string_view>(constant) : are_equal(value, constant);
+  return outcome_of(is_equal == (node.comparison == Comparison::equal));
 }
 
 Outcome compare_in_json(const Condition::Node& node, const Json& event) {
@@ -276,9 +280,15 @@ Outcome judge(const Condition::Node& node, const Compare& compare_leaf) {
   }
 }
 
+Condition::Node prepared(Condition::Node node) {
+  for (Condition::Node& part : node.parts) part = prepared(std::move(part));
+  node.is_plain_text = std::holds_alternative<std::string>(node.constant) && !as_bool(value_of(node.constant));
+  return node;
+}
+
 }  // namespace
 
-Condition::Condition(std::string_view text) : root_(std::make_unique<const Node>(parse_condition(text))) {}
+Condition::Condition(std::string_view text) : root_(std::make_unique<const Node>(prepared(parse_condition(text)))) {}
 Condition::Condition(Condition&& other) noexcept = default;
 Condition& Condition::operator=(Condition&& other) noexcept = default;
 Condition::~Condition() = default;

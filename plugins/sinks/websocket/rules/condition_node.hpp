@@ -41,6 +41,7 @@ struct Condition::Node {
   HeaderField header_field = HeaderField::none;
   Comparison comparison = Comparison::equal;
   Constant constant = {};
+  bool is_plain_text = false;  // the constant: it can be taken for neither a number nor a boolean
   std::optional<Pattern> pattern = {};
 };
 

@@ -40,6 +40,13 @@ struct Made {
   bool is_udp = false;
 };
 
+// One rule of ours in the array of a file.
+inline json rule(const json& changes = json::object()) {
+  json out = {{"name", "Try"}, {"match", {{"action", "blocked"}}}, {"message", "{src} tried {dport}"}};
+  out.update(changes);
+  return json::array({out});
+}
+
 class RulesTest : public ::testing::Test {
  protected:
   RulesTest() {
