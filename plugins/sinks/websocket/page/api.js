@@ -39,7 +39,9 @@ const query = (parameters) => {
   return given.length > 0 ? `?${new URLSearchParams(given)}` : "";
 };
 
-export const get = (path, parameters = {}, options = {}) => call(path + query(parameters), options);
+// patience_ms: 0: for as long as it takes.
+export const get = (path, parameters = {}, patience_ms = 0) =>
+  call(path + query(parameters), patience_ms > 0 ? { signal: AbortSignal.timeout(patience_ms) } : {});
 export const url = (path, parameters) => path + query(parameters);
 
 export const send = (method, path, body, headers = {}) =>
@@ -56,7 +58,7 @@ export async function readTagged(path) {
 
 export async function readSession() {
   const asked_ms = Date.now();
-  const answer = await get("/api/session", {}, { signal: AbortSignal.timeout(sessionPatience_ms) });
+  const answer = await get("/api/session", {}, sessionPatience_ms);
   skew_ms.value = answer.time_ms - (asked_ms + Date.now()) / 2;
   session.value = answer;
   return answer;

@@ -157,7 +157,8 @@ export function wideText(row) {
   const many = row.n > 0 ? count(row.n) : "Some";
   if (row.why === "busy") return { mark: "⋯", text: `${many} more came here than are drawn`, action: "show them" };
   if (row.why === "still") return { mark: "⋯", text: `${many} more came here while the table stood still`, action: "show them" };
-  if (row.why === "lost") return { mark: "⋯", text: `${row.n > 0 ? count(row.n) : "What"} came here and ${row.n === 1 ? "is" : row.n > 0 ? "are" : "is"} kept no more` };
+  if (row.why === "lost" && row.n > 0) return { mark: "⋯", text: `${count(row.n)} came here and ${row.n === 1 ? "is" : "are"} kept no more` };
+  if (row.why === "lost") return { mark: "⋯", text: "What came here, if anything did, is kept no more" };
   return { mark: "⋯", text: `This page missed ${row.n > 0 ? count(row.n) : "some"} here`, action: "load them" };
 }
 

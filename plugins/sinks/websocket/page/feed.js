@@ -11,6 +11,7 @@ const snapshotRows = 200;
 const pageRows = 500;
 export const keptNotes = 500;
 const retry_ms = 2000;
+const snapshotPatience_ms = 20000; // frames wait in memory for so long
 
 export const stats = signal(null);
 export const status = signal(null);
@@ -80,7 +81,7 @@ async function snapshot() {
   collected = [];
   isLoading.value = true;
   try {
-    const answer = await get("/api/rows", { match: state.match.peek(), limit: snapshotRows, ...(at > 0 ? { before: at + 1 } : {}) });
+    const answer = await get("/api/rows", { match: state.match.peek(), limit: snapshotRows, ...(at > 0 ? { before: at + 1 } : {}) }, snapshotPatience_ms);
     if (mine !== looks) return;
     if (at > 0 && answer.rows[0]?.id !== at) {
       // It is kept no more.
