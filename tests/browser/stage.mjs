@@ -16,6 +16,12 @@ const flags = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-quic", 
 export const desktop = { width: 1440, height: 900 };
 export const phone = { width: 390, height: 844 };
 
+// As the page itself, or another one, asks it. Returns what it answers.
+export const askServer = (page, method, path, rule) => page.evaluate(
+  async ([method, path, body]) => (await fetch(path, { method, headers: { "Content-Type": "application/json" }, body })).json(),
+  [method, path, rule && JSON.stringify(rule)],
+);
+
 // Calls `probe` until it gives something true, and returns that.
 export async function eventually(probe, what, seconds = 10) {
   const end = Date.now() + seconds * 1000;

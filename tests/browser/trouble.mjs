@@ -1,11 +1,6 @@
 // What the page says and keeps when the server, its memory, its rules or the network fail it.
 import assert from "node:assert/strict";
-import { eventually, packetRows, packets, rowsWith, shownRows, tcp } from "./stage.mjs";
-
-const ask = (page, method, path, rule) => page.evaluate(
-  async ([method, path, body]) => (await fetch(path, { method, headers: { "Content-Type": "application/json" }, body })).json(),
-  [method, path, rule && JSON.stringify(rule)],
-);
+import { askServer, eventually, packetRows, packets, rowsWith, shownRows, tcp } from "./stage.mjs";
 
 export async function aSilentServerIsNoticed(stage) {
   stage.expected.push(/WebSocket connection to .* failed/, /net::ERR_/);
@@ -38,7 +33,7 @@ export async function anotherProcessTellsOfNewThings(stage) {
 
 export async function aSlowAnswerSavesItsOwnRule(stage) {
   const page = await stage.openLive("#rules");
-  for (const name of ["one", "two"]) await ask(page, "PUT", "/rules", { name, match: { dport: 23 }, first_seen: "topic", group_by: [] });
+  for (const name of ["one", "two"]) await askServer(page, "PUT", "/rules", { name, match: { dport: 23 }, first_seen: "topic", group_by: [] });
   await page.reload();
   let goOn;
   await page.route("**/api/table", async (route) => {
@@ -54,13 +49,13 @@ export async function aSlowAnswerSavesItsOwnRule(stage) {
   await page.getByLabel("Message").fill("{src}");
   goOn();
   await page.getByText("Saved.").waitFor();
-  assert.deepEqual((await ask(page, "GET", "/rules")).map((rule) => rule.name), ["one", "two", "three"]);
+  assert.deepEqual((await askServer(page, "GET", "/rules")).map((rule) => rule.name), ["one", "two", "three"]);
   assert.equal(await page.getByLabel("Message").inputValue(), "{src}"); // the other editor is still there
 
   await page.unroute("**/api/table");
   await page.getByRole("button", { name: "Save" }).click();
   await page.locator(".rule-form").waitFor({ state: "detached" });
-  const two = (await ask(page, "GET", "/rules"))[1];
+  const two = (await askServer(page, "GET", "/rules"))[1];
   assert.deepEqual([two.name, two.message, two.group_by], ["two", "{src}", []]);
 }
 

@@ -1,6 +1,6 @@
 // The views beside the table: hosts, notifications, rules, health; exports, hostile names, and how all of it looks.
 import assert from "node:assert/strict";
-import { desktop, eventually, number, packetRows, packets, phone, shownRows, stateOf, tcp } from "./stage.mjs";
+import { askServer, desktop, eventually, number, packetRows, packets, phone, shownRows, stateOf, tcp } from "./stage.mjs";
 
 const panel = (page, title) => page.locator("section.panel", { has: page.getByRole("heading", { name: title }) });
 
@@ -101,10 +101,7 @@ export async function aRuleMadeHereTells(stage) {
 
 export async function othersChangeTheRulesMeanwhile(stage) {
   const page = await stage.openLive("#rules");
-  const ask = (method, path, rule) => page.evaluate(
-    async ([method, path, body]) => (await fetch(path, { method, headers: { "Content-Type": "application/json" }, body })).json(),
-    [method, path, rule && JSON.stringify(rule)],
-  );
+  const ask = (method, path, rule) => askServer(page, method, path, rule);
   for (const name of ["first", "second", "third"]) await ask("PUT", "/rules", { name, match: { dport: 23 } });
   await page.reload();
   await page.getByRole("button", { name: "Delete first" }).waitFor();
