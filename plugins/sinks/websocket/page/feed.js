@@ -142,7 +142,7 @@ function take(frame) {
     return;
   }
   if (!isShowing.peek()) return;
-  if (rows.append(frame.rows, frame.skipped, frame.newest ?? 0) > 0 || frame.skipped > 0) changed();
+  if (rows.append(frame.rows, frame.skipped, frame.newest) > 0 || frame.skipped > 0) changed();
 }
 
 function takeMissed({ missed, since, matched: counted }) {

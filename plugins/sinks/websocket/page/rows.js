@@ -17,7 +17,6 @@ export class Rows {
     this.end = 0; // the newest event that is here, or in a gap
     this.isComplete = false; // nothing older is kept by the server
     this.isCut = false; // the newest were dropped while somebody read old ones: to follow is to ask anew
-    this.version = 0;
   }
 
   get length() {
@@ -55,7 +54,6 @@ export class Rows {
       this.list.splice(0, first < 0 ? this.list.length : first);
       this.isComplete = false;
     }
-    this.version += 1;
     return fresh.length;
   }
 
@@ -103,7 +101,6 @@ export class Rows {
   exchange(gapRow, rows) {
     const at = this.list.indexOf(gapRow);
     if (at >= 0) this.list.splice(at, 1, ...rows);
-    this.version += 1;
   }
 
   // Older ones than the event `before`, newest first, as the server answers.
@@ -115,7 +112,6 @@ export class Rows {
       this.isCut = true;
     }
     this.isComplete = is_end;
-    this.version += 1;
   }
 
   // What the history has where a gap is: the rows that are older than its end, newest first, as the server answers.

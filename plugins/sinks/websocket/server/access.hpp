@@ -40,6 +40,7 @@ class Tokens {
 class Sessions {
  public:
   using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::hours kLife{24 * 30};  // since it was used last
 
   // The cookie's value of a new one.
   [[nodiscard]] std::string begin(Clock::time_point now);
@@ -51,7 +52,6 @@ class Sessions {
 
  private:
   static constexpr std::size_t kMost = 1024;
-  static constexpr std::chrono::hours kLife{24 * 30};  // since it was used last
 
   nfbus::LruMap<Digest, Clock::time_point> sessions_{kMost};  // until when
 };

@@ -36,7 +36,8 @@ std::string cookie_header(std::string_view session, bool is_tls) {
   std::string out(kCookie);
   out += '=';
   out += session;
-  out += "; Path=/; Max-Age=2592000; HttpOnly; SameSite=Strict";
+  out += "; Path=/; Max-Age=" + std::to_string(std::chrono::seconds(Sessions::kLife).count());
+  out += "; HttpOnly; SameSite=Strict";
   if (is_tls) out += "; Secure";
   return out;
 }
